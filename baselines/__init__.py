@@ -1,0 +1,1 @@
+"""Model adapters for everything that is not DreamLLM."""

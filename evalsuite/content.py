@@ -1,0 +1,111 @@
+"""What prompts and answers are made of: text and images, in any order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from evalsuite.errors import DataError
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A run of text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An encoded image (PNG, JPEG, WebP …), decoded only where it is needed.
+
+    Exactly one of `data` and `path` is set. Decode with `evalsuite.data.images.decode`, which checks limits
+    and refuses truncated files.
+
+    Args:
+        data: the encoded bytes.
+        path: a file holding them.
+        name: how messages and reports call it; the file name when empty.
+    """
+
+    data: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.path is None):
+            raise DataError(f"Image {self.name!r} needs either bytes or a path, not both or neither.")
+
+    @property
+    def label(self) -> str:
+        return self.name or (self.path.name if self.path else "image")
+
+    def read(self) -> bytes:
+        """The encoded bytes. Raises DataError when the file is missing or cannot be read."""
+        if self.data is not None:
+            return self.data
+        assert self.path is not None
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            raise DataError(f"Image {self.path} cannot be read ({error.strerror}).",
+                            "Check that the data set's images are complete.") from error
+
+    def sha256(self) -> str:
+        """Hex digest of the encoded bytes: two images with the same digest are the same file."""
+        return hashlib.sha256(self.read()).hexdigest()
+
+
+Part = Text | Image
+Document = tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation: who speaks, and the text and images in their order."""
+
+    role: Role
+    parts: Document
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Image))
+
+    @property
+    def text(self) -> str:
+        """The text parts joined, images left out."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+
+def document(*parts: Part | str) -> Document:
+    """A document from parts, where plain strings stand for text.
+
+    >>> document("What is this?")
+    (Text(text='What is this?'),)
+    """
+    return tuple(Text(part) if isinstance(part, str) else part for part in parts)
+
+
+def user(*parts: Part | str) -> Message:
+    """A user's turn."""
+    return Message("user", document(*parts))
+
+
+def assistant(*parts: Part | str) -> Message:
+    """A model's turn, for few-shot examples."""
+    return Message("assistant", document(*parts))
+
+
+def system(text: str) -> Message:
+    """A system prompt."""
+    return Message("system", document(text))
+
+
+def images_of(messages: Iterable[Message]) -> tuple[Image, ...]:
+    """All images of a conversation in reading order."""
+    return tuple(image for message in messages for image in message.images)

@@ -1,0 +1,43 @@
+"""The one family of errors. Each message says what is wrong, where, and what to do about it."""
+
+
+class EvalsuiteError(Exception):
+    """Anything evalsuite refuses to do; its text is written for the user and needs no traceback.
+
+    Args:
+        what: what is wrong and where, one line.
+        remedy: what the user can do about it, one line; printed after the first.
+    """
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what} {remedy}".strip())
+        self.what = what
+        self.remedy = remedy
+
+
+class DataError(EvalsuiteError):
+    """A data file, column, image or annotation is missing or malformed."""
+
+
+class SpecError(EvalsuiteError):
+    """What was asked for cannot be: unknown name, bad option, capability the model lacks."""
+
+
+class StoreError(EvalsuiteError):
+    """A run directory cannot be used: other specification, other version, full disk, corrupt file."""
+
+
+class CheckpointError(EvalsuiteError):
+    """A model folder lacks a file or holds another model."""
+
+
+class UnavailableError(EvalsuiteError):
+    """Something optional is not here (weights, Java, an extra); the text names it and how to get it."""
+
+
+class SampleError(EvalsuiteError):
+    """One sample could not be prepared, answered or scored; it is recorded as failed, the run goes on."""
+
+
+class OutOfMemoryError(EvalsuiteError):
+    """A batch did not fit on the device; the engine halves it and tries again."""

@@ -1,0 +1,184 @@
+"""What is asked of a model and what comes back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from evalsuite.content import Document, Image, Message, Text, images_of
+
+Capability = Literal["text", "choices", "image", "interleaved"]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateText:
+    """Write text that continues the conversation.
+
+    Args:
+        max_new_tokens: limit on the answer, in the model's tokens.
+        num_beams: 1 is greedy (or sampling when `temperature` > 0).
+        temperature: 0 means no sampling.
+        top_p: nucleus sampling mass in (0, 1].
+        length_penalty: exponent on the length that beam scores are divided by.
+        length_normalization: which length that is. `prompt+generated` is what transformers 4.35 did, and so
+            what DreamLLM's published numbers used.
+        stop: strings that end the answer; they are cut off.
+    """
+
+    max_new_tokens: int = 64
+    num_beams: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    length_penalty: float = 1.0
+    length_normalization: Literal["generated", "prompt+generated"] = "generated"
+    stop: tuple[str, ...] = ()
+    capability: Literal["text"] = field(default="text", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChoices:
+    """Give the log-likelihood of each continuation."""
+
+    choices: tuple[str, ...]
+    capability: Literal["choices"] = field(default="choices", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateImages:
+    """Draw images for the conversation: text only is text-to-image, an image in it is editing or subject-driven.
+
+    Args:
+        width, height: pixels; None leaves the model its own size.
+        count: images per prompt (best-of-k protocols); image i uses the seed `request.seed + i`.
+        steps: denoising steps; None is the model's default, recorded in the response's details.
+        guidance_scale: classifier-free guidance; 1 is none; None is the model's default.
+        scheduler: sampler by its usual name (`ddpm`, `ddim`, `dpm++`); None is the model's default.
+        negative: negative prompt.
+    """
+
+    width: int | None = None
+    height: int | None = None
+    count: int = 1
+    steps: int | None = None
+    guidance_scale: float | None = None
+    scheduler: str | None = None
+    negative: str = ""
+    capability: Literal["image"] = field(default="image", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateDocument:
+    """Write a document of text and images."""
+
+    max_new_tokens: int = 512
+    max_images: int = 4
+    image: GenerateImages = field(default_factory=GenerateImages)
+    capability: Literal["interleaved"] = field(default="interleaved", init=False)
+
+
+Output = GenerateText | ScoreChoices | GenerateImages | GenerateDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An interleaved conversation and what is wanted next.
+
+    Args:
+        messages: the turns so far; few-shot examples are earlier turns.
+        output: what is wanted.
+        prefill: the beginning of the answer that the protocol puts into the model's mouth.
+        seed: all randomness of the answer comes from it; the engine derives it from the run's seed and the
+            sample's id, so that neither batching nor order matters.
+    """
+
+    messages: tuple[Message, ...]
+    output: Output
+    prefill: str = ""
+    seed: int = 0
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        return images_of(self.messages)
+
+    def describe(self) -> dict[str, Any]:
+        """JSON-able form; images stand as `{"image": name, "sha256": digest}`."""
+        return {
+            "messages": [{"role": m.role, "parts": describe_document(m.parts)} for m in self.messages],
+            "output": asdict(self.output),
+            "prefill": self.prefill,
+            "seed": self.seed,
+        }
+
+    def fingerprint(self) -> str:
+        """sha256 over everything a model sees; equal fingerprints mean the same was asked."""
+        return fingerprint(self.describe())
+
+
+@dataclass(frozen=True, slots=True)
+class TextResponse:
+    """Generated text, without the prefill.
+
+    Args:
+        tokens: number of generated tokens, where the model tells.
+        truncated: it ended because of the token limit.
+        details: what the adapter wants on record (JSON-able).
+    """
+
+    text: str
+    tokens: int | None = None
+    truncated: bool = False
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceResponse:
+    """Natural-log likelihood of each choice given the prompt, summed over its tokens, in the request's order."""
+
+    log_likelihoods: tuple[float, ...]
+    token_counts: tuple[int, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def best(self) -> int:
+        """Index of the likeliest choice; the first wins ties."""
+        return max(range(len(self.log_likelihoods)), key=self.log_likelihoods.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResponse:
+    """Generated images, lossless PNG."""
+
+    images: tuple[Image, ...]
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentResponse:
+    """A generated document; text and images in the order they were made."""
+
+    parts: Document
+    truncated: bool = False
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+Response = TextResponse | ChoiceResponse | ImageResponse | DocumentResponse
+
+
+def describe_document(parts: Document) -> list[dict[str, str]]:
+    """JSON-able form of a document, images by digest."""
+    return [
+        {"text": part.text} if isinstance(part, Text) else {"image": part.label, "sha256": part.sha256()}
+        for part in parts
+    ]
+
+
+def fingerprint(value: Any) -> str:
+    """sha256 of a JSON-able value's canonical form.
+
+    >>> fingerprint({"b": 1, "a": 2}) == fingerprint({"a": 2, "b": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,83 @@
+"""The run specification: what was asked for, typed, saved into the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskSpec(_Frozen):
+    """One task of a run."""
+
+    name: str
+    protocol: str | None = None
+    """Named protocol; None is the benchmark's default, resolved before it is saved."""
+    rules: str | None = None
+    """Named scoring rules; None is the default."""
+    data: Path | None = None
+    """Folder with the benchmark's files."""
+    options: dict[str, str] = Field(default_factory=dict)
+    """Further options of the task's family."""
+
+
+class ModelSpec(_Frozen):
+    """The model of a run."""
+
+    name: str
+    """As typed: `dreamllm-mini`, `dreamllm:FOLDER`."""
+    device: str = "auto"
+    dtype: str = "auto"
+    options: dict[str, str] = Field(default_factory=dict)
+    """Further options of the adapter."""
+
+
+class RunSpec(_Frozen):
+    """Everything that decides what a run asks; two runs of equal specification ask the same.
+
+    What only decides how fast it goes (batch size, threads) is not here.
+    """
+
+    model: ModelSpec
+    tasks: tuple[TaskSpec, ...]
+    seed: int = 0
+    """Seeds of all samples are derived from it."""
+    limit: int | None = Field(default=None, ge=1)
+    """At most so many samples per task: a seeded random subset, the same for every model."""
+    plugins: tuple[Path, ...] = ()
+    """Plugin files in use."""
+
+    def difference(self, other: RunSpec) -> list[str]:
+        """One line per field that differs, `field: ours -> theirs`; empty when equal."""
+        return _difference(self.model_dump(mode="json"), other.model_dump(mode="json"), "")
+
+
+class ExecutionOptions(_Frozen):
+    """How a run is carried out; changes nothing in its results."""
+
+    batch_size: int = Field(default=32, ge=1)
+    """Upper limit; halved when memory runs out, and what fits is remembered."""
+    prepare_threads: int = Field(default=1, ge=1)
+    """Threads that decode and tokenise ahead of the device."""
+    prepare_ahead: int = Field(default=256, ge=1)
+    """At most so many prepared requests wait in memory."""
+    max_failures: float = Field(default=0.0, ge=0)
+    """Failed samples allowed: a fraction of all when below 1, else a count. More make the exit status 1."""
+    self_check: bool = True
+    """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
+    retry_failed: bool = False
+    """Ask samples again that failed in an earlier session of this run."""
+
+
+def _difference(ours: Any, theirs: Any, path: str) -> list[str]:
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = sorted(ours.keys() | theirs.keys())
+        return [line for key in keys for line in _difference(ours.get(key), theirs.get(key), f"{path}.{key}".lstrip("."))]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [line for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) for line in _difference(a, b, f"{path}[{i}]")]
+    return [] if ours == theirs else [f"{path}: {ours!r} -> {theirs!r}"]

@@ -1,0 +1,14 @@
+"""Maps the folders `tasks/` and `baselines/` onto import names that may be installed (see pyproject.toml)."""
+
+from setuptools import find_packages, setup
+
+ROOMS = {"evalsuite": "evalsuite", "evalsuite_tasks": "tasks", "evalsuite_baselines": "baselines"}
+
+setup(
+    package_dir=ROOMS,
+    packages=[
+        name
+        for package, folder in ROOMS.items()
+        for name in [package, *(f"{package}.{found}" for found in find_packages(folder))]
+    ],
+)
