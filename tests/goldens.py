@@ -1,0 +1,50 @@
+"""Where the golden cases lie: answers established by official code or published by others.
+
+Order: the folder named by EVALSUITE_GOLDEN, `../shared/golden` beside the repository, `tests/golden`. Sets whose
+licence forbids a copy here exist only in the first two; a test that needs one is skipped where it is absent.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _roots() -> list[Path]:
+    named = os.environ.get("EVALSUITE_GOLDEN")
+    return [
+        *([Path(named)] if named else []),
+        _REPOSITORY.parent / "shared" / "golden",
+        _REPOSITORY / "tests" / "golden",
+    ]
+
+
+def golden_dir(name: str) -> Path:
+    """The folder of the golden set `name` ("oracles", "captions", "pope", …); skips the test where it is absent."""
+    for root in _roots():
+        if (root / name).is_dir():
+            return root / name
+    pytest.skip(f"golden set {name!r} is not here (set EVALSUITE_GOLDEN to the folder that holds it)")
+
+
+@lru_cache(maxsize=32)
+def _read(path: Path) -> Any:
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as stream:
+        return json.load(stream)
+
+
+def load_json(folder: str, file_name: str) -> Any:
+    """The parsed JSON file `file_name` (gzip by suffix) of the golden set `folder`; do not modify it."""
+    path = golden_dir(folder) / file_name
+    if not path.exists():
+        pytest.skip(f"golden file {folder}/{file_name} is not here")
+    return _read(path)

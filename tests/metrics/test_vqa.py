@@ -1,0 +1,109 @@
+"""VQA accuracy against the output of six public scorers (oracles/vqa_cases.json.gz)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.metrics.vqa import (
+    VQA_RULES,
+    direct_answer_accuracy,
+    normalize_answer,
+    unanswerability,
+    vqa_accuracy,
+    vqa_report,
+)
+from tests.goldens import load_json
+
+COLUMN_OF_RULE = {
+    "official": ("off", 2),
+    "m4c": ("m4c", 4),
+    "vizwiz": ("viz", 2),
+    "lmms-eval": ("lmms_vqav2", 4),
+    "lmms-eval-textvqa": ("lmms_textvqa", 4),
+    "vlmevalkit": ("vlmevalkit", 4),
+}
+
+
+def _cases():
+    oracle = load_json("oracles", "vqa_cases.json.gz")
+    for row in oracle["rows"]:
+        case = dict(zip(oracle["columns"], row, strict=True))
+        case["answers"] = [answer for answer, count in case["gt"] for _ in range(count)]
+        yield case
+
+
+@pytest.mark.parametrize("rule", VQA_RULES)
+def test_every_case_scores_as_the_scorer_the_rule_is_named_after(rule):
+    column, digits = COLUMN_OF_RULE[rule]
+    compared = 0
+    for case in _cases():
+        if case[column] is None:
+            with pytest.raises(SampleError):
+                vqa_accuracy(case["pred"], case["answers"], rule)
+            continue
+        compared += 1
+        assert round(100 * vqa_accuracy(case["pred"], case["answers"], rule), digits) == case[column], case
+    assert compared > 2500
+
+
+def test_normalised_predictions_are_the_official_strings():
+    for case in _cases():
+        assert normalize_answer(case["pred"]) == case["npred_off"]
+        if case["npred_m4c"] is not None:
+            assert normalize_answer(case["pred"], "m4c") == case["npred_m4c"]
+
+
+@pytest.mark.parametrize(("key", "digits"), [("n2", 2), ("n4", 4)])
+def test_aggregates_equal_the_official_report(key, digits):
+    oracle = load_json("oracles", "vqa_cases.json.gz")
+    aggregate = oracle["aggregate_first_2000"]
+    scores = [vqa_accuracy(case["pred"], case["answers"]) for case in _cases()][: len(aggregate["cases"])]
+    report = vqa_report(scores, *zip(*aggregate["cases"], strict=True), digits=digits)
+    assert report.overall == aggregate[key]["overall"]
+    assert report.per_question_type == aggregate[key]["perQuestionType"]
+    assert report.per_answer_type == aggregate[key]["perAnswerType"]
+
+
+def test_unanimous_answers_are_compared_without_normalisation_only_officially():
+    assert vqa_accuracy("Yes", ["yes"] * 10) == 0
+    assert vqa_accuracy(" yes\n", ["yes"] * 10) == 1
+    assert vqa_accuracy("Yes", ["yes"] * 10, "m4c") == 1
+
+
+def test_only_the_first_32_periods_are_removed():
+    assert normalize_answer("." * 40) == "." * 8
+
+
+def test_identical_answers_are_left_out_one_at_a_time():
+    assert [round(vqa_accuracy("a b", ["b"] * n + ["c"] * (10 - n)), 4) for n in range(6)] == [0, 0.3, 0.6, 0.9, 1, 1]
+
+
+@given(st.text(max_size=9), st.lists(st.text(max_size=5), min_size=10, max_size=10), st.sampled_from([*VQA_RULES]))
+def test_accuracy_is_a_tenth_step_in_the_unit_interval(prediction, answers, rule):
+    accuracy = vqa_accuracy(prediction, answers, rule)
+    assert any(math.isclose(accuracy, step, abs_tol=1e-12) for step in (0, 0.3, 0.6, 0.9, 1))
+
+
+def test_no_answers_and_unknown_rules_are_refused():
+    with pytest.raises(SampleError):
+        vqa_accuracy("x", [])
+    with pytest.raises(SpecError, match="official"):
+        vqa_accuracy("x", ["x"], "nope")
+
+
+def test_direct_answer_accuracy_counts_plain_matches():
+    assert direct_answer_accuracy("cat", ["cat", "Cat", "dog"]) == pytest.approx(1 / 3)
+    assert direct_answer_accuracy("cat", ["cat"] * 5) == 1
+
+
+def test_unanswerability_follows_the_textbook_definition():
+    # scikit-learn 1.7: average_precision_score([0,0,1,1],[.1,.4,.35,.8]) == 0.8333..., f1 at > 0.5 is 2/3
+    precision, f1 = unanswerability([1, 1, 0, 0], [0.9, 0.6, 0.65, 0.2])
+    assert precision == pytest.approx(0.8333333333333333)
+    assert f1 == pytest.approx(2 / 3)
+    assert unanswerability([1, 1], [0.9, 0.8])[0] == 0
