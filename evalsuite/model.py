@@ -97,11 +97,12 @@ METHODS: dict[Capability, str] = {
     "text": "generate_text",
     "choices": "score_choices",
     "image": "generate_images",
+    "edit": "generate_images",
     "interleaved": "generate_documents",
 }
 """The device step that serves each capability."""
 
 
 def capabilities_of(model: Model) -> frozenset[Capability]:
-    """The capabilities whose device step the adapter implements."""
+    """The capabilities whose device step the adapter has; which of drawing and editing it can, its entry says."""
     return frozenset(capability for capability, method in METHODS.items() if callable(getattr(model, method, None)))

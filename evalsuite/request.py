@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from evalsuite.content import Document, Image, Message, Text, images_of
 
-Capability = Literal["text", "choices", "image", "interleaved"]
+Capability = Literal["text", "choices", "image", "edit", "interleaved"]
+"""What a task can need: write text, score choices, draw an image from text, draw one from text and images
+(editing, subject-driven), write documents of text and images."""
 
 
 @dataclass(frozen=True, slots=True)
