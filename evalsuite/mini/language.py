@@ -1,4 +1,4 @@
-"""What can be said about a scene: captions, questions with their one true answer, and all the words there are."""
+"""What can be said about a scene: captions, questions with their one true answer, and all words there are."""
 
 import re
 from collections.abc import Callable
@@ -18,11 +18,12 @@ EASY_VQA_SHAPES = ("circle", "rectangle", "triangle")
 
 _WORDS = """
 a an the is are was it its this that these there here in of at on to and or with by no not yes one two three
-0 1 2 3 first second now into what where which how many big color colour shape shapes size object objects image
-picture contain contains contained present does do shows show shown draw make turn change remove add put
-circles squares triangles left right above below top bottom centre background white nothing place
+0 1 2 3 first second now then next into what where which how many big larger smaller than same another
+color colour shape shapes size object objects image picture background white nothing place
+contain contains present does do shows show draw make turn change remove add put moves becomes
+circles squares triangles left right above below top bottom centre violet
 answer question option options hint please select correct from using single word phrase letter
-based given choices directly above brief short describe caption b c d violet pink
+based given choices directly brief short describe caption b c d
 """
 VOCABULARY: tuple[str, ...] = tuple(
     sorted(
@@ -47,7 +48,7 @@ def words(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Caption:
-    """A true caption and which attributes of the scene it states: among colour, shape, size, place, relation."""
+    """A true caption, and what it states of the scene: some of colour, shape, size, place, relation."""
 
     text: str
     states: frozenset[str]
@@ -163,8 +164,8 @@ _CAPTIONS: dict[int, Callable[[Scene], list[Caption]]] = {
 def questions(scene: Scene, rng: np.random.Generator) -> list[Question]:
     """Questions about a scene in random order, each with exactly one true answer.
 
-    Yes/no questions come in pairs of one with "yes" and one with "no"; a thing is only spoken of as "the circle"
-    or "the red circle" where there is one such thing.
+    Yes/no questions come in pairs of one with "yes" and one with "no"; a thing is only spoken of as "the
+    circle" or "the red circle" where there is one such thing.
     """
     found = [
         *_attributes(scene),
@@ -178,7 +179,7 @@ def questions(scene: Scene, rng: np.random.Generator) -> list[Question]:
 
 
 def references(scene: Scene, thing: Thing) -> list[str]:
-    """Noun phrases that single out a thing: "circle", "red object", "red circle"; the last one always does."""
+    """Noun phrases that single out a thing: "circle", "red object", "red circle"; the last always does."""
     found = []
     if sum(t.shape == thing.shape for t in scene.things) == 1:
         found.append(thing.shape)
@@ -222,7 +223,7 @@ def _attributes(scene: Scene) -> list[Question]:
 
 
 def _presence(scene: Scene, rng: np.random.Generator) -> list[Question]:
-    """About something there and something not there, in easy-VQA's forms; a third of the time negated as well."""
+    """About something there and something not there in easy-VQA's forms, a third of them negated as well."""
     found: list[Question] = []
     there: list[set[str]] = [
         {thing.shape for thing in scene.things},

@@ -38,7 +38,7 @@ def covers(shape: str, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarra
 
 
 def coverage(thing: Thing, canvas: int = CANVAS) -> np.ndarray:
-    """Share of each pixel that a thing covers: (canvas, canvas) float64 in [0, 1], from 4x4 samples per pixel."""
+    """Share of each pixel that a thing covers: (canvas, canvas) float64 in [0, 1], from 4x4 samples each."""
     axis = (np.arange(canvas * _SAMPLES) + 0.5) / _SAMPLES
     inside = covers(thing.shape, axis[None, :] - thing.x, axis[:, None] - thing.y, thing.radius)
     return inside.reshape(canvas, _SAMPLES, canvas, _SAMPLES).mean(axis=(1, 3))

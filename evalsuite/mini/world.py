@@ -3,8 +3,8 @@
 A scene is one to three coloured shapes on a near-white canvas of 64x64 pixels. Everything is plain data; the
 picture (`render.py`), the words (`language.py`) and the files (`write.py`) are functions of it.
 
-Two things keep training and testing apart. Three colour-shape combinations (`HELD_OUT`) never occur in the split
-"train", so that composition can be measured; and every arrangement of things belongs to one split only
+Two rules keep training and testing apart. Three colour-shape combinations (`HELD_OUT`) never occur in the
+split "train", so that composition can be measured; and every arrangement of things belongs to one split only
 (`split_of`), so that no test scene is a training scene, whatever the seeds.
 """
 
@@ -54,7 +54,7 @@ _TEST_SHARE = 4
 
 @dataclass(frozen=True)
 class Thing:
-    """One coloured shape. `x`, `y`: centre of its box in pixels from the top left; `radius`: half the box, in pixels."""
+    """One coloured shape: the centre of its box in pixels from the top left, and half the side of that box."""
 
     shape: str
     colour: str
@@ -80,7 +80,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """Things on a background (8-bit RGB). The order of the things is the order in which captions name them."""
+    """Things on a background (8-bit RGB), in the order in which the canonical caption names them."""
 
     things: tuple[Thing, ...]
     background: RGB
@@ -104,7 +104,7 @@ class Scene:
         return relation_of(first.x - second.x, first.y - second.y)
 
     def key(self) -> str:
-        """Canonical text of the scene: equal exactly when the pictures are equal (the order does not matter)."""
+        """Canonical text of the scene, the same whatever the order of the things."""
         things = " | ".join(sorted(thing.key() for thing in self.things))
         return f"{things} | {','.join(map(str, self.background))}"
 
@@ -117,7 +117,7 @@ def place_of(x: float, y: float) -> str:
 
 
 def relation_of(dx: float, dy: float) -> str:
-    """Relation of a thing to another when it lies `dx` to the right and `dy` below it: the longer axis decides."""
+    """Relation of a thing to another that it lies `dx` right of and `dy` below: the longer axis decides."""
     if abs(dx) >= abs(dy):
         return "left of" if dx < 0 else "right of"
     return "above" if dy < 0 else "below"
@@ -143,8 +143,8 @@ def inside(thing: Thing) -> bool:
 def legal(scene: Scene) -> bool:
     """Whether a scene keeps the rules of the world.
 
-    One to three things, inside the canvas, apart, all of different combinations; two are aligned within 3 pixels
-    on the axis that their relation does not use; three are all small.
+    One to three things, inside the canvas, apart, all of different combinations; two are aligned within 3
+    pixels on the axis that their relation does not use; three are all small.
     """
     things = scene.things
     if not 1 <= len(things) <= 3 or not all(map(inside, things)):
@@ -207,7 +207,7 @@ def sample_scene(rng: np.random.Generator, *, split: Split, things: int | None =
     count = (
         things if things is not None else 1 + int(np.searchsorted((0.45, 0.90), rng.random(), side="right"))
     )
-    # The combinations are drawn once, so that being sorted into a split by hash does not favour held-out ones.
+    # The combinations are drawn once: sorting into splits by hash must not favour the held-out ones.
     pairs = sample_combinations(rng, split, count)
     while True:
         scene = Scene(_LAYOUTS[count](rng, pairs), sample_background(rng))
