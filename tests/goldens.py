@@ -1,7 +1,7 @@
 """Where the golden cases lie: answers established by official code or published by others.
 
-Order: the folder named by EVALSUITE_GOLDEN, `../shared/golden` beside the repository, `tests/golden`. Sets whose
-licence forbids a copy here exist only in the first two; a test that needs one is skipped where it is absent.
+Order: the folder named by EVALSUITE_GOLDEN, `../shared/golden` beside the repository, `tests/golden`. Sets
+whose licence forbids a copy here exist only in the first two; a test that needs one is skipped without them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _roots() -> list[Path]:
 
 
 def golden_dir(name: str) -> Path:
-    """The folder of the golden set `name` ("oracles", "captions", "pope", …); skips the test where it is absent."""
+    """The folder of the golden set `name` ("oracles", "captions", …); skips the test where it is absent."""
     for root in _roots():
         if (root / name).is_dir():
             return root / name
@@ -37,9 +37,8 @@ def golden_dir(name: str) -> Path:
 
 @lru_cache(maxsize=32)
 def _read(path: Path) -> Any:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as stream:
-        return json.load(stream)
+    data = path.read_bytes()
+    return json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
 
 
 def load_json(folder: str, file_name: str) -> Any:

@@ -6,7 +6,7 @@ Nothing here knows a benchmark, reads a run or loads a model; the room imports n
 * `vqa`: accuracy against ten human answers, under six named rules;
 * `choice`: picking the option out of free text, circular evaluation and ability report (MMBench);
 * `ptb`, `captions`: the caption tokenizer; BLEU, ROUGE-L, CIDEr-D, METEOR;
-* `frechet`, `inception`: Fréchet distance, KID, precision/recall, Inception Score, CMMD and the feature network;
+* `frechet`, `inception`: Fréchet distance, KID, precision/recall, Inception Score, CMMD, the feature network;
 * `images`: pixel distances, PSNR/SSIM with masks, cosine and directional similarity, turn pairing (editing);
 * `pope`: yes/no answers; `geneval`: composition verdicts from detections;
 * `likelihood`: multiple choice from log-likelihoods; `judge`: tables from a judge's grades.

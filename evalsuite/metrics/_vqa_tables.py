@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # In the order in which the official scorers go through them.
-PUNCTUATION = (";", "/", "[", "]", '"', "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@", "`", ",", "?", "!")
+PUNCTUATION = (*';/[]"{}()=+\\_-><@`,?!',)
 
 ARTICLES = frozenset({"a", "an", "the"})
 
@@ -45,8 +45,8 @@ CONTRACTIONS = {
     "youve": "you've",
 }  # fmt: skip
 
-# The table that came with the VizWiz evaluator went through a word processor: all apostrophes became curly, except
-# in these keys (and in the values of these).
+# The table that came with the VizWiz evaluator went through a word processor: all apostrophes became curly,
+# except in these keys and in the values of these keys.
 _STRAIGHT_VALUES = ("aint", "arent", "cant", "couldve", "couldnt", "weve", "wheres", "whove")
 _STRAIGHT_KEYS = ("couldn'tve", "hadn'tve")
 

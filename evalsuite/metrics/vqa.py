@@ -122,7 +122,7 @@ class VQARule:
         name: what the rule is called.
         prediction: clean-up of the predicted answer.
         reference: clean-up of each human answer.
-        unanimous: clean-up of both sides when the human answers, so cleaned, are all the same; None: no exception.
+        unanimous: clean-up of both sides when the human answers, so cleaned, are all equal; None: as always.
         mean: how the leave-one-out values are averaged (it decides the last bit of the float).
         answers: how many human answers the scorer insists on; None: any number of at least one.
     """
@@ -139,7 +139,7 @@ VQA_RULES: Mapping[str, VQARule] = MappingProxyType(
     {
         rule.name: rule
         for rule in (
-            # The official scorer normalises nothing when the ten answers agree: "Yes" against ten "yes" is wrong.
+            # Nothing is normalised when the ten answers agree: "Yes" against ten "yes" is wrong.
             VQARule("official", _official, _official, unanimous=_trimmed),
             VQARule("m4c", _evalai, _evalai, answers=10),
             # VizWiz compares with the human answers as they are, not even stripped.
@@ -156,15 +156,17 @@ def _rule(name: str) -> VQARule:
     try:
         return VQA_RULES[name]
     except KeyError:
-        raise SpecError(f"There is no VQA scoring rule {name!r}.", f"Choose from {', '.join(VQA_RULES)}.") from None
+        raise SpecError(
+            f"There is no VQA scoring rule {name!r}.", f"Choose from {', '.join(VQA_RULES)}."
+        ) from None
 
 
 def normalize_answer(text: str, rule: str = "official") -> str:
     """The predicted answer as `rule` compares it.
 
-    Punctuation is dropped where it touches a space or the text holds digit-comma-digit, else it becomes a space;
-    the first 32 periods that no digit follows go; words are lower-cased, number words become digits, articles go,
-    contractions get their apostrophe.
+    Punctuation is dropped where it touches a space or the text holds digit-comma-digit, else it becomes a
+    space; the first 32 periods that no digit follows go; words are lower-cased, number words become digits,
+    articles go, contractions get their apostrophe.
 
     >>> normalize_answer("The two  dogs, arent they?")
     "2 dogs aren't they"
@@ -181,8 +183,8 @@ def _leave_one_out(matches: tuple[bool, ...], mean: Callable[[list[float]], floa
 def vqa_accuracy(prediction: str, answers: Sequence[str], rule: str = "official") -> float:
     """Accuracy in [0, 1] of one predicted answer against the raw human answers.
 
-    Each human answer in turn is left out; the prediction scores min(1, matches among the others / 3); the mean
-    over all is returned. With ten answers: 1 match 0.3, 2 matches 0.6, 3 matches 0.9, 4 and more 1.
+    Each human answer in turn is left out; the prediction scores min(1, matches among the others / 3); the
+    mean over all is returned. With ten answers: 1 match 0.3, 2 matches 0.6, 3 matches 0.9, 4 and more 1.
 
     Args:
         prediction: the answer as the model gave it.
@@ -199,7 +201,7 @@ def vqa_accuracy(prediction: str, answers: Sequence[str], rule: str = "official"
     chosen = _rule(rule)
     if not answers or (chosen.answers is not None and len(answers) != chosen.answers):
         raise SampleError(
-            f"The VQA rule {rule!r} got {len(answers)} human answers instead of {chosen.answers or 'one or more'}.",
+            f"VQA rule {rule!r} got {len(answers)} human answers, not {chosen.answers or 'one or more'}.",
             "Check the annotation file, or score with the rule 'official'.",
         )
     if chosen.unanimous is not None:
@@ -249,7 +251,10 @@ def vqa_report(
 ) -> VQAReport:
     """The official aggregate: 100 × sum / count over unrounded accuracies in question order, then `round`.
 
-    `question_types` and `answer_types`, where given, have one entry per accuracy. Raises SampleError on no values.
+    `question_types` and `answer_types`, where given, have one entry per accuracy.
+
+    Raises:
+        SampleError: there are no values.
     """
     if not accuracies:
         raise SampleError("A VQA report needs at least one scored question.")
