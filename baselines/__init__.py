@@ -1,1 +1,20 @@
-"""Model adapters for everything that is not DreamLLM."""
+"""Model adapters for everything that is not DreamLLM, and the miniature's checkpoints.
+
+`models()` is what the entry point `evalsuite.models` calls; it lists names and imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evalsuite.registry import ModelEntry
+
+from . import diffusion, image_text, mini, reference
+
+
+def models() -> Iterator[ModelEntry]:
+    """All baselines."""
+    yield from mini.models()
+    yield from reference.models()
+    yield from diffusion.models()
+    yield from image_text.models()

@@ -1,0 +1,60 @@
+"""The miniature's checkpoints under their names; how they were made is in `recipes/` and `checkpoints/README.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from evalsuite.model import Model
+from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.request import Capability
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+UNDERSTANDING: frozenset[Capability] = frozenset({"text", "choices"})
+CREATION: frozenset[Capability] = frozenset({"image", "edit"})
+INTERLEAVING: frozenset[Capability] = frozenset({"interleaved"})
+
+DREAMLLM = {
+    "dreamllm-mini": (
+        "dreamllm", UNDERSTANDING | CREATION | INTERLEAVING,
+        "the miniature DreamLLM, trained to understand and to create",
+    ),
+    "dreamllm-mini-comprehension": (
+        "dreamllm-comprehension", UNDERSTANDING, "its ablation trained to understand only",
+    ),
+    "dreamllm-mini-creation": ("dreamllm-creation", CREATION, "its ablation trained to create only"),
+    "dreamllm-mini-stage1": (
+        "dreamllm-stage1", UNDERSTANDING | CREATION, "after stage I: only projectors and dream queries trained",
+    ),
+}
+"""Name -> folder, what it was trained for, title."""
+
+SD_DEFAULTS = {"steps": "20", "guidance_scale": "3.0", "scheduler": "dpm++", "strength": "0.7"}
+"""The settings that drew best on the miniature's training split."""
+
+
+def models() -> Iterator[ModelEntry]:
+    for name, (folder, capabilities, title) in DREAMLLM.items():
+        yield ModelEntry(name, title, capabilities, partial(_dreamllm, name, folder))
+    yield ModelEntry(
+        "sd-mini",
+        "the miniature's latent diffusion model with its own text encoder (edits by SDEdit)",
+        frozenset({"image", "edit"}),
+        _sd,
+    )
+
+
+def _dreamllm(name: str, folder: str, options: ModelOptions) -> Model:
+    from evalsuite.dreamllm.plugin import load
+
+    return load(replace(options, argument=str(CHECKPOINTS / folder), options={"name": name, **options.options}))
+
+
+def _sd(options: ModelOptions) -> Model:
+    from ..diffusion import load
+
+    defaults = {"name": "sd-mini", **SD_DEFAULTS}
+    return load(replace(options, argument=str(CHECKPOINTS / "sd"), options={**defaults, **options.options}))
