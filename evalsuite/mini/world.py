@@ -54,7 +54,7 @@ _TEST_SHARE = 4
 
 @dataclass(frozen=True)
 class Thing:
-    """One coloured shape: the centre of its box in pixels from the top left, and half the side of that box."""
+    """One coloured shape: the centre of its box in pixels from the top left, half the side of the box."""
 
     shape: str
     colour: str
@@ -143,8 +143,9 @@ def inside(thing: Thing) -> bool:
 def legal(scene: Scene) -> bool:
     """Whether a scene keeps the rules of the world.
 
-    One to three things, inside the canvas, apart, all of different combinations; two are aligned within 3
-    pixels on the axis that their relation does not use; three are all small.
+    One to three things, inside the canvas, apart, all of different combinations; one is 3 pixels or more from
+    where its place would get another name; two are aligned within 3 pixels on the axis that their relation
+    does not use; three are all small.
     """
     things = scene.things
     if not 1 <= len(things) <= 3 or not all(map(inside, things)):
@@ -155,6 +156,8 @@ def legal(scene: Scene) -> bool:
         return False
     if any(thing.size != size_of(thing.radius) for thing in things):
         return False
+    if len(things) == 1:
+        return all(abs(at - edge) >= 3 for at in (things[0].x, things[0].y) for edge in _THIRDS)
     if len(things) == 2:
         return min(abs(things[0].x - things[1].x), abs(things[0].y - things[1].y)) <= 3
     return len(things) < 3 or all(thing.size == "small" for thing in things)
@@ -165,10 +168,22 @@ def split_of(scene: Scene) -> Split:
 
     A scene with a held-out combination is always a test scene; the background plays no part.
     """
-    if scene.held_out:
-        return "test"
+    return "test" if scene.held_out or in_test_share(scene) else "train"
+
+
+def in_test_share(scene: Scene) -> bool:
+    """Whether the hash of the things alone puts a scene into the test split: a quarter of all scenes."""
     things = "|".join(sorted(thing.key() for thing in scene.things))
-    return "test" if hashlib.sha256(things.encode()).digest()[0] % _TEST_SHARE == 0 else "train"
+    return hashlib.sha256(things.encode()).digest()[0] % _TEST_SHARE == 0
+
+
+def may_follow(scene: Scene, split: Split) -> bool:
+    """Whether a scene may be made from another one of a split, by an edit or in a story.
+
+    The hash decides for held-out combinations too: were they always taken into "test" while only a quarter
+    of the others is, changes towards them would be four times too frequent there.
+    """
+    return in_test_share(scene) if split == "test" else split_of(scene) == "train"
 
 
 def sample_background(rng: np.random.Generator) -> RGB:
