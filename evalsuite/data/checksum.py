@@ -1,0 +1,78 @@
+"""Fingerprints of data files, remembered by size and modification time so that a run does not pay for them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from evalsuite.errors import DataError
+from evalsuite.request import fingerprint
+
+_log = logging.getLogger(__name__)
+
+
+def sha256_of(path: Path, cache: Path | None = None) -> str:
+    """Hex digest of a file's bytes.
+
+    Args:
+        cache: folder of remembered digests; None is the user's cache folder. A digest counts as long as the
+            file's size, modification time and inode are the same.
+
+    Raises:
+        DataError: the file is missing or cannot be read.
+    """
+    try:
+        state = path.stat()
+        key = [str(path.resolve()), state.st_size, state.st_mtime_ns, state.st_ino]
+        remembered = _cache_folder(cache) / f"{fingerprint(key[0])[:32]}.json"
+        known = _recall(remembered, key)
+        if known:
+            return known
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}).", "Check the data folder.") from error
+    _remember(remembered, key, digest)
+    return digest
+
+
+def files_fingerprint(paths: Iterable[Path], cache: Path | None = None) -> str:
+    """One digest over the names, sizes and contents of several files, in sorted order of their names."""
+    entries = sorted(
+        (path.name, path.stat().st_size if path.exists() else -1, sha256_of(path, cache)) for path in paths
+    )
+    return fingerprint(entries)
+
+
+def _cache_folder(given: Path | None) -> Path:
+    if given is not None:
+        return given
+    named = os.environ.get("EVALSUITE_CACHE")
+    if named:
+        return Path(named).expanduser() / "checksums"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("evalsuite") / "checksums"
+
+
+def _recall(path: Path, key: list[object]) -> str:
+    try:
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        return str(entry["sha256"]) if entry["key"] == key else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _remember(path: Path, key: list[object], digest: str) -> None:
+    """Best effort: a cache that cannot be written costs time, not correctness."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps({"key": key, "sha256": digest}), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        _log.info("The checksum of %s is not remembered (%s).", key[0], error)

@@ -1,0 +1,94 @@
+"""Data sets of the Hugging Face hub: the files of one revision in the local cache, and which revision it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalsuite.errors import DataError, UnavailableError
+
+_COMMIT = re.compile(r"^[0-9a-f]{40}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of a hub data set at one commit.
+
+    Args:
+        folder: holds the files in the repository's layout.
+        commit: the 40 hex digits of the revision that was resolved.
+    """
+
+    folder: Path
+    commit: str
+
+
+def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size: str = "") -> Snapshot:
+    """The files that match `patterns`, from the local cache where they are, else downloaded into it.
+
+    Args:
+        repository: `owner/name` of a data set repository.
+        revision: a commit (best), a tag or a branch; what it stands for is in the result.
+        patterns: file name patterns such as `data/validation-*.parquet`.
+        size: for the message when it is not here.
+
+    Raises:
+        UnavailableError: the files are not in the cache and the hub cannot be reached; names the command that
+            fetches them on a machine with network.
+        DataError: the repository or revision does not exist, or needs an account's consent.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    def fetch(local: bool) -> Snapshot:
+        folder = Path(
+            snapshot_download(
+                repository,
+                repo_type="dataset",
+                revision=revision,
+                allow_patterns=list(patterns),
+                local_files_only=local,
+            )
+        )
+        return Snapshot(folder, folder.name)
+
+    include = " ".join(f"--include '{pattern}'" for pattern in patterns)
+    command = f"hf download {repository} --repo-type dataset --revision {revision} {include}"
+    try:
+        found = fetch(local=True)
+        # The cache may hold this commit with other files of it; only what all patterns find is complete.
+        if _COMMIT.match(revision) and all(any(found.folder.glob(pattern)) for pattern in patterns):
+            return found
+    except LocalEntryNotFoundError:
+        found = None
+    try:
+        return fetch(local=False)
+    except GatedRepoError as error:
+        raise DataError(
+            f"Data set {repository} asks for consent to its conditions.",
+            f"Accept them at https://huggingface.co/datasets/{repository} and run `hf auth login`.",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise DataError(
+            f"Data set {repository} has no revision {revision!r}.", "Name another revision."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise DataError(
+            f"There is no data set {repository} on the hub (or it is private).", "Check the name."
+        ) from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        if found is not None and all(any(found.folder.glob(pattern)) for pattern in patterns):
+            return found
+        raise UnavailableError(
+            f"Data set {repository} at {revision} is not in the hub cache, and the hub cannot be reached"
+            f" ({type(error).__name__}).",
+            f"With network{f' and {size} of disk' if size else ''}: `{command}`; or name a folder with --data.",
+        ) from error

@@ -1,0 +1,72 @@
+"""Decoding of images: complete or refused, within limits, always RGB."""
+
+from __future__ import annotations
+
+import io
+import logging
+from typing import TYPE_CHECKING
+
+from evalsuite.content import Image
+from evalsuite.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PILImage
+
+MAX_PIXELS = 89_478_485
+"""Pillow's own bound (a quarter of a GiB of RGB): larger images are refused unless the caller allows more."""
+
+_log = logging.getLogger(__name__)
+
+
+def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: bool = False) -> PILImage:
+    """The image as RGB, 8 bits per channel, fully loaded.
+
+    Greyscale, palette, CMYK and images with alpha become RGB as `PIL.Image.convert("RGB")` does it, because that
+    is what the official loaders call: alpha is dropped (the colours below it show), 16-bit grey is clipped at 255.
+    A truncated file is refused, never filled with grey.
+
+    Args:
+        image: the encoded image.
+        max_pixels: width × height above which the image is refused before its pixels are decoded.
+        apply_orientation: turn the picture as its EXIF orientation says. Off by default: the official loaders of
+            VQAv2, COCO, MMBench and POPE do not, so a rotated photograph is shown to models as it is stored.
+
+    Raises:
+        DataError: the file is missing, not an image, truncated, or too large; the message names it.
+    """
+    from PIL import Image as pil
+    from PIL import ImageFile, ImageOps, UnidentifiedImageError
+
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        _log.warning("Some library switched on PIL's LOAD_TRUNCATED_IMAGES; it is off again.")
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+    data = image.read()
+    if not data:
+        raise DataError(f"Image {_where(image)} is empty (0 bytes).", "Fetch it again.")
+    try:
+        with pil.open(io.BytesIO(data)) as opened:
+            width, height = opened.size
+            if width * height > max_pixels:
+                raise DataError(
+                    f"Image {_where(image)} is {width}×{height}, more than {max_pixels:,} pixels.",
+                    "Raise max_pixels if the file is to be trusted.",
+                )
+            opened.load()
+            upright: PILImage = ImageOps.exif_transpose(opened) if apply_orientation else opened
+            return upright.convert("RGB")
+    except UnidentifiedImageError as error:
+        raise DataError(
+            f"Image {_where(image)} is not an image that PIL knows ({len(data):,} bytes).", "Fetch it again."
+        ) from error
+    except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
+        raise DataError(f"Image {_where(image)} is too large to be decoded safely: {error}") from error
+    # PIL's decoders raise these for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF), …
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as error:
+        raise DataError(
+            f"Image {_where(image)} is damaged or truncated ({error}).", "Fetch it again."
+        ) from error
+
+
+def _where(image: Image) -> str:
+    """How the user finds the image: its path where it is a file, else its name."""
+    return str(image.path) if image.path is not None else repr(image.label)
