@@ -1,0 +1,175 @@
+"""Open questions about an image, scored against human answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from evalsuite.content import Image
+from evalsuite.data.jsonfile import read_json
+from evalsuite.data.table import image_cell, read_table
+from evalsuite.data.vqav2 import Question, human_answers, read_questions
+from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, vqa_accuracy
+from evalsuite.registry import suggest
+from evalsuite.request import Request, Response, TextResponse
+from evalsuite.task import Answered, Sample, SampleScore, Scores, TaskInfo, mean_statistics
+
+from ..benchmark import Plan
+from ..prompts import clean
+from ..sources import Located
+
+EXACT = "exact"
+"""The rule of benchmarks with one right answer: equal after stripping, lower case and dropping a final period."""
+
+
+class Settings(BaseModel):
+    """What a VQA benchmark's file may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answers: int | None = 10
+    """Human answers per question; null: any number of at least one."""
+
+
+def read_official(source: Located, settings: Settings) -> Iterator[Question]:
+    """`questions` and `annotations` JSON of VQAv2; `images` is a path with the field `image_id`."""
+    return read_questions(
+        source.path("questions"),
+        source.path("annotations") if source.has("annotations") else None,
+        lambda image_id: source.image("images", image_id=image_id),
+        answers=settings.answers,
+    )
+
+
+def read_columns(source: Located, settings: Settings) -> Iterator[Question]:
+    """A table with the columns id, image, question, answers and, where named, image_id, question_type, answer_type."""
+    for where, row in read_table(source.paths("table"), source.columns):
+        question_id, text = row["id"], row["question"]
+        if question_id is None or not isinstance(text, str):
+            raise DataError(f"{where} has no question (id {question_id!r}, question {text!r}).")
+        name = f"question {question_id}"
+        yield Question(
+            id=str(question_id),
+            image=image_cell(row["image"], f"{where} ({name})"),
+            image_id=str(row.get("image_id") or ""),
+            question=text,
+            answers=human_answers(row["answers"], f"{where} ({name})", settings.answers),
+            question_type=str(row.get("question_type") or ""),
+            answer_type=str(row.get("answer_type") or ""),
+        )
+
+
+def read_triples(source: Located, settings: Settings) -> Iterator[Question]:
+    """easy-VQA's `questions.json`: a list of [question, answer, image id]; ids are positions in the file."""
+    path = source.path("questions")
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise DataError(f"{path} must be a list of [question, answer, image id].", "Is this the right file?")
+    for position, row in enumerate(rows):
+        match row:
+            case [str(question), str(answer), int(image_id)]:
+                yield Question(
+                    id=str(position),
+                    image=source.image("images", image_id=image_id),
+                    image_id=str(image_id),
+                    question=question,
+                    answers=(answer,),
+                    answer_type="yes/no" if answer in ("yes", "no") else "other",
+                )
+            case _:
+                raise DataError(f"{path}, row {position} is {row!r:.80}, not [question, answer, image id].")
+
+
+READERS = MappingProxyType(
+    {"vqav2-json": read_official, "vqa-table": read_columns, "question-triples": read_triples}
+)
+
+
+def build(plan: Plan) -> VQATask:
+    """The task of a VQA benchmark. Raises SpecError for an unknown rule or reader."""
+    if plan.rule != EXACT and plan.rule not in VQA_RULES:
+        raise SpecError(
+            f"{plan.benchmark.name}: there is no VQA rule {plan.rule!r}.",
+            suggest(plan.rule, [EXACT, *VQA_RULES]),
+        )
+    settings = plan.settings(Settings)
+    task = VQATask(plan, partial(plan.reader(READERS), plan.source, settings))
+    plan.source.paths(next(iter(plan.source.files)))
+    return task
+
+
+class VQATask:
+    """A VQA benchmark in one protocol; template fields: `image`, `question`."""
+
+    def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
+        self.plan = plan
+        self._read = read
+        self._accuracy = plan.benchmark.metric("accuracy")
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.plan.info
+
+    def fingerprint(self) -> str:
+        return self.plan.fingerprint()
+
+    def samples(self) -> Iterator[Sample]:
+        return self.plan.select(self._samples)
+
+    def _samples(self) -> Iterator[Sample]:
+        for question in self._read():
+            labels = {"question_type": question.question_type, "answer_type": question.answer_type}
+            yield Sample(
+                id=question.id,
+                record=question,
+                cluster=question.image_id,
+                labels={name: value for name, value in labels.items() if value},
+            )
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        if earlier:
+            return None
+        question: Question = sample.record
+        return self.plan.request(_fields(question))
+
+    def target(self, sample: Sample) -> Any:
+        return list(sample.record.answers)
+
+    def score(self, answered: Sequence[Answered]) -> Scores:
+        rows = [self._row(one) for one in answered]
+        return Scores(rows, mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by))
+
+    def _row(self, one: Answered) -> SampleScore:
+        sample, response = one.sample, one.response
+        row = partial(SampleScore, sample.id, cluster=sample.cluster, labels=sample.labels)
+        if not isinstance(response, TextResponse):
+            return row(failure=f"the answer is a {type(response).__name__}, not text")
+        if not sample.record.answers:
+            return row(failure="the human answers of this split are not public")
+        answer = clean(response.text, self.plan.protocol.clean)
+        try:
+            value = accuracy(answer, sample.record.answers, self.plan.rule)
+        except EvalsuiteError as error:
+            return row(failure=str(error))
+        return row(values={self._accuracy.name: value}, parsed=parsed(answer, self.plan.rule))
+
+
+def accuracy(answer: str, answers: Sequence[str], rule: str) -> float:
+    """Accuracy in [0, 1] under a VQA rule or `exact`."""
+    if rule == EXACT:
+        return float(parsed(answer, rule) in {parsed(reference, rule) for reference in answers})
+    return vqa_accuracy(answer, answers, rule)
+
+
+def parsed(answer: str, rule: str) -> str:
+    """The answer as the rule compares it."""
+    return answer.strip().lower().removesuffix(".") if rule == EXACT else normalize_answer(answer, rule)
+
+
+def _fields(question: Question) -> Mapping[str, str | Image]:
+    return {"image": question.image, "question": question.question}
