@@ -59,7 +59,7 @@ class DiffusersPipeline:
         diffusers.utils.logging.set_verbosity_error()
         try:
             pipeline = diffusers.DiffusionPipeline.from_pretrained(
-                source, torch_dtype=dtype, revision=self._defaults.get("revision"), use_safetensors=True
+                source, dtype=dtype, revision=self._defaults.get("revision"), use_safetensors=True
             )
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{source} cannot be loaded as a diffusers pipeline ({error}).",

@@ -34,7 +34,7 @@ def _parts():
             vocab_size=7, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
             max_position_embeddings=8, bos_token_id=1, eos_token_id=2)).eval(),
         "tokenizer": PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=8),
-        "scheduler": PNDMScheduler(skip_prk_steps=True),
+        "scheduler": PNDMScheduler(skip_prk_steps=True, steps_offset=1),
     }  # fmt: skip
 
 

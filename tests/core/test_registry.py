@@ -1,0 +1,58 @@
+"""Finding plugins: installed, in a file, broken, misspelt."""
+
+from __future__ import annotations
+
+import pytest
+from evalsuite.errors import SpecError
+from evalsuite.registry import load_registry
+
+PLUGIN = """
+from evalsuite.registry import ModelEntry
+
+def models():
+    yield ModelEntry("{name}", "a model", frozenset({{"text"}}), lambda options: None)
+"""
+
+
+def test_a_plugin_file_adds_its_entries(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(PLUGIN.format(name="mine"))
+    entry, argument = load_registry([path]).model("mine")
+    assert (entry.title, argument) == ("a model", "")
+
+
+def test_installed_plugins_all_load():
+    assert load_registry().broken == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1", "offers nothing"),
+        ("import nowhere_to_be_found", "ModuleNotFoundError"),
+        ("def models(:", "SyntaxError"),
+        (PLUGIN.format(name="random"), "exists already"),
+    ],
+)
+def test_a_bad_plugin_file_is_named_with_the_reason(tmp_path, content, message):
+    path = tmp_path / "bad.py"
+    path.write_text(content)
+    with pytest.raises(SpecError, match=message) as caught:
+        load_registry([path])
+    assert "bad.py" in str(caught.value)
+
+
+def test_a_missing_plugin_file_is_named(tmp_path):
+    with pytest.raises(SpecError, match="does not exist"):
+        load_registry([tmp_path / "none.py"])
+
+
+def test_a_misspelt_name_suggests_the_nearest():
+    with pytest.raises(SpecError, match="Did you mean dreamllm-mini"):
+        load_registry().model("dreamlm-mini")
+
+
+@pytest.mark.parametrize(("name", "message"), [("diffusers", "needs an argument"), ("random:x", "takes no argument")])
+def test_arguments_are_checked(name, message):
+    with pytest.raises(SpecError, match=message):
+        load_registry().model(name)
