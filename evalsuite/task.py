@@ -119,6 +119,7 @@ class Statistic:
         resampling: `bootstrap` over clusters; `subsample` without replacement for statistics that repeats
             would bias (distances between distributions), the interval then scaled to the full size; `none`.
         group: "" for the whole task, else e.g. "answer_type=number".
+        most_resamples: upper limit on resamples where one evaluation of `function` takes seconds.
     """
 
     metric: Metric
@@ -126,14 +127,21 @@ class Statistic:
     function: Callable[[Any], float] | None = None
     resampling: Literal["bootstrap", "subsample", "none"] = "bootstrap"
     group: str = ""
+    most_resamples: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What scoring a task gives: a row per sample and the statistics over them."""
+    """What scoring a task gives: a row per sample and the statistics over them.
+
+    Args:
+        missing: metrics that could not be computed here (absent weights, no Java), each with the reason; they
+            have no statistic.
+    """
 
     rows: Sequence[SampleScore]
     statistics: Sequence[Statistic]
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
