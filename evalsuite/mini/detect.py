@@ -1,8 +1,9 @@
 """An exact detector for pictures of the miniature world, and the comparison with the scene asked for.
 
 The world has six colours and three shapes on a near-white ground, so what a picture shows can be read off its
-pixels, without a network. The rules allow for what generators do to pictures: soft edges, noise, slightly wrong
-colours. What they do not accept (no known colour, no clear shape, specks) is reported as such or not at all.
+pixels, without a network. The rules allow for what generators do to pictures: soft edges, noise, slightly
+wrong colours. Something of no clear shape is reported as such; what has no known colour, and specks, are not
+reported at all.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from .world import COLOURS, SHAPES, Scene, Thing, place_of, relation_of, size_of
 MIN_AREA = 40
 """Pixels; the smallest thing in the world covers about 90, what is under this is a speck."""
 COLOUR_REJECTION = 80.0
-"""RGB distance from the line between background and palette colour beyond which a pixel has no known colour."""
+"""RGB distance from the line between background and palette colour from which on a pixel is of neither."""
 SHAPE_REJECTION = 0.72
 """Least overlap (intersection over union) with the ideal shape; circle against square reach about 0.83."""
 NO_SHAPE = "other"
@@ -47,7 +48,8 @@ class Match:
         where: one thing: in the same place (of nine); two: in the same relation; three: always true.
         all: everything above.
         bound: every colour-shape combination asked for is there as one thing, and nothing else.
-        shift: the largest distance of a centre from where the scene has it, in pixels; infinite unless `count`.
+        shift: the largest distance of a centre from where the scene has it, in pixels; infinite where the
+            count is wrong.
     """
 
     count: bool
@@ -68,8 +70,12 @@ class Match:
             ValueError: unknown attribute.
         """
         known = {
-            "colour": self.colour, "shape": self.shape, "size": self.size, "place": self.where, "relation": self.where
-        }  # fmt: skip
+            "colour": self.colour,
+            "shape": self.shape,
+            "size": self.size,
+            "place": self.where,
+            "relation": self.where,
+        }
         unknown = set(attributes) - set(known)
         if unknown:
             raise ValueError(f"no attribute is called {sorted(unknown)}; there are {sorted(known)}")
@@ -81,9 +87,9 @@ class Match:
 def detect(image: np.ndarray) -> list[Detection]:
     """What a picture shows, largest first.
 
-    Every pixel is explained as a mixture of the background and one palette colour; those that are at least half
-    palette colour form regions; a region's shape is the one whose ideal form of the same area and centre overlaps
-    it most.
+    Every pixel is explained as a mixture of the background and one palette colour; those that are at least
+    half palette colour form regions; a region's shape is the one whose ideal form of the same area and centre
+    overlaps it most.
 
     Args:
         image: (H, W, 3) uint8 RGB; sizes and places assume the world's 64x64.

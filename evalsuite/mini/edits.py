@@ -129,7 +129,8 @@ def sample_change(rng: np.random.Generator, scene: Scene, kind: str) -> Change |
 def beside(rng: np.random.Generator, thing: Thing, relation: str, new: Thing) -> Thing | None:
     """`new` moved to where it stands in `relation` to `thing`; None if there is no room.
 
-    The usual places of a pair are 15 pixels from the middle; `new` stands as near to its own as `thing` allows.
+    The usual places of a pair are 15 pixels from the middle; `new` stands as near to its own as `thing`
+    allows.
     """
     sign = -1 if relation in ("left of", "above") else 1
     sideways = relation in ("left of", "right of")

@@ -1,0 +1,105 @@
+"""The standard evaluation world, written once into the user's cache."""
+
+import hashlib
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from evalsuite.errors import DataError
+
+from .write import VERSION, Manifest, Sizes, read_manifest, write_world
+
+ENVIRONMENT = "EVALSUITE_CACHE"
+SEED = 20260
+SIZES = Sizes()
+CONTENT = "7aa779255f6a08e5fb6a1bb1099d9be1cbaeec6289063e4e642fd82d74359cf0"
+"""Fingerprint of the standard world: sizes, texts and pixels of version `VERSION` with `SEED`."""
+
+_log = logging.getLogger(__name__)
+
+
+def cache_folder() -> Path:
+    """Where generated data are kept: `$EVALSUITE_CACHE`, else the user's cache (`~/.cache/evalsuite`)."""
+    given = os.environ.get(ENVIRONMENT)
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("evalsuite"))
+
+
+def ensure_world(seed: int = SEED, sizes: Sizes = SIZES, cache: Path | None = None) -> Path:
+    """The folder of a world (see `write.py` for what is in it), written now if it is not there or damaged.
+
+    The folder's name tells version, seed and sizes; every file's checksum is compared before it is used. Safe
+    from several processes at once: a world appears complete or not at all.
+
+    Args:
+        seed, sizes: which world; by default the standard evaluation world.
+        cache: the folder that holds worlds, by default `cache_folder()`.
+
+    Raises:
+        DataError: the cache cannot be written.
+    """
+    cache = cache or cache_folder()
+    identity = hashlib.sha256(repr((VERSION, seed, sizes)).encode()).hexdigest()[:12]
+    folder = cache / f"mini-world-v{VERSION}-{identity}"
+    if damage(folder) is None:
+        return folder
+    from filelock import FileLock
+
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{folder.name}.lock"):
+            reason = damage(folder)
+            if reason is not None:
+                _replace(folder, seed, sizes, reason)
+    except OSError as error:
+        raise DataError(
+            f"The cache {cache} cannot be used ({error.strerror}).",
+            f"Set {ENVIRONMENT} to a folder that can be written.",
+        ) from error
+    return folder
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a written world, or None: a missing manifest, a missing or changed file."""
+    if not folder.is_dir():
+        return "it does not exist"
+    try:
+        manifest = read_manifest(folder)
+    except DataError as error:
+        return error.what
+    for name, digest in manifest.files.items():
+        try:
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+                return f"{name} was changed"
+        except OSError:
+            return f"{name} is missing"
+    return None
+
+
+def _replace(folder: Path, seed: int, sizes: Sizes, reason: str) -> None:
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        manifest = write_world(temporary / "world", seed, sizes)
+        _compare(manifest)
+        if folder.exists():
+            _log.warning("writing %s again: %s", folder, reason)
+            folder.rename(temporary / "damaged")
+        (temporary / "world").rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _compare(manifest: Manifest) -> None:
+    standard = manifest.seed == SEED and manifest.sizes == SIZES
+    if standard and manifest.content != CONTENT:
+        _log.warning(
+            "the miniature world written here (%s) is not the published one (%s): results on it cannot be "
+            "compared with published ones; most likely numpy draws other random numbers",
+            manifest.content[:12],
+            CONTENT[:12],
+        )

@@ -1,0 +1,1 @@
+"""Writers of the miniature world in the official file formats, one module per format."""
