@@ -1,0 +1,280 @@
+"""DreamLLM on disk: our own layout, and the choice between it and upstream's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from evalsuite.dreamllm.configuration import DreamLLMConfig
+from evalsuite.dreamllm.diffusion_loss import training_scheduler
+from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.weights import digest, read_folder, read_json, write_tensors
+from evalsuite.errors import CheckpointError
+
+REFERENCES = "references.json"
+"""File that names the frozen parts which lie outside a checkpoint's folder."""
+
+REFERABLE = ("vision", "unet", "vae")
+UPSTREAM_TYPE = "dreamllm"
+
+
+# -- names -------------------------------------------------------------------------------------------------
+
+
+def canonical(key: str) -> str:
+    """The name under which a tensor is stored: the vision tower's `vision_model.` level, which some versions
+    of
+    transformers have and others have not, is left out."""
+    prefix = "vision.vision_model."
+    return "vision." + key.removeprefix(prefix) if key.startswith(prefix) else key
+
+
+def part_tensors(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of a vision, UNet or VAE folder under the names of the whole model.
+
+    A full CLIP checkpoint gives its image tower. Attention names of old VAE files are brought up to date.
+    """
+    if part == "vision":
+        marked = [key for key in tensors if "vision_model." in key]
+        chosen = {key.split("vision_model.", 1)[-1]: tensors[key] for key in marked or tensors}
+        return {f"vision.{key}": value for key, value in chosen.items() if not key.endswith("position_ids")}
+    if part == "vae":
+        return {
+            f"vae.{modern_attention(key)}": flatten_attention(key, value) for key, value in tensors.items()
+        }
+    return {f"{part}.{key}": value for key, value in tensors.items()}
+
+
+_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+def modern_attention(key: str) -> str:
+    """`…attentions.0.query.weight` -> `…attentions.0.to_q.weight` and so on."""
+    pieces = key.split(".")
+    if len(pieces) >= 2 and "attentions" in pieces and pieces[-2] in _OLD_ATTENTION:
+        pieces[-2] = _OLD_ATTENTION[pieces[-2]]
+    return ".".join(pieces)
+
+
+def flatten_attention(key: str, value: Tensor) -> Tensor:
+    """Old VAE files hold attention projections as 1x1 convolutions; they are linear layers now."""
+    if "attentions" in key and value.ndim == 4 and value.shape[2:] == (1, 1):
+        return value[:, :, 0, 0]
+    return value
+
+
+# -- saving ------------------------------------------------------------------------------------------------
+
+
+def save_checkpoint(
+    model: DreamLLMForCausalLM,
+    folder: Path,
+    *,
+    reference: Mapping[str, str] | None = None,
+    dtype: torch.dtype | None = None,
+    max_shard_size: int | str = "5GB",
+    state_dict: Mapping[str, Tensor] | None = None,
+    is_main_process: bool = True,
+    **ignored: Any,
+) -> None:
+    """Write configuration and weights.
+
+    Args:
+        reference: frozen parts that are not written but referred to: `vision`, `unet`, `vae` -> folder of
+            that part, relative to `folder`. The parts' sha256 is kept and checked at loading; their weights
+            must equal the model's.
+        dtype: save floating-point tensors in this precision (float16 halves a small checkpoint); loading
+            gives the precision one asks for.
+        max_shard_size: as in transformers.
+        state_dict, is_main_process: as transformers.Trainer passes them.
+
+    Raises:
+        CheckpointError: a referred part is missing or differs from the model's.
+    """
+    del ignored
+    if not is_main_process:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    reference = dict(reference or {})
+    unknown = sorted(reference.keys() - set(REFERABLE))
+    if unknown:
+        raise CheckpointError(f"Parts {unknown} cannot be referred to.", f"Only {', '.join(REFERABLE)} can.")
+    tensors = {canonical(key): value for key, value in (state_dict or model.state_dict()).items()}
+    if model.config.tie_word_embeddings:
+        tensors.pop("lm_head.weight", None)
+    links: dict[str, dict[str, str]] = {}
+    for part, path in reference.items():
+        links[part] = {"path": _relative(path, folder), "sha256": _check_equal(part, folder / path, tensors)}
+        tensors = {key: value for key, value in tensors.items() if not key.startswith(f"{part}.")}
+    tensors = {
+        key: value.detach().to("cpu", dtype if dtype is not None and value.is_floating_point() else None)
+        for key, value in tensors.items()
+    }
+    config = DreamLLMConfig(**model.config.to_dict())
+    config.dtype = dtype or model.dtype
+    config.architectures = [type(model).__name__]
+    config.save_pretrained(folder)
+    write_tensors(tensors, folder, max_shard_size)
+    if links:
+        (folder / REFERENCES).write_text(json.dumps(links, indent=2) + "\n", encoding="utf-8")
+    else:
+        (folder / REFERENCES).unlink(missing_ok=True)
+
+
+def _relative(path: str, folder: Path) -> str:
+    if Path(path).is_absolute():
+        path = os.path.relpath(path, folder)
+    return Path(path).as_posix()
+
+
+def _check_equal(part: str, folder: Path, tensors: Mapping[str, Tensor]) -> str:
+    stored = part_tensors(part, read_folder(folder))
+    for key, value in tensors.items():
+        if not key.startswith(f"{part}."):
+            continue
+        other = stored.get(key)
+        if other is None or other.shape != value.shape or not torch.equal(other.to(value.dtype), value.cpu()):
+            raise CheckpointError(
+                f"Cannot refer to {folder}: its {key.removeprefix(part + '.')} differs from the model's.",
+                "Save without the reference, or refer to the folder that the part was loaded from.",
+            )
+    return digest(folder)
+
+
+# -- loading -----------------------------------------------------------------------------------------------
+
+
+def load_checkpoint(
+    folder: Path,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    verify: bool = True,
+    config: DreamLLMConfig | None = None,
+) -> DreamLLMForCausalLM:
+    """Load a checkpoint folder in either layout; the model is in evaluation mode.
+
+    Args:
+        device: where to.
+        dtype: precision to compute in; None is float32 on the CPU and the stored precision elsewhere.
+        verify: check the sha256 of referred parts.
+        config: replaces the folder's own configuration (our layout only).
+
+    Raises:
+        CheckpointError: a file is missing, damaged or of another model.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{folder} is not a folder.",
+            "Give the local folder of a checkpoint; hub names are not downloaded.",
+        )
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind == UPSTREAM_TYPE:
+        from evalsuite.dreamllm.upstream import read_upstream
+
+        config, tensors = read_upstream(folder)
+    elif kind == DreamLLMConfig.model_type:
+        config = config or DreamLLMConfig.from_pretrained(folder)
+        tensors = _read_own(folder, verify)
+    else:
+        raise CheckpointError(
+            f"{folder} holds a model of type {kind!r}, not a DreamLLM.",
+            f"Expected {DreamLLMConfig.model_type!r} or {UPSTREAM_TYPE!r} as model_type in config.json.",
+        )
+    if dtype is None:
+        stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
+        dtype = torch.float32 if torch.device(device).type == "cpu" else stored
+    model = assemble(config, tensors, dtype, str(folder))
+    model.to(torch.device(device))  # type: ignore[arg-type]
+    return model.eval()
+
+
+def _read_own(folder: Path, verify: bool) -> dict[str, Tensor]:
+    tensors = {canonical(key): value for key, value in read_folder(folder).items()}
+    if (folder / REFERENCES).is_file():
+        for part, link in read_json(folder / REFERENCES).items():
+            target = folder / str(link["path"])
+            if part not in REFERABLE or Path(str(link["path"])).is_absolute():
+                raise CheckpointError(
+                    f"{folder / REFERENCES} refers to {part!r} at {link['path']!r}, which is not allowed."
+                )
+            if not target.is_dir():
+                raise CheckpointError(
+                    f"{folder} refers to {target} for its {part}, which does not exist.",
+                    "Keep the folders of a checkpoint family side by side.",
+                )
+            if verify and digest(target) != link["sha256"]:
+                raise CheckpointError(
+                    f"{target} has changed since {folder} was saved (sha256 differs).",
+                    "Restore the original files.",
+                )
+            tensors.update(part_tensors(part, read_folder(target)))
+    return tensors
+
+
+def assemble(
+    config: DreamLLMConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype, where: str
+) -> DreamLLMForCausalLM:
+    """A model whose every weight comes from `tensors` (canonical names), without drawing random ones first.
+
+    Raises:
+        CheckpointError: a weight is missing, superfluous or of another shape.
+    """
+    with torch.device("meta"):
+        model = DreamLLMForCausalLM(config)
+    expected = model.state_dict()
+    names = {canonical(key): key for key in expected}
+    if config.tie_word_embeddings:
+        names.pop("lm_head.weight", None)
+    missing = sorted(name for name in names if name not in tensors)
+    surplus = sorted(name for name in tensors if name not in names and name != "lm_head.weight")
+    if missing or surplus:
+        faults = [
+            f"{label} {_some(keys)}" for label, keys in (("missing", missing), ("unknown", surplus)) if keys
+        ]
+        raise CheckpointError(
+            f"{where}: the weights do not fit the configuration: {'; '.join(faults)}.",
+            "The folder mixes files of different models, or lacks a part.",
+        )
+    wrong = [
+        f"{name} is {tuple(tensors[name].shape)}, not {tuple(expected[key].shape)}"
+        for name, key in names.items()
+        if tensors[name].shape != expected[key].shape
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"{where}: weights of another shape: {_some(wrong)}.", "Do files and config belong together?"
+        )
+    ready = {key: tensors[name].to(dtype) for name, key in names.items()}
+    model.load_state_dict(ready, strict=False, assign=True)
+    if config.tie_word_embeddings:
+        model.lm_head.weight = model.model.embed_tokens.weight
+    _materialise_buffers(model)
+    return model
+
+
+def _some(values: list[str], limit: int = 3) -> str:
+    more = f" and {len(values) - limit} more" if len(values) > limit else ""
+    return ", ".join(values[:limit]) + more
+
+
+def _materialise_buffers(model: DreamLLMForCausalLM) -> None:
+    """Tensors that are computed, not stored, were only planned; compute them now."""
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+    config = model.config
+    model.model.rotary_emb = LlamaRotaryEmbedding(config=config.text_config)
+    tower = getattr(model.vision, "vision_model", model.vision)
+    tower.embeddings.position_ids = torch.arange(config.num_patches + 1).expand((1, -1))
+    model.training_noise = training_scheduler(config)
+    planned = [name for name, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
+    if planned:
+        raise CheckpointError(
+            f"Not initialised after loading: {_some(planned)}.", "Report this with your versions."
+        )

@@ -1,0 +1,128 @@
+"""Reading and writing weight files: safetensors, or pickles that may hold nothing but tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from evalsuite.errors import CheckpointError
+
+STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
+"""File names, without extension, that transformers and diffusers give to weights."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        CheckpointError: no such file, or no JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} does not exist.", "Is this the checkpoint's folder?") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} does not hold a JSON object.")
+    return value
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of one file, on the CPU. Pickles are read with weights_only: they cannot run code.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or holds more than tensors.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"{path} does not exist.", "Copy the whole checkpoint folder, not a part of it."
+        )
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            tensors: Any = load_file(path)
+        else:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(
+            f"{path} cannot be read: {reason}",
+            "The file is damaged, or holds more than tensors; fetch it again.",
+        ) from error
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise CheckpointError(f"{path} does not hold a table of tensors.")
+    return tensors
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The weight files of a folder: one file, or the shards that an index names. Safetensors go first.
+
+    Raises:
+        CheckpointError: there are none.
+    """
+    for extension in ("safetensors", "bin"):
+        for stem in STEMS:
+            single = folder / f"{stem}.{extension}"
+            if single.is_file():
+                return [single]
+            index = folder / f"{stem}.{extension}.index.json"
+            if index.is_file():
+                names = sorted(set(read_json(index).get("weight_map", {}).values()))
+                if any(Path(name).name != name for name in names):
+                    raise CheckpointError(f"{index} names files outside its folder.")
+                return [folder / name for name in names]
+    known = ", ".join(f"{stem}.safetensors" for stem in STEMS)
+    raise CheckpointError(
+        f"{folder} holds no weights (none of {known}, nor .bin).", "Is this the right folder?"
+    )
+
+
+def read_folder(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a folder's weight files."""
+    tensors: dict[str, Tensor] = {}
+    for path in weight_files(folder):
+        tensors.update(read_tensors(path))
+    return tensors
+
+
+def digest(folder: Path) -> str:
+    """sha256 over the folder's configuration and weight files."""
+    total = hashlib.sha256()
+    for path in [folder / "config.json", *weight_files(folder)]:
+        total.update(path.name.encode() + b"\0")
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_size: int | str = "5GB") -> None:
+    """Write `model.safetensors`, or shards with an index; each file appears whole or not at all."""
+    from huggingface_hub import split_torch_state_dict_into_shards
+    from safetensors.torch import save_file
+
+    plan = split_torch_state_dict_into_shards(
+        dict(tensors), filename_pattern="model{suffix}.safetensors", max_shard_size=max_shard_size
+    )
+    for name, keys in plan.filename_to_tensors.items():
+        temporary = folder / f".{name}.part"
+        # the tensors may be mapped from the very file that is replaced, so never write into it
+        save_file({key: tensors[key].contiguous() for key in keys}, temporary, metadata={"format": "pt"})
+        temporary.chmod(0o644)
+        temporary.replace(folder / name)
+    if plan.is_sharded:
+        index = {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename}
+        (folder / "model.safetensors.index.json").write_text(
+            json.dumps(index, indent=2) + "\n", encoding="utf-8"
+        )
+    keep = {*plan.filename_to_tensors, *(["model.safetensors.index.json"] if plan.is_sharded else [])}
+    for stale in folder.glob("model*.safetensors*"):
+        if stale.name not in keep:
+            stale.unlink()
