@@ -1,4 +1,4 @@
-"""Fingerprints of data files, remembered by size and modification time so that a run does not pay for them again."""
+"""Fingerprints of data files, remembered by size and modification time: a run does not pay for them again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from evalsuite.errors import DataError
 from evalsuite.request import fingerprint
 
 _log = logging.getLogger(__name__)
+_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 
 def sha256_of(path: Path, cache: Path | None = None) -> str:
@@ -41,11 +42,21 @@ def sha256_of(path: Path, cache: Path | None = None) -> str:
 
 
 def files_fingerprint(paths: Iterable[Path], cache: Path | None = None) -> str:
-    """One digest over the names, sizes and contents of several files, in sorted order of their names."""
-    entries = sorted(
-        (path.name, path.stat().st_size if path.exists() else -1, sha256_of(path, cache)) for path in paths
-    )
-    return fingerprint(entries)
+    """One digest over several files: names, sizes and contents, in sorted order.
+
+    Of a folder: the relative names and sizes of all files in it, and the contents of those that are not images
+    (images count by content where they are asked about: in the requests).
+    """
+    entries: list[tuple[str, int, str]] = []
+    for path in paths:
+        if path.is_dir():
+            for file in (file for file in path.rglob("*") if file.is_file()):
+                content = "" if file.suffix.lower() in _IMAGES else sha256_of(file, cache)
+                entries.append((file.relative_to(path).as_posix(), file.stat().st_size, content))
+        else:
+            digest = sha256_of(path, cache)
+            entries.append((path.name, path.stat().st_size, digest))
+    return fingerprint(sorted(entries))
 
 
 def _cache_folder(given: Path | None) -> Path:

@@ -43,13 +43,13 @@ def find_image(folders: tuple[Path, ...], name: str) -> Image:
     wanted = [inside(folder, name) for folder in folders]
     for path in wanted:
         if path.is_file():
-            return Image(path=path, name=name)
+            return Image(path=path, name=path.name)
     for path in wanted:
         for suffix in _SUFFIXES:
             other = path.with_suffix(suffix)
             if other.is_file():
                 return Image(path=other, name=other.name)
-    return Image(path=wanted[0], name=name)
+    return Image(path=wanted[0], name=wanted[0].name)
 
 
 def read_captions(path: Path, images: Path | tuple[Path, ...]) -> Iterator[Captioned]:

@@ -1,0 +1,192 @@
+"""Multiple-choice questions about an image, asked in every rotation of their options (CircularEval)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evalsuite.content import Image
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
+from evalsuite.registry import suggest
+from evalsuite.request import ChoiceResponse, Request, Response, TextResponse
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+
+from ..benchmark import Plan
+from ..prompts import clean
+from .readers import READERS, ChoiceQuestion, Rotation
+
+
+class Gate(BaseModel):
+    """A first question before each rotation, whose answer decides how the question proper is put.
+
+    DreamLLM's MMBench protocol asks whether the answer can be known, and shows the options only to a model that
+    says no (omni/eval/vqa; reference: the paper's evaluation scripts).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: str
+    """The first question."""
+    starts: str
+    """A first answer that begins with this (lower case) is followed by the protocol's `template` …"""
+    otherwise: str
+    """… any other by this template."""
+
+
+class ChoiceSettings(BaseModel):
+    """What a protocol may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    option: str = "{letter}. {text}"
+    """One option; fields `letter` and `text`."""
+    joiner: str = "\n"
+    letters: Literal["upper", "lower"] = "upper"
+    hint: str = "{hint}\n"
+    """What the field `hint` becomes when the question has one."""
+    no_hint: str = ""
+    """What the field `hint` becomes when it has none."""
+    continuation: str = "{letter}"
+    """For likelihood protocols: the text whose likelihood stands for an option."""
+    gate: Gate | None = None
+
+
+class BenchmarkSettings(BaseModel):
+    """What the benchmark's file may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rotations: int | None = Field(default=None, ge=1)
+    """At most so many rotations per question; 1 is the vanilla evaluation alone."""
+
+
+def build(plan: Plan) -> ChoiceTask:
+    """The task of a multiple-choice benchmark. Raises SpecError for an unknown rule or reader."""
+    if plan.rule not in CHOICE_RULES:
+        raise SpecError(
+            f"{plan.benchmark.name}: there is no choice rule {plan.rule!r}.", suggest(plan.rule, CHOICE_RULES)
+        )
+    plan.source.path("table")
+    return ChoiceTask(plan, partial(plan.reader(READERS), plan.source))
+
+
+class ChoiceTask:
+    """A multiple-choice benchmark in one protocol; template fields: `image`, `question`, `hint`, `options`.
+
+    A sample is one question. Its rotations are asked one after the other; with a gate, each is two requests.
+    """
+
+    def __init__(self, plan: Plan, read: partial[Iterator[ChoiceQuestion]]) -> None:
+        self.plan = plan
+        self._read = read
+        self._settings = plan.settings(ChoiceSettings, protocol=True)
+        self._rotations = plan.settings(BenchmarkSettings).rotations
+        self._circular = plan.benchmark.metric("circular")
+        self._vanilla = plan.benchmark.metric("vanilla")
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.plan.info
+
+    def fingerprint(self) -> str:
+        return self.plan.fingerprint()
+
+    def samples(self) -> Iterator[Sample]:
+        return self.plan.select(self._samples)
+
+    def _samples(self) -> Iterator[Sample]:
+        for question in self._read():
+            labels = {"L2": question.l2, "L3": question.l3, "split": question.split}
+            yield Sample(
+                question.id, question, labels={name: value for name, value in labels.items() if value}
+            )
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        question: ChoiceQuestion = sample.record
+        if question.image is None:
+            raise SampleError(f"Question {question.id} cannot be asked: {question.problem}")
+        rotations, gate = self._asked(question), self._settings.gate
+        position, second = divmod(len(earlier), 2) if gate else (len(earlier), 1)
+        if position >= len(rotations):
+            return None
+        values = self._values(question, rotations[position], question.image)
+        template = self.plan.protocol.template
+        if gate and not second:
+            template = gate.template
+        elif gate and not _text(earlier[-1]).strip().lower().startswith(gate.starts.lower()):
+            template = gate.otherwise
+        choices = {}
+        if self.plan.benchmark.capability == "choices":
+            choices["choices"] = tuple(
+                self._settings.continuation.format(letter=self._letter(letter), text=text)
+                for letter, text in rotations[position].options.items()
+            )
+        output = self.plan.output(**choices)
+        return Request(self.plan.messages(values, template), output, prefill=self.plan.protocol.prefill)
+
+    def target(self, sample: Sample) -> Any:
+        return [rotation.answer for rotation in self._asked(sample.record)]
+
+    def score(self, answered: Sequence[Answered]) -> Scores:
+        rows = [self._row(one) for one in answered]
+        by = self.plan.benchmark.by
+        statistics: list[Statistic] = []
+        for metric in (self._circular, self._vanilla):
+            statistics += mean_statistics(metric, rows, by=by)
+        return Scores(rows, statistics)
+
+    def _row(self, one: Answered) -> SampleScore:
+        question: ChoiceQuestion = one.sample.record
+        row = partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
+        rotations = self._asked(question)
+        answers = [rotation.answer for rotation in rotations]
+        if not all(answers):
+            return row(failure="the right answers of this split are not public")
+        given = one.responses[1::2] if self._settings.gate else one.responses
+        if len(given) != len(rotations):
+            return row(failure=f"{len(given)} of {len(rotations)} rotations are answered")
+        try:
+            picks = [self._pick(reply, rotation) for reply, rotation in zip(given, rotations, strict=True)]
+        except SampleError as error:
+            return row(failure=str(error))
+        values = {
+            # Undecided without a judge counts as wrong, as in the official tool's exact matching.
+            self._circular.name: float(circular_hit(answers, picks) is True),
+            self._vanilla.name: float(picks[0] == answers[0]),
+        }
+        return row(values=values, parsed=" ".join(pick or "?" for pick in picks))
+
+    def _pick(self, response: Response, rotation: Rotation) -> str | None:
+        if isinstance(response, ChoiceResponse):
+            if len(response.log_likelihoods) != len(rotation.options):
+                raise SampleError(
+                    f"{len(response.log_likelihoods)} likelihoods for {len(rotation.options)} options"
+                )
+            return list(rotation.options)[response.best]
+        answer = clean(_text(response), self.plan.protocol.clean)
+        return extract_choice(answer, rotation.options, self.plan.rule)
+
+    def _asked(self, question: ChoiceQuestion) -> tuple[Rotation, ...]:
+        return question.rotations[: self._rotations]
+
+    def _letter(self, letter: str) -> str:
+        return letter.lower() if self._settings.letters == "lower" else letter
+
+    def _values(self, question: ChoiceQuestion, rotation: Rotation, image: Image) -> dict[str, str | Image]:
+        settings = self._settings
+        options = settings.joiner.join(
+            settings.option.format(letter=self._letter(letter), text=text)
+            for letter, text in rotation.options.items()
+        )
+        hint = settings.hint.format(hint=question.hint) if question.hint else settings.no_hint
+        return {"image": image, "question": question.question, "hint": hint, "options": options}
+
+
+def _text(response: Response) -> str:
+    if not isinstance(response, TextResponse):
+        raise SampleError(f"the answer is a {type(response).__name__}, not text")
+    return response.text
