@@ -137,11 +137,13 @@ class Scores:
     Args:
         missing: metrics that could not be computed here (absent weights, no Java), each with the reason; they
             have no statistic.
+        details: what scoring wants on record, JSON-able (feature networks with the sha256 of their weights).
     """
 
     rows: Sequence[SampleScore]
     statistics: Sequence[Statistic]
     missing: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -169,6 +171,15 @@ class Task(Protocol):
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         """Rows in the order of `answered`. A sample that cannot be scored becomes a row with `failure`. Pure."""
+        ...
+
+
+@runtime_checkable
+class ListsSamples(Protocol):
+    """A task that can name its samples without reading all of their data (images in a table); optional."""
+
+    def sample_ids(self) -> Iterator[str]:
+        """The ids of `samples()`, in any order."""
         ...
 
 

@@ -1,0 +1,10 @@
+"""Feature networks: images (and texts) to vectors, for Fréchet distances and similarities.
+
+Scores that need one name whose features they are. Nothing here is loaded, or fetched, before it is asked for:
+weights that are absent give one error that says which file, how large, and the command that gets it.
+"""
+
+from .base import FeatureNetwork, NetworkSpec, TextFeatureNetwork
+from .loading import load_network, require_weights
+
+__all__ = ["FeatureNetwork", "NetworkSpec", "TextFeatureNetwork", "load_network", "require_weights"]

@@ -1,0 +1,81 @@
+"""What the torch networks share: device, batches, one fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.devices import resolve
+from evalsuite.errors import CheckpointError
+from evalsuite.registry import ModelOptions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+BATCH = 64
+
+
+def device_of(name: str) -> torch.device:
+    """The torch device of that name. Raises SpecError where it does not exist."""
+    return resolve(ModelOptions(device=name, dtype="float32"))[0]
+
+
+def fingerprint_of(weights: str, *settings: object) -> str:
+    """sha256 of a weights digest and the settings that change features."""
+    return hashlib.sha256("\n".join([weights, *map(repr, settings)]).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def batched(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
+    """The items in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def collect(
+    items: Sequence[Any], dim: int, step: Callable[[Sequence[Any]], torch.Tensor]
+) -> np.ndarray:
+    """(n, dim) float32: `step` over batches, without gradients."""
+    import numpy as np
+    import torch
+
+    found = np.empty((len(items), dim), dtype=np.float32)
+    with torch.inference_mode():
+        for index, batch in enumerate(batched(items)):
+            found[index * BATCH : index * BATCH + len(batch)] = step(batch).float().cpu().numpy()
+    return found
+
+
+def load_pretrained(kind: type, folder: Path, source: str) -> Any:
+    """A transformers model from a folder, float32, evaluation mode, never executing remote code.
+
+    Raises CheckpointError when the folder holds another architecture, lacks weights of this one, or is damaged.
+    """
+    import torch
+    from transformers.utils import logging as transformers_logging
+
+    verbosity, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        model, info = kind.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, local_files_only=True)
+    except Exception as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
+        raise CheckpointError(f"The weights of {source} in {folder} cannot be loaded ({error}).",
+                              "Fetch them again.") from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bar:
+            transformers_logging.enable_progress_bar()
+    missing = sorted(key for key in info["missing_keys"] if "position_ids" not in key and "pooler" not in key)
+    if missing:
+        raise CheckpointError(f"{folder} holds no complete {kind.__name__}: {missing[0]} and {len(missing) - 1} "
+                              "more tensors are missing.", "Give the folder of the right checkpoint.")
+    return model.eval()

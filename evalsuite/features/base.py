@@ -1,0 +1,74 @@
+"""What a feature network is, and how one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image as PilImage
+
+Kind = Literal["clip", "dino", "inception"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """Which network, with which weights and which preprocessing.
+
+    Args:
+        kind: architecture: `clip` (image and text), `dino` (ViT's class token), `inception` (FID's pool3).
+        source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed package
+            carries; for `inception` a weights file, or its bare name, looked for in the weights folders.
+        preprocess: named way from picture to tensor (see `evalsuite.features.preprocess`; for `inception` the
+            modes of `evalsuite.metrics.inception`). Two scores of different preprocessing are not comparable.
+        label: the network's name in columns ("ViT-B/32", "miniCLIP"); the source when empty.
+        revision: of the hub repository.
+    """
+
+    kind: Kind
+    source: str
+    preprocess: str = "openai"
+    label: str = ""
+    revision: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.label or self.source
+
+
+@runtime_checkable
+class FeatureNetwork(Protocol):
+    """Pictures to vectors; the same picture gives the same vector in whatever batch."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dim(self) -> int:
+        """Length of a feature vector."""
+        ...
+
+    @property
+    def preprocess(self) -> str:
+        """The named preprocessing."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the weights and the preprocessing: features of equal fingerprint may be compared."""
+        ...
+
+    def images(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, dim) float32 features of RGB pictures of any sizes, not normalised, in order."""
+        ...
+
+
+@runtime_checkable
+class TextFeatureNetwork(FeatureNetwork, Protocol):
+    """A network whose texts and pictures share a space."""
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, dim) float32 features, not normalised, in order; texts past the network's length are cut off."""
+        ...

@@ -1,0 +1,57 @@
+"""Loads feature networks, each once per process."""
+
+from __future__ import annotations
+
+import threading
+
+from evalsuite.errors import SpecError
+from evalsuite.features.base import FeatureNetwork, NetworkSpec
+from evalsuite.features.weights import find_file, find_folder
+
+_loaded: dict[tuple[NetworkSpec, str], FeatureNetwork] = {}
+_lock = threading.Lock()
+
+
+def require_weights(spec: NetworkSpec) -> None:
+    """Makes sure that the weights are here, without loading them: cheap enough for the start of a run.
+
+    Raises UnavailableError with the file, its size and the command that fetches it; SpecError for an unknown kind.
+    """
+    if spec.kind == "inception":
+        find_file(spec.source)
+    else:
+        find_folder(spec.source, spec.revision)
+
+
+def load_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork:
+    """The network, loaded on first use and kept for the process. Features are computed in float32.
+
+    Args:
+        device: torch device, `auto` for the first GPU, else the CPU.
+
+    Raises:
+        UnavailableError: its weights are not on this machine.
+        CheckpointError: the weights are of another architecture or damaged.
+        SpecError: unknown kind, preprocessing or device.
+    """
+    with _lock:
+        key = (spec, device)
+        if key not in _loaded:
+            _loaded[key] = _load(spec, device)
+        return _loaded[key]
+
+
+def _load(spec: NetworkSpec, device: str) -> FeatureNetwork:
+    if spec.kind == "clip":
+        from evalsuite.features.clip import ClipNetwork
+
+        return ClipNetwork(spec, device)
+    if spec.kind == "dino":
+        from evalsuite.features.dino import DinoNetwork
+
+        return DinoNetwork(spec, device)
+    if spec.kind == "inception":
+        from evalsuite.features.inception import InceptionNetwork
+
+        return InceptionNetwork(spec, device)
+    raise SpecError(f"There is no feature network of kind {spec.kind!r}.", "Known: clip, dino, inception.")

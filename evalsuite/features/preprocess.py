@@ -1,0 +1,147 @@
+"""Named ways from a picture to the tensor that a network sees.
+
+The same network gives other scores under another resize, so each way has a name that scores carry:
+
+* `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL bicubic
+  (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to them.
+* `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats without
+  antialiasing, whatever its aspect.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import CheckpointError, SpecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image as PilImage
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Sizes and scaling of a network's input.
+
+    Args:
+        size: side of the square that the network sees, pixels.
+        resize: the shorter side before the centre crop; None resizes to the square at once, without a crop.
+        mean, std: per channel, for pixels in [0, 1].
+    """
+
+    size: int
+    resize: int | None
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def openai(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; torchvision's Resize and CenterCrop on PIL, to the pixel.
+
+    Examples:
+        >>> from PIL import Image
+        >>> openai(Image.new("RGB", (10, 7)), Geometry(4, 4, (0, 0, 0), (1, 1, 1))).shape
+        (3, 4, 4)
+    """
+    from PIL import Image
+
+    size = geometry.size
+    if geometry.resize is None:
+        return _scaled(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC), geometry)
+    width, height = image.size
+    short = geometry.resize
+    if width <= height:
+        target = (short, int(short * height / width))
+    else:
+        target = (int(short * width / height), short)
+    resized = image.convert("RGB").resize(target, Image.Resampling.BICUBIC)
+    # torchvision rounds half to even, as Python's round does; transformers' processor rounds down.
+    left, top = round((target[0] - size) / 2), round((target[1] - size) / 2)
+    return _scaled(resized.crop((left, top, left + size, top + size)), geometry)
+
+
+def tensor_bicubic(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; `F.interpolate(mode="bicubic", align_corners=False)` on [0, 1], not clipped."""
+    import numpy as np
+    import torch
+
+    pixels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    square = torch.nn.functional.interpolate(
+        pixels, size=(geometry.size, geometry.size), mode="bicubic", align_corners=False
+    )
+    return _normalised(square[0].numpy(), geometry)
+
+
+PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
+    "openai": openai,
+    "tensor-bicubic": tensor_bicubic,
+}
+
+
+def preprocess(name: str) -> Callable[[PilImage, Geometry], np.ndarray]:
+    """The preprocessing of that name. Raises SpecError for an unknown one."""
+    if name not in PREPROCESSES:
+        raise SpecError(f"There is no image preprocessing {name!r}.", f"Known: {', '.join(PREPROCESSES)}.")
+    return PREPROCESSES[name]
+
+
+def read_geometry(folder: Path, default: Geometry) -> Geometry:
+    """The geometry in a checkpoint's `preprocessor_config.json`, `default` where it has none.
+
+    Raises CheckpointError when the file cannot be read or its sizes make no square.
+    """
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        return default
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        resize = _side(config.get("size"), default.resize or default.size)
+        crops = bool(config.get("do_center_crop", True))
+        return Geometry(
+            size=_side(config.get("crop_size"), default.size) if crops else resize,
+            resize=resize if crops else None,
+            mean=_triple(config.get("image_mean", default.mean)),
+            std=_triple(config.get("image_std", default.std)),
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} cannot be used ({error}).",
+                              "Take the file from the original checkpoint again.") from error
+
+
+def _side(value: Any, default: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, Mapping):
+        sides = {int(side) for side in value.values() if side is not None}
+        if len(sides) != 1:
+            raise ValueError(f"{dict(value)} is no square")
+        return sides.pop()
+    return int(value)
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(v) for v in values)
+    return red, green, blue
+
+
+def _scaled(image: PilImage, geometry: Geometry) -> np.ndarray:
+    import numpy as np
+
+    return _normalised(np.asarray(image, dtype=np.float32).transpose(2, 0, 1) / np.float32(255), geometry)
+
+
+def _normalised(pixels: np.ndarray, geometry: Geometry) -> np.ndarray:
+    import numpy as np
+
+    mean = np.array(geometry.mean, dtype=np.float32)[:, None, None]
+    std = np.array(geometry.std, dtype=np.float32)[:, None, None]
+    return ((pixels - mean) / std).astype(np.float32)

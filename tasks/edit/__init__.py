@@ -1,0 +1,1 @@
+"""Editing by instruction: MagicBrush and its relatives."""

@@ -1,0 +1,207 @@
+"""Scores of drawn pictures: selection among several, similarity to the text, distance to the reference, the truth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from evalsuite.content import Image
+from evalsuite.data.images import decode
+from evalsuite.errors import DataError
+from evalsuite.request import ImageResponse
+from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
+
+from ..miniature import PromptTruth
+from ..networks import Columns, cosines, image_features
+from .distance import distance_statistic, reference_statistics
+from .prompt_list import Prompt
+from .settings import ColumnSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_log = logging.getLogger(__name__)
+Which = Literal["selected", "first"]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How a similarity is told.
+
+    Args:
+        prefix: put before the text.
+        value: of the cosine.
+    """
+
+    prefix: str
+    value: Callable[[Any], Any]
+
+
+def _clipped(factor: float) -> Callable[[Any], Any]:
+    def value(cosine: Any) -> Any:
+        import numpy as np
+
+        return factor * np.maximum(cosine, 0)
+
+    return value
+
+
+FORMULAS: Mapping[str, Formula] = MappingProxyType({
+    "cosine": Formula("", lambda cosine: cosine),
+    # Hessel et al. 2021, github.com/jmhessel/clipscore: w = 2.5, captions begin with "A photo depicts".
+    "clipscore": Formula("A photo depicts ", _clipped(2.5)),
+    # torchmetrics' CLIPScore, the number that most text-to-image papers print.
+    "torchmetrics": Formula("", _clipped(100.0)),
+})
+"""The usual definitions of text–image similarity by name."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores answers under the columns that can be computed here.
+
+    Args:
+        how: of each column in `columns.names`.
+        count: pictures per prompt.
+        select: key of the network that selects among them; "" takes the first.
+        any_caption: selection looks at all captions of the reference picture, not only at the prompt.
+        reference: statistics file or pictures that distances are measured to.
+    """
+
+    columns: Columns
+    how: Mapping[str, ColumnSettings]
+    count: int
+    select: str
+    any_caption: bool
+    truth: PromptTruth | None
+    reference: Path | Sequence[Image]
+    by: Sequence[str]
+
+    def score(self, answered: Sequence[Answered]) -> Scores:
+        """Rows in the order of `answered`; a prompt with a broken picture or too few of them is a failure."""
+        failures = {i: reason for i, one in enumerate(answered) if (reason := self._unusable(one))}
+        usable = [i for i in range(len(answered)) if i not in failures]
+        prompts: list[Prompt] = [answered[i].sample.record for i in usable]
+        pictures = [answered[i].response.images for i in usable]
+        selected, broken = self._selected(prompts, pictures)
+        chosen: dict[Which, list[Image]] = {
+            "first": [images[0] for images in pictures],
+            "selected": [images[k] for images, k in zip(pictures, selected, strict=True)],
+        }
+        features: dict[tuple[str, Which], np.ndarray] = {}
+        for which in chosen:
+            keys = sorted({how.network for how in self.how.values() if how.network and how.images == which})
+            if keys:
+                found, state = image_features({key: self.columns.network(key) for key in keys}, chosen[which])
+                broken |= state.failures
+                features |= {(key, which): found[key] for key in keys}
+        values, words = self._values(prompts, chosen, features, broken)
+        failures |= {usable[at]: reason for at, reason in broken.items()}
+        rows = []
+        place = {i: at for at, i in enumerate(usable)}
+        for i, one in enumerate(answered):
+            sample = one.sample
+            if i in failures:
+                rows.append(SampleScore(sample.id, cluster=sample.cluster, labels=sample.labels, failure=failures[i]))
+                continue
+            at = place[i]
+            said = f"picture {selected[at] + 1} of {self.count}" if self.count > 1 else ""
+            parsed = "; ".join(filter(None, (said, words[at])))
+            rows.append(SampleScore(sample.id, values[at], sample.cluster, sample.labels, parsed))
+        return self._told(rows, place, features)
+
+    def _unusable(self, one: Answered) -> str:
+        response = one.response
+        if not isinstance(response, ImageResponse):
+            return f"the answer is a {type(response).__name__}, not pictures"
+        if len(response.images) != self.count:
+            return f"{len(response.images)} pictures came back, {self.count} were asked for"
+        return ""
+
+    def _selected(
+        self, prompts: Sequence[Prompt], pictures: Sequence[Sequence[Image]]
+    ) -> tuple[list[int], dict[int, str]]:
+        """The picture chosen for each prompt, and the prompts with broken pictures."""
+        if not self.select:
+            return [0] * len(prompts), {}
+        import numpy as np
+
+        network = self.columns.text_network(self.select)
+        found, state = image_features({self.select: network}, [image for images in pictures for image in images])
+        broken = {at // self.count: reason for at, reason in state.failures.items()}
+        texts = [prompt.captions if self.any_caption else (prompt.text,) for prompt in prompts]
+        unique = sorted({text for group in texts for text in group})
+        embedded = dict(zip(unique, _unit(network.texts(unique)), strict=True))
+        drawn = _unit(np.nan_to_num(found[self.select])).reshape(len(prompts), self.count, -1)
+        best = [int((drawn[at] @ np.stack([embedded[text] for text in texts[at]]).T).max(axis=1).argmax())
+                for at in range(len(prompts))]
+        return best, broken
+
+    def _values(
+        self,
+        prompts: Sequence[Prompt],
+        chosen: Mapping[Which, Sequence[Image]],
+        features: Mapping[tuple[str, Which], np.ndarray],
+        broken: dict[int, str],
+    ) -> tuple[list[dict[str, float]], list[str]]:
+        values: list[dict[str, float]] = [{} for _ in prompts]
+        words = [""] * len(prompts)
+        for name, how in self.how.items():
+            if how.measure == "similarity":
+                formula = FORMULAS[how.formula]
+                texts = self.columns.text_network(how.network).texts([formula.prefix + p.text for p in prompts])
+                scores = formula.value(cosines(features[how.network, how.images], texts))
+                for at in range(len(prompts)):
+                    values[at][name] = float(scores[at])
+        for which in ("selected", "first"):
+            wanted = [name for name, how in self.how.items() if how.measure == "truth" and how.images == which]
+            if not wanted or self.truth is None:
+                continue
+            for at, prompt in enumerate(prompts):
+                if at in broken:
+                    continue
+                try:
+                    seen = self.truth.drawn(
+                        prompt.image_id, prompt.reference.label, prompt.text, decode(chosen[which][at])
+                    )
+                except DataError as error:
+                    broken[at] = str(error)
+                    continue
+                values[at] |= {name: seen.values[name] for name in wanted if name in seen.values}
+                words[at] = words[at] or seen.words
+        return values, words
+
+    def _told(
+        self,
+        rows: Sequence[SampleScore],
+        place: Mapping[int, int],
+        features: Mapping[tuple[str, Which], np.ndarray],
+    ) -> Scores:
+        metrics = {metric.name: metric for metric in self.columns.info.metrics}
+        scored = [i for i, row in enumerate(rows) if not row.failure]
+        statistics: list[Statistic] = []
+        missing = dict(self.columns.missing)
+        references: dict[str, Any] = {}
+        for name, how in self.how.items():
+            metric: Metric = metrics[name]
+            if how.measure != "frechet":
+                statistics += mean_statistics(metric, rows, by=self.by)
+                continue
+            if len(scored) < 4:
+                missing[name] = f"{len(scored)} pictures are too few for a distance between distributions"
+                continue
+            if how.network not in references:
+                references[how.network] = reference_statistics(self.reference, self.columns.network(how.network))
+            drawn = features[how.network, how.images][[place[i] for i in scored]]
+            statistics.append(distance_statistic(metric, scored, drawn, references[how.network]))
+        return Scores(rows, statistics, missing, self.columns.details())
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)

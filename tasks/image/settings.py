@@ -1,0 +1,52 @@
+"""What a text-to-image benchmark's file says beyond the common fields."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..networks import NetworkSettings
+
+
+class ColumnSettings(BaseModel):
+    """How a column is computed.
+
+    `frechet`: distance to the reference pictures in a network's features; `similarity`: of picture and prompt in a
+    network's common space, by a named formula; `truth`: the column of that name of the exact detector.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    measure: Literal["frechet", "similarity", "truth"]
+    network: str = ""
+    formula: str = "cosine"
+    images: Literal["selected", "first"] = "selected"
+    """Of several pictures per prompt: the one selected, or the first, which is what one seed alone gives."""
+
+
+class Settings(BaseModel):
+    """What a text-to-image benchmark's file says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompts: int | None = None
+    """Length of the drawn list; null: one caption of every image."""
+    seed: int = 0
+    """Of the drawn list."""
+    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
+    columns: dict[str, ColumnSettings]
+    select: str = ""
+    """Network that selects among several pictures per prompt; empty: the first is taken."""
+    reference: Literal["all", "listed"] = "all"
+    """Which pictures of the annotation file are the reference: all, or those of the list."""
+    truth: Literal["", "mini-world"] = ""
+
+
+class ProtocolSettings(BaseModel):
+    """What a protocol says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    select_by: Literal["prompt", "any-caption"] = "prompt"
+    """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's script)."""

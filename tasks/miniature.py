@@ -1,0 +1,122 @@
+"""The miniature world's exact truth: what a drawn or edited picture must show, checked on its pixels.
+
+Official files say nothing of the kind, so the miniature has it in files of its own (`scenes.jsonl`,
+`prompts.jsonl`), and benchmarks ask for it by `settings.truth: mini-world`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from evalsuite.errors import DataError
+from evalsuite.mini.detect import Detection, Match, detect, matches
+from evalsuite.mini.formats.truth import read_prompts, read_scenes
+from evalsuite.mini.world import CANVAS, Scene
+
+from .sources import Located
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a check found: scores by column, and in words what the picture shows."""
+
+    values: Mapping[str, float]
+    words: str
+
+
+class SceneTruth:
+    """Scenes by the name of the picture that shows them. Raises DataError where the file is malformed."""
+
+    def __init__(self, scenes: Mapping[str, Scene]) -> None:
+        self._scenes = scenes
+
+    @classmethod
+    def read(cls, source: Located) -> SceneTruth:
+        return cls(_by_name(source.path("truth")))
+
+    def scene(self, name: str) -> Scene:
+        """The scene of a picture. Raises DataError for one that is not in the truth."""
+        if name not in self._scenes:
+            raise DataError(f"The truth file says nothing about {name}.", "Write the miniature world again.")
+        return self._scenes[name]
+
+    def labels(self, name: str) -> dict[str, str]:
+        """For break-downs: number of things, and whether a combination is one that training never showed."""
+        scene = self.scene(name)
+        return {"things": str(len(scene.things)), "held_out": "yes" if scene.held_out else "no"}
+
+    def edited(self, name: str, picture: PilImage) -> Seen:
+        """Whether an edited picture shows the target's scene: every thing with colour, shape, size and place, no more.
+
+        `right result` is 1 when all is right; `objects` when every colour–shape pair is there and nothing else.
+        """
+        match, found = _look(self.scene(name), picture)
+        return Seen({"right result": float(match.all), "objects": float(match.bound)}, describe(found))
+
+
+class PromptTruth(SceneTruth):
+    """Scenes, and the attributes that each caption of them states."""
+
+    def __init__(self, scenes: Mapping[str, Scene], states: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
+        super().__init__(scenes)
+        self._states = states
+
+    @classmethod
+    def read(cls, source: Located) -> PromptTruth:
+        prompts = read_prompts(source.path("prompts")).values()
+        return cls(_by_name(source.path("truth")),
+                   {(str(prompt.image_id), prompt.text): prompt.states for prompt in prompts})
+
+    def drawn(self, image_id: str, name: str, text: str, picture: PilImage) -> Seen:
+        """Whether a picture shows what its prompt states; what the prompt leaves open may be anything.
+
+        Columns: `overall` (all that is stated), `colour`, `shape` (of every thing), `single object` (one thing:
+        colour and shape right), `objects+relation` (two things: both bound to their colours and shapes, in the
+        relation); the last two only for prompts of that kind. Another number of things is wrong everywhere.
+
+        Raises DataError for a prompt that is not in the truth.
+        """
+        states = self._states.get((image_id, text))
+        if states is None:
+            raise DataError(f"The truth file does not know the prompt {text!r} of image {image_id}.",
+                            "The list of prompts is of another world: write the world again.")
+        scene = self.scene(name)
+        match, found = _look(scene, picture)
+        values = {"overall": float(match.satisfies(states))}
+        for attribute in ("colour", "shape"):
+            if attribute in states:
+                values[attribute] = float(match.satisfies([attribute]))
+        if len(scene.things) == 1:
+            values["single object"] = float(match.bound)
+        elif len(scene.things) == 2 and "relation" in states:
+            values["objects+relation"] = float(match.satisfies(["colour", "shape", "relation"]))
+        return Seen(values, describe(found))
+
+
+def describe(found: list[Detection]) -> str:
+    """What was seen, in words.
+
+    >>> describe([Detection("circle", "red", "small", 10.0, 12.5, 200)])
+    'small red circle at (10, 12)'
+    """
+    return ", ".join(f"{d.size} {d.colour} {d.shape} at ({d.x:.0f}, {d.y:.0f})" for d in found) or "nothing"
+
+
+def _look(scene: Scene, picture: PilImage) -> tuple[Match, list[Detection]]:
+    import numpy as np
+    from PIL import Image
+
+    if picture.size != (CANVAS, CANVAS):
+        picture = picture.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
+    found = detect(np.asarray(picture.convert("RGB")))
+    return matches(scene, found), found
+
+
+def _by_name(path: Path) -> dict[str, Scene]:
+    return {PurePosixPath(file).name: scene for file, scene in read_scenes(path).items()}
