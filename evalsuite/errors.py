@@ -41,3 +41,7 @@ class SampleError(EvalsuiteError):
 
 class OutOfMemoryError(EvalsuiteError):
     """A batch did not fit on the device; the engine halves it and tries again."""
+
+
+class AdapterError(EvalsuiteError):
+    """A model adapter broke its contract: another number or another kind of responses than was asked for."""

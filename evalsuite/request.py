@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -104,18 +105,21 @@ class Request:
     def images(self) -> tuple[Image, ...]:
         return images_of(self.messages)
 
-    def describe(self) -> dict[str, Any]:
-        """JSON-able form; images stand as `{"image": name, "sha256": digest}`."""
+    def describe(self, digest: Callable[[Image], str] = Image.sha256) -> dict[str, Any]:
+        """JSON-able form; images stand as `{"image": name, "sha256": digest}`.
+
+        `digest` gives an image's sha256; a caller that knows it already need not have the bytes read again.
+        """
         return {
-            "messages": [{"role": m.role, "parts": describe_document(m.parts)} for m in self.messages],
+            "messages": [{"role": m.role, "parts": describe_document(m.parts, digest)} for m in self.messages],
             "output": asdict(self.output),
             "prefill": self.prefill,
             "seed": self.seed,
         }
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, digest: Callable[[Image], str] = Image.sha256) -> str:
         """sha256 over everything a model sees; equal fingerprints mean the same was asked."""
-        return fingerprint(self.describe())
+        return fingerprint(self.describe(digest))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +172,12 @@ class DocumentResponse:
 Response = TextResponse | ChoiceResponse | ImageResponse | DocumentResponse
 
 
-def describe_document(parts: Document) -> list[dict[str, str]]:
+def describe_document(
+    parts: Document, digest: Callable[[Image], str] = Image.sha256
+) -> list[dict[str, str]]:
     """JSON-able form of a document, images by digest."""
     return [
-        {"text": part.text} if isinstance(part, Text) else {"image": part.label, "sha256": part.sha256()}
+        {"text": part.text} if isinstance(part, Text) else {"image": part.label, "sha256": digest(part)}
         for part in parts
     ]
 

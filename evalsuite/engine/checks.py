@@ -1,0 +1,97 @@
+"""Is an answer what was asked for, and are two answers the same?"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+
+from evalsuite.content import Image, Text
+from evalsuite.errors import AdapterError
+from evalsuite.model import Prepared
+from evalsuite.request import (
+    ChoiceResponse,
+    DocumentResponse,
+    GenerateImages,
+    ImageResponse,
+    Response,
+    ScoreChoices,
+    TextResponse,
+)
+
+GREY_LEVELS = 2
+"""Pixels of an image drawn in a batch and alone may differ by so much."""
+LOG_LIKELIHOOD = 1e-3
+"""Log-likelihoods computed in a batch and alone may differ by so much, in nats."""
+
+_KINDS: dict[str, type] = {
+    "generate_text": TextResponse,
+    "score_choices": ChoiceResponse,
+    "generate_images": ImageResponse,
+    "generate_documents": DocumentResponse,
+}
+
+
+def check_contract(model: str, method: str, batch: Sequence[Prepared], responses: object) -> list[Response]:
+    """The responses as a list. Raises AdapterError, naming the adapter, unless each is what was asked for."""
+    where = f"Model {model!r}: {method}"
+    remedy = "This is a bug of the adapter, not of the data."
+    if not isinstance(responses, Sequence):
+        raise AdapterError(
+            f"{where} returned {type(responses).__name__}, not a sequence of responses.", remedy
+        )
+    if len(responses) != len(batch):
+        raise AdapterError(f"{where} returned {len(responses)} responses for {len(batch)} requests.", remedy)
+    for prepared, response in zip(batch, responses, strict=True):
+        if not isinstance(response, _KINDS[method]):
+            raise AdapterError(
+                f"{where} returned a {type(response).__name__} instead of a {_KINDS[method].__name__}.",
+                remedy,
+            )
+        output = prepared.request.output
+        if isinstance(response, TextResponse) and not isinstance(response.text, str):
+            raise AdapterError(f"{where} returned a text that is a {type(response.text).__name__}.", remedy)
+        if isinstance(response, ChoiceResponse) and isinstance(output, ScoreChoices):
+            scored, wanted = len(response.log_likelihoods), len(output.choices)
+            if scored != wanted:
+                raise AdapterError(f"{where} scored {scored} of {wanted} choices.", remedy)
+        if isinstance(response, ImageResponse) and isinstance(output, GenerateImages):
+            drawn = len(response.images)
+            if drawn != output.count:
+                raise AdapterError(
+                    f"{where} drew {drawn} images where {output.count} were asked for.", remedy
+                )
+    return list(responses)
+
+
+def same_answer(one: Response, other: Response) -> bool:
+    """Equal texts; images within 2 grey levels; log-likelihoods within 0.001."""
+    match one, other:
+        case TextResponse(), TextResponse():
+            return one.text == other.text
+        case ChoiceResponse(), ChoiceResponse():
+            return all(
+                a == b or math.isclose(a, b, rel_tol=0.0, abs_tol=LOG_LIKELIHOOD)
+                for a, b in zip(one.log_likelihoods, other.log_likelihoods, strict=True)
+            )
+        case ImageResponse(), ImageResponse():
+            return all(same_image(a, b) for a, b in zip(one.images, other.images, strict=True))
+        case DocumentResponse(), DocumentResponse():
+            return len(one.parts) == len(other.parts) and all(
+                a == b if isinstance(a, Text) or isinstance(b, Text) else same_image(a, b)
+                for a, b in zip(one.parts, other.parts, strict=True)
+            )
+        case _:
+            return False
+
+
+def same_image(one: Image, other: Image) -> bool:
+    """Whether two images have the same size and no pixel differs by more than 2 grey levels."""
+    first, second = one.read(), other.read()
+    if first == second:
+        return True
+    import numpy
+    from PIL import Image as pil
+
+    left, right = (numpy.asarray(pil.open(io.BytesIO(data)).convert("RGB"), int) for data in (first, second))
+    return left.shape == right.shape and bool(abs(left - right).max(initial=0) <= GREY_LEVELS)

@@ -1,0 +1,42 @@
+"""Who runs batches: here the process itself; another executor may run the same worker in other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from evalsuite.engine.batching import Batch, Scope
+from evalsuite.engine.worker import BatchResult, Worker
+
+
+class Executor(Protocol):
+    """Runs batches and says how large they may be.
+
+    `execute` may take several batches ahead and yield results in another order; it must yield one result per batch.
+    """
+
+    def limit(self, scope: Scope) -> int:
+        """The largest batch of this scope that should be cut, at least 1."""
+        ...
+
+    def execute(self, batches: Iterable[Batch]) -> Iterator[BatchResult]: ...
+
+
+class LocalExecutor:
+    """Runs batches in this process, one after the other, in the calling thread.
+
+    Args:
+        worker: the model.
+        batch_size: upper limit of a batch.
+    """
+
+    def __init__(self, worker: Worker, batch_size: int) -> None:
+        self._worker = worker
+        self._batch_size = batch_size
+
+    def limit(self, scope: Scope) -> int:
+        return self._worker.limit(scope, self._batch_size)
+
+    def execute(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
+        for batch in batches:
+            yield self._worker.run(batch)

@@ -1,0 +1,153 @@
+"""The CPU step ahead of the device: building, hashing and preparing requests in threads, within bounds."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, is_dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from evalsuite.content import Image
+from evalsuite.engine.hashing import describe, remembering, sample_hash
+from evalsuite.engine.plan import Item, Source
+from evalsuite.engine.seeds import request_seed
+from evalsuite.errors import EvalsuiteError, SampleError
+from evalsuite.model import METHODS, Model, Prepared
+from evalsuite.request import Request, fingerprint
+from evalsuite.task import Task
+
+_MESSAGE_LIMIT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An item made ready for the device, or the reason why it could not be.
+
+    Args:
+        method: the adapter's device step.
+        nbytes: estimate of what it holds in memory.
+    """
+
+    item: Item
+    prepared: Prepared | None
+    error: str
+    sample_hash: str
+    request_hash: str
+    target_hash: str
+    method: str
+    nbytes: int
+
+    @property
+    def cost(self) -> float:
+        return self.prepared.cost if self.prepared is not None else 0.0
+
+
+def make_ready(task: Task, model: Model, seed: int, item: Item) -> Ready:
+    """Builds, hashes and prepares one request; whatever goes wrong is recorded as this sample's failure."""
+    sample, step = item.sample, item.step
+    hashes = {"sample_hash": "", "request_hash": "", "target_hash": ""}
+    prepared, method, error = None, "", ""
+    try:
+        digest = remembering()
+        hashes["sample_hash"] = sample_hash(sample, digest)
+        hashes["target_hash"] = fingerprint(describe(task.target(sample), digest))
+        request = item.request or task.request(sample, item.earlier)
+        if request is None:
+            raise SampleError("The task asks nothing about this sample.", "Its `request` returned None.")
+        request = replace(request, seed=request_seed(seed, task.info.name, sample.id, step))
+        hashes["request_hash"] = request.fingerprint(digest)
+        method = METHODS[request.output.capability]
+        if not callable(getattr(model, method, None)):
+            raise SampleError(f"The model has no {method}.", "Choose a model that can answer this task.")
+        prepared = model.prepare(request)
+    except Exception as caught:  # a broken sample, task or adapter must cost this sample only
+        prepared, error = None, error_text(caught)
+    size = 0 if prepared is None else nbytes(prepared.payload) + images_nbytes(prepared.request)
+    return Ready(item, prepared, error, **hashes, method=method, nbytes=size)
+
+
+class Preparer:
+    """Prepares ahead of the device, in order, with bounded memory.
+
+    Args:
+        prepare: the CPU step of one item.
+        threads: how many run at once.
+        count: at most so many items are prepared or being prepared.
+        size: at most about so many bytes of them; judged by the mean of those seen.
+    """
+
+    def __init__(self, prepare: Callable[[Item], Ready], *, threads: int, count: int, size: int) -> None:
+        self._prepare = prepare
+        self._count = count
+        self._size = size
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="evalsuite-prepare")
+        self._pending: deque[Future[Ready]] = deque()
+        self._seen = 0
+        self._seen_bytes = 0
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    def fill(self, source: Source) -> None:
+        """Starts as many as the bounds allow; always at least one if there is one."""
+        while len(self._pending) < self._allowed():
+            item = source.next()
+            if item is None:
+                return
+            self._pending.append(self._pool.submit(self._prepare, item))
+
+    def next(self) -> Ready:
+        """The oldest item, waiting for it if need be."""
+        ready = self._pending.popleft().result()
+        self._seen += 1
+        self._seen_bytes += ready.nbytes
+        return ready
+
+    def _allowed(self) -> int:
+        mean = self._seen_bytes / self._seen if self._seen else 0
+        return max(1, min(self._count, int(self._size / mean) if mean else self._count))
+
+    def __enter__(self) -> Preparer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pending.clear()
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+
+
+def error_text(error: BaseException) -> str:
+    """One line that says what went wrong; for errors not written for users, with their type."""
+    text = str(error) if isinstance(error, EvalsuiteError) else f"{type(error).__name__}: {error}"
+    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= _MESSAGE_LIMIT else line[:_MESSAGE_LIMIT] + " …"
+
+
+def images_nbytes(request: Request) -> int:
+    """Bytes of the request's encoded images that are held in memory."""
+    return sum(len(image.data) for image in request.images if image.data is not None)
+
+
+def nbytes(value: Any) -> int:
+    """Estimate of what a payload holds in memory: arrays, tensors, pictures, bytes, and containers of them."""
+    size = getattr(value, "nbytes", None)  # numpy arrays, torch tensors
+    if isinstance(size, int):
+        return size
+    if isinstance(value, bytes | bytearray | str):
+        return len(value)
+    if isinstance(value, Image):
+        return len(value.data or b"")
+    if hasattr(value, "getbands") and hasattr(value, "size"):  # PIL
+        return int(value.size[0]) * int(value.size[1]) * len(value.getbands())
+    if isinstance(value, Mapping):
+        return sum(nbytes(item) for item in value.values())
+    if isinstance(value, Sequence | set | frozenset):
+        return sum(nbytes(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return sum(nbytes(getattr(value, field.name)) for field in fields(value))
+    return sys.getsizeof(value)

@@ -1,0 +1,168 @@
+"""The worker: a model, and how a batch gets through it whatever happens. The same class serves every executor."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalsuite.engine.batching import Batch, Scope
+from evalsuite.engine.checks import check_contract, same_answer
+from evalsuite.engine.prepare import error_text
+from evalsuite.errors import AdapterError, OutOfMemoryError
+from evalsuite.model import Model, Prepared
+from evalsuite.request import Response
+
+_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one request of a batch ended.
+
+    Args:
+        response: None when it failed.
+        error: why.
+        seconds: its share of the device time.
+        batch_size: how many were answered together.
+    """
+
+    response: Response | None
+    error: str = ""
+    seconds: float = 0.0
+    batch_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Outcomes in the batch's order, and what a reader of the results should know."""
+
+    batch: Batch
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    responses: list[Response] | None
+    error: str = ""
+    memory: bool = False
+    seconds: float = 0.0
+
+
+class Worker:
+    """Runs batches through a model.
+
+    A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1 the
+    sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample fails. The
+    first batch of a scope is compared with single requests; where answers differ, that scope runs one by one.
+
+    Args:
+        model: the adapter.
+        self_check: whether to make that comparison.
+    """
+
+    def __init__(self, model: Model, *, self_check: bool = True) -> None:
+        self.model = model
+        self._self_check = self_check
+        self._fits: dict[Scope, int] = {}
+        self._checked: set[Scope] = set()
+
+    def limit(self, scope: Scope, upper: int) -> int:
+        """The largest batch of a scope that is known to be safe, at most `upper`."""
+        return min(upper, self._fits.get(scope, upper))
+
+    def run(self, batch: Batch) -> BatchResult:
+        """Answers or fails every request of the batch. Raises AdapterError when the adapter breaks its contract."""
+        scope, notes = batch.scope, []
+        prepared = [self._prepared(ready.prepared) for ready in batch.items]
+        outcomes: dict[int, Outcome] = {}
+        chunks = deque(_split(range(len(prepared)), self.limit(scope, len(prepared))))
+        while chunks:
+            chunk = chunks.popleft()
+            attempt = self._attempt(scope.method, [prepared[i] for i in chunk])
+            if attempt.responses is not None:
+                if self._needs_check(scope, chunk):
+                    difference = self._difference(scope, prepared, chunk, attempt.responses)
+                    if difference:
+                        notes.append(difference)
+                        self._fits[scope] = 1
+                        chunks.extendleft(reversed(_split(chunk, 1)))
+                        continue
+                share = attempt.seconds / len(chunk)
+                for i, response in zip(chunk, attempt.responses, strict=True):
+                    outcomes[i] = Outcome(response, "", share, len(chunk))
+            elif len(chunk) == 1:
+                reason = (
+                    f"out of memory at batch size 1: {attempt.error}" if attempt.memory else attempt.error
+                )
+                outcomes[chunk[0]] = Outcome(None, reason, attempt.seconds, 1)
+            elif attempt.memory:
+                fits = len(chunk) // 2
+                self._fits[scope] = self.limit(scope, fits)
+                notes.append(f"a batch of {len(chunk)} ran out of memory; going on with {fits}")
+                rest = [i for waiting in chunks for i in waiting]
+                chunks = deque(_split([*chunk, *rest], fits))
+            else:
+                chunks.extendleft(reversed(_split(chunk, 1)))
+        return BatchResult(batch, tuple(outcomes[i] for i in range(len(prepared))), tuple(notes))
+
+    def _attempt(self, method: str, batch: list[Prepared]) -> _Attempt:
+        started = time.perf_counter()
+        try:
+            responses = check_contract(
+                self.model.info.name, method, batch, getattr(self.model, method)(batch)
+            )
+            return _Attempt(responses, seconds=time.perf_counter() - started)
+        except AdapterError:
+            raise
+        except Exception as caught:  # whatever an adapter raises costs a sample, not the run
+            memory = is_out_of_memory(caught)
+            error = error_text(caught)
+        # Outside `except`: the traceback, which keeps the failed batch's tensors alive, is gone by now.
+        if memory:
+            _release_device_memory()
+        return _Attempt(None, error, memory, time.perf_counter() - started)
+
+    def _needs_check(self, scope: Scope, chunk: Sequence[int]) -> bool:
+        return self._self_check and len(chunk) > 1 and scope not in self._checked
+
+    def _difference(
+        self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Response]
+    ) -> str:
+        """Asks the dearest and the cheapest of the chunk alone: padding, the usual culprit, differs most there."""
+        self._checked.add(scope)
+        for position in (0, len(chunk) - 1):
+            alone = self._attempt(scope.method, [prepared[chunk[position]]])
+            if alone.responses is None or not same_answer(alone.responses[0], responses[position]):
+                return (
+                    "answers in a batch differ from answers one at a time; this group is asked one at a time "
+                    "(a bug of the adapter's batching or numerics of its precision)"
+                )
+        return ""
+
+    @staticmethod
+    def _prepared(prepared: Prepared | None) -> Prepared:
+        assert prepared is not None
+        return prepared
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the device or the machine ran out of memory; torch's errors are known by name, without torch."""
+    if isinstance(error, OutOfMemoryError | MemoryError):
+        return True
+    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+        return True
+    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY_WORDS)
+
+
+def _release_device_memory() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _split(indices: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [indices[start : start + size] for start in range(0, len(indices), size)]

@@ -1,0 +1,219 @@
+"""Scores of stored responses: needs the benchmark's data, never the model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import overload
+
+from evalsuite.engine.hashing import sample_hash
+from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.registry import Registry, load_registry
+from evalsuite.request import DocumentResponse, ImageResponse, TextResponse
+from evalsuite.resolving import build_task, task_keys
+from evalsuite.store import Cost, Record, RunReader, RunWriter, TaskResult
+from evalsuite.store.manifest import Manifest, TaskRecord
+from evalsuite.store.results import stored
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Task
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What scoring a run gave.
+
+    Args:
+        results: of the tasks that could be scored.
+        errors: one line for each task that could not; its responses are untouched.
+    """
+
+    results: tuple[TaskResult, ...]
+    errors: dict[str, str]
+
+
+class StoredAnswers(Sequence[Answered]):
+    """The answered samples of a task in the data's order, read again at each iteration so that memory stays flat.
+
+    The first iteration checks that the data are still those that were asked about. Indexing reads up to the index.
+
+    Args:
+        run: where the responses are.
+        key: the task in the run.
+        task: gives the samples.
+    """
+
+    def __init__(self, run: RunReader | RunWriter, key: str, task: Task) -> None:
+        self._run = run
+        self._key = key
+        self._task = task
+        self._checked = False
+        self.failed: dict[str, str] = {}
+        self._answered: set[str] = set()
+        for record in run.records(key):
+            if record.status == "failed":
+                self.failed[record.sample] = record.error
+            elif record.last:
+                self._answered.add(record.sample)
+
+    def __len__(self) -> int:
+        return len(self._answered)
+
+    def __iter__(self) -> Iterator[Answered]:
+        found = 0
+        for sample in self._task.samples():
+            if sample.id not in self._answered:
+                continue
+            found += 1
+            records = self._run.steps(self._key, sample.id)
+            if not self._checked:
+                self._check(sample, records[0])
+            yield Answered(sample, tuple(r.response for r in records if r.response is not None))
+        if found != len(self._answered):
+            raise DataError(
+                f"Task {self._key!r}: {len(self._answered) - found} answered samples are no longer in its data.",
+                "Give the data the run was made with (--data).",
+            )
+        self._checked = True
+
+    @overload
+    def __getitem__(self, index: int) -> Answered: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Answered]: ...
+    def __getitem__(self, index: int | slice) -> Answered | Sequence[Answered]:
+        if isinstance(index, slice):
+            return list(self)[index]
+        position = range(len(self))[index]
+        for i, answered in enumerate(self):
+            if i == position:
+                return answered
+        raise IndexError(index)
+
+    def _check(self, sample: Sample, record: Record) -> None:
+        if sample_hash(sample) != record.sample_hash:
+            raise DataError(
+                f"Task {self._key!r}, sample {sample.id!r}: its data have changed since it was asked about.",
+                "Score with the data the run was made with (--data), or measure again.",
+            )
+
+
+def compute(run: RunReader | RunWriter, key: str, task: Task) -> tuple[Scores, StoredAnswers]:
+    """The rows and statistics of one task of a run.
+
+    Raises DataError when the data have changed. Whatever the task's scorer raises comes out as EvalsuiteError.
+    """
+    answers = StoredAnswers(run, key, task)
+    if not len(answers):
+        return Scores((), ()), answers
+    try:
+        scores = task.score(answers)
+    except EvalsuiteError:
+        raise
+    except Exception as error:
+        _log.debug("scoring %s failed", key, exc_info=True)
+        raise EvalsuiteError(
+            f"Scoring task {key!r} failed ({type(error).__name__}: {error}).",
+            "Its responses are kept; when the scorer is mended, `evalsuite score` needs no model.",
+        ) from error
+    if len(scores.rows) != len(answers):
+        raise EvalsuiteError(
+            f"Task {key!r}: its scorer gave {len(scores.rows)} rows for {len(answers)} samples.",
+            "This is a bug of the task; responses are kept.",
+        )
+    return scores, answers
+
+
+def score_task(writer: RunWriter, key: str, task: Task) -> TaskResult:
+    """Scores one task of a run and writes its table; `save_results` of the writer keeps the numbers."""
+    from evalsuite.stats import estimate
+
+    scores, answers = compute(writer, key, task)
+    numbers = estimate(scores, seed=writer.manifest.spec.seed)
+    failed = [SampleScore(name, failure=reason) for name, reason in answers.failed.items()]
+    info = replace(task.info)
+    writer.save_scores(key, info.rules, [*scores.rows, *failed])
+    record = writer.manifest.task(key)
+    return TaskResult(
+        task=key,
+        info=info,
+        data_fingerprint=record.data_fingerprint,
+        seed=writer.manifest.spec.seed,
+        limit=writer.manifest.spec.limit,
+        total=record.total,
+        answered=len(answers),
+        failed=len(answers.failed),
+        unscored=sum(bool(row.failure) for row in scores.rows),
+        cost=_cost(writer, key),
+        estimates=stored(numbers),
+    )
+
+
+def score_run(path: Path, rules: str | None = None, registry: Registry | None = None) -> Scored:
+    """Scores a run again, without its model.
+
+    Args:
+        path: the run.
+        rules: named rules, for the tasks that have them; None: those of the run's specification.
+        registry: None loads installed plugins and those of the run.
+
+    Raises:
+        StoreError: it is no run, or it is being written.
+        SpecError: no task of the run has such rules.
+    """
+    registry = registry or load_registry(RunReader(path).spec.plugins)
+    with RunWriter.for_scoring(path) as writer:
+        return score_all(writer, built_tasks(writer.manifest, registry, rules))
+
+
+def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None) -> dict[str, Task]:
+    """The tasks of a run by key; with `rules`, those that have such rules. Raises SpecError when none has."""
+    pairs = list(zip(task_keys(manifest.spec), manifest.spec.tasks, strict=True))
+    if rules is not None:
+        known = sorted({name for _, spec in pairs for name in registry.task(spec.name).rules})
+        pairs = [(key, spec) for key, spec in pairs if rules in registry.task(spec.name).rules]
+        if not pairs:
+            raise SpecError(f"No task of this run has rules {rules!r}.", f"They have: {', '.join(known)}.")
+    return {key: build_task(spec, registry, rules) for key, spec in pairs}
+
+
+def score_all(writer: RunWriter, tasks: dict[str, Task]) -> Scored:
+    """Scores tasks one by one; one that cannot be scored does not stop the others, and no response is touched."""
+    results: list[TaskResult] = []
+    errors: dict[str, str] = {}
+    for key, task in tasks.items():
+        try:
+            _check_same(writer.manifest.task(key), task)
+            results.append(score_task(writer, key, task))
+        except EvalsuiteError as error:
+            errors[key] = str(error)
+        except Exception as error:  # statistics of a task's own function, a table it cannot write
+            _log.exception("scoring %s failed", key)
+            errors[key] = f"Scoring task {key!r} failed ({type(error).__name__}: {error})."
+    writer.save_results(results)
+    return Scored(tuple(results), errors)
+
+
+def _check_same(record: TaskRecord, task: Task) -> None:
+    found = task.fingerprint()
+    if found != record.data_fingerprint:
+        raise DataError(
+            f"Task {record.key!r}: its data have changed (fingerprint {found[:12]}…, "
+            f"measured with {record.data_fingerprint[:12]}…).",
+            "Score with the data the run was made with (--data), or measure again.",
+        )
+
+
+def _cost(run: RunWriter, key: str) -> Cost:
+    seconds, tokens, images = 0.0, 0, 0
+    for record in run.records(key):
+        seconds += record.seconds
+        match record.response:
+            case TextResponse(tokens=int(count)):
+                tokens += count
+            case ImageResponse(images=drawn):
+                images += len(drawn)
+            case DocumentResponse(parts=parts):
+                images += sum(hasattr(part, "sha256") for part in parts)
+    return Cost(seconds=round(seconds, 3), tokens=tokens, images=images)

@@ -1,0 +1,102 @@
+"""Responses to JSON and back; images stand in it as references to files of the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from evalsuite.content import Document, Image, Part, Text
+from evalsuite.request import ChoiceResponse, DocumentResponse, ImageResponse, Response, TextResponse
+from evalsuite.store.images import ImageReference, locate
+
+Put = Callable[[Image], ImageReference]
+
+
+def encode(response: Response, put: Put) -> str:
+    """JSON text of a response. `put` stores an image and gives its reference.
+
+    What in `details` JSON cannot hold is written as its `str`.
+    """
+    return json.dumps(_to_json(response, put), separators=(",", ":"), default=str)
+
+
+def decode(text: str, root: Path) -> Response:
+    """The response written as `text` in the run at `root`; its images are read from there when they are needed."""
+    return _from_json(json.loads(text), root)
+
+
+def references(text: str) -> list[ImageReference]:
+    """The images a stored response refers to."""
+    value = json.loads(text)
+    if value["kind"] == "images":
+        return [ImageReference(*item) for item in value["images"]]
+    if value["kind"] == "document":
+        return [ImageReference(*part["image"]) for part in value["parts"] if "image" in part]
+    return []
+
+
+def _to_json(response: Response, put: Put) -> dict[str, Any]:
+    match response:
+        case TextResponse(text, tokens, truncated, details):
+            return {
+                "kind": "text",
+                "text": text,
+                "tokens": tokens,
+                "truncated": truncated,
+                "details": details,
+            }
+        case ChoiceResponse(values, counts, details):
+            return {
+                "kind": "choices",
+                "log_likelihoods": [float(v) for v in values],
+                "token_counts": [int(c) for c in counts],
+                "details": details,
+            }
+        case ImageResponse(images, details):
+            return {
+                "kind": "images",
+                "images": [_reference(image, put) for image in images],
+                "details": details,
+            }
+        case DocumentResponse(parts, truncated, details):
+            return {
+                "kind": "document",
+                "parts": [_part(part, put) for part in parts],
+                "truncated": truncated,
+                "details": details,
+            }
+
+
+def _part(part: Part, put: Put) -> dict[str, Any]:
+    return {"text": part.text} if isinstance(part, Text) else {"image": _reference(part, put)}
+
+
+def _reference(image: Image, put: Put) -> list[str]:
+    reference = put(image)
+    return [reference.sha256, reference.suffix]
+
+
+def _from_json(value: dict[str, Any], root: Path) -> Response:
+    details = value["details"]
+    match value["kind"]:
+        case "text":
+            return TextResponse(value["text"], value["tokens"], value["truncated"], details)
+        case "choices":
+            return ChoiceResponse(tuple(value["log_likelihoods"]), tuple(value["token_counts"]), details)
+        case "images":
+            return ImageResponse(tuple(_image(item, root) for item in value["images"]), details)
+        case "document":
+            return DocumentResponse(_document(value["parts"], root), value["truncated"], details)
+        case kind:
+            raise ValueError(f"unknown kind of response: {kind!r}")
+
+
+def _document(parts: list[dict[str, Any]], root: Path) -> Document:
+    return tuple(Text(part["text"]) if "text" in part else _image(part["image"], root) for part in parts)
+
+
+def _image(item: list[str], root: Path) -> Image:
+    reference = ImageReference(*item)
+    return Image(path=locate(root, reference), name=reference.file_name)

@@ -1,0 +1,174 @@
+"""The table of responses: SQLite in WAL mode, one writer, many readers.
+
+`synchronous=FULL`: a committed batch survives `kill -9` and a power loss. One commit is one batch, so the sync is
+paid once per batch. A reader sees whole batches only.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from evalsuite.errors import StoreError
+from evalsuite.store import codec
+from evalsuite.store.layout import RESPONSES, reporting
+from evalsuite.store.records import Note, Record
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS responses (
+    task TEXT NOT NULL,
+    sample TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('answered', 'failed')),
+    last INTEGER NOT NULL,
+    response TEXT,
+    error TEXT NOT NULL,
+    sample_hash TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    target_hash TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    batch_size INTEGER NOT NULL,
+    created REAL NOT NULL,
+    PRIMARY KEY (task, sample, step),
+    CHECK ((status = 'answered') = (response IS NOT NULL))
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (task TEXT NOT NULL, text TEXT NOT NULL, created REAL NOT NULL, UNIQUE (task, text));
+"""
+
+_COLUMNS = (
+    "task, sample, step, response, error, last, sample_hash, request_hash, target_hash, seconds, "
+    "batch_size, created"
+)
+
+
+def connect_for_writing(root: Path) -> sqlite3.Connection:
+    """Opens or creates the table. Raises StoreError when it is damaged or cannot be written."""
+    file = root / RESPONSES
+    with reporting(file):
+        connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.executescript(_SCHEMA)
+        return connection
+
+
+def connect_for_reading(root: Path) -> sqlite3.Connection:
+    """Opens the table without writing to it, also while a run is going on and on a read-only medium."""
+    file = root / RESPONSES
+    if not file.exists():
+        raise StoreError(f"{root} has no {RESPONSES}.", "It is not a run, or a part of it was not copied.")
+    with reporting(file):
+        try:
+            return _open(file, "mode=ro")
+        except sqlite3.OperationalError:
+            # A read-only folder cannot hold the shared-memory file of WAL; nobody can be writing there either.
+            return _open(file, "immutable=1")
+
+
+def _open(file: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{file.absolute().as_uri()}?{mode}", uri=True, timeout=30, isolation_level=None
+    )
+    connection.execute("SELECT 1 FROM responses LIMIT 1").fetchone()
+    return connection
+
+
+def insert(connection: sqlite3.Connection, root: Path, records: Iterable[tuple[Record, str | None]]) -> None:
+    """Commits records with their encoded responses, all or none.
+
+    A failed record may be replaced (`retry_failed`), an answered one never: the attempt is a StoreError.
+    """
+    now = time.time()
+    rows = [
+        (
+            r.task,
+            r.sample,
+            r.step,
+            r.status,
+            int(r.last),
+            encoded,
+            r.error,
+            r.sample_hash,
+            r.request_hash,
+            r.target_hash,
+            r.seconds,
+            r.batch_size,
+            r.created or now,
+        )
+        for r, encoded in records
+    ]
+    with reporting(root / RESPONSES):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            connection.executemany(
+                "DELETE FROM responses WHERE task = ? AND sample = ? AND step = ? AND status = 'failed'",
+                [row[:3] for row in rows],
+            )
+            connection.executemany(f"INSERT INTO responses VALUES ({', '.join('?' * 13)})", rows)
+            connection.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            connection.execute("ROLLBACK")
+            raise StoreError(
+                f"{root}: a request that is answered already was answered again ({error}).",
+                "This is a bug of the engine; nothing was overwritten.",
+            ) from error
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
+def add_note(connection: sqlite3.Connection, root: Path, task: str, text: str) -> None:
+    with reporting(root / RESPONSES):
+        connection.execute("INSERT OR IGNORE INTO notes VALUES (?, ?, ?)", (task, text, time.time()))
+
+
+def notes(connection: sqlite3.Connection, root: Path) -> list[Note]:
+    with reporting(root / RESPONSES):
+        return [
+            Note(*row) for row in connection.execute("SELECT task, text, created FROM notes ORDER BY created")
+        ]
+
+
+def records(
+    connection: sqlite3.Connection, root: Path, task: str, sample: str | None = None
+) -> Iterator[Record]:
+    """The records of a task (or of one of its samples) by sample id and step, lazily."""
+    where, values = ("task = ?", (task,)) if sample is None else ("task = ? AND sample = ?", (task, sample))
+    with reporting(root / RESPONSES):
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM responses WHERE {where} ORDER BY task, sample, step", values
+        )
+        for name, identity, step, response, error, last, *rest in rows:
+            decoded = None if response is None else codec.decode(response, root)
+            yield Record(name, identity, step, decoded, error, bool(last), *rest)
+
+
+def finished(connection: sqlite3.Connection, root: Path, task: str, *, failed: bool) -> set[str]:
+    """Ids of the samples about which nothing more is to be asked; with `failed`, also those that failed."""
+    condition = "(last = 1 OR status = 'failed')" if failed else "last = 1 AND status = 'answered'"
+    with reporting(root / RESPONSES):
+        query = f"SELECT sample FROM responses WHERE task = ? AND {condition}"
+        return {row[0] for row in connection.execute(query, (task,))}
+
+
+def begun(connection: sqlite3.Connection, root: Path, task: str) -> set[str]:
+    """Ids of the samples that have an answered step but are not finished."""
+    query = (
+        "SELECT sample FROM responses WHERE task = ? GROUP BY sample "
+        "HAVING SUM(last = 1 AND status = 'answered') = 0 AND SUM(status = 'answered') > 0"
+    )
+    with reporting(root / RESPONSES):
+        return {row[0] for row in connection.execute(query, (task,))}
+
+
+def count(connection: sqlite3.Connection, root: Path) -> dict[str, tuple[int, int]]:
+    """Per task: samples answered to the end, samples failed."""
+    query = (
+        "SELECT task, SUM(last = 1 AND status = 'answered'), SUM(status = 'failed') "
+        "FROM responses GROUP BY task"
+    )
+    with reporting(root / RESPONSES):
+        return {task: (int(answered), int(failed)) for task, answered, failed in connection.execute(query)}

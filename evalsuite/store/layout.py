@@ -1,0 +1,113 @@
+"""Where things lie in a run directory, and how its files are written so that a crash leaves the old or the new."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from evalsuite.errors import StoreError
+
+FORMAT = 1
+"""Version of the directory's format; a run of another version is refused."""
+
+MANIFEST = "run.json"
+RESPONSES = "responses.sqlite"
+IMAGES = "images"
+SCORES = "scores"
+METRICS = "metrics.json"
+LOCK = "run.lock"
+
+_OURS = frozenset(
+    {LOCK, RESPONSES, f"{RESPONSES}-wal", f"{RESPONSES}-shm", f"{RESPONSES}-journal", IMAGES, SCORES}
+)
+
+
+def scores_file(path: Path, task: str, rules: str) -> Path:
+    """The table of per-sample scores of one task under one set of rules; names are escaped, never trusted."""
+    safe = [quote(part, safe="@ ").replace("/", "%2F") for part in (task, rules)]
+    return path / SCORES / f"{safe[0]}.{safe[1]}.parquet"
+
+
+def is_unused(path: Path) -> bool:
+    """Whether a run may begin here: absent, empty, or begun and killed before its `run.json` was written."""
+    if not path.exists():
+        return True
+    return path.is_dir() and all(
+        entry.name in _OURS or entry.name.startswith(".tmp-") for entry in path.iterdir()
+    )
+
+
+def write_durably(target: Path, data: bytes) -> None:
+    """Writes a file so that after a crash or a power loss it is the old one or the new one, never a part.
+
+    Raises StoreError when the disk is full or the folder cannot be written.
+    """
+    with reporting(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.parent / f".tmp-{os.getpid()}-{target.name}"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        finally:
+            os.close(descriptor)
+        temporary.replace(target)
+        sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` survive a power loss, on systems where folders can be synced."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def reporting(where: Path) -> Iterator[None]:
+    """Turns errors of the file system and of SQLite into one-line StoreErrors that name `where`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(where) from error
+        raise StoreError(
+            f"{where} cannot be written or read ({error.strerror or error}).",
+            "Check the path and its permissions.",
+        ) from error
+    except sqlite3.OperationalError as error:
+        text = str(error)
+        if "full" in text or "disk I/O" in text:
+            raise _full(where) from error
+        if "locked" in text:
+            raise StoreError(f"{where} is locked by another process.", "Wait for it to finish.") from error
+        raise StoreError(
+            f"{where} cannot be used ({text}).", "Check the path and its permissions."
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"{where} is damaged ({error}).",
+            "Restore it from a copy, or start again with another --out; "
+            "`sqlite3 responses.sqlite .recover` may save what it holds.",
+        ) from error
+
+
+def _full(where: Path) -> StoreError:
+    return StoreError(
+        f"The disk is full: {where} could not be written.",
+        "Free some space and run the same command again; everything answered so far is kept.",
+    )

@@ -1,0 +1,182 @@
+"""What scoring leaves in a run: a table per task (`scores/*.parquet`) and the numbers (`metrics.json`)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from evalsuite.errors import StoreError
+from evalsuite.store.layout import FORMAT, METRICS, reporting, scores_file, sync_folder, write_durably
+from evalsuite.task import Metric, SampleScore, TaskInfo
+
+if TYPE_CHECKING:
+    import pandas
+
+    from evalsuite.stats import Estimate
+
+
+def _number(value: Any) -> Any:
+    return float("nan") if value is None else value
+
+
+Number = Annotated[
+    float,
+    BeforeValidator(_number),
+    PlainSerializer(lambda value: value if math.isfinite(value) else None, when_used="json"),
+]
+"""A float that JSON holds as null where it is not a number."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class _StoredEstimate(_Part):
+    metric: Metric
+    group: str
+    value: Number
+    low: Number
+    high: Number
+    n: int
+    method: str
+    level: float
+
+
+class Cost(_Part):
+    """What the answers took: device seconds, generated tokens (of models that tell), generated images."""
+
+    seconds: float = 0.0
+    tokens: int = 0
+    images: int = 0
+
+
+class TaskResult(_Part):
+    """The numbers of one task of one run under one set of rules.
+
+    `info` carries name, version, protocol and rules; `total` samples were to be asked, `answered` were, `failed`
+    could not be asked or answered, `unscored` were answered but could not be scored. Only the other
+    `answered - unscored` enter the estimates.
+    """
+
+    task: str
+    """Key of the task in the run."""
+    info: TaskInfo
+    data_fingerprint: str
+    seed: int
+    limit: int | None
+    total: int
+    answered: int
+    failed: int
+    unscored: int
+    cost: Cost
+    estimates: tuple[_StoredEstimate, ...]
+
+    @property
+    def rules(self) -> str:
+        return self.info.rules
+
+    @property
+    def failures(self) -> int:
+        """Samples without a score, for whatever reason."""
+        return self.failed + self.unscored
+
+    @property
+    def n(self) -> int:
+        """Samples with a score."""
+        return self.answered - self.unscored
+
+    def numbers(self) -> list[Estimate]:
+        """The estimates in the task's order."""
+        from evalsuite.stats import Estimate
+
+        return [Estimate(**{name: getattr(e, name) for name in type(e).model_fields}) for e in self.estimates]
+
+    def headline(self) -> Estimate:
+        """The task's one number over all its samples. Raises StoreError when it has none."""
+        for estimate in self.numbers():
+            if estimate.metric.name == self.info.headline.name and not estimate.group:
+                return estimate
+        raise StoreError(f"Task {self.task!r} has no {self.info.headline.name}.", "Score the run again.")
+
+
+class _Results(_Part):
+    format: int = FORMAT
+    results: tuple[TaskResult, ...] = ()
+
+
+def stored(estimates: Sequence[Estimate]) -> tuple[_StoredEstimate, ...]:
+    """Estimates in the form `TaskResult` keeps."""
+    names = _StoredEstimate.model_fields
+    return tuple(
+        _StoredEstimate(**{name: getattr(estimate, name) for name in names}) for estimate in estimates
+    )
+
+
+def read_results(root: Path) -> list[TaskResult]:
+    """The numbers of a run in the order they were first scored; empty when nothing is scored yet."""
+    file = root / METRICS
+    if not file.exists():
+        return []
+    with reporting(file):
+        text = file.read_text(encoding="utf-8")
+    try:
+        return list(_Results.model_validate_json(text).results)
+    except ValidationError as error:
+        raise StoreError(
+            f"{file} is damaged ({error.errors()[0]['msg']}).",
+            "Run `evalsuite score` on the run: it needs no model.",
+        ) from error
+
+
+def write_results(root: Path, results: Sequence[TaskResult]) -> None:
+    """Puts results into `metrics.json`; those of the same task and rules are replaced, others stay."""
+    try:
+        known = {(result.task, result.rules): result for result in read_results(root)}
+    except StoreError:
+        known = {}  # damaged numbers can be made again from the responses; they must not stop a new scoring
+    known.update({(result.task, result.rules): result for result in results})
+    text = _Results(results=tuple(known.values())).model_dump_json(indent=1)
+    write_durably(root / METRICS, text.encode())
+
+
+def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore]) -> None:
+    """One row per sample: id, cluster, parsed, failure, `value.NAME` per score, `label.NAME` per label."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns: dict[str, Any] = {
+        name: pyarrow.array([getattr(row, name) for row in rows], pyarrow.string())
+        for name in ("id", "cluster", "parsed", "failure")
+    }
+    for name in dict.fromkeys(name for row in rows for name in row.values):
+        values = [None if name not in row.values else float(row.values[name]) for row in rows]
+        columns[f"value.{name}"] = pyarrow.array(values, pyarrow.float64())
+    for name in dict.fromkeys(name for row in rows for name in row.labels):
+        columns[f"label.{name}"] = pyarrow.array([row.labels.get(name) for row in rows], pyarrow.string())
+    table = pyarrow.table(columns, metadata={"evalsuite": json.dumps({"task": task, "rules": rules})})
+    target = scores_file(root, task, rules)
+    temporary = target.parent / f".tmp-{target.name}"
+    with reporting(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(table, temporary)
+        temporary.replace(target)
+        sync_folder(target.parent)
+
+
+def read_scores(root: Path, task: str, rules: str) -> pandas.DataFrame:
+    """The table `write_scores` wrote. Raises StoreError when the task has not been scored by these rules."""
+    import pandas
+
+    file = scores_file(root, task, rules)
+    if not file.exists():
+        raise StoreError(
+            f"{root} has no scores of {task!r} by the rules {rules!r}.",
+            f"Run `evalsuite score {root} --rules {rules}`.",
+        )
+    with reporting(file):
+        return pandas.read_parquet(file)

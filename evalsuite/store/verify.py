@@ -1,0 +1,85 @@
+"""Checking a run: is the database intact, is every image there and unchanged, do the counts fit."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalsuite.errors import StoreError
+from evalsuite.store import codec, database, images
+from evalsuite.store.layout import IMAGES, RESPONSES, reporting
+from evalsuite.store.manifest import read_manifest
+from evalsuite.store.writer import tally
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found.
+
+    Args:
+        problems: one line each; empty when the run is sound.
+        records, images: how many were checked.
+        stray_images: files in `images/` that no response refers to; harmless, left by a kill between writing
+            an image and committing its row.
+    """
+
+    problems: tuple[str, ...]
+    records: int
+    images: int
+    stray_images: int
+
+    @property
+    def sound(self) -> bool:
+        return not self.problems
+
+
+def verify(path: Path) -> Verification:
+    """Reads everything once. Raises StoreError when the directory is no run or cannot be opened at all."""
+    manifest = read_manifest(path)
+    connection = database.connect_for_reading(path)
+    problems: list[str] = []
+    seen: set[images.ImageReference] = set()
+    keys = {task.key for task in manifest.tasks}
+    records = 0
+    try:
+        with reporting(path / RESPONSES):
+            problems += [
+                f"{RESPONSES}: {row[0]}"
+                for row in connection.execute("PRAGMA integrity_check")
+                if row[0] != "ok"
+            ]
+        query = "SELECT task, sample, step, status, response, sample_hash, request_hash, target_hash FROM responses"
+        with reporting(path / RESPONSES):
+            for task, sample, step, status, response, *hashes in connection.execute(query):
+                records += 1
+                name = f"{task}/{sample} step {step}"
+                if task not in keys:
+                    problems.append(f"{name}: the run has no such task")
+                if status != "answered":
+                    continue
+                if not all(_HASH.fullmatch(value) for value in hashes):
+                    problems.append(f"{name}: a hash is missing")
+                try:
+                    found = codec.references(response)
+                    for reference in found:
+                        if reference not in seen:
+                            wrong = images.check(path, reference)
+                            seen.add(reference)
+                            problems += [f"{name}: {wrong}"] if wrong else []
+                except (ValueError, KeyError, TypeError, StoreError) as error:
+                    problems.append(f"{name}: its response cannot be read ({error})")
+        for key, counts in tally(manifest, database.count(connection, path)).items():
+            if counts.missing < 0:
+                problems.append(
+                    f"{key}: {counts.answered + counts.failed} samples, but only {counts.total} were asked for"
+                )
+    except StoreError as error:
+        problems.append(error.what)
+    finally:
+        connection.close()
+    files = {file.name for file in (path / IMAGES).glob("??/*") if not file.name.startswith(".tmp-")}
+    stray = len(files - {reference.file_name for reference in seen})
+    return Verification(tuple(problems), records, len(seen), stray)

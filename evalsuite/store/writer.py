@@ -1,0 +1,217 @@
+"""The one writer of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import evalsuite
+from evalsuite.content import Image
+from evalsuite.errors import StoreError
+from evalsuite.model import ModelInfo
+from evalsuite.spec import ExecutionOptions, RunSpec
+from evalsuite.store import codec, database, environment, images, results
+from evalsuite.store.layout import MANIFEST, is_unused, reporting
+from evalsuite.store.lock import WriterLock
+from evalsuite.store.manifest import Manifest, Session, TaskRecord, read_manifest
+from evalsuite.store.records import Counts, Record
+from evalsuite.store.results import TaskResult
+from evalsuite.task import SampleScore
+
+
+def check_usable(path: Path, spec: RunSpec) -> None:
+    """Whether a run of `spec` may begin or go on at `path`; reads only.
+
+    Raises StoreError for a foreign directory, another format version, or a run of another specification,
+    then with the difference line by line.
+    """
+    if is_unused(path):
+        return
+    if not path.is_dir():
+        raise StoreError(f"{path} is a file, not a directory.", "Choose another --out.")
+    if not (path / MANIFEST).exists():
+        raise StoreError(f"{path} is not empty and not a run.", "Choose another --out.")
+    _same("specification", path, _spec_difference(read_manifest(path).spec, spec))
+
+
+def _spec_difference(stored: RunSpec, asked: RunSpec) -> list[str]:
+    """Where data and plugin files lie does not count: what they hold is compared by fingerprint and version."""
+    return _without_places(stored).difference(_without_places(asked))
+
+
+def _without_places(spec: RunSpec) -> RunSpec:
+    tasks = tuple(task.model_copy(update={"data": None}) for task in spec.tasks)
+    plugins = tuple(Path(path.name) for path in spec.plugins)
+    return spec.model_copy(update={"tasks": tasks, "plugins": plugins})
+
+
+def _same(what: str, path: Path, lines: Sequence[str]) -> None:
+    if lines:
+        raise StoreError(
+            f"{path} holds a run of another {what} (stored -> asked for):\n  " + "\n  ".join(lines) + "\n",
+            "Choose another --out, or ask for what is stored; to apply other rules, use `evalsuite score --rules`.",
+        )
+
+
+class RunWriter:
+    """Writes a run; holds its lock from the moment it is made until it is closed.
+
+    Use `open` to begin or continue measuring, `for_scoring` to score what is there.
+    """
+
+    def __init__(self, path: Path, lock: WriterLock, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._lock = lock
+        self._connection = database.connect_for_writing(path)
+
+    @classmethod
+    def open(
+        cls, path: Path, spec: RunSpec, tasks: Sequence[TaskRecord], execution: ExecutionOptions
+    ) -> RunWriter:
+        """Begins a run, or continues one of the same specification, tasks and data.
+
+        Raises StoreError for anything else, for another writer, a full disk or a damaged database.
+        """
+        check_usable(path, spec)
+        with reporting(path):
+            path.mkdir(parents=True, exist_ok=True)
+        lock = WriterLock(path)
+        try:
+            session = Session(
+                started=_now(), execution=execution, environment=environment.collect(spec.plugins)
+            )
+            if (path / MANIFEST).exists():
+                manifest = read_manifest(path)
+                _same("specification", path, _spec_difference(manifest.spec, spec))
+                _same("benchmark or data", path, _differences(manifest.tasks, tasks))
+                sessions = (*manifest.sessions, session)
+            else:
+                manifest = Manifest(evalsuite=evalsuite.__version__, spec=spec, tasks=tuple(tasks))
+                sessions = (session,)
+            manifest = manifest.model_copy(update={"spec": spec, "sessions": sessions})
+            manifest.write(path)
+            return cls(path, lock, manifest)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def for_scoring(cls, path: Path) -> RunWriter:
+        """Opens an existing run to write scores into it; no session is recorded."""
+        manifest = read_manifest(path)
+        lock = WriterLock(path)
+        try:
+            return cls(path, lock, manifest)
+        except BaseException:
+            lock.release()
+            raise
+
+    def set_model(self, info: ModelInfo) -> None:
+        """Records which model answers. Raises StoreError when earlier answers came from another."""
+        known = self.manifest.model
+        if known is not None and known.fingerprint != info.fingerprint:
+            lines = [f"fingerprint: {known.fingerprint} -> {info.fingerprint}"]
+            if known.name != info.name:
+                lines.insert(0, f"name: {known.name} -> {info.name}")
+            _same("model", self.path, lines)
+        self._update(model=info)
+
+    def save(self, records: Iterable[Record]) -> None:
+        """Makes records durable: images first, then all rows in one commit. When it returns, they count."""
+        put = self._put
+        encoded = [(r, None if r.response is None else codec.encode(r.response, put)) for r in records]
+        database.insert(self._connection, self.path, encoded)
+
+    def note(self, task: str, text: str) -> None:
+        """Keeps something a reader of the results should know; the same note twice is kept once."""
+        database.add_note(self._connection, self.path, task, text)
+
+    def finished(self, task: str, *, retry_failed: bool = False) -> set[str]:
+        """Samples not to be asked again; with `retry_failed`, those that failed are not among them."""
+        return database.finished(self._connection, self.path, task, failed=not retry_failed)
+
+    def begun(self, task: str) -> set[str]:
+        """Samples some but not all of whose steps are answered."""
+        return database.begun(self._connection, self.path, task)
+
+    def steps(self, task: str, sample: str) -> list[Record]:
+        """The records of one sample in the order of their steps."""
+        return list(database.records(self._connection, self.path, task, sample))
+
+    def records(self, task: str) -> Iterator[Record]:
+        """All records of a task by sample id and step, lazily."""
+        return database.records(self._connection, self.path, task)
+
+    def counts(self) -> dict[str, Counts]:
+        """How far each task is."""
+        return tally(self.manifest, database.count(self._connection, self.path))
+
+    def save_scores(self, task: str, rules: str, rows: Sequence[SampleScore]) -> None:
+        """Writes the per-sample scores of a task."""
+        results.write_scores(self.path, task, rules, rows)
+
+    def save_results(self, found: Sequence[TaskResult]) -> None:
+        """Puts the numbers into `metrics.json`."""
+        results.write_results(self.path, found)
+
+    def end_session(self, status: Literal["finished", "interrupted", "failed"]) -> None:
+        """Notes in `run.json` when and how the current session ended."""
+        *before, current = self.manifest.sessions
+        ended = current.model_copy(update={"ended": _now(), "status": status})
+        self._update(sessions=(*before, ended))
+
+    def close(self) -> None:
+        """Folds the write-ahead log into the database, so that it is one file, and releases the lock."""
+        try:
+            with suppress(StoreError), reporting(self.path):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            with suppress(StoreError), reporting(self.path):
+                self._connection.close()
+        finally:
+            self._lock.release()
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _put(self, image: Image) -> images.ImageReference:
+        return images.store(self.path, image.read())
+
+    def _update(self, **changes: object) -> None:
+        changed = self.manifest.model_copy(update=changes)
+        if changed != self.manifest:
+            changed.write(self.path)
+            self.manifest = changed
+
+
+def tally(manifest: Manifest, counted: dict[str, tuple[int, int]]) -> dict[str, Counts]:
+    """Counts of every task of a run, those without any record included."""
+    return {task.key: Counts(task.total, *counted.get(task.key, (0, 0))) for task in manifest.tasks}
+
+
+def _differences(stored: Sequence[TaskRecord], asked: Sequence[TaskRecord]) -> list[str]:
+    lines = []
+    for ours, theirs in zip(stored, asked, strict=True):
+        mine, other = ours.model_dump(mode="json"), theirs.model_dump(mode="json")
+        for field, value in mine.pop("info").items():
+            if other["info"][field] != value and field not in ("title", "source"):
+                lines.append(f"{ours.key}.{field}: {value!r} -> {other['info'][field]!r}")
+        lines += [
+            f"{ours.key}.{field}: {value!r} -> {other[field]!r}"
+            for field, value in mine.items()
+            if other[field] != value
+        ]
+    return lines
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
