@@ -139,8 +139,8 @@ def extract_choice(
 def rotations_of(indices: Sequence[int]) -> dict[int, list[int]]:
     """MMBench's circular groups: question index -> positions of its rows in `indices`, in the order given.
 
-    Row `index` belongs to question `index % 1,000,000`; a rotation whose original row is absent is left out, as
-    the official tool does.
+    Row `index` belongs to question `index % 1,000,000`; a rotation whose original row is absent is left out,
+    as the official tool does.
     """
     groups: dict[int, list[int]] = {index: [] for index in indices if index < 1_000_000}
     for position, index in enumerate(indices):

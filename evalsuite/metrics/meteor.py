@@ -1,0 +1,143 @@
+"""METEOR 1.5 through its own program, which pycocoevalcap carries: one Java process for a whole set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evalsuite.errors import SampleError, UnavailableError
+
+__all__ = ["MeteorScores", "meteor", "meteor_available", "meteor_of_segments"]
+
+
+@dataclass(frozen=True, slots=True)
+class MeteorScores:
+    """METEOR of a set (aggregated over segments, not their mean) and of every image, in [0, 1].
+
+    `segments` holds the statistics of each image as the program prints them; `meteor_of_segments` aggregates
+    any selection of them.
+    """
+
+    corpus: float
+    per_image: NDArray[np.float64]
+    segments: tuple[str, ...]
+
+
+def _jar() -> Path:
+    package = find_spec("pycocoevalcap")
+    for folder in (package.submodule_search_locations or []) if package else []:
+        jar = Path(folder) / "meteor" / "meteor-1.5.jar"
+        if jar.exists():
+            return jar
+    raise UnavailableError(
+        "METEOR needs meteor-1.5.jar, which the package pycocoevalcap carries.",
+        'Install it with: pip install "evalsuite[meteor]"',
+    )
+
+
+def meteor_available() -> bool:
+    """Whether Java and the METEOR program are here."""
+    try:
+        return shutil.which("java") is not None and _jar().exists()
+    except UnavailableError:
+        return False
+
+
+class _Program:
+    """A running `meteor-1.5.jar -stdio`, options as in pycocoevalcap."""
+
+    def __init__(self) -> None:
+        jar = _jar()
+        java = shutil.which("java")
+        if java is None:
+            raise UnavailableError(
+                "METEOR needs Java, and there is no `java` on the PATH.",
+                "Install a Java runtime (8 or newer), or leave METEOR out.",
+            )
+        command = [java, "-jar", "-Xmx2G", jar.name, "-", "-", "-stdio", "-l", "en", "-norm"]
+        self._process = subprocess.Popen(
+            command,
+            cwd=jar.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
+
+    def __enter__(self) -> _Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+
+    def ask(self, line: str) -> str:
+        assert self._process.stdin is not None
+        # A program that has died says so when it is read.
+        with suppress(OSError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+        return self.read()
+
+    def read(self) -> str:
+        assert self._process.stdout is not None
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise UnavailableError(
+                f"The METEOR program ended early (exit code {self._process.wait()}).",
+                "It needs 2 GB of memory; run `java -version` to see whether Java works.",
+            )
+        return answer.strip()
+
+    def evaluate(self, segments: Sequence[str]) -> tuple[list[float], float]:
+        per_image = [float(self.ask("EVAL ||| " + " ||| ".join(segments)))]
+        per_image += [float(self.read()) for _ in segments[1:]]
+        return per_image, float(self.read())
+
+
+def _one_line(text: str) -> str:
+    # The program reads lines, and "|||" is its separator.
+    return " ".join(text.splitlines()).replace("|||", "").replace("  ", " ")
+
+
+def meteor(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> MeteorScores:
+    """METEOR of tokenised captions (`ptb.tokenize_captions`), as pycocoevalcap computes it.
+
+    Args:
+        predictions: one caption per image.
+        references: the captions of each image, at least one.
+
+    Raises:
+        UnavailableError: no Java, or no METEOR program.
+        SampleError: not one prediction per image, or an image without references.
+    """
+    if len(predictions) != len(references) or not predictions or not all(references):
+        raise SampleError("METEOR needs one prediction and at least one reference for every image.")
+    with _Program() as program:
+        segments = []
+        for prediction, image in zip(predictions, references, strict=True):
+            given = [" ".join(reference.splitlines()) for reference in image]
+            segments.append(program.ask(" ||| ".join(["SCORE", *given, _one_line(prediction)])))
+        per_image, corpus = program.evaluate(segments)
+    return MeteorScores(corpus, np.array(per_image), tuple(segments))
+
+
+def meteor_of_segments(segments: Sequence[str]) -> float:
+    """METEOR of a selection of the segments of a `MeteorScores`, for subsets and resamples."""
+    if not segments:
+        raise SampleError("METEOR needs at least one segment.")
+    with _Program() as program:
+        return program.evaluate(segments)[1]
