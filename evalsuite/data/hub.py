@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub: the files of one revision in the local cache, and which revision it is."""
+"""Data sets of the Hugging Face hub: the files of one revision in the local cache, and which it is."""
 
 from __future__ import annotations
 
@@ -64,13 +64,16 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
     command = f"hf download {repository} --repo-type dataset --revision {revision} {include}"
     try:
         found = fetch(local=True)
-        # The cache may hold this commit with other files of it; only what all patterns find is complete.
-        if _COMMIT.match(revision) and all(any(found.folder.glob(pattern)) for pattern in patterns):
-            return found
     except LocalEntryNotFoundError:
         found = None
+    if found is not None and _COMMIT.match(revision) and _complete(found, patterns):
+        return found
     try:
-        return fetch(local=False)
+        fresh = fetch(local=False)
+        # Without network the library hands out whatever it has of the commit, which may be other files.
+        if _complete(fresh, patterns):
+            return fresh
+        reason: Exception | None = None
     except GatedRepoError as error:
         raise DataError(
             f"Data set {repository} asks for consent to its conditions.",
@@ -85,10 +88,19 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
             f"There is no data set {repository} on the hub (or it is private).", "Check the name."
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
-        if found is not None and all(any(found.folder.glob(pattern)) for pattern in patterns):
+        if found is not None and _complete(found, patterns):
             return found
-        raise UnavailableError(
-            f"Data set {repository} at {revision} is not in the hub cache, and the hub cannot be reached"
-            f" ({type(error).__name__}).",
-            f"With network{f' and {size} of disk' if size else ''}: `{command}`; or name a folder with --data.",
-        ) from error
+        reason = error
+    why = (
+        f"the hub cannot be reached: {type(reason).__name__}"
+        if reason
+        else "offline, or it has no such files"
+    )
+    raise UnavailableError(
+        f"Data set {repository} at {revision} is not in the hub cache with files {' '.join(patterns)} ({why}).",
+        f"With network{f' and {size} of disk' if size else ''}: `{command}`; or name a folder with --data.",
+    ) from reason
+
+
+def _complete(found: Snapshot, patterns: tuple[str, ...]) -> bool:
+    return all(any(found.folder.glob(pattern)) for pattern in patterns)

@@ -13,7 +13,9 @@ def pixels(width: int = 24, height: int = 16, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def encoded(kind: str = "PNG", *, seed: int = 0, width: int = 24, height: int = 16, **options: object) -> bytes:
+def encoded(
+    kind: str = "PNG", *, seed: int = 0, width: int = 24, height: int = 16, **options: object
+) -> bytes:
     """An encoded RGB picture."""
     out = io.BytesIO()
     Image.fromarray(pixels(width, height, seed)).save(out, kind, **options)

@@ -14,7 +14,9 @@ from evalsuite.errors import DataError
 ORIGIN = Origin("somebench", "https://example.org/files", "6 GB")
 
 
-def test_the_named_folder_comes_before_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_named_folder_comes_before_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "root" / "somebench").mkdir(parents=True)
     (tmp_path / "named").mkdir()
     monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path / "root"))

@@ -55,7 +55,9 @@ def test_garbage_is_refused_with_our_error_or_decoded(data: bytes) -> None:
         assert "\n" not in str(error)
 
 
-def test_a_truncated_file_is_refused_even_when_a_library_allowed_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_truncated_file_is_refused_even_when_a_library_allowed_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     whole = encoded("JPEG", width=64, height=48)
     with pytest.raises(DataError, match="truncated"):

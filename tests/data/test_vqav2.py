@@ -32,14 +32,18 @@ ANNOTATIONS = {
             "image_id": 1,
             "question_type": "what is",
             "answer_type": "other",
-            "answers": [{"answer": "a cat", "answer_id": i, "answer_confidence": "yes"} for i in range(1, 11)],
+            "answers": [
+                {"answer": "a cat", "answer_id": i, "answer_confidence": "yes"} for i in range(1, 11)
+            ],
         }
         for number in (1001, 1000)
     ]
 }
 
 
-def read(folder: Path, questions: Any = QUESTIONS, annotations: Any = ANNOTATIONS, **more: Any) -> list[Question]:
+def read(
+    folder: Path, questions: Any = QUESTIONS, annotations: Any = ANNOTATIONS, **more: Any
+) -> list[Question]:
     (folder / "q.json").write_text(json.dumps(questions), encoding="utf-8")
     (folder / "a.json").write_text(json.dumps(annotations), encoding="utf-8")
     return list(read_questions(folder / "q.json", folder / "a.json", image, **more))
