@@ -174,25 +174,50 @@ def load_checkpoint(
             f"{folder} is not a folder.",
             "Give the local folder of a checkpoint; hub names are not downloaded.",
         )
-    kind = read_json(folder / "config.json").get("model_type")
-    if kind == UPSTREAM_TYPE:
-        from evalsuite.dreamllm.upstream import read_upstream
+    own = load_config(folder)
+    if read_json(folder / "config.json").get("model_type") == UPSTREAM_TYPE:
+        from evalsuite.dreamllm.upstream import read_weights
 
-        config, tensors = read_upstream(folder)
-    elif kind == DreamLLMConfig.model_type:
-        config = config or DreamLLMConfig.from_pretrained(folder)
-        tensors = _read_own(folder, verify)
+        config, tensors = own, read_weights(folder, own)
     else:
-        raise CheckpointError(
-            f"{folder} holds a model of type {kind!r}, not a DreamLLM.",
-            f"Expected {DreamLLMConfig.model_type!r} or {UPSTREAM_TYPE!r} as model_type in config.json.",
-        )
+        config, tensors = config or own, _read_own(folder, verify)
     if dtype is None:
         stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
         dtype = torch.float32 if torch.device(device).type == "cpu" else stored
     model = assemble(config, tensors, dtype, str(folder))
     model.to(torch.device(device))  # type: ignore[arg-type]
     return model.eval()
+
+
+def load_config(folder: Path) -> DreamLLMConfig:
+    """The configuration of a checkpoint folder in either layout, without reading large weights.
+
+    Raises:
+        CheckpointError: no DreamLLM here.
+    """
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind == UPSTREAM_TYPE:
+        from evalsuite.dreamllm.upstream import read_config
+
+        return read_config(folder)
+    if kind == DreamLLMConfig.model_type:
+        return DreamLLMConfig.from_pretrained(folder)
+    raise CheckpointError(
+        f"{folder} holds a model of type {kind!r}, not a DreamLLM.",
+        f"Expected {DreamLLMConfig.model_type!r} or {UPSTREAM_TYPE!r} as model_type in config.json.",
+    )
+
+
+def vision_folder(folder: Path) -> Path | None:
+    """Where the vision tower's own files lie, None if nowhere."""
+    if (folder / REFERENCES).is_file():
+        link = read_json(folder / REFERENCES).get("vision")
+        return folder / str(link["path"]) if link else None
+    if read_json(folder / "config.json").get("model_type") == UPSTREAM_TYPE:
+        from evalsuite.dreamllm.upstream import vision_part_folder
+
+        return vision_part_folder(folder)
+    return None
 
 
 def _read_own(folder: Path, verify: bool) -> dict[str, Tensor]:

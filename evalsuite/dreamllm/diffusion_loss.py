@@ -29,7 +29,8 @@ def sample_latents(vae: Any, images: Tensor, generator: torch.Generator | None =
 
 
 def snr_weights(scheduler: Any, timesteps: Tensor, gamma: float, prediction_type: str) -> Tensor:
-    """min-SNR weights (Hang et al. 2023): min(snr, gamma) / snr, with snr + 1 for v-prediction; shape (n,)."""
+    """min-SNR weights (Hang et al. 2023): min(snr, gamma) / snr, with snr + 1 for v-prediction; shape
+    (n,)."""
     alphas = scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
     snr = alphas / (1 - alphas)
     if prediction_type == "v_prediction":

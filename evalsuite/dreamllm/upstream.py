@@ -1,0 +1,267 @@
+"""Reading checkpoints as the original DreamLLM code writes them.
+
+A folder holds `config.json` (model type `dreamllm`), the language model (`model.safetensors`,
+`pytorch_model.bin` or shards), three plugin files (`clip_vision_embedding.bin`, `dream_embedding.bin`,
+`stable_diffusion_head.bin`) and the tokenizer. The plugin files hold all weights of CLIP, UNet and VAE; of
+the CLIP and Stable Diffusion folders that the configuration names, only the configurations are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from transformers import CLIPVisionConfig, LlamaConfig
+
+from evalsuite.dreamllm import shipped
+from evalsuite.dreamllm.checkpoint import part_tensors
+from evalsuite.dreamllm.configuration import TOKEN_TEXTS, DreamLLMConfig, SpecialTokens
+from evalsuite.dreamllm.weights import read_folder, read_json, read_tensors
+from evalsuite.errors import CheckpointError
+
+VISION, QUERIES, DIFFUSION = "clip_vision_embedding", "dream_embedding", "stable_diffusion_head"
+PLUGINS = (VISION, QUERIES, DIFFUSION)
+
+_IN_ONE_FILE = {VISION: f"model.{VISION}.", QUERIES: f"model.{QUERIES}.", DIFFUSION: f"{DIFFUSION}."}
+"""Prefixes of the plugins' tensors where the main file holds them too (as FSDP training writes it)."""
+
+_LLAMA_FIELDS = (
+    "attention_bias",
+    "hidden_act",
+    "hidden_size",
+    "initializer_range",
+    "intermediate_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "rms_norm_eps",
+    "rope_scaling",
+    "rope_theta",
+    "tie_word_embeddings",
+    "vocab_size",
+)
+
+
+# -- configuration -----------------------------------------------------------------------------------------
+
+
+def read_config(folder: Path) -> DreamLLMConfig:
+    """Our configuration for an upstream folder.
+
+    Special ids come from the tokenizer's files, not from config.json, whose bos, eos and pad are those of
+    another tokenizer in the published models.
+
+    Raises:
+        CheckpointError: a plugin is not described, a part's configuration cannot be found, or it is the SDXL
+        variant.
+    """
+    raw = read_json(folder / "config.json")
+    vision, queries, diffusion = (_plugin(raw, name, folder) for name in PLUGINS)
+    tokens = read_special_tokens(folder, raw)
+    text = {name: raw[name] for name in _LLAMA_FIELDS if name in raw}
+    pad = raw.get("pad_token_id")
+    # the embedding row of this id gets no gradient; -1, as published, names no row on purpose
+    text["pad_token_id"] = pad if isinstance(pad, int) and 0 <= pad < int(raw["vocab_size"]) else None
+    text["bos_token_id"], text["eos_token_id"] = tokens.bos, tokens.eos
+    parts = _diffusion_configs(folder, diffusion)
+    if parts["unet"].get("addition_embed_type") == "text_time":
+        raise _sdxl(folder)
+    config = DreamLLMConfig(
+        text_config=LlamaConfig(**text),
+        vision_config=CLIPVisionConfig(**_vision_config(folder, vision)),
+        unet_config=parts["unet"],
+        vae_config=parts["vae"],
+        scheduler_config=parts["scheduler"],
+        special_tokens=tokens,
+        num_dream_queries=int(queries.get("num_dream_queries", 64)),
+        vision_projector=str(vision.get("projector_type", "linear")),
+        vision_projector_depth=int(vision.get("projector_depth", 1)),
+        vision_post_layernorm=bool(vision.get("use_additional_post_layernorm", False)),
+        condition_projector=str(diffusion.get("projector_type", "linear")),
+        condition_projector_depth=int(diffusion.get("projector_depth", 1)),
+        select_layer=int(vision.get("select_layer", -2)),
+        max_sequence_length=raw.get("max_sequence_length"),
+        loss_weight_lm=float(raw.get("loss_weight_lm", 1.0)),
+        loss_weight_vm=float(raw.get("loss_weight_vm", 10.0)),
+        loss_scale_schedule=str(raw.get("loss_scale_schedule", "none")),
+        condition_dropout=diffusion.get("drop_prob"),
+        noise_offset=float(diffusion.get("noise_offset") or 0.0),
+        input_perturbation=float(diffusion.get("input_perturbation") or 0.0),
+        snr_gamma=diffusion.get("snr_gamma"),
+    )
+    config.dtype = raw.get("torch_dtype") or raw.get("dtype")
+    if isinstance(config.dtype, str):
+        import torch
+
+        config.dtype = getattr(torch, config.dtype, torch.float32)
+    return config
+
+
+def _plugin(raw: Mapping[str, Any], name: str, folder: Path) -> dict[str, Any]:
+    plugins = raw.get("plugins_init_kwargs") or {}
+    if any("xl" in str(key).lower() or "sdxl" in str(value).lower() for key, value in plugins.items()):
+        raise _sdxl(folder)
+    if not isinstance(plugins.get(name), dict):
+        raise CheckpointError(
+            f"{folder / 'config.json'} does not describe the plugin {name!r}.",
+            "This is not a complete DreamLLM; a plain language model cannot be loaded as one.",
+        )
+    return dict(plugins[name])
+
+
+def _sdxl(folder: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{folder} is an SDXL variant of DreamLLM, which is not supported.",
+        "Use a checkpoint that draws with Stable Diffusion 2.1 (or 1.5), the paper's model.",
+    )
+
+
+def read_special_tokens(folder: Path, raw: Mapping[str, Any]) -> SpecialTokens:
+    """The special ids, from the tokenizer's files where they are, else from config.json's table."""
+    from evalsuite.dreamllm.tokenization import load_tokenizer, special_tokens
+
+    if (folder / "tokenizer.model").is_file() or (folder / "tokenizer.json").is_file():
+        return special_tokens(load_tokenizer(folder))
+    table: dict[str, int] = {}
+    for key, value in (raw.get("special_tokens2ids_dict") or {}).items():
+        table.update(value if isinstance(value, dict) else {key: value})
+    return SpecialTokens.from_texts(table, TOKEN_TEXTS)
+
+
+def _named_folder(folder: Path, name: str) -> Path | None:
+    """Where a part that config.json names lies: relative to the checkpoint, else as it is written."""
+    for place in (folder / name, folder / Path(name).name, Path(name)):
+        if place.is_dir():
+            return place
+    return None
+
+
+def vision_part_folder(folder: Path) -> Path | None:
+    """The CLIP folder that an upstream configuration names, if it exists."""
+    vision = _plugin(read_json(folder / "config.json"), VISION, folder)
+    return _named_folder(folder, str(vision.get("clip_vision_model_name_or_path", "")))
+
+
+def _vision_config(folder: Path, plugin: Mapping[str, Any]) -> dict[str, Any]:
+    name = str(plugin.get("clip_vision_model_name_or_path", ""))
+    place = _named_folder(folder, name) if name else None
+    if place is not None:
+        found = read_json(place / "config.json")
+        return dict(found.get("vision_config") or found)
+    if Path(name).name in shipped.VISION:
+        return shipped.VISION[Path(name).name]
+    raise _no_configuration(folder, "vision tower", name, shipped.VISION)
+
+
+def _diffusion_configs(folder: Path, plugin: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    name = str(plugin.get("diffusion_name_or_path", ""))
+    place = _named_folder(folder, name) if name else None
+    if place is not None:
+        return {
+            "unet": read_json(place / "unet" / "config.json"),
+            "vae": read_json(place / "vae" / "config.json"),
+            "scheduler": read_json(place / "scheduler" / "scheduler_config.json"),
+        }
+    if Path(name).name in shipped.DIFFUSION:
+        return shipped.DIFFUSION[Path(name).name]
+    raise _no_configuration(folder, "diffusion model", name, shipped.DIFFUSION)
+
+
+def _no_configuration(folder: Path, what: str, name: str, known: Mapping[str, Any]) -> CheckpointError:
+    return CheckpointError(
+        f"{folder} names {name!r} as its {what}, which is neither a folder here nor known to us.",
+        f"Put its folder (config files suffice) into the checkpoint folder. Known by name: {', '.join(known)}.",
+    )
+
+
+# -- weights -----------------------------------------------------------------------------------------------
+
+
+def read_weights(folder: Path, config: DreamLLMConfig) -> dict[str, Tensor]:
+    """All weights under our names. Sets `config.condition_projector_bias` and the vocabulary size as the
+    files have them.
+
+    Raises:
+        CheckpointError: a plugin's file is missing. Upstream goes on with random dream queries then.
+    """
+    main = read_folder(folder)
+    tensors = {
+        key: value
+        for key, value in main.items()
+        if key.startswith(("model.", "lm_head."))
+        and not key.startswith(tuple(_IN_ONE_FILE.values()))
+        and not key.endswith("rotary_emb.inv_freq")
+    }
+    if "model.embed_tokens.weight" in tensors:
+        config.text_config.vocab_size = tensors["model.embed_tokens.weight"].shape[0]
+    for name in PLUGINS:
+        plugin = _plugin_tensors(folder, name, main)
+        if name == QUERIES:
+            tensors["dream_queries"] = _queries(folder, plugin, config)
+        elif name == VISION:
+            tensors.update(_vision_tensors(plugin))
+        else:
+            tensors.update(_diffusion_tensors(plugin))
+            config.condition_projector_bias = any(
+                key.startswith("condition_projector.") and key.endswith(".bias") for key in tensors
+            )
+    return tensors
+
+
+def _plugin_tensors(folder: Path, name: str, main: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    path = folder / f"{name}.bin"
+    if path.is_file():
+        return read_tensors(path)
+    prefix = _IN_ONE_FILE[name]
+    inside = {key.removeprefix(prefix): value for key, value in main.items() if key.startswith(prefix)}
+    if inside:
+        return inside
+    raise CheckpointError(
+        f"{path} does not exist, and the main weights do not hold the {name} either.",
+        "Copy the whole checkpoint folder: without this file the model would run on random weights.",
+    )
+
+
+def _queries(folder: Path, plugin: Mapping[str, Tensor], config: DreamLLMConfig) -> Tensor:
+    queries = plugin.get("dream_queries")
+    if queries is None:
+        raise CheckpointError(f"{folder / QUERIES}.bin holds no dream_queries.", "Fetch the file again.")
+    if queries.ndim != 3 or queries.shape[1] != config.num_dream_queries:
+        raise CheckpointError(
+            f"{folder / QUERIES}.bin holds dream queries of shape {tuple(queries.shape)}, "
+            f"config.json says {config.num_dream_queries}.",
+            "Do the files belong together?",
+        )
+    return queries
+
+
+def _vision_tensors(plugin: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tower = {key: value for key, value in plugin.items() if key.startswith("clip_vision_model.")}
+    named = {key.removeprefix("clip_vision_model."): value for key, value in tower.items()}
+    tensors = part_tensors("vision", named)
+    for key, value in plugin.items():
+        if key.startswith("projector.projector."):
+            tensors["vision_projector." + key.removeprefix("projector.projector.")] = value
+        elif key.startswith("post_layernorm."):
+            tensors["vision_norm." + key.removeprefix("post_layernorm.")] = value
+        elif key not in tower:
+            tensors[key] = value
+    return tensors
+
+
+def _diffusion_tensors(plugin: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for part in ("unet", "vae"):
+        own = {
+            key.removeprefix(f"{part}."): value for key, value in plugin.items() if key.startswith(f"{part}.")
+        }
+        tensors.update(part_tensors(part, own))
+    for key, value in plugin.items():
+        if key.startswith("projector.projector."):
+            tensors["condition_projector." + key.removeprefix("projector.projector.")] = value
+        elif not key.startswith(("unet.", "vae.")):
+            tensors[key] = value
+    return tensors
