@@ -19,7 +19,7 @@ from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SpecError, UnavailableError
 from evalsuite.features import FeatureNetwork, NetworkSpec, TextFeatureNetwork, load_network, require_weights
 from evalsuite.registry import suggest
-from evalsuite.task import TaskInfo
+from evalsuite.task import Metric, TaskInfo
 
 from .benchmark import Plan
 
@@ -67,6 +67,11 @@ class Columns:
     missing: Mapping[str, str]
     networks: Mapping[str, NetworkSpec]
     device: str
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The columns that are computed, as the leaderboard has them."""
+        return tuple(metric for metric in self.info.metrics if metric.name in self.names)
 
     def network(self, key: str) -> FeatureNetwork:
         """The network of that key, loaded on first use."""

@@ -1,0 +1,1 @@
+"""Captioning: COCO, its Karpathy split and their relatives."""

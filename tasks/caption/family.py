@@ -1,0 +1,189 @@
+"""Captioning, scored as COCO's evaluation does: CIDEr, BLEU, ROUGE-L, and METEOR where Java is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.jsonfile import field
+from evalsuite.data.table import image_cell, read_table
+from evalsuite.errors import DataError, SpecError
+from evalsuite.metrics.captions import CaptionScores, score_captions
+from evalsuite.registry import suggest
+from evalsuite.request import Request, Response, TextResponse
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+
+from ..benchmark import Plan
+from ..miniature import SceneTruth
+from ..networks import Columns, choose_columns
+from ..prompts import clean
+from ..sources import Located
+from . import meteor
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BLEU = {f"BLEU-{n}": n - 1 for n in range(1, 5)}
+COLUMNS = ("CIDEr", *BLEU, "ROUGE-L", "METEOR")
+MEANS = frozenset({"CIDEr", "ROUGE-L"})
+"""The columns whose corpus score is the mean over images; BLEU and METEOR add up counts first."""
+OPTIONS = ("metrics",)
+"""`metrics=NAME,NAME` computes only these columns."""
+
+
+class Settings(BaseModel):
+    """What a captioning benchmark's file may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    truth: Literal["", "mini-world"] = ""
+    """Labels for break-downs from the miniature's sidecar file."""
+
+
+def read_coco(source: Located) -> Iterator[Captioned]:
+    """`captions` (COCO's annotation JSON), pictures in the folder `images`."""
+    return read_captions(source.path("captions"), source.folder_of("images"))
+
+
+def read_karpathy_split(source: Located) -> Iterator[Captioned]:
+    """`captions` (`dataset_coco.json`) and `images`; `settings.split` (test)."""
+    return read_karpathy(source.path("captions"), source.folder_of("images"), source.settings.get("split", "test"))
+
+
+def read_columns(source: Located) -> Iterator[Captioned]:
+    """A table with the columns id, image, captions (a list of strings)."""
+    for where, row in read_table(source.paths("table"), source.columns):
+        captions = field(row, "captions", list, where)
+        if not captions or not all(isinstance(caption, str) for caption in captions):
+            raise DataError(f"{where} has no captions ({captions!r:.80}).", "Name the right column.")
+        name = str(row["id"])
+        yield Captioned(name, image_cell(row["image"], f"{where} (image {name})"), tuple(captions))
+
+
+READERS = MappingProxyType(
+    {"coco-captions-json": read_coco, "karpathy-json": read_karpathy_split, "captions-table": read_columns}
+)
+
+
+def build(plan: Plan) -> CaptionTask:
+    """The task of a captioning benchmark. Raises SpecError for a column that is not a caption score."""
+    for metric in plan.benchmark.metrics:
+        if metric.name not in COLUMNS:
+            raise SpecError(f"{plan.benchmark.name}: {metric.name!r} is no caption score.",
+                            suggest(metric.name, COLUMNS))
+    columns = choose_columns(plan, {}, {}, lambda name: meteor.obstacle() if name == "METEOR" else "")
+    task = CaptionTask(plan, plan.settings(Settings), columns)
+    plan.source.paths(next(iter(plan.source.files)))
+    return task
+
+
+class CaptionTask:
+    """A captioning benchmark in one protocol; template field: `image`."""
+
+    def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.columns = columns
+        self._read = partial(plan.reader(READERS), plan.source)
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.columns.info
+
+    def fingerprint(self) -> str:
+        return self.plan.fingerprint()
+
+    @cached_property
+    def _truth(self) -> SceneTruth | None:
+        return SceneTruth.read(self.plan.source) if self.settings.truth else None
+
+    def samples(self) -> Iterator[Sample]:
+        return self.plan.select(self._samples)
+
+    def _samples(self) -> Iterator[Sample]:
+        for image in self._read():
+            labels = dict(image.labels)
+            if self._truth:
+                labels |= self._truth.labels(image.image.label)
+            yield Sample(id=image.id, record=image, labels=labels)
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        return None if earlier else self.plan.request({"image": sample.record.image})
+
+    def target(self, sample: Sample) -> Any:
+        return list(sample.record.captions)
+
+    def score(self, answered: Sequence[Answered]) -> Scores:
+        """Rows with the official per-image scores, and the corpus scores.
+
+        The set is what was answered: images that failed are left out on both sides. CIDEr's document frequencies
+        come from the references of this set, and stay so in break-downs and in every bootstrap resample.
+        """
+        import numpy as np
+
+        failures = {i: reason for i, one in enumerate(answered) if (reason := _unusable(one))}
+        scored = [i for i in range(len(answered)) if i not in failures]
+        captions = [clean(answered[i].response.text, self.plan.protocol.clean) for i in scored]
+        found = self._measure(captions, [answered[i].sample.record.captions for i in scored])
+        values = dict(zip(scored, zip(found.rows(self.columns.names), captions, strict=True), strict=True))
+        rows = []
+        for i, one in enumerate(answered):
+            row = partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
+            rows.append(row(failure=failures[i]) if i in failures else row(values=values[i][0], parsed=values[i][1]))
+        place = np.full(len(answered), -1)
+        place[scored] = np.arange(len(scored))
+        statistics: list[Statistic] = []
+        for metric in self.columns.metrics:
+            for plain in mean_statistics(metric, rows, by=self.plan.benchmark.by):
+                if metric.name in MEANS or not plain.rows:
+                    statistics.append(plain)
+                else:
+                    corpus = found.corpus(metric.name, place[list(plain.rows)])
+                    statistics.append(replace(plain, function=corpus))
+        return Scores(rows, statistics, self.columns.missing)
+
+    def _measure(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> _Measured:
+        if not captions:
+            return _Measured(None, None)
+        scores = score_captions(captions, references)
+        return _Measured(scores, meteor.measure(captions, references) if "METEOR" in self.columns.names else None)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Official scores of the captions that could be scored, by position among them."""
+
+    scores: CaptionScores | None
+    meteor: meteor.Measured | None
+
+    def rows(self, names: Sequence[str]) -> list[dict[str, float]]:
+        """The official per-image scores."""
+        if self.scores is None:
+            return []
+        bleu = self.scores.bleu.per_image()
+        columns = {"CIDEr": self.scores.cider, "ROUGE-L": self.scores.rouge}
+        columns |= {name: bleu[:, n] for name, n in BLEU.items()}
+        if self.meteor is not None:
+            columns["METEOR"] = self.meteor.segments
+        kept = {name: columns[name] for name in names if name in columns}
+        return [{name: float(column[at]) for name, column in kept.items()} for at in range(len(bleu))]
+
+    def corpus(self, name: str, at: np.ndarray) -> Callable[[Any], float]:
+        """The corpus score as a function of positions within `at`."""
+        scores, aggregated = self.scores, self.meteor
+        if name in BLEU:
+            assert scores is not None
+            return lambda chosen: scores.bleu.scores(at[chosen])[BLEU[name]]
+        assert aggregated is not None
+        return lambda chosen: aggregated.corpus(at[chosen])
+
+
+def _unusable(one: Answered) -> str:
+    response = one.response
+    return "" if isinstance(response, TextResponse) else f"the answer is a {type(response).__name__}, not text"
