@@ -1,4 +1,4 @@
-"""From what the user typed to what will be built: names looked up, defaults filled in, impossible wishes refused."""
+"""From what the user typed to what is built: names looked up, defaults filled in, the impossible refused."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from evalsuite.task import Task
 def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
     """The specification with default protocols and rules filled in and paths made absolute.
 
-    Raises SpecError, before anything is loaded, for an unknown name, protocol or rule, for a task that is listed
-    twice, and for a task that needs what the model cannot do.
+    Raises SpecError, before anything is loaded, for an unknown name, protocol or rule, for a task that is
+    listed twice, and for a task that needs what the model cannot do.
     """
     if not spec.tasks:
         raise SpecError(
@@ -43,13 +43,13 @@ def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
 
 
 def task_keys(spec: RunSpec) -> list[str]:
-    """What each task of a resolved specification is called in the run: its name, with `@protocol` if it repeats."""
+    """What each task is called in the run: its name, with `@protocol` where the name repeats."""
     names = Counter(task.name for task in spec.tasks)
     return [task.name if names[task.name] == 1 else f"{task.name}@{task.protocol}" for task in spec.tasks]
 
 
 def build_task(spec: TaskSpec, registry: Registry, rules: str | None = None) -> Task:
-    """Makes a task; `rules` replaces those of the specification. Raises DataError when its data are missing."""
+    """Makes a task; `rules` replaces the specification's. Raises DataError when its data are missing."""
     entry = registry.task(spec.name)
     resolved = _with_defaults(spec if rules is None else spec.model_copy(update={"rules": rules}), entry)
     return entry.build(
@@ -60,7 +60,10 @@ def build_task(spec: TaskSpec, registry: Registry, rules: str | None = None) -> 
 
 
 def build_model(spec: RunSpec, registry: Registry) -> Model:
-    """Loads the model. Raises CheckpointError or UnavailableError where it cannot, SpecError where it lacks a method."""
+    """Loads the model.
+
+    Raises CheckpointError or UnavailableError where it cannot be loaded, SpecError where it lacks a method.
+    """
     entry, argument = registry.model(spec.model.name)
     model = entry.build(
         ModelOptions(

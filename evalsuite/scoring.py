@@ -35,9 +35,9 @@ class Scored:
 
 
 class StoredAnswers(Sequence[Answered]):
-    """The answered samples of a task in the data's order, read again at each iteration so that memory stays flat.
+    """The answered samples of a task in the data's order, read at each iteration so that memory stays flat.
 
-    The first iteration checks that the data are still those that were asked about. Indexing reads up to the index.
+    The first iteration checks that the data are those that were asked about. Indexing reads up to the index.
 
     Args:
         run: where the responses are.
@@ -50,13 +50,8 @@ class StoredAnswers(Sequence[Answered]):
         self._key = key
         self._task = task
         self._checked = False
-        self.failed: dict[str, str] = {}
-        self._answered: set[str] = set()
-        for record in run.records(key):
-            if record.status == "failed":
-                self.failed[record.sample] = record.error
-            elif record.last:
-                self._answered.add(record.sample)
+        self.failed = {record.sample: record.error for record in run.failures(key)}
+        self._answered = run.answered(key)
 
     def __len__(self) -> int:
         return len(self._answered)
@@ -73,7 +68,7 @@ class StoredAnswers(Sequence[Answered]):
             yield Answered(sample, tuple(r.response for r in records if r.response is not None))
         if found != len(self._answered):
             raise DataError(
-                f"Task {self._key!r}: {len(self._answered) - found} answered samples are no longer in its data.",
+                f"Task {self._key!r}: {len(self._answered) - found} answered samples are not in its data.",
                 "Give the data the run was made with (--data).",
             )
         self._checked = True
@@ -102,7 +97,7 @@ class StoredAnswers(Sequence[Answered]):
 def compute(run: RunReader | RunWriter, key: str, task: Task) -> tuple[Scores, StoredAnswers]:
     """The rows and statistics of one task of a run.
 
-    Raises DataError when the data have changed. Whatever the task's scorer raises comes out as EvalsuiteError.
+    Raises DataError when the data have changed, EvalsuiteError for whatever the task's scorer raises.
     """
     answers = StoredAnswers(run, key, task)
     if not len(answers):
@@ -179,7 +174,7 @@ def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None
 
 
 def score_all(writer: RunWriter, tasks: dict[str, Task]) -> Scored:
-    """Scores tasks one by one; one that cannot be scored does not stop the others, and no response is touched."""
+    """Scores tasks one by one; one that cannot be scored does not stop the others."""
     results: list[TaskResult] = []
     errors: dict[str, str] = {}
     for key, task in tasks.items():

@@ -45,8 +45,8 @@ def scope_of(task: str, ready: Ready) -> Scope:
 class Window:
     """Prepared requests of one task from which batches are cut.
 
-    The composition of batches depends on the order of the requests alone, not on the timing of threads. What does
-    not fill a batch waits for the next window, unless too much would wait.
+    The composition of batches depends on the order of the requests alone, not on the timing of threads. What
+    does not fill a batch waits for the next window, unless too much would wait.
 
     Args:
         task: key of the task.

@@ -1,7 +1,7 @@
 """The loop: what is missing is prepared ahead, batched, answered, and on disk before it counts.
 
-Requests of one sample follow each other (a protocol may ask again, given the answers so far): a follow-up is put
-at the head of what is missing, so that data are read once and few samples are open at a time.
+Requests of one sample follow each other (a protocol may ask again, given the answers so far): a follow-up is
+put at the head of what is missing, so that data are read once and few samples are open at a time.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from evalsuite.engine.worker import BatchResult, Worker
 class Executor(Protocol):
     """Runs batches and says how large they may be.
 
-    `execute` may take several batches ahead and yield results in another order; it must yield one result per batch.
+    `execute` may take several batches ahead and yield results in another order, one result per batch.
     """
 
     def limit(self, scope: Scope) -> int:

@@ -40,7 +40,7 @@ class TaskPlan:
 
 
 def survey(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan:
-    """Reads through a task's data once. Raises DataError when they are missing, empty, or an id occurs twice."""
+    """Reads a task's data once. Raises DataError when they are missing, empty, or an id occurs twice."""
     data_fingerprint = task.fingerprint()
     if isinstance(task, ListsSamples):
         names = task.sample_ids()

@@ -134,7 +134,7 @@ def images_nbytes(request: Request) -> int:
 
 
 def nbytes(value: Any) -> int:
-    """Estimate of what a payload holds in memory: arrays, tensors, pictures, bytes, and containers of them."""
+    """Estimate of what a payload holds in memory: arrays, tensors, pictures, bytes, containers of them."""
     size = getattr(value, "nbytes", None)  # numpy arrays, torch tensors
     if isinstance(size, int):
         return size

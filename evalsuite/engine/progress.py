@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Called from the main thread, in this order: stages, then start, batches and notes, then stages, then end."""
+    """Called from the main thread: stages, then start, batches and notes, then stages, then end."""
 
     def on_stage(self, text: str) -> None:
         """What is being done now, for people: `loading dreamllm-mini`, `scoring mini-vqav2`."""

@@ -1,4 +1,4 @@
-"""The worker: a model, and how a batch gets through it whatever happens. The same class serves every executor."""
+"""The worker: a model, and how a batch gets through it whatever happens; one class for every executor."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ class _Attempt:
 class Worker:
     """Runs batches through a model.
 
-    A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1 the
-    sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample fails. The
-    first batch of a scope is compared with single requests; where answers differ, that scope runs one by one.
+    A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
+    the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
+    fails. The first batch of a scope is compared with single requests; where answers differ, that scope runs
+    one by one.
 
     Args:
         model: the adapter.
@@ -75,7 +76,7 @@ class Worker:
         return min(upper, self._fits.get(scope, upper))
 
     def run(self, batch: Batch) -> BatchResult:
-        """Answers or fails every request of the batch. Raises AdapterError when the adapter breaks its contract."""
+        """Answers or fails every request. Raises AdapterError when the adapter breaks its contract."""
         scope, notes = batch.scope, []
         prepared = [self._prepared(ready.prepared) for ready in batch.items]
         outcomes: dict[int, Outcome] = {}
@@ -132,7 +133,7 @@ class Worker:
     def _difference(
         self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Response]
     ) -> str:
-        """Asks the dearest and the cheapest of the chunk alone: padding, the usual culprit, differs most there."""
+        """Asks the dearest and the cheapest alone: padding, the usual culprit, differs most there."""
         self._checked.add(scope)
         for position in (0, len(chunk) - 1):
             alone = self._attempt(scope.method, [prepared[chunk[position]]])
@@ -150,7 +151,7 @@ class Worker:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the device or the machine ran out of memory; torch's errors are known by name, without torch."""
+    """Whether device or machine ran out of memory; torch's errors are known by name, without torch."""
     if isinstance(error, OutOfMemoryError | MemoryError):
         return True
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):

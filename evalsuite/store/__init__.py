@@ -1,7 +1,8 @@
 """The run on disk: the only place that writes into a run, and how everybody else reads one.
 
-A run is a directory: `run.json` (what was asked for, of what, with what), `responses.sqlite` (every answer and
-failure), `images/` (generated images by digest), `scores/*.parquet` and `metrics.json` (what scoring made of it).
+A run is a directory: `run.json` (what was asked for, of what, with what), `responses.sqlite` (every answer
+and failure), `images/` (generated images by digest), `scores/*.parquet` and `metrics.json` (what scoring made
+of it).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def encode(response: Response, put: Put) -> str:
 
 
 def decode(text: str, root: Path) -> Response:
-    """The response written as `text` in the run at `root`; its images are read from there when they are needed."""
+    """The response written as `text` in the run at `root`; its images are read when they are needed."""
     return _from_json(json.loads(text), root)
 
 

@@ -1,7 +1,7 @@
 """The table of responses: SQLite in WAL mode, one writer, many readers.
 
-`synchronous=FULL`: a committed batch survives `kill -9` and a power loss. One commit is one batch, so the sync is
-paid once per batch. A reader sees whole batches only.
+`synchronous=FULL`: a committed batch survives `kill -9` and a power loss. One commit is one batch, so the
+sync is paid once per batch. A reader sees whole batches only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,12 @@ CREATE TABLE IF NOT EXISTS responses (
     PRIMARY KEY (task, sample, step),
     CHECK ((status = 'answered') = (response IS NOT NULL))
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS notes (task TEXT NOT NULL, text TEXT NOT NULL, created REAL NOT NULL, UNIQUE (task, text));
+CREATE TABLE IF NOT EXISTS notes (
+    task TEXT NOT NULL,
+    text TEXT NOT NULL,
+    created REAL NOT NULL,
+    UNIQUE (task, text)
+);
 """
 
 _COLUMNS = (
@@ -63,7 +68,7 @@ def connect_for_reading(root: Path) -> sqlite3.Connection:
         try:
             return _open(file, "mode=ro")
         except sqlite3.OperationalError:
-            # A read-only folder cannot hold the shared-memory file of WAL; nobody can be writing there either.
+            # A read-only folder cannot hold the shared-memory file of WAL; nobody can be writing there.
             return _open(file, "immutable=1")
 
 
@@ -136,12 +141,20 @@ def records(
     connection: sqlite3.Connection, root: Path, task: str, sample: str | None = None
 ) -> Iterator[Record]:
     """The records of a task (or of one of its samples) by sample id and step, lazily."""
-    where, values = ("task = ?", (task,)) if sample is None else ("task = ? AND sample = ?", (task, sample))
+    if sample is None:
+        return _select(connection, root, "task = ?", task)
+    return _select(connection, root, "task = ? AND sample = ?", task, sample)
+
+
+def failures(connection: sqlite3.Connection, root: Path, task: str) -> Iterator[Record]:
+    """The failed records of a task by sample id, lazily."""
+    return _select(connection, root, "task = ? AND status = 'failed'", task)
+
+
+def _select(connection: sqlite3.Connection, root: Path, where: str, *values: str) -> Iterator[Record]:
     with reporting(root / RESPONSES):
-        rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM responses WHERE {where} ORDER BY task, sample, step", values
-        )
-        for name, identity, step, response, error, last, *rest in rows:
+        query = f"SELECT {_COLUMNS} FROM responses WHERE {where} ORDER BY task, sample, step"
+        for name, identity, step, response, error, last, *rest in connection.execute(query, values):
             decoded = None if response is None else codec.decode(response, root)
             yield Record(name, identity, step, decoded, error, bool(last), *rest)
 

@@ -1,4 +1,4 @@
-"""Where things lie in a run directory, and how its files are written so that a crash leaves the old or the new."""
+"""Where things lie in a run directory, and how its files are written: after a crash, the old or the new."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class TaskRecord(_Part):
-    """A task of the run: `key` is its name in the store (the benchmark's, with `@protocol` if it occurs twice)."""
+    """A task of the run; `key` is its name in the store: the benchmark's, with `@protocol` if it repeats."""
 
     key: str
     info: TaskInfo

@@ -57,7 +57,12 @@ class RunReader:
     def failures(self, task: str | None = None) -> list[Record]:
         """Failed requests of one task or of all."""
         keys = self.task_keys if task is None else (task,)
-        return [record for key in keys for record in self.records(key) if record.status == "failed"]
+        found = (database.failures(self._connection, self.path, key) for key in keys)
+        return [record for records in found for record in records]
+
+    def answered(self, task: str) -> set[str]:
+        """Samples all of whose steps are answered."""
+        return database.finished(self._connection, self.path, task, failed=False)
 
     def counts(self) -> dict[str, Counts]:
         """Per task: samples to be asked, answered, failed."""

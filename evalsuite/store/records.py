@@ -67,7 +67,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a reader of the results should know, e.g. that batches changed answers and size 1 was used."""
+    """Something a reader of the results should know, e.g. that samples were asked one at a time, and why."""
 
     task: str
     text: str

@@ -58,8 +58,8 @@ class Cost(_Part):
 class TaskResult(_Part):
     """The numbers of one task of one run under one set of rules.
 
-    `info` carries name, version, protocol and rules; `total` samples were to be asked, `answered` were, `failed`
-    could not be asked or answered, `unscored` were answered but could not be scored. Only the other
+    `info` carries name, version, protocol and rules; `total` samples were to be asked, `answered` were,
+    `failed` could not be asked or answered, `unscored` were answered but could not be scored. Only the other
     `answered - unscored` enter the estimates.
     """
 

@@ -51,7 +51,10 @@ def verify(path: Path) -> Verification:
                 for row in connection.execute("PRAGMA integrity_check")
                 if row[0] != "ok"
             ]
-        query = "SELECT task, sample, step, status, response, sample_hash, request_hash, target_hash FROM responses"
+        query = (
+            "SELECT task, sample, step, status, response, sample_hash, request_hash, target_hash "
+            "FROM responses"
+        )
         with reporting(path / RESPONSES):
             for task, sample, step, status, response, *hashes in connection.execute(query):
                 records += 1
@@ -74,7 +77,7 @@ def verify(path: Path) -> Verification:
         for key, counts in tally(manifest, database.count(connection, path)).items():
             if counts.missing < 0:
                 problems.append(
-                    f"{key}: {counts.answered + counts.failed} samples, but only {counts.total} were asked for"
+                    f"{key}: {counts.answered + counts.failed} samples, but only {counts.total} belong to it"
                 )
     except StoreError as error:
         problems.append(error.what)

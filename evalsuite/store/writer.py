@@ -39,7 +39,7 @@ def check_usable(path: Path, spec: RunSpec) -> None:
 
 
 def _spec_difference(stored: RunSpec, asked: RunSpec) -> list[str]:
-    """Where data and plugin files lie does not count: what they hold is compared by fingerprint and version."""
+    """Where data and plugins lie does not count: what they hold is compared by fingerprint and version."""
     return _without_places(stored).difference(_without_places(asked))
 
 
@@ -53,7 +53,7 @@ def _same(what: str, path: Path, lines: Sequence[str]) -> None:
     if lines:
         raise StoreError(
             f"{path} holds a run of another {what} (stored -> asked for):\n  " + "\n  ".join(lines) + "\n",
-            "Choose another --out, or ask for what is stored; to apply other rules, use `evalsuite score --rules`.",
+            "Choose another --out, or ask for what is stored; for other rules use `evalsuite score --rules`.",
         )
 
 
@@ -142,6 +142,14 @@ class RunWriter:
     def steps(self, task: str, sample: str) -> list[Record]:
         """The records of one sample in the order of their steps."""
         return list(database.records(self._connection, self.path, task, sample))
+
+    def answered(self, task: str) -> set[str]:
+        """Samples all of whose steps are answered."""
+        return database.finished(self._connection, self.path, task, failed=False)
+
+    def failures(self, task: str) -> list[Record]:
+        """The failed requests of a task."""
+        return list(database.failures(self._connection, self.path, task))
 
     def records(self, task: str) -> Iterator[Record]:
         """All records of a task by sample id and step, lazily."""

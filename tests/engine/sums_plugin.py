@@ -71,7 +71,8 @@ class Sums:
     def samples(self) -> Iterator[Sample]:
         for i in range(int(self._options.get("count", "20"))):
             name = "same" if "twice" in self._options else f"{self.info.name}-{i}"
-            yield Sample(name, Sum(i, i * i % 17), cluster=str(i // 2), labels={"parity": "even" if i % 2 == 0 else "odd"})
+            labels = {"parity": "even" if i % 2 == 0 else "odd"}
+            yield Sample(name, Sum(i, i * i % 17), cluster=str(i // 2), labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if len(earlier) >= self._turns:
@@ -112,9 +113,9 @@ class Sums:
 class Adder:
     """Adds, with every request it answers written to the file `log`; wrong for every seventh sum.
 
-    Options: `log`, `delay` (seconds per batch), `memory` (largest batch that fits), `guilty` (a text that raises),
-    `batchy` (answers depend on the batch), `short` (drops a response), `weights` (changes the fingerprint),
-    `unprepared` (a text that cannot be prepared).
+    Options: `log`, `delay` (seconds per batch), `memory` (largest batch that fits), `guilty` (a text that
+    raises), `batchy` (answers depend on the batch), `short` (drops a response), `weights` (changes the
+    fingerprint), `unprepared` (a text that cannot be prepared).
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -173,15 +174,23 @@ class Adder:
 
 def _task(name: str, capability: Capability, turns: int = 1) -> TaskEntry:
     return TaskEntry(
-        name, name, capability, (ACCURACY,), ("plain", "fancy"), ("official", "lenient"),
+        name,
+        name,
+        capability,
+        (ACCURACY,),
+        ("plain", "fancy"),
+        ("official", "lenient"),
         lambda options: Sums(name, capability, options, turns),
     )
 
 
 def tasks() -> list[TaskEntry]:
     return [
-        _task("sums", "text"), _task("more-sums", "text"), _task("twice-asked", "text", turns=2),
-        _task("sum-choices", "choices"), _task("sum-images", "image"),
+        _task("sums", "text"),
+        _task("more-sums", "text"),
+        _task("twice-asked", "text", turns=2),
+        _task("sum-choices", "choices"),
+        _task("sum-images", "image"),
     ]
 
 

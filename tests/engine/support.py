@@ -1,0 +1,44 @@
+"""Running the sums plugin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from evalsuite.registry import Registry
+from evalsuite.running import RunOutcome, run
+from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
+
+PLUGIN = Path(__file__).parent / "sums_plugin.py"
+
+
+def sums_registry() -> Registry:
+    registry = Registry()
+    registry.add_file(PLUGIN)
+    return registry
+
+
+def last_model() -> Any:
+    """The model that was made last, with the batches it was given."""
+    return sys.modules["evalsuite_plugin_sums_plugin"].MADE[-1]  # type: ignore[attr-defined]
+
+
+def models_made() -> int:
+    return len(sys.modules["evalsuite_plugin_sums_plugin"].MADE)  # type: ignore[attr-defined]
+
+
+def sums_spec(*tasks: str, count: int = 20, seed: int = 0, limit: int | None = None, **model: Any) -> RunSpec:
+    """A run of the adder; `model` are the adapter's options."""
+    return RunSpec(
+        model=ModelSpec(name="adder", options={name: str(value) for name, value in model.items()}),
+        tasks=tuple(TaskSpec(name=name, options={"count": str(count)}) for name in tasks or ("sums",)),
+        seed=seed,
+        limit=limit,
+        plugins=(PLUGIN,),
+    )
+
+
+def run_sums(spec: RunSpec, out: Path, **options: Any) -> RunOutcome:
+    options.setdefault("batch_size", 4)
+    return run(spec, out, ExecutionOptions(**options), sums_registry())
