@@ -19,7 +19,7 @@ ROTATION = 1_000_000
 """Row `i + k * ROTATION` is the k-th rotated copy of row `i`."""
 LETTERS = string.ascii_uppercase
 _ABSENT = frozenset({"", "nan", "NaN", "None", "none"})
-"""How an empty cell reads after a data frame has been through it."""
+"""How an empty hint or answer reads after a data frame has been through it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def _question(where: str, rows: list[_Row], image: Image | None, problem: str) -
 
 
 def _rotation(where: str, row: dict[str, str]) -> Rotation:
-    # An option may well say "None": only an empty cell (or a data frame's "nan") is no option.
-    options = {letter: row[letter] for letter in LETTERS if row.get(letter, "") not in ("", "nan", "NaN")}
+    # An option may well say "None" or "nan" (a data frame would drop it): only an empty cell is no option.
+    options = {letter: row[letter] for letter in LETTERS if row.get(letter, "")}
     answer = row.get("answer", "").strip()
     answer = "" if answer in _ABSENT else answer
     if len(options) < 2:
