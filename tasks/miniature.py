@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from evalsuite.data.jsonfile import read_lines
 from evalsuite.errors import DataError
 from evalsuite.mini.detect import Detection, Match, detect, matches
 from evalsuite.mini.formats.truth import read_prompts, read_scenes
@@ -33,12 +35,15 @@ class Seen:
 class SceneTruth:
     """Scenes by the name of the picture that shows them. Raises DataError where the file is malformed."""
 
-    def __init__(self, scenes: Mapping[str, Scene]) -> None:
+    def __init__(self, scenes: Mapping[str, Scene], kinds: Mapping[str, str] = MappingProxyType({})) -> None:
         self._scenes = scenes
+        self._kinds = kinds
 
     @classmethod
     def read(cls, source: Located) -> SceneTruth:
-        return cls(_by_name(source.path("truth")))
+        path = source.path("truth")
+        rows = (row for _, row in read_lines(path) if isinstance(row.get("kind"), str))
+        return cls(_by_name(path), {_name(str(row["file"])): row["kind"] for row in rows})
 
     def scene(self, name: str) -> Scene:
         """The scene of a picture. Raises DataError for one that is not in the truth."""
@@ -50,6 +55,11 @@ class SceneTruth:
         """For break-downs: number of things, and whether a combination is one that training never showed."""
         scene = self.scene(name)
         return {"things": str(len(scene.things)), "held_out": "yes" if scene.held_out else "no"}
+
+    def edit_labels(self, name: str) -> dict[str, str]:
+        """For break-downs of edits by their result: also the kind of the edit."""
+        kind = self._kinds.get(name)
+        return self.labels(name) | ({"kind": kind} if kind else {})
 
     def edited(self, name: str, picture: PilImage) -> Seen:
         """Whether an edited picture shows the target's scene: every thing with colour, shape, size and place, no more.
@@ -119,4 +129,8 @@ def _look(scene: Scene, picture: PilImage) -> tuple[Match, list[Detection]]:
 
 
 def _by_name(path: Path) -> dict[str, Scene]:
-    return {PurePosixPath(file).name: scene for file, scene in read_scenes(path).items()}
+    return {_name(file): scene for file, scene in read_scenes(path).items()}
+
+
+def _name(file: str) -> str:
+    return PurePosixPath(file).name
