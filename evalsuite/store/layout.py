@@ -91,8 +91,13 @@ def reporting(where: Path) -> Iterator[None]:
         ) from error
     except sqlite3.OperationalError as error:
         text = str(error)
-        if "full" in text or "disk I/O" in text:
+        if "full" in text:
             raise _full(where) from error
+        if "disk I/O" in text:
+            raise StoreError(
+                f"{where} could not be written or read ({text}): the disk may be full or failing.",
+                "See to the disk and run the same command again; everything answered so far is kept.",
+            ) from error
         if "locked" in text:
             raise StoreError(f"{where} is locked by another process.", "Wait for it to finish.") from error
         raise StoreError(

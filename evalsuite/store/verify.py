@@ -37,9 +37,12 @@ class Verification:
 
 
 def verify(path: Path) -> Verification:
-    """Reads everything once. Raises StoreError when the directory is no run or cannot be opened at all."""
+    """Reads everything once. Raises StoreError when the directory is no run or one of another version."""
     manifest = read_manifest(path)
-    connection = database.connect_for_reading(path)
+    try:
+        connection = database.connect_for_reading(path)
+    except StoreError as error:
+        return Verification((error.what,), 0, 0, 0)
     problems: list[str] = []
     seen: set[images.ImageReference] = set()
     keys = {task.key for task in manifest.tasks}

@@ -36,7 +36,8 @@ def _stored(out: Path) -> dict[tuple[str, str, int], str]:
     """What is answered, with what; nothing before the run has begun."""
     try:
         with RunReader(out) as run:
-            return {(r.task, r.sample, r.step): r.request_hash for k in run.task_keys for r in run.records(k)}
+            records = (record for key in run.task_keys for record in run.records(key))
+            return {(r.task, r.sample, r.step): r.request_hash for r in records}
     except EvalsuiteError:
         return {}
 
@@ -87,7 +88,7 @@ def test_a_run_killed_at_twenty_random_moments_gives_the_same_metrics_and_asks_e
 
 
 def _wait(rng: random.Random, child: BaseProcess, log: Path) -> None:
-    """Until a random moment: sometimes of the start, mostly while answers come in, on a machine however busy."""
+    """Until a random moment: sometimes of the start, mostly while answers come in, however busy all is."""
     if rng.random() < 0.25:
         time.sleep(rng.uniform(0.0, 0.2))
         return
