@@ -45,6 +45,8 @@ def find_image(folders: tuple[Path, ...], name: str) -> Image:
         if path.is_file():
             return Image(path=path, name=path.name)
     for path in wanted:
+        if not path.parent.is_dir():  # saves five looks per image where the whole folder is absent
+            continue
         for suffix in _SUFFIXES:
             other = path.with_suffix(suffix)
             if other.is_file():

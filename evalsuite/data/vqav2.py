@@ -22,6 +22,8 @@ class Question:
         image_id: groups the questions about one image.
         answers: the human answers as they stand in the file, usually ten; empty where they are not public.
         question_type, answer_type: the official labels; empty where the file has none.
+        answerable: VizWiz's label; None where the file has none.
+        ocr: texts that a reader of print found in the image; None where the file has none.
     """
 
     id: str
@@ -31,6 +33,8 @@ class Question:
     answers: tuple[str, ...] = ()
     question_type: str = ""
     answer_type: str = ""
+    answerable: bool | None = None
+    ocr: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

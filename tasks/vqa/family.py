@@ -13,18 +13,22 @@ from evalsuite.content import Image
 from evalsuite.data.jsonfile import read_json
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.data.vqav2 import Question, human_answers, read_questions
-from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError
 from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, vqa_accuracy
 from evalsuite.registry import suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, TaskInfo, mean_statistics
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
 
 from ..benchmark import Plan
-from ..prompts import clean
+from ..prompts import clean, fields_of
 from ..sources import Located
+from . import unanswerable
+from .relatives import RELATIVES
 
 EXACT = "exact"
 """The rule of benchmarks with one right answer: equal after stripping, lower case and dropping a final period."""
+VERBATIM = "verbatim"
+"""The rule of benchmarks whose scorer compares answers as they are (GQA)."""
 
 
 class Settings(BaseModel):
@@ -34,6 +38,34 @@ class Settings(BaseModel):
 
     answers: int | None = 10
     """Human answers per question; null: any number of at least one."""
+
+
+class Gate(BaseModel):
+    """A first question that decides whether the question proper is asked at all.
+
+    DreamLLM's VizWiz protocol asks whether the answer can be known, and takes a reply with "no" in it (also
+    "know", "not", "none") for the answer "unanswerable" (omni/eval/vqa/vqa_inference.py).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    template: str
+    """The first question; it gets no prefill."""
+    contains: str
+    """A first reply that contains this (in lower case) ends the matter …"""
+    answer: str
+    """… with this answer."""
+
+    def closes(self, reply: Response) -> bool:
+        return isinstance(reply, TextResponse) and self.contains in reply.text.lower()
+
+
+class ProtocolSettings(BaseModel):
+    """What a VQA protocol may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gate: Gate | None = None
 
 
 def read_official(source: Located, settings: Settings) -> Iterator[Question]:
@@ -61,6 +93,7 @@ def read_columns(source: Located, settings: Settings) -> Iterator[Question]:
             answers=human_answers(row["answers"], f"{where} ({name})", settings.answers),
             question_type=str(row.get("question_type") or ""),
             answer_type=str(row.get("answer_type") or ""),
+            ocr=tuple(map(str, row["ocr"])) if row.get("ocr") is not None else None,
         )
 
 
@@ -86,16 +119,16 @@ def read_triples(source: Located, settings: Settings) -> Iterator[Question]:
 
 
 READERS = MappingProxyType(
-    {"vqav2-json": read_official, "vqa-table": read_columns, "question-triples": read_triples}
+    {"vqav2-json": read_official, "vqa-table": read_columns, "question-triples": read_triples, **RELATIVES}
 )
 
 
 def build(plan: Plan) -> VQATask:
     """The task of a VQA benchmark. Raises SpecError for an unknown rule or reader."""
-    if plan.rule != EXACT and plan.rule not in VQA_RULES:
+    if plan.rule not in (EXACT, VERBATIM, *VQA_RULES):
         raise SpecError(
             f"{plan.benchmark.name}: there is no VQA rule {plan.rule!r}.",
-            suggest(plan.rule, [EXACT, *VQA_RULES]),
+            suggest(plan.rule, [EXACT, VERBATIM, *VQA_RULES]),
         )
     settings = plan.settings(Settings)
     task = VQATask(plan, partial(plan.reader(READERS), plan.source, settings))
@@ -104,12 +137,14 @@ def build(plan: Plan) -> VQATask:
 
 
 class VQATask:
-    """A VQA benchmark in one protocol; template fields: `image`, `question`."""
+    """A VQA benchmark in one protocol; template fields: `image`, `question`, and `ocr` where the data have it."""
 
     def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
         self.plan = plan
         self._read = read
         self._accuracy = plan.benchmark.metric("accuracy")
+        self._gate = plan.settings(ProtocolSettings, protocol=True).gate
+        self._wants_ocr = "ocr" in fields_of(plan.protocol.template)
 
     @property
     def info(self) -> TaskInfo:
@@ -132,9 +167,15 @@ class VQATask:
             )
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        if earlier:
-            return None
         question: Question = sample.record
+        if self._wants_ocr and question.ocr is None:
+            raise SampleError(f"Question {question.id} has no OCR texts, which the protocol shows.",
+                              "Use a source that has them, or another protocol.")
+        gate = self._gate
+        if gate and not earlier:
+            return Request(self.plan.messages(_fields(question), gate.template), self.plan.output())
+        if len(earlier) > bool(gate) or (gate and gate.closes(earlier[0])):
+            return None
         return self.plan.request(_fields(question))
 
     def target(self, sample: Sample) -> Any:
@@ -142,34 +183,60 @@ class VQATask:
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows = [self._row(one) for one in answered]
-        return Scores(rows, mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by))
+        statistics = mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by)
+        more, missing = self._unanswerable(answered, rows)
+        return Scores(rows, [*statistics, *more], missing)
 
     def _row(self, one: Answered) -> SampleScore:
-        sample, response = one.sample, one.response
+        sample = one.sample
         row = partial(SampleScore, sample.id, cluster=sample.cluster, labels=sample.labels)
-        if not isinstance(response, TextResponse):
-            return row(failure=f"the answer is a {type(response).__name__}, not text")
-        if not sample.record.answers:
-            return row(failure="the human answers of this split are not public")
-        answer = clean(response.text, self.plan.protocol.clean)
         try:
+            answer = self._answer(one)
+            if not sample.record.answers:
+                return row(failure="the human answers of this split are not public")
             value = accuracy(answer, sample.record.answers, self.plan.rule)
         except EvalsuiteError as error:
             return row(failure=str(error))
         return row(values={self._accuracy.name: value}, parsed=parsed(answer, self.plan.rule))
 
+    def _answer(self, one: Answered) -> str:
+        response, gate = one.response, self._gate
+        if not isinstance(response, TextResponse):
+            raise SampleError(f"the answer is a {type(response).__name__}, not text")
+        if gate and gate.closes(one.responses[0]):
+            return gate.answer
+        if len(one.responses) != 1 + bool(gate):
+            raise SampleError(f"{len(one.responses)} of {1 + bool(gate)} questions are answered")
+        return clean(response.text, self.plan.protocol.clean)
+
+    def _unanswerable(
+        self, answered: Sequence[Answered], rows: Sequence[SampleScore]
+    ) -> tuple[list[Statistic], dict[str, str]]:
+        """Statistics of VizWiz's second task where the benchmark declares its columns, or why there are none."""
+        declared = [m.metric() for m in self.plan.benchmark.metrics if m.name in unanswerable.COLUMNS]
+        known = [i for i, row in enumerate(rows)
+                 if not row.failure and answered[i].sample.record.answerable is not None] if declared else []
+        if not known:
+            reason = "these data do not say which questions can be answered"
+            return [], {metric.name: reason for metric in declared}
+        truth = [bool(answered[i].sample.record.answerable) for i in known]
+        answers = [self._answer(answered[i]) for i in known]
+        return unanswerable.statistics(declared, known, truth, answers), {}
+
 
 def accuracy(answer: str, answers: Sequence[str], rule: str) -> float:
-    """Accuracy in [0, 1] under a VQA rule or `exact`."""
-    if rule == EXACT:
+    """Accuracy in [0, 1] under a VQA rule, `exact` or `verbatim`."""
+    if rule in (EXACT, VERBATIM):
         return float(parsed(answer, rule) in {parsed(reference, rule) for reference in answers})
     return vqa_accuracy(answer, answers, rule)
 
 
 def parsed(answer: str, rule: str) -> str:
     """The answer as the rule compares it."""
+    if rule == VERBATIM:
+        return answer
     return answer.strip().lower().removesuffix(".") if rule == EXACT else normalize_answer(answer, rule)
 
 
 def _fields(question: Question) -> Mapping[str, str | Image]:
-    return {"image": question.image, "question": question.question}
+    return {"image": question.image, "question": question.question, "ocr": ", ".join(question.ocr or ())}

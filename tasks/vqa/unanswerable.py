@@ -1,0 +1,47 @@
+"""VizWiz's second task, whether a question can be answered, read off the answers of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evalsuite.metrics.vqa import unanswerability
+from evalsuite.task import Metric, Statistic
+
+ANSWER = "unanswerable"
+COLUMNS = ("unanswerable AP", "unanswerable F1")
+"""The columns, in the order in which `evalsuite.metrics.vqa.unanswerability` gives them."""
+
+
+def says_unanswerable(answer: str) -> bool:
+    """Whether an answer is the word that VizWiz's annotators used for a question without an answer.
+
+    >>> says_unanswerable("Unanswerable."), says_unanswerable("unknown")
+    (True, False)
+    """
+    return answer.strip().lower().removesuffix(".") == ANSWER
+
+
+def statistics(
+    metrics: Sequence[Metric], rows: Sequence[int], answerable: Sequence[bool], answers: Sequence[str]
+) -> list[Statistic]:
+    """Average precision and F1 of "unanswerable", where an answer counts as confidence 0 or 1.
+
+    The official task takes confidences from a file of their own. A model that only writes answers has none: its
+    answer "unanswerable" stands for 0 and every other answer for 1.
+
+    Args:
+        metrics: those of `COLUMNS` that the benchmark declares.
+        rows: positions of the questions in the scores' rows.
+        answerable: of these questions, from the annotations.
+        answers: cleaned answers to these questions.
+    """
+    import numpy as np
+
+    truth = np.array(answerable, dtype=np.int64)
+    confidence = np.array([0.0 if says_unanswerable(answer) else 1.0 for answer in answers])
+
+    def column(place: int) -> Any:
+        return lambda chosen: unanswerability(truth[chosen], confidence[chosen])[place]
+
+    return [Statistic(metric, rows, column(COLUMNS.index(metric.name))) for metric in metrics]
