@@ -32,8 +32,11 @@ DREAMLLM = {
 }
 """Name -> folder, what it was trained for, title."""
 
-SD_DEFAULTS = {"steps": "20", "guidance_scale": "3.0", "scheduler": "dpm++", "strength": "0.7"}
-"""The settings that drew best on the miniature's training split."""
+DRAWING = {"steps": "20", "guidance_scale": "3.0", "scheduler": "dpm++"}
+"""How all miniature models draw, so that they can be compared."""
+
+SDEDIT_STRENGTH = "0.7"
+"""Share of the noise schedule that `sd-mini` runs when it edits."""
 
 
 def models() -> Iterator[ModelEntry]:
@@ -50,11 +53,12 @@ def models() -> Iterator[ModelEntry]:
 def _dreamllm(name: str, folder: str, options: ModelOptions) -> Model:
     from evalsuite.dreamllm.plugin import load
 
-    return load(replace(options, argument=str(CHECKPOINTS / folder), options={"name": name, **options.options}))
+    defaults = {"name": name, "template": "vicuna-without-system", **DRAWING}
+    return load(replace(options, argument=str(CHECKPOINTS / folder), options={**defaults, **options.options}))
 
 
 def _sd(options: ModelOptions) -> Model:
     from ..diffusion import load
 
-    defaults = {"name": "sd-mini", **SD_DEFAULTS}
+    defaults = {"name": "sd-mini", "strength": SDEDIT_STRENGTH, **DRAWING}
     return load(replace(options, argument=str(CHECKPOINTS / "sd"), options={**defaults, **options.options}))

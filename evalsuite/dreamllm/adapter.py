@@ -1,0 +1,250 @@
+"""The adapter: what the engine asks, put to a DreamLLM."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL.Image import Image as PilImage
+from torch import Tensor
+
+from evalsuite.content import Image, Text
+from evalsuite.data.images import decode
+from evalsuite.devices import resolve
+from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, Piece, Template, render
+from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
+from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
+from evalsuite.dreamllm.interleaved import write_document
+from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.processing import DreamLLMProcessor
+from evalsuite.errors import SpecError
+from evalsuite.model import ModelInfo, Prepared
+from evalsuite.registry import ModelOptions, suggest
+from evalsuite.request import (
+    ChoiceResponse,
+    DocumentResponse,
+    GenerateDocument,
+    GenerateImages,
+    GenerateText,
+    ImageResponse,
+    Request,
+    ScoreChoices,
+    TextResponse,
+)
+from evalsuite.weights import count, fingerprint
+
+OPTIONS = ("name", "template", "steps", "guidance_scale", "scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A tokenised prompt with its images as pixels of the vision tower, (n, 3, side, side)."""
+
+    ids: list[int]
+    pixels: Tensor | None
+    choices: tuple[tuple[int, ...], ...] = ()
+
+
+class DreamLLMAdapter:
+    """Text, choices, images, edits and documents from one checkpoint.
+
+    Conversations are rendered in the template `vicuna_v1.1` (option `template`); a prompt to draw from is the raw
+    text and images behind `<s>`, as in training, then the dream block.
+
+    Options: `name` (in leaderboards), `template`, and `steps`, `guidance_scale`, `scheduler` where a protocol leaves
+    them open (50, 7.5, ddpm: upstream's pipeline).
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        unknown = sorted(options.options.keys() - set(OPTIONS))
+        if unknown:
+            raise SpecError(f"DreamLLM has no option {unknown[0]!r}.", suggest(unknown[0], OPTIONS))
+        device, dtype = resolve(options)
+        folder = Path(options.argument)
+        self._template = _template(options.options.get("template", "vicuna_v1.1"))
+        self._drawing = _drawing(options.options)
+        self.model = DreamLLMForCausalLM.from_pretrained(folder, device=device, dtype=dtype)
+        self.processor = DreamLLMProcessor.from_pretrained(folder)
+        self._painter = Painter(self.model)
+        self._device = device
+        self._info = ModelInfo(
+            options.options.get("name", folder.name),
+            fingerprint([self.model]),
+            count([self.model]),
+            {
+                "source": folder.name,
+                "device": str(device),
+                "dtype": str(dtype).removeprefix("torch."),
+                "template": self._template.name,
+                "drawing": f"{self._drawing.steps} steps, guidance {self._drawing.guidance_scale}, "
+                f"{self._drawing.scheduler}",
+            },
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    # -- the CPU step --------------------------------------------------------------------------------------
+
+    def prepare(self, request: Request) -> Prepared:
+        """Decodes, preprocesses and tokenises. Raises SampleError for a prompt that is too long."""
+        images = [decode(image) for image in request.images]
+        pixels = self.processor.pixels(images) if images else None
+        output = request.output
+        group: tuple[Any, ...] = (type(output).__name__,)
+        choices: tuple[tuple[int, ...], ...] = ()
+        if isinstance(output, GenerateImages):
+            room = self.processor.num_dream_queries + 2
+            ids = self.processor.encode(self._plain(request), room=room)
+            group += (self._how(output), output.count, output.negative)
+            cost = float(output.count)
+        else:
+            room = 1
+            pieces = render(request.messages, self._template, request.prefill)
+            if isinstance(output, ScoreChoices):
+                choices = tuple(self._continuation(choice) for choice in output.choices)
+                room = max(map(len, choices))
+            elif isinstance(output, GenerateText):
+                group += (output,)
+            ids = self.processor.encode(pieces, room=room)
+            cost = float(len(ids))
+        return Prepared(request, Prompt(ids, pixels, choices), cost, group)
+
+    def _continuation(self, choice: str) -> tuple[int, ...]:
+        return tuple(self.processor.encode([choice], bos=False))
+
+    @staticmethod
+    def _plain(request: Request) -> list[Piece]:
+        return render(request.messages, PLAIN, request.prefill)
+
+    # -- device steps --------------------------------------------------------------------------------------
+
+    def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
+        output = batch[0].request.output
+        assert isinstance(output, GenerateText)
+        tokens = self.processor.tokens
+        found = generate_text(
+            self.model,
+            *self._inputs(batch),
+            images=self._pixels(batch),
+            max_new_tokens=output.max_new_tokens,
+            num_beams=output.num_beams,
+            temperature=output.temperature,
+            top_p=output.top_p,
+            length_penalty=output.length_penalty,
+            length_normalization=output.length_normalization,
+            seeds=[item.request.seed for item in batch],
+            # only text is wanted: without these the model could begin an image
+            suppress=[tokens.dream_start, tokens.image_start],
+            stop=self._stopper(output),
+        )
+        return [self._text(generated, output) for generated in found]
+
+    def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
+        scores = score_continuations(
+            self.model,
+            *self._inputs(batch),
+            [item.payload.choices for item in batch],
+            images=self._pixels(batch),
+        )
+        counts = [tuple(len(choice) for choice in item.payload.choices) for item in batch]
+        return [ChoiceResponse(tuple(row), tokens) for row, tokens in zip(scores, counts, strict=True)]
+
+    def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse]:
+        output = batch[0].request.output
+        assert isinstance(output, GenerateImages)
+        how = self._how(output)
+        condition = self._painter.condition(*self._inputs(batch), images=self._pixels(batch))
+        condition = condition.repeat_interleave(output.count, dim=0)
+        seeds = [item.request.seed + i for item in batch for i in range(output.count)]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        negative = None
+        if output.negative:
+            ids = torch.tensor([self.processor.encode([output.negative])], device=self._device)
+            negative = self._painter.condition(ids).expand(len(condition), -1, -1)
+        images = to_images(self._painter.paint(condition, generators, how, negative=negative))
+        details = {"steps": how.steps, "guidance_scale": how.guidance_scale, "scheduler": how.scheduler}
+        return [
+            ImageResponse(tuple(map(_png, images[i * output.count : (i + 1) * output.count])), details)
+            for i in range(len(batch))
+        ]
+
+    def generate_documents(self, batch: Sequence[Prepared]) -> list[DocumentResponse]:
+        """One at a time: documents differ in where their images stand."""
+        return [self._document(item) for item in batch]
+
+    # -- pieces --------------------------------------------------------------------------------------------
+
+    def _inputs(self, batch: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
+        ids, mask = self.processor.pad_left([item.payload.ids for item in batch])
+        return ids.to(self._device), mask.to(self._device)
+
+    def _pixels(self, batch: Sequence[Prepared]) -> Tensor | None:
+        pixels = [item.payload.pixels for item in batch if item.payload.pixels is not None]
+        return torch.cat(pixels).to(self._device) if pixels else None
+
+    def _how(self, output: GenerateImages) -> Drawing:
+        default = self._drawing
+        return Drawing(
+            steps=output.steps or default.steps,
+            guidance_scale=default.guidance_scale if output.guidance_scale is None else output.guidance_scale,
+            scheduler=output.scheduler or default.scheduler,
+            width=output.width,
+            height=output.height,
+        )
+
+    def _stopper(self, output: GenerateText) -> Any:
+        if not output.stop:
+            return None
+        return lambda row, ids: any(stop in self.processor.decode(ids) for stop in output.stop)
+
+    def _text(self, generated: Generated, output: GenerateText) -> TextResponse:
+        text = self.processor.decode(generated.ids)
+        for stop in output.stop:
+            text = text.split(stop)[0]
+        return TextResponse(text.strip(), len(generated.ids), truncated=not generated.ended)
+
+    def _document(self, item: Prepared) -> DocumentResponse:
+        output = item.request.output
+        assert isinstance(output, GenerateDocument)
+        written = write_document(
+            self.model,
+            self.processor,
+            self._painter,
+            item.payload.ids,
+            pixels=item.payload.pixels,
+            how=self._how(output.image),
+            max_new_tokens=output.max_new_tokens,
+            max_images=output.max_images,
+            seed=item.request.seed,
+        )
+        parts = tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts)
+        return DocumentResponse(parts, truncated=not written.ended)
+
+
+def _template(name: str) -> Template:
+    if name not in TEMPLATES:
+        raise SpecError(f"There is no conversation template {name!r}.", suggest(name, TEMPLATES))
+    return TEMPLATES[name]
+
+
+def _drawing(options: Mapping[str, str]) -> Drawing:
+    numbers: dict[str, Any] = {}
+    for key, kind in (("steps", int), ("guidance_scale", float)):
+        if key in options:
+            try:
+                numbers[key] = kind(options[key])
+            except ValueError as error:
+                raise SpecError(f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20.") from error
+    return Drawing(scheduler=options.get("scheduler", "ddpm"), **numbers)
+
+
+def _png(image: PilImage) -> Image:
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return Image(buffer.getvalue(), name="generated.png")

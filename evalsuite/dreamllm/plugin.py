@@ -1,0 +1,25 @@
+"""DreamLLM in the registry: `dreamllm:FOLDER`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evalsuite.model import Model
+from evalsuite.registry import ModelEntry, ModelOptions
+
+
+def models() -> Iterator[ModelEntry]:
+    yield ModelEntry(
+        "dreamllm",
+        "a DreamLLM checkpoint, ours or upstream's layout: dreamllm:FOLDER",
+        frozenset({"text", "choices", "image", "edit", "interleaved"}),
+        load,
+        takes_argument=True,
+    )
+
+
+def load(options: ModelOptions) -> Model:
+    """Loads the checkpoint folder `options.argument`; its options are described at `DreamLLMAdapter`."""
+    from evalsuite.dreamllm.adapter import DreamLLMAdapter
+
+    return DreamLLMAdapter(options)
