@@ -80,6 +80,24 @@ class DreamLLMProcessor:
         self._check(len(ids), images, room)
         return ids
 
+    def encode_choices(
+        self, pieces: str | Iterable[Piece], choices: Sequence[str], *, bos: bool = True
+    ) -> tuple[list[int], list[list[int]]]:
+        """A prompt and its possible continuations, tokenised together and then parted.
+
+        A choice's first token may melt into the prompt's last; what all share is the prompt, the rest is
+        weighed.
+
+        Returns:
+            ids of the prompt, ids of each continuation (none empty).
+        """
+        pieces = merged([pieces] if isinstance(pieces, str) else pieces)
+        whole = [self.encode([*pieces, choice], bos=bos) for choice in choices]
+        alone = self.encode(pieces, bos=bos)
+        shared = min(_common(alone, ids) for ids in whole)
+        shared = min(shared, *(len(ids) - 1 for ids in whole))
+        return alone[:shared], [ids[shared:] for ids in whole]
+
     def _check(self, length: int, images: int, room: int) -> None:
         if length + room <= self.limit:
             return
@@ -164,3 +182,9 @@ def _find_preprocessor(folder: Path, side: int) -> ImagePreprocessor:
                 )
             return found
     return ImagePreprocessor(size=side, crop=side)
+
+
+def _common(first: Sequence[int], second: Sequence[int]) -> int:
+    """Length of the common beginning."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(first), len(second)))

@@ -173,7 +173,7 @@ def _diffusion_configs(folder: Path, plugin: Mapping[str, Any]) -> dict[str, dic
 def _no_configuration(folder: Path, what: str, name: str, known: Mapping[str, Any]) -> CheckpointError:
     return CheckpointError(
         f"{folder} names {name!r} as its {what}, which is neither a folder here nor known to us.",
-        f"Put its folder (config files suffice) into the checkpoint folder. Known by name: {', '.join(known)}.",
+        f"Put its folder (config files suffice) into the checkpoint's. Known by name: {', '.join(known)}.",
     )
 
 
