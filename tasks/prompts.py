@@ -85,6 +85,7 @@ CLEANUPS: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "upper": str.upper,
         "capitalize": str.capitalize,
         "first-line": _first_line,
+        "drop-final-periods": lambda text: text.rstrip("."),
         # DreamLLM's `--clip True` (omni/eval/vqa/vqa_inference.py).
         "dreamllm-clip": _clip,
     }

@@ -26,7 +26,7 @@ from . import unanswerable
 from .relatives import RELATIVES
 
 EXACT = "exact"
-"""The rule of benchmarks with one right answer: equal after stripping, lower case and dropping a final period."""
+"""The rule of benchmarks with one right answer: equal but for case, outer space and a final period."""
 VERBATIM = "verbatim"
 """The rule of benchmarks whose scorer compares answers as they are (GQA)."""
 
@@ -79,7 +79,7 @@ def read_official(source: Located, settings: Settings) -> Iterator[Question]:
 
 
 def read_columns(source: Located, settings: Settings) -> Iterator[Question]:
-    """A table with the columns id, image, question, answers and, where named, image_id, question_type, answer_type."""
+    """A table: id, image, question, answers and, where named, image_id, question_type, answer_type, ocr."""
     for where, row in read_table(source.paths("table"), source.columns):
         question_id, text = row["id"], row["question"]
         if question_id is None or not isinstance(text, str):
@@ -137,7 +137,7 @@ def build(plan: Plan) -> VQATask:
 
 
 class VQATask:
-    """A VQA benchmark in one protocol; template fields: `image`, `question`, and `ocr` where the data have it."""
+    """A VQA benchmark in one protocol; template fields: `image`, `question`, and `ocr` where there is any."""
 
     def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
         self.plan = plan
@@ -212,7 +212,7 @@ class VQATask:
     def _unanswerable(
         self, answered: Sequence[Answered], rows: Sequence[SampleScore]
     ) -> tuple[list[Statistic], dict[str, str]]:
-        """Statistics of VizWiz's second task where the benchmark declares its columns, or why there are none."""
+        """Statistics of VizWiz's second task where its columns are declared, or why there are none."""
         declared = [m.metric() for m in self.plan.benchmark.metrics if m.name in unanswerable.COLUMNS]
         known = [i for i, row in enumerate(rows)
                  if not row.failure and answered[i].sample.record.answerable is not None] if declared else []

@@ -42,17 +42,19 @@ def read_textvqa(source: Located, settings: Settings) -> Iterator[Question]:
 def read_vizwiz(source: Located, settings: Settings) -> Iterator[Question]:
     """`annotations`: VizWiz's list of `{image, question, answers, answer_type, answerable}`.
 
-    The official files number nothing: an image has one question, and its file name is the id. `images` is a path
-    with the field `image`.
+    The official files number nothing: an image has one question, and its file name is the id.
+    `images` is a path with the field `image`.
 
     Raises:
-        DataError: not a list, a field missing or of another type, another number of answers, `answerable` neither
-            0 nor 1.
+        DataError: not a list, a field missing or of another type, another number of answers, `answerable`
+            neither 0 nor 1.
     """
     path = source.path("annotations")
     rows = read_json(path)
     if not isinstance(rows, list):
-        raise DataError(f"{path} must be a list of questions, not {type(rows).__name__}.", "Is this VizWiz's file?")
+        raise DataError(
+            f"{path} must be a list of questions, not {type(rows).__name__}.", "Is this VizWiz's file?"
+        )
     for position, row in enumerate(rows):
         name = field(row, "image", str, f"{path}, row {position}")
         where = f"{path}, image {name}"
@@ -71,7 +73,7 @@ def read_vizwiz(source: Located, settings: Settings) -> Iterator[Question]:
 
 
 def read_gqa(source: Located, settings: Settings) -> Iterator[Question]:
-    """`questions`: GQA's object of question id -> `{question, imageId, answer, types}`; `images` has `image_id`.
+    """`questions`: GQA's object, id -> `{question, imageId, answer, types}`; `images` has `image_id`.
 
     Raises:
         DataError: not an object, or a field is missing or of another type.
@@ -79,7 +81,9 @@ def read_gqa(source: Located, settings: Settings) -> Iterator[Question]:
     path = source.path("questions")
     rows = read_json(path)
     if not isinstance(rows, dict):
-        raise DataError(f"{path} must be an object of questions, not {type(rows).__name__}.", "Is this GQA's file?")
+        raise DataError(
+            f"{path} must be an object of questions, not {type(rows).__name__}.", "Is this GQA's file?"
+        )
     for question_id, row in rows.items():
         where = f"{path}, question {question_id}"
         image_id = field(row, "imageId", str, where)
@@ -94,7 +98,7 @@ def read_gqa(source: Located, settings: Settings) -> Iterator[Question]:
 
 
 def read_gqa_tables(source: Located, settings: Settings) -> Iterator[Question]:
-    """GQA's hub layout: a table `questions` (id, image_id, question, answer) and a table `pictures` (id, image).
+    """GQA's hub layout: tables `questions` (id, image_id, question, answer) and `pictures` (id, image).
 
     The pictures are held in memory while the questions are read; the test-dev split has about 400.
 
@@ -108,8 +112,10 @@ def read_gqa_tables(source: Located, settings: Settings) -> Iterator[Question]:
     for where, row in read_table(source.paths("questions"), source.columns):
         image_id = str(row["image_id"])
         if image_id not in pictures:
-            raise DataError(f"{where} is about image {image_id!r}, which is not in the table of pictures.",
-                            "Is the data set complete?")
+            raise DataError(
+                f"{where} is about image {image_id!r}, which is not in the table of pictures.",
+                "Is the data set complete?",
+            )
         yield Question(
             id=str(row["id"]),
             image=pictures[image_id],

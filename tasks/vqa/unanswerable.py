@@ -27,8 +27,8 @@ def statistics(
 ) -> list[Statistic]:
     """Average precision and F1 of "unanswerable", where an answer counts as confidence 0 or 1.
 
-    The official task takes confidences from a file of their own. A model that only writes answers has none: its
-    answer "unanswerable" stands for 0 and every other answer for 1.
+    The official task takes confidences from a file of their own. A model that only writes answers has none:
+    its answer "unanswerable" stands for 0 and every other answer for 1.
 
     Args:
         metrics: those of `COLUMNS` that the benchmark declares.
@@ -42,6 +42,6 @@ def statistics(
     confidence = np.array([0.0 if says_unanswerable(answer) else 1.0 for answer in answers])
 
     def column(place: int) -> Any:
-        return lambda chosen: unanswerability(truth[chosen], confidence[chosen])[place]
+        return lambda chosen: unanswerability(truth[chosen].tolist(), confidence[chosen].tolist())[place]
 
     return [Statistic(metric, rows, column(COLUMNS.index(metric.name))) for metric in metrics]
