@@ -62,9 +62,11 @@ class SceneTruth:
         return self.labels(name) | ({"kind": kind} if kind else {})
 
     def edited(self, name: str, picture: PilImage) -> Seen:
-        """Whether an edited picture shows the target's scene: every thing with colour, shape, size and place, no more.
+        """Whether an edited picture shows the target's scene: every thing with colour, shape, size and place,
+        no more.
 
-        `right result` is 1 when all is right; `objects` when every colour–shape pair is there and nothing else.
+        `right result` is 1 when all is right; `objects` when every colour–shape pair is there and nothing
+        else.
         """
         match, found = _look(self.scene(name), picture)
         return Seen({"right result": float(match.all), "objects": float(match.bound)}, describe(found))
@@ -73,29 +75,36 @@ class SceneTruth:
 class PromptTruth(SceneTruth):
     """Scenes, and the attributes that each caption of them states."""
 
-    def __init__(self, scenes: Mapping[str, Scene], states: Mapping[tuple[str, str], tuple[str, ...]]) -> None:
+    def __init__(
+        self, scenes: Mapping[str, Scene], states: Mapping[tuple[str, str], tuple[str, ...]]
+    ) -> None:
         super().__init__(scenes)
         self._states = states
 
     @classmethod
     def read(cls, source: Located) -> PromptTruth:
         prompts = read_prompts(source.path("prompts")).values()
-        return cls(_by_name(source.path("truth")),
-                   {(str(prompt.image_id), prompt.text): prompt.states for prompt in prompts})
+        return cls(
+            _by_name(source.path("truth")),
+            {(str(prompt.image_id), prompt.text): prompt.states for prompt in prompts},
+        )
 
     def drawn(self, image_id: str, name: str, text: str, picture: PilImage) -> Seen:
         """Whether a picture shows what its prompt states; what the prompt leaves open may be anything.
 
-        Columns: `overall` (all that is stated), `colour`, `shape` (of every thing), `single object` (one thing:
-        colour and shape right), `objects+relation` (two things: both bound to their colours and shapes, in the
-        relation); the last two only for prompts of that kind. Another number of things is wrong everywhere.
+        Columns: `overall` (all that is stated), `colour`, `shape` (of every thing), `single object` (one
+        thing: colour and shape right), `objects+relation` (two things: both bound to their colours and
+        shapes, in the relation); the last two only for prompts of that kind. Another number of things is
+        wrong everywhere.
 
         Raises DataError for a prompt that is not in the truth.
         """
         states = self._states.get((image_id, text))
         if states is None:
-            raise DataError(f"The truth file does not know the prompt {text!r} of image {image_id}.",
-                            "The list of prompts is of another world: write the world again.")
+            raise DataError(
+                f"The truth file does not know the prompt {text!r} of image {image_id}.",
+                "The list of prompts is of another world: write the world again.",
+            )
         scene = self.scene(name)
         match, found = _look(scene, picture)
         values = {"overall": float(match.satisfies(states))}

@@ -1,6 +1,7 @@
 """Columns that need feature networks: which of them can be computed here, and the features themselves.
 
-A benchmark's file names its networks (`settings.networks`) and which column uses which. Whether their weights are
+A benchmark's file names its networks (`settings.networks`) and which column uses which. Whether their weights
+are
 here is found out when the task is built, before anything is generated: a run whose headline could not be
 computed afterwards is refused at once.
 """
@@ -86,9 +87,15 @@ class Columns:
 
     def details(self) -> dict[str, Any]:
         """What scoring puts on record about the networks: weights and preprocessing (JSON-able)."""
-        return {key: {"name": spec.name, "source": spec.source, "preprocess": spec.preprocess,
-                      "sha256": self.network(key).fingerprint}
-                for key, spec in self.networks.items()}
+        return {
+            key: {
+                "name": spec.name,
+                "source": spec.source,
+                "preprocess": spec.preprocess,
+                "sha256": self.network(key).fingerprint,
+            }
+            for key, spec in self.networks.items()
+        }
 
 
 def choose_columns(
@@ -130,15 +137,18 @@ def choose_columns(
             continue
         if column == headline:
             rest = ",".join(c for c in declared if c != column and not needs.get(c))
-            raise UnavailableError(f"{name}: {column} cannot be computed here. {reason}",
-                                   " ".join(filter(None, (remedy, f"To do without it: metrics={rest}." if rest else ""))))
+            raise UnavailableError(
+                f"{name}: {column} cannot be computed here. {reason}",
+                " ".join(filter(None, (remedy, f"To do without it: metrics={rest}." if rest else ""))),
+            )
         missing[column] = f"{reason} {remedy}".strip()
         _log.warning("%s: %s is left out. %s", name, column, missing[column])
     possible = tuple(column for column in declared if column in wanted and column not in missing)
     used = {key for column in possible for key in needs.get(column, ())}
     info = replace(plan.info, metrics=tuple(m for m in plan.info.metrics if m.name in wanted))
-    return Columns(info, possible, missing, {key: specs[key] for key in sorted(used)},
-                   plan.options.get("device", "auto"))
+    return Columns(
+        info, possible, missing, {key: specs[key] for key in sorted(used)}, plan.options.get("device", "auto")
+    )
 
 
 @dataclass
@@ -171,7 +181,9 @@ def decoded_batches(
             yield positions, pictures
 
 
-def image_features(networks: Mapping[str, FeatureNetwork], images: Sequence[Image]) -> tuple[dict[str, np.ndarray], Decoded]:
+def image_features(
+    networks: Mapping[str, FeatureNetwork], images: Sequence[Image]
+) -> tuple[dict[str, np.ndarray], Decoded]:
     """Features of many encoded pictures under several networks, each picture decoded once.
 
     Returns:
@@ -201,8 +213,10 @@ def _placed(name: str, networks: Mapping[str, NetworkSettings], option: str) -> 
     for item in _listed(option):
         key, equals, source = item.partition("=")
         if key not in specs or not equals or not source:
-            raise SpecError(f"{name}: option weights={item!r} is not KEY=FOLDER with a key of this benchmark.",
-                            f"Keys: {', '.join(specs) or 'none'}.")
+            raise SpecError(
+                f"{name}: option weights={item!r} is not KEY=FOLDER with a key of this benchmark.",
+                f"Keys: {', '.join(specs) or 'none'}.",
+            )
         specs[key] = replace(specs[key], source=source, revision=None)
     return specs
 

@@ -51,7 +51,8 @@ def read_sessions(sessions: Path, images: Path, descriptions: Path | None = None
 
     Raises:
         DataError: a field is missing or of another type, a session is empty, a described picture is missing
-            from the descriptions, a turn does not start from the previous one's output, a name leaves the folder.
+            from the descriptions, a turn does not start from the previous one's output, a name leaves the
+            folder.
     """
     data = read_json(sessions)
     if not isinstance(data, dict) or not data:
@@ -87,11 +88,12 @@ def read_sessions(sessions: Path, images: Path, descriptions: Path | None = None
 
 
 def read_columns(paths: Sequence[Path], columns: Mapping[str, str]) -> Iterator[Session]:
-    """The hub's table: the columns session, turn, source, instruction, target, one row per turn, sessions together.
+    """The hub's table: the columns session, turn, source, instruction, target, one row per turn, sessions
+    together.
 
     Raises:
-        DataError: a cell is missing or of another type, turns are not numbered 1, 2, …, a session occurs in two
-            places.
+        DataError: a cell is missing or of another type, turns are not numbered 1, 2, …, a session occurs in
+            two places.
     """
     rows = read_table(paths, columns)
     seen: set[str] = set()

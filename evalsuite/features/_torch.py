@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +41,7 @@ def batched(items: Sequence[Any], size: int = BATCH) -> Iterator[Sequence[Any]]:
         yield items[start : start + size]
 
 
-def collect(
-    items: Sequence[Any], dim: int, step: Callable[[Sequence[Any]], torch.Tensor]
-) -> np.ndarray:
+def collect(items: Sequence[Any], dim: int, step: Callable[[Sequence[Any]], torch.Tensor]) -> np.ndarray:
     """(n, dim) float32: `step` over batches, without gradients."""
     import numpy as np
     import torch
@@ -54,28 +53,55 @@ def collect(
     return found
 
 
-def load_pretrained(kind: type, folder: Path, source: str) -> Any:
+def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
     """A transformers model from a folder, float32, evaluation mode, never executing remote code.
 
-    Raises CheckpointError when the folder holds another architecture, lacks weights of this one, or is damaged.
+    Raises CheckpointError when the folder holds another architecture, lacks weights of this one, or is
+    damaged.
     """
     import torch
     from transformers.utils import logging as transformers_logging
 
+    _require_kind(kind, folder, source)
     verbosity, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        model, info = kind.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, local_files_only=True)
-    except Exception as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
-        raise CheckpointError(f"The weights of {source} in {folder} cannot be loaded ({error}).",
-                              "Fetch them again.") from error
+        model, info = kind.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
+        )
+    except (
+        Exception
+    ) as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
+        raise CheckpointError(
+            f"The weights of {source} in {folder} cannot be loaded ({error}).", "Fetch them again."
+        ) from error
     finally:
         transformers_logging.set_verbosity(verbosity)
         if bar:
             transformers_logging.enable_progress_bar()
     missing = sorted(key for key in info["missing_keys"] if "position_ids" not in key and "pooler" not in key)
     if missing:
-        raise CheckpointError(f"{folder} holds no complete {kind.__name__}: {missing[0]} and {len(missing) - 1} "
-                              "more tensors are missing.", "Give the folder of the right checkpoint.")
+        raise CheckpointError(
+            f"{folder} holds no complete {kind.__name__}: {missing[0]} and {len(missing) - 1} "
+            "more tensors are missing.",
+            "Give the folder of the right checkpoint.",
+        )
     return model.eval()
+
+
+def _require_kind(kind: Any, folder: Path, source: str) -> None:
+    """Refuses a checkpoint of another architecture before a random network of the wrong size is made of
+    it."""
+    try:
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{folder / 'config.json'} cannot be read ({error}).", "Fetch it again."
+        ) from error
+    wanted = kind.config_class.model_type
+    if found != wanted:
+        raise CheckpointError(
+            f"{source} is a checkpoint of type {found!r}, {wanted!r} is needed.",
+            "Give the folder of the right checkpoint.",
+        )

@@ -19,8 +19,9 @@ class NetworkSpec:
 
     Args:
         kind: architecture: `clip` (image and text), `dino` (ViT's class token), `inception` (FID's pool3).
-        source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed package
-            carries; for `inception` a weights file, or its bare name, looked for in the weights folders.
+        source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed
+            package carries; for `inception` a weights file, or its bare name, looked for in the weights
+            folders.
         preprocess: named way from picture to tensor (see `evalsuite.features.preprocess`; for `inception` the
             modes of `evalsuite.metrics.inception`). Two scores of different preprocessing are not comparable.
         label: the network's name in columns ("ViT-B/32", "miniCLIP"); the source when empty.
@@ -70,5 +71,6 @@ class TextFeatureNetwork(FeatureNetwork, Protocol):
     """A network whose texts and pictures share a space."""
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, dim) float32 features, not normalised, in order; texts past the network's length are cut off."""
+        """(n, dim) float32 features, not normalised, in order; texts past the network's length are cut
+        off."""
         ...

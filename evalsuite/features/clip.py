@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class ClipNetwork:
     """Image and text embeddings after CLIP's projections (Radford et al. 2021), not normalised.
 
-    Sizes, mean and standard deviation come from the checkpoint's `preprocessor_config.json`, the kind of resize
-    from `spec.preprocess`.
+    Sizes, mean and standard deviation come from the checkpoint's `preprocessor_config.json`, the kind of
+    resize from `spec.preprocess`.
     """
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
@@ -59,7 +59,8 @@ class ClipNetwork:
         return collect(images, self.dim, self._image_step)
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, dim) float32 text embeddings; tokens past the tower's length are cut off, as OpenAI's truncate does."""
+        """(n, dim) float32 text embeddings; tokens past the tower's length are cut off, as OpenAI's truncate
+        does."""
         return collect(texts, self.dim, self._text_step)
 
     def _image_step(self, batch: Sequence[PilImage]) -> torch.Tensor:
@@ -72,8 +73,9 @@ class ClipNetwork:
 
     def _text_step(self, batch: Sequence[str]) -> torch.Tensor:
         # Always padded to full length: a text's numbers must not depend on what stands beside it.
-        tokens = self._tokenizer(list(batch), padding="max_length", truncation=True, max_length=self._length,
-                                 return_tensors="pt").to(self._device)
+        tokens = self._tokenizer(
+            list(batch), padding="max_length", truncation=True, max_length=self._length, return_tensors="pt"
+        ).to(self._device)
         pooled = self._model.text_model(
             input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
         ).pooler_output

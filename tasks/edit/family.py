@@ -1,4 +1,5 @@
-"""Editing by instruction: a source picture and what to do, measured against the picture that people accepted."""
+"""Editing by instruction: a source picture and what to do, measured against the picture that people
+accepted."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ class ProtocolSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     turns: Literal["single", "multi"] = "single"
-    """`single`: every turn is a sample and starts from the official picture before it. `multi`: a session is a
-    sample, each turn edits the model's own previous result, and the last result is scored."""
+    """`single`: every turn is a sample and starts from the official picture before it. `multi`: a session is
+    a sample, each turn edits the model's own previous result, and the last result is scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,10 @@ def build(plan: Plan) -> EditTask:
     name = plan.benchmark.name
     for metric in plan.benchmark.metrics:
         if metric.name not in settings.columns:
-            raise SpecError(f"{name}: settings.columns does not say how {metric.name!r} is computed.",
-                            "Correct the benchmark's file.")
+            raise SpecError(
+                f"{name}: settings.columns does not say how {metric.name!r} is computed.",
+                "Correct the benchmark's file.",
+            )
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
         raise SpecError(f"{name}: editing asks for one picture per turn.", "Correct the protocol's decoding.")
@@ -141,7 +144,8 @@ class EditTask:
         return self._truth.edit_labels(edit.last.target.label) if self._truth else {}
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        """The next turn. Raises DataError for a broken source, SampleError when the turn before gave no picture."""
+        """The next turn. Raises DataError for a broken source, SampleError when the turn before gave no
+        picture."""
         edit: Edit = sample.record
         if len(earlier) >= len(edit.turns):
             return None
@@ -150,22 +154,27 @@ class EditTask:
         if earlier:
             before = earlier[-1]
             if not isinstance(before, ImageResponse) or not before.images:
-                raise SampleError(f"Session {edit.session}: turn {len(earlier)} gave no picture to go on from.")
+                raise SampleError(
+                    f"Session {edit.session}: turn {len(earlier)} gave no picture to go on from."
+                )
             source = before.images[0]
         request = self.plan.request({"image": source, "instruction": turn.instruction})
         output = request.output
         assert isinstance(output, GenerateImages)
         if output.width is None or output.height is None:
-            # The first picture's size: what a model makes of it in a turn must not change what the next one is.
+            # The first picture's size: what a model makes of it in a turn must not change what the next one
+            # is.
             width, height = picture_size(edit.turns[0].source)
             output = replace(output, width=output.width or width, height=output.height or height)
         return replace(request, output=output)
 
     def target(self, sample: Sample) -> Any:
         last: Turn = sample.record.last
-        return {"instructions": [turn.instruction for turn in sample.record.turns],
-                "picture": {"image": last.target.label, "sha256": last.target.sha256()},
-                "description": last.description}
+        return {
+            "instructions": [turn.instruction for turn in sample.record.turns],
+            "picture": {"image": last.target.label, "sha256": last.target.sha256()},
+            "description": last.description,
+        }
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         how = {name: self.settings.columns[name] for name in self.columns.names}
@@ -180,4 +189,6 @@ def picture_size(image: Image) -> tuple[int, int]:
         with pil.open(io.BytesIO(image.read())) as opened:
             return opened.size
     except (OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
-        raise DataError(f"Image {image.path or image.label} cannot be read ({error}).", "Fetch it again.") from error
+        raise DataError(
+            f"Image {image.path or image.label} cannot be read ({error}).", "Fetch it again."
+        ) from error

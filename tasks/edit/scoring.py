@@ -1,4 +1,4 @@
-"""Scores of edited pictures: distance and likeness to the accepted result, likeness to its description, the truth."""
+"""Scores of edited pictures: against the accepted result, its description and, where known, the truth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from evalsuite.content import Image
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError, EvalsuiteError
-from evalsuite.metrics.images import pixel_distances
+from evalsuite.metrics.images import pixel_distance
 from evalsuite.request import ImageResponse
 from evalsuite.task import Answered, SampleScore, Scores, mean_statistics
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `L1`, `L2`: mean absolute and squared difference of pixels in [0, 1], the result resized to the target's size;
+    `L1`, `L2`: mean absolute and squared difference of pixels in [0, 1], the result resized to the target's
+    size;
     `image`: cosine of result and target in a network's features; `text`: cosine of result and description;
     `truth`: the column of that name of the exact detector.
     """
@@ -61,7 +62,9 @@ class Scorer:
                 failures[i] = str(error)
         self._of_features(answered, [i for i in range(len(answered)) if i not in failures], values)
         rows = [
-            SampleScore(one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels, failure=failures[i])
+            SampleScore(
+                one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels, failure=failures[i]
+            )
             if i in failures
             else SampleScore(one.sample.id, values[i], one.sample.cluster, one.sample.labels, words[i])
             for i, one in enumerate(answered)
@@ -70,16 +73,23 @@ class Scorer:
         return Scores(rows, statistics, self.columns.missing, self.columns.details())
 
     def _of_pixels(self, one: Answered) -> tuple[dict[str, float], str]:
+        import numpy as np
+
         target = one.sample.record.last.target
         drawn, wanted = decode(_result(one)), decode(target)
-        distances = pixel_distances(drawn, wanted)
+        distances = pixel_distance(np.asarray(drawn), np.asarray(wanted))
         measures = {name: how.measure for name, how in self.how.items()}
-        values = {name: distances.l1 if measure == "L1" else distances.l2
-                  for name, measure in measures.items() if measure in ("L1", "L2")}
+        values = {
+            name: distances.l1 if measure == "L1" else distances.l2
+            for name, measure in measures.items()
+            if measure in ("L1", "L2")
+        }
         if self.truth is None:
             return values, ""
         seen = self.truth.edited(target.label, drawn)
-        return values | {n: seen.values[n] for n, m in measures.items() if m == "truth" and n in seen.values}, seen.words
+        return values | {
+            n: seen.values[n] for n, m in measures.items() if m == "truth" and n in seen.values
+        }, seen.words
 
     def _of_features(
         self, answered: Sequence[Answered], scored: Sequence[int], values: dict[int, dict[str, float]]
@@ -90,13 +100,17 @@ class Scorer:
         edits: list[Edit] = [answered[i].sample.record for i in scored]
         nets = {key: self.columns.network(key) for key in keys}
         drawn = self._features(nets, [_result(answered[i]) for i in scored])
-        likeness = [key for key in keys if any(h.network == key and h.measure == "image" for h in self.how.values())]
+        likeness = [
+            key for key in keys if any(h.network == key and h.measure == "image" for h in self.how.values())
+        ]
         wanted = self._features({key: nets[key] for key in likeness}, [edit.last.target for edit in edits])
         for name, how in self.how.items():
             if how.measure == "image":
                 found = cosines(drawn[how.network], wanted[how.network])
             elif how.measure == "text":
-                texts = self.columns.text_network(how.network).texts([edit.last.description for edit in edits])
+                texts = self.columns.text_network(how.network).texts(
+                    [edit.last.description for edit in edits]
+                )
                 found = cosines(drawn[how.network], texts)
             else:
                 continue
@@ -118,7 +132,9 @@ def _unusable(one: Answered) -> str:
     response = one.response
     if not isinstance(response, ImageResponse):
         return f"the answer is a {type(response).__name__}, not a picture"
-    return "" if len(response.images) == 1 else f"{len(response.images)} pictures came back, one was asked for"
+    return (
+        "" if len(response.images) == 1 else f"{len(response.images)} pictures came back, one was asked for"
+    )
 
 
 def _result(one: Answered) -> Image:

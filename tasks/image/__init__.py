@@ -1,1 +1,1 @@
-"""Drawing from text: MS-COCO zero-shot and its relatives, distances between distributions and likeness to the text."""
+"""Drawing from text: MS-COCO zero-shot and its relatives."""

@@ -30,18 +30,21 @@ def reference_statistics(reference: Path | Sequence[Image], network: FeatureNetw
     """Mean and covariance of the reference under a network.
 
     Args:
-        reference: a statistics file (`mu`, `sigma`), whose protocol is the user's word, or pictures; theirs are
-            computed once and kept in the cache under the network's fingerprint and the pictures' names, sizes and
-            times.
+        reference: a statistics file (`mu`, `sigma`), whose protocol is the user's word, or pictures; theirs
+            are computed once and kept in the cache under the network's fingerprint and the pictures' names,
+            sizes and times.
 
-    Raises DataError when a picture is missing or broken (a reference set must be complete), or the file's dimension
-    is not the network's.
+    Raises DataError when a picture is missing or broken (a reference set must be complete), or the file's
+    dimension is not the network's.
     """
     if isinstance(reference, Path):
         found = Gaussian.load(reference)
         if found.mu.size != network.dim:
-            raise DataError(f"The statistics {reference} have {found.mu.size} dimensions, {network.name} has "
-                            f"{network.dim}.", "Use statistics of the same network.")
+            raise DataError(
+                f"The statistics {reference} have {found.mu.size} dimensions, {network.name} has "
+                f"{network.dim}.",
+                "Use statistics of the same network.",
+            )
         return found
     cached = _cache_file(reference, network)
     if cached.is_file():
@@ -64,13 +67,19 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
     for _, pictures in decoded_batches(images, state):
         sums.update(network.images(pictures))
     if state.failures:
-        raise DataError(f"{len(state.failures)} of {len(images)} reference pictures cannot be read; the first: "
-                        f"{next(iter(state.failures.values()))}", "A reference set must be complete.")
+        raise DataError(
+            f"{len(state.failures)} of {len(images)} reference pictures cannot be read; the first: "
+            f"{next(iter(state.failures.values()))}",
+            "A reference set must be complete.",
+        )
     return sums.finalize()
 
 
-def distance_statistic(metric: Metric, rows: Sequence[int], drawn: np.ndarray, reference: Gaussian) -> Statistic:
-    """The distance of (n, d) features of drawn pictures to the reference, told by half-samples of the drawn ones.
+def distance_statistic(
+    metric: Metric, rows: Sequence[int], drawn: np.ndarray, reference: Gaussian
+) -> Statistic:
+    """The distance of (n, d) features of drawn pictures to the reference, told by half-samples of the drawn
+    ones.
 
     The reference stands still: the interval says how far the choice of prompts and seeds moves the number.
     """
@@ -78,8 +87,12 @@ def distance_statistic(metric: Metric, rows: Sequence[int], drawn: np.ndarray, r
 
     count, dimensions = drawn.shape
     if count <= dimensions:
-        _log.warning("%s: %d pictures for %d dimensions; the covariance is singular and the distance too high.",
-                     metric.name, count, dimensions)
+        _log.warning(
+            "%s: %d pictures for %d dimensions; the covariance is singular and the distance too high.",
+            metric.name,
+            count,
+            dimensions,
+        )
     features = drawn.astype(np.float64)
 
     def distance(chosen: np.ndarray) -> float:
@@ -101,8 +114,10 @@ def _cache_file(images: Sequence[Image], network: FeatureNetwork) -> Path:
         try:
             state = image.path.stat()
         except OSError as error:
-            raise DataError(f"The reference picture {image.path} cannot be read ({error.strerror}).",
-                            "A reference set must be complete.") from error
+            raise DataError(
+                f"The reference picture {image.path} cannot be read ({error.strerror}).",
+                "A reference set must be complete.",
+            ) from error
         files.append([str(image.path.resolve()), state.st_size, state.st_mtime_ns])
     root = os.environ.get("EVALSUITE_CACHE")
     if root:

@@ -1,4 +1,5 @@
-"""Text-to-image: a picture for each caption, measured against real pictures, the text and, where there is one, the truth."""
+"""Text-to-image: a picture for each caption, measured against real pictures, the text and, where there is
+one, the truth."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ from .settings import ProtocolSettings, Settings
 _log = logging.getLogger(__name__)
 
 OPTIONS = (*networks.OPTIONS, "reference")
-"""`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's pictures."""
+"""`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's
+pictures."""
 
 
 def read_coco(source: Located) -> Iterator[Captioned]:
@@ -39,7 +41,9 @@ def read_coco(source: Located) -> Iterator[Captioned]:
 
 def read_karpathy_split(source: Located) -> Iterator[Captioned]:
     """`captions` (`dataset_coco.json`) and `images`; `settings.split` (test)."""
-    return read_karpathy(source.path("captions"), source.folder_of("images"), source.settings.get("split", "test"))
+    return read_karpathy(
+        source.path("captions"), source.folder_of("images"), source.settings.get("split", "test")
+    )
 
 
 READERS = MappingProxyType({"coco-captions-json": read_coco, "karpathy-json": read_karpathy_split})
@@ -55,15 +59,21 @@ def build(plan: Plan) -> ImageTask:
     for metric in plan.benchmark.metrics:
         column = settings.columns.get(metric.name)
         if column is None:
-            raise SpecError(f"{name}: settings.columns does not say how {metric.name!r} is computed.",
-                            "Correct the benchmark's file.")
+            raise SpecError(
+                f"{name}: settings.columns does not say how {metric.name!r} is computed.",
+                "Correct the benchmark's file.",
+            )
         if column.formula not in FORMULAS:
-            raise SpecError(f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS))
+            raise SpecError(
+                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
+            )
     output = plan.output()
     assert isinstance(output, GenerateImages)
     if output.count > 1 and not settings.select:
-        raise SpecError(f"{name}: {output.count} pictures per prompt, but settings.select names no network.",
-                        "Correct the benchmark's file.")
+        raise SpecError(
+            f"{name}: {output.count} pictures per prompt, but settings.select names no network.",
+            "Correct the benchmark's file.",
+        )
     needs = {}
     for metric_name, column in settings.columns.items():
         # Without the selecting network there is no best of several pictures.
@@ -143,7 +153,9 @@ class ImageTask:
         if chosen is not None:
             found = sorted(path for path in chosen.rglob("*") if path.suffix.lower() in _SUFFIXES)
             if not found:
-                raise DataError(f"The reference folder {chosen} holds no pictures.", "Check the path after reference=.")
+                raise DataError(
+                    f"The reference folder {chosen} holds no pictures.", "Check the path after reference=."
+                )
             return [Image(path=path, name=path.name) for path in found]
         if self.settings.reference == "listed":
             return [prompt.reference for prompt in self.prompts]

@@ -1,8 +1,8 @@
 """The list of (image id, caption) pairs that a text-to-image benchmark draws for.
 
-"30,000 captions of MS-COCO" is not a data set: which captions is left to everybody's random generator. So the list
-is fixed here by a rule that gives the same pairs on every machine, and its checksum is part of the score's
-fingerprint. A list that somebody published can be used instead (`prompts` role: JSON lines).
+"30,000 captions of MS-COCO" is not a data set: which captions is left to everybody's random generator. So the
+list is fixed here by a rule that gives the same pairs on every machine, and its checksum is part of the
+score's fingerprint. A list that somebody published can be used instead (`prompts` role: JSON lines).
 """
 
 from __future__ import annotations
@@ -38,29 +38,38 @@ class Prompt:
 
 
 def draw_prompts(images: Iterable[Captioned], count: int | None, seed: int) -> list[Prompt]:
-    """One caption each of `count` images (None: of all), drawn by sha256 of seed, id and caption; in file order.
+    """One caption each of `count` images (None: of all), drawn by sha256 of seed, id and caption; in file
+    order.
 
     Raises DataError when there are fewer images.
     """
     images = list(images)
     if count is not None and count > len(images):
-        raise DataError(f"{count:,} prompts are wanted, the caption file holds {len(images):,} images.",
-                        "Is it the complete annotation file?")
+        raise DataError(
+            f"{count:,} prompts are wanted, the caption file holds {len(images):,} images.",
+            "Is it the complete annotation file?",
+        )
 
     def rank(*parts: object) -> bytes:
         return hashlib.sha256("\0".join(map(str, (seed, *parts))).encode("utf-8", "surrogatepass")).digest()
 
-    keep = {one.id for one in images} if count is None else {
-        one.id for one in heapq.nsmallest(count, images, key=lambda one: rank(one.id))
-    }
-    return [_prompt(one, min(one.captions, key=lambda text: rank(one.id, text))) for one in images if one.id in keep]
+    keep = (
+        {one.id for one in images}
+        if count is None
+        else {one.id for one in heapq.nsmallest(count, images, key=lambda one: rank(one.id))}
+    )
+    return [
+        _prompt(one, min(one.captions, key=lambda text: rank(one.id, text)))
+        for one in images
+        if one.id in keep
+    ]
 
 
 def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
     """The pairs of a JSON-lines file `{"image_id", "caption"}`, in its order.
 
-    Raises DataError for an image that the annotation file lacks, a caption that is none of that image's, or an
-    image that occurs twice.
+    Raises DataError for an image that the annotation file lacks, a caption that is none of that image's, or
+    an image that occurs twice.
     """
     by_id = {one.id: one for one in images}
     found: dict[str, Prompt] = {}
@@ -68,11 +77,15 @@ def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
         where = f"{path}, line {number}"
         image_id, text = str(field(row, "image_id", (int, str), where)), field(row, "caption", str, where)
         if image_id not in by_id:
-            raise DataError(f"{where}: image {image_id} is not in the caption file.", "Is it the file of this list?")
+            raise DataError(
+                f"{where}: image {image_id} is not in the caption file.", "Is it the file of this list?"
+            )
         if image_id in found:
             raise DataError(f"{where}: image {image_id} occurs twice.", "Remove one of the two.")
         if text.strip() not in {caption.strip() for caption in by_id[image_id].captions}:
-            raise DataError(f"{where}: {text!r} is no caption of image {image_id}.", "Is it the file of this list?")
+            raise DataError(
+                f"{where}: {text!r} is no caption of image {image_id}.", "Is it the file of this list?"
+            )
         found[image_id] = _prompt(by_id[image_id], text)
     if not found:
         raise DataError(f"{path} holds no prompts.", "Fetch it again.")

@@ -1,4 +1,5 @@
-"""Scores of drawn pictures: selection among several, similarity to the text, distance to the reference, the truth."""
+"""Scores of drawn pictures: selection among several, similarity to the text, distance to the reference, the
+truth."""
 
 from __future__ import annotations
 
@@ -50,13 +51,15 @@ def _clipped(factor: float) -> Callable[[Any], Any]:
     return value
 
 
-FORMULAS: Mapping[str, Formula] = MappingProxyType({
-    "cosine": Formula("", lambda cosine: cosine),
-    # Hessel et al. 2021, github.com/jmhessel/clipscore: w = 2.5, captions begin with "A photo depicts".
-    "clipscore": Formula("A photo depicts ", _clipped(2.5)),
-    # torchmetrics' CLIPScore, the number that most text-to-image papers print.
-    "torchmetrics": Formula("", _clipped(100.0)),
-})
+FORMULAS: Mapping[str, Formula] = MappingProxyType(
+    {
+        "cosine": Formula("", lambda cosine: cosine),
+        # Hessel et al. 2021, github.com/jmhessel/clipscore: w = 2.5, captions begin with "A photo depicts".
+        "clipscore": Formula("A photo depicts ", _clipped(2.5)),
+        # torchmetrics' CLIPScore, the number that most text-to-image papers print.
+        "torchmetrics": Formula("", _clipped(100.0)),
+    }
+)
 """The usual definitions of text–image similarity by name."""
 
 
@@ -106,7 +109,9 @@ class Scorer:
         for i, one in enumerate(answered):
             sample = one.sample
             if i in failures:
-                rows.append(SampleScore(sample.id, cluster=sample.cluster, labels=sample.labels, failure=failures[i]))
+                rows.append(
+                    SampleScore(sample.id, cluster=sample.cluster, labels=sample.labels, failure=failures[i])
+                )
                 continue
             at = place[i]
             said = f"picture {selected[at] + 1} of {self.count}" if self.count > 1 else ""
@@ -131,14 +136,18 @@ class Scorer:
         import numpy as np
 
         network = self.columns.text_network(self.select)
-        found, state = image_features({self.select: network}, [image for images in pictures for image in images])
+        found, state = image_features(
+            {self.select: network}, [image for images in pictures for image in images]
+        )
         broken = {at // self.count: reason for at, reason in state.failures.items()}
         texts = [prompt.captions if self.any_caption else (prompt.text,) for prompt in prompts]
         unique = sorted({text for group in texts for text in group})
         embedded = dict(zip(unique, _unit(network.texts(unique)), strict=True))
         drawn = _unit(np.nan_to_num(found[self.select])).reshape(len(prompts), self.count, -1)
-        best = [int((drawn[at] @ np.stack([embedded[text] for text in texts[at]]).T).max(axis=1).argmax())
-                for at in range(len(prompts))]
+        best = [
+            int((drawn[at] @ np.stack([embedded[text] for text in texts[at]]).T).max(axis=1).argmax())
+            for at in range(len(prompts))
+        ]
         return best, broken
 
     def _values(
@@ -153,12 +162,16 @@ class Scorer:
         for name, how in self.how.items():
             if how.measure == "similarity":
                 formula = FORMULAS[how.formula]
-                texts = self.columns.text_network(how.network).texts([formula.prefix + p.text for p in prompts])
+                texts = self.columns.text_network(how.network).texts(
+                    [formula.prefix + p.text for p in prompts]
+                )
                 scores = formula.value(cosines(features[how.network, how.images], texts))
                 for at in range(len(prompts)):
                     values[at][name] = float(scores[at])
         for which in ("selected", "first"):
-            wanted = [name for name, how in self.how.items() if how.measure == "truth" and how.images == which]
+            wanted = [
+                name for name, how in self.how.items() if how.measure == "truth" and how.images == which
+            ]
             if not wanted or self.truth is None:
                 continue
             for at, prompt in enumerate(prompts):
@@ -195,7 +208,9 @@ class Scorer:
                 missing[name] = f"{len(scored)} pictures are too few for a distance between distributions"
                 continue
             if how.network not in references:
-                references[how.network] = reference_statistics(self.reference, self.columns.network(how.network))
+                references[how.network] = reference_statistics(
+                    self.reference, self.columns.network(how.network)
+                )
             drawn = features[how.network, how.images][[place[i] for i in scored]]
             statistics.append(distance_statistic(metric, scored, drawn, references[how.network]))
         return Scores(rows, statistics, missing, self.columns.details())

@@ -12,8 +12,8 @@ from ..networks import NetworkSettings
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`: distance to the reference pictures in a network's features; `similarity`: of picture and prompt in a
-    network's common space, by a named formula; `truth`: the column of that name of the exact detector.
+    `frechet`: distance to the reference pictures in a network's features; `similarity`: of picture and prompt
+    in a network's common space, by a named formula; `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,4 +49,5 @@ class ProtocolSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     select_by: Literal["prompt", "any-caption"] = "prompt"
-    """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's script)."""
+    """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's
+    script)."""

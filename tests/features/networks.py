@@ -1,0 +1,73 @@
+"""Small made-up checkpoints in the layout of the real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPVisionConfig,
+    ViTConfig,
+    ViTModel,
+)
+
+from evalsuite.mini.training.tokenizer import make_tokenizer
+
+
+def write_clip(folder: Path, seed: int = 0, **processor: object) -> Path:
+    """A CLIP of 16-pixel pictures and 12-token texts with random weights."""
+    torch.manual_seed(seed)
+    tokenizer = make_tokenizer(end=True, max_length=12, lower=True)
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=12, projection_dim=8, pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    vision = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=4,
+        projection_dim=8,
+    )
+    CLIPModel(
+        CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=8)
+    ).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    size = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    CLIPImageProcessorPil(**(size | processor)).save_pretrained(folder)
+    return folder
+
+
+def write_dino(folder: Path) -> Path:
+    """A ViT of 28-pixel pictures with random weights."""
+    torch.manual_seed(0)
+    config = ViTConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=28,
+        patch_size=7,
+    )
+    ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    return folder
+
+
+def pictures(count: int = 5, seed: int = 0) -> list[Image.Image]:
+    """Noise of different sizes and aspects."""
+    random = np.random.RandomState(seed)
+    sizes = [(40, 24), (24, 40), (16, 16), (33, 17), (7, 50)]
+    return [
+        Image.fromarray(random.randint(0, 256, (h, w, 3)).astype(np.uint8))
+        for w, h in (sizes[i % len(sizes)] for i in range(count))
+    ]
