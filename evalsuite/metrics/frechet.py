@@ -97,7 +97,7 @@ class GaussianStatistics:
         if batch.ndim != 2:
             raise SampleError(f"Features must have shape (count, dimensions), not {batch.shape}.")
         if not np.isfinite(batch).all():
-            raise SampleError("Features contain NaN or infinity.", "Check the images and the feature network.")
+            raise SampleError("Features contain NaN or infinity.", "Check the feature network.")
         if len(batch):
             mean = batch.mean(axis=0)
             centred = batch - mean
@@ -127,7 +127,7 @@ class GaussianStatistics:
             raise SampleError(f"A covariance needs at least two features, there are {self.count}.")
         if self.count <= self._mean.size:
             _log.warning(
-                "Only %d features of %d dimensions: their covariance is singular and the Fréchet distance far "
+                "Only %d features of %d dimensions: their covariance is singular, the Fréchet distance far "
                 "too high; it cannot be compared with published numbers.",
                 self.count,
                 self._mean.size,
