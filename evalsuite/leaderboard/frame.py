@@ -1,0 +1,114 @@
+"""All numbers of some runs in one tidy frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import StoreError
+from evalsuite.store import RunReader, TaskResult, list_runs
+
+if TYPE_CHECKING:
+    import pandas
+
+_log = logging.getLogger(__name__)
+
+COLUMNS = (
+    "model", "task", "title", "version", "protocol", "rules", "split", "data", "metric", "group",
+    "value", "low", "high", "level", "n", "failures", "missing", "total", "limit", "seed",
+    "seconds", "tokens", "images", "headline", "scale", "digits", "higher_is_better", "method",
+    "model_fingerprint", "evalsuite", "run",
+)  # fmt: skip
+"""Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
+and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `missing` samples
+were not asked yet; `seconds` is device time of the whole task."""
+
+
+def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
+    """The numbers of runs, one row per run, task, rules, metric and group, with `COLUMNS`.
+
+    Args:
+        paths: runs, or folders with runs in them (searched at any depth).
+
+    Raises:
+        StoreError: a path is not there, or holds no run that has been scored. A damaged run among others is
+            left out with a warning.
+    """
+    folders = [Path(path) for path in paths]
+    readers, broken = list_runs(run for folder in folders for run in _runs_in(folder))
+    for path, error in broken.items():
+        if not readers:
+            raise error
+        _log.warning("%s is left out: %s", path, error)
+    where = ", ".join(map(str, folders))
+    if not readers:
+        raise StoreError(f"There is no run in {where}.", "Measure one with `evalsuite run --out FOLDER`.")
+    try:
+        frame = frame_of(readers)
+    finally:
+        for reader in readers:
+            reader.close()
+    if frame.empty:
+        raise StoreError(f"No run in {where} has been scored yet.", "Finish it, or `evalsuite score RUN`.")
+    return frame
+
+
+def frame_of(runs: Sequence[RunReader]) -> pandas.DataFrame:
+    """The numbers of open runs, with `COLUMNS`; empty when nothing is scored."""
+    import pandas
+
+    rows = [row for run in runs for result in run.metrics() for row in _rows(run, result)]
+    frame = pandas.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype({"limit": "Int64"})
+
+
+def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
+    info, model = result.info, run.manifest.model
+    common = {
+        "model": run.model_name,
+        "task": info.name,
+        "title": info.title,
+        "version": info.version,
+        "protocol": info.protocol,
+        "rules": info.rules,
+        "split": info.split,
+        "data": result.data_fingerprint,
+        "failures": result.failures,
+        "missing": result.total - result.answered - result.failed,
+        "total": result.total,
+        "limit": result.limit,
+        "seed": result.seed,
+        "seconds": result.cost.seconds,
+        "tokens": result.cost.tokens,
+        "images": result.cost.images,
+        "model_fingerprint": model.fingerprint if model else "",
+        "evalsuite": run.manifest.evalsuite,
+        "run": str(run.path),
+    }
+    return [
+        {
+            **common,
+            "metric": e.metric.name,
+            "group": e.group,
+            "value": e.value,
+            "low": e.low,
+            "high": e.high,
+            "level": e.level,
+            "n": e.n,
+            "headline": e.metric.name == info.headline.name,
+            "scale": e.metric.scale,
+            "digits": e.metric.digits,
+            "higher_is_better": e.metric.higher_is_better,
+            "method": e.method,
+        }
+        for e in result.numbers()
+    ]
+
+
+def _runs_in(path: Path) -> list[Path]:
+    """A path that is a run, or a file, or absent, stands for itself; a folder for the runs in it."""
+    if not path.is_dir() or (path / "run.json").exists():
+        return [path]
+    return sorted(found.parent for found in path.rglob("run.json"))

@@ -1,0 +1,52 @@
+"""From runs on disk to the frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalsuite.errors import StoreError
+from evalsuite.leaderboard import load, table
+from evalsuite.scoring import score_run
+from tests.engine.support import run_sums, sums_registry, sums_spec
+
+
+def test_numbers_of_runs_in_nested_folders_become_one_frame(tmp_path: Path) -> None:
+    run_sums(sums_spec("sums", "sum-choices"), tmp_path / "deep" / "first")
+    run_sums(sums_spec("sums", limit=5, weights="v2"), tmp_path / "second")
+    frame = load([tmp_path])
+    whole = frame[(frame["group"] == "") & (frame["task"] == "sums")].set_index("run")
+    first, second = whole.loc[str(tmp_path / "deep" / "first")], whole.loc[str(tmp_path / "second")]
+    assert (first["model"], first["n"], first["total"], first["protocol"]) == ("adder", 20, 20, "plain")
+    assert first["low"] < first["value"] < first["high"]
+    assert (second["limit"], second["n"]) == (5, 5)
+    assert set(frame["group"]) == {"", "parity=even", "parity=odd"}
+    assert [row.name for row in table(frame).rows] == ["adder [first]", "adder [second]"]
+
+
+def test_two_sets_of_rules_are_two_columns(tmp_path: Path) -> None:
+    run_sums(sums_spec(), tmp_path / "run")
+    score_run(tmp_path / "run", "lenient", sums_registry())
+    columns = table(load([tmp_path / "run"])).columns
+    assert [column.variant for column in columns] == ["rules official", "rules lenient"]
+
+
+def test_a_damaged_run_among_others_is_left_out_and_alone_is_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_sums(sums_spec(), tmp_path / "good")
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (bad / "run.json").write_text("{")
+    assert set(load([tmp_path])["run"]) == {str(tmp_path / "good")}
+    assert "bad is left out" in caplog.text
+    with pytest.raises(StoreError, match=r"run\.json is not a run's description"):
+        load([bad])
+
+
+def test_folders_without_runs_say_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="There is no run in"):
+        load([tmp_path])
+    with pytest.raises(StoreError, match="is not a run"):
+        load([tmp_path / "absent"])
