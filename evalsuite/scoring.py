@@ -37,7 +37,8 @@ class Scored:
 class StoredAnswers(Sequence[Answered]):
     """The answered samples of a task in the data's order, read at each iteration so that memory stays flat.
 
-    The first iteration checks that the data are those that were asked about. Indexing reads up to the index.
+    The first iteration checks that the data are those that were asked about. The first access by index reads all
+    and keeps them: a scorer of large samples should iterate.
 
     Args:
         run: where the responses are.
@@ -50,6 +51,7 @@ class StoredAnswers(Sequence[Answered]):
         self._key = key
         self._task = task
         self._checked = False
+        self._kept: list[Answered] | None = None
         self.failed = {record.sample: record.error for record in run.failures(key)}
         self._answered = run.answered(key)
 
@@ -78,13 +80,9 @@ class StoredAnswers(Sequence[Answered]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Answered]: ...
     def __getitem__(self, index: int | slice) -> Answered | Sequence[Answered]:
-        if isinstance(index, slice):
-            return list(self)[index]
-        position = range(len(self))[index]
-        for i, answered in enumerate(self):
-            if i == position:
-                return answered
-        raise IndexError(index)
+        if self._kept is None:
+            self._kept = list(self)
+        return self._kept[index]
 
     def _check(self, sample: Sample, record: Record) -> None:
         if sample_hash(sample) != record.sample_hash:
@@ -156,10 +154,19 @@ def score_run(path: Path, rules: str | None = None, registry: Registry | None = 
     Raises:
         StoreError: it is no run, or it is being written.
         SpecError: no task of the run has such rules.
+        DataError: the data of a task are missing.
     """
     registry = registry or load_registry(RunReader(path).spec.plugins)
     with RunWriter.for_scoring(path) as writer:
-        return score_all(writer, built_tasks(writer.manifest, registry, rules))
+        tasks = built_tasks(writer.manifest, registry, rules)
+        changed: dict[str, str] = {}
+        for key, task in tasks.items():
+            try:
+                _check_same(writer.manifest.task(key), task)
+            except DataError as error:
+                changed[key] = str(error)
+        scored = score_all(writer, {key: task for key, task in tasks.items() if key not in changed})
+    return Scored(scored.results, {**changed, **scored.errors})
 
 
 def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None) -> dict[str, Task]:
@@ -179,7 +186,6 @@ def score_all(writer: RunWriter, tasks: dict[str, Task]) -> Scored:
     errors: dict[str, str] = {}
     for key, task in tasks.items():
         try:
-            _check_same(writer.manifest.task(key), task)
             results.append(score_task(writer, key, task))
         except EvalsuiteError as error:
             errors[key] = str(error)
