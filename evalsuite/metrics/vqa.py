@@ -28,10 +28,12 @@ from evalsuite.metrics._vqa_tables import ARTICLES, CONTRACTIONS, CURLY_CONTRACT
 
 __all__ = [
     "VQA_RULES",
+    "words_without_punctuation",
     "VQAReport",
     "VQARule",
     "direct_answer_accuracy",
     "normalize_answer",
+    "strip_punctuation",
     "unanswerability",
     "vqa_accuracy",
     "vqa_report",
@@ -66,6 +68,11 @@ def _strip_punctuation(text: str, comma: re.Pattern[str], period: re.Pattern[str
     if "." in text:
         text = period.sub("", text, count=_PERIODS_REMOVED)
     return text
+
+
+def strip_punctuation(text: str) -> str:
+    """The punctuation step alone, with VLMEvalKit's period rule; its reader of yes and no uses it too."""
+    return _strip_punctuation(text, _DIGIT_COMMA_DIGIT, _PERIOD_NO_DIGIT_BEFORE)
 
 
 def _words(text: str, contractions: Mapping[str, str]) -> str:
@@ -172,6 +179,11 @@ def normalize_answer(text: str, rule: str = "official") -> str:
     "2 dogs aren't they"
     """
     return _rule(rule).prediction(text)
+
+
+def words_without_punctuation(text: str) -> list[str]:
+    """The words of `text` after VLMEvalKit's punctuation step, which it shares between benchmarks."""
+    return _strip_punctuation(text, _DIGIT_COMMA_DIGIT, _PERIOD_NO_DIGIT_BEFORE).split()
 
 
 @lru_cache(maxsize=1 << 14)
