@@ -126,12 +126,8 @@ def ssim(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = None) -> 
     line = torch.exp(-((offsets / _SSIM_SIGMA) ** 2) / 2)
     line = line / line.sum()
     window = torch.outer(line, line).expand(3, 1, -1, -1)
-    a, b = (
-        functional.pad(
-            torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None], [_SSIM_RADIUS] * 4, mode="reflect"
-        )
-        for image in pair
-    )
+    tensors = (torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1)[None] for image in pair)
+    a, b = (functional.pad(tensor, [_SSIM_RADIUS] * 4, mode="reflect") for tensor in tensors)
     mean_a, mean_b, square_a, square_b, product = functional.conv2d(
         torch.cat([a, b, a * a, b * b, a * b]), window, groups=3
     )
@@ -151,7 +147,7 @@ def decode_mask(runs: Sequence[int], height: int = 512, width: int = 512) -> NDA
     """
     flat = np.zeros(height * width, dtype=np.uint8)
     if len(runs) % 2:
-        raise DataError(f"A run-length mask has {len(runs)} numbers; they must come in pairs of start and length.")
+        raise DataError(f"A run-length mask has {len(runs)} numbers, which are no pairs of start and length.")
     for start, length in zip(runs[::2], runs[1::2], strict=True):
         flat[start : start + length] = 1
     mask = flat.reshape(height, width)
@@ -286,7 +282,7 @@ def pair_turns(
             last = sorted((name for name in made if "iter_" in name), key=_number)
         if not turns or not last or len(turns) != len(outputs):
             raise DataError(
-                f"Editing session {session!r} has the generated images {list(made)} for {len(outputs)} turns.",
+                f"Editing session {session!r} has the images {list(made)} for {len(outputs)} turns.",
                 "Name them _1, inde_k and iter_k as the official script expects.",
             )
         final.append(TurnPair(session, last[-1], outputs[-1]))

@@ -3,23 +3,29 @@
 Rules, by name:
 
 * ``official``: AoiDragon/POPE `evaluate.py`: everything is "yes" unless its first sentence holds "No", "no"
-  or "not"; nothing is ever undecided;
+  or "not"; nothing is ever unread;
 * ``lmms-eval``: the whole answer must be "yes" or "no"; anything else is wrong, and counts neither for
   precision nor for recall; its yes-ratio is that of the *labels*;
 * ``vlmevalkit``: exactly one of the words "yes" and "no" after the VQA punctuation step; anything else is
   wrong and counts as not-yes.
+
+Equal to those programs on every recorded answer, and to LLaVA-1.5's logged table (tests/metrics/test_pope.py).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.vqa import words_without_punctuation
 
-__all__ = ["YES_NO_RULES", "YesNoReport", "YesNoRule", "read_yes_no", "yes_no_report"]
+__all__ = ["POPE_RULES", "PopeReport", "PopeRule", "pope_report", "yes_or_no"]
 
 
 def _official(answer: str) -> bool:
@@ -39,65 +45,66 @@ def _one_word(answer: str) -> bool | None:
 
 
 @dataclass(frozen=True, slots=True)
-class YesNoRule:
+class PopeRule:
     """How one scorer reads and counts.
 
     Args:
         name: what the rule is called.
-        read: answer -> yes, no, or None for undecided.
-        undecided_misses: whether an undecided answer to a "yes" question counts as missed in recall.
-        ratio_of_labels: whether the yes-ratio is taken of the labels instead of the predictions.
+        read: answer -> yes, no, or None for unread.
+        unread_misses: whether an unread answer to a "yes" question counts as missed in recall.
+        ratio_of_labels: whether the yes-ratio is taken of the labels instead of the answers.
+        without_value: what a quotient is whose divisor is zero.
     """
 
     name: str
     read: Callable[[str], bool | None]
-    undecided_misses: bool = True
+    unread_misses: bool = True
     ratio_of_labels: bool = False
+    without_value: float = 0.0
 
 
-YES_NO_RULES: Mapping[str, YesNoRule] = MappingProxyType(
+POPE_RULES: Mapping[str, PopeRule] = MappingProxyType(
     {
         rule.name: rule
         for rule in (
-            YesNoRule("official", _official),
-            YesNoRule("lmms-eval", _exact, undecided_misses=False, ratio_of_labels=True),
-            YesNoRule("vlmevalkit", _one_word),
+            # The official script stops with a division by zero.
+            PopeRule("official", _official, without_value=math.nan),
+            PopeRule("lmms-eval", _exact, unread_misses=False, ratio_of_labels=True),
+            PopeRule("vlmevalkit", _one_word),
         )
     }
 )
 
 
-def _rule(name: str) -> YesNoRule:
+def _rule(name: str) -> PopeRule:
     try:
-        return YES_NO_RULES[name]
+        return POPE_RULES[name]
     except KeyError:
-        raise SpecError(
-            f"There is no yes/no rule {name!r}.", f"Choose from {', '.join(YES_NO_RULES)}."
-        ) from None
+        raise SpecError(f"There is no POPE rule {name!r}.", f"Choose from {', '.join(POPE_RULES)}.") from None
 
 
-def read_yes_no(answer: str, rule: str = "official") -> bool | None:
+def yes_or_no(answer: str, rule: str = "official") -> bool | None:
     """True for yes, False for no, None when the rule cannot tell (never under ``official``).
 
-    >>> read_yes_no("No, there is not."), read_yes_no("Perhaps."), read_yes_no("Perhaps.", "vlmevalkit")
+    >>> yes_or_no("No, there is not."), yes_or_no("Perhaps."), yes_or_no("Perhaps.", "vlmevalkit")
     (False, True, None)
     """
     return _rule(rule).read(answer)
 
 
 @dataclass(frozen=True, slots=True)
-class YesNoReport:
+class PopeReport:
     """Counts with "yes" as positive, and what follows from them, in [0, 1].
 
-    `undecided` answers are in none of the four counts. A quotient whose divisor is zero is 0 (the official
-    script stops with an error there).
+    Unread answers are in none of the four counts. Where a divisor is zero, the value is NaN under ``official``
+    and 0 under the others, as there.
     """
 
     true_positive: int
     false_positive: int
     true_negative: int
     false_negative: int
-    undecided: int
+    unread: int
     accuracy: float
     precision: float
     recall: float
@@ -105,39 +112,39 @@ class YesNoReport:
     yes_ratio: float
 
 
-def yes_no_report(
-    decisions: Sequence[bool | None], labels: Sequence[bool], rule: str = "official"
-) -> YesNoReport:
-    """The report over what `read_yes_no` said of each answer.
+def pope_report(
+    labels: Sequence[bool] | NDArray, picks: Sequence[bool | None] | NDArray, rule: str = "official"
+) -> PopeReport:
+    """The report over a set of questions.
 
     Args:
-        decisions: one per question.
         labels: the right answers, True for yes.
-        rule: the rule under which undecided answers and the yes-ratio are counted.
+        picks: what `yes_or_no` made of each answer; an array of 1, 0 and -1 (unread) will do.
+        rule: the rule under which unread answers and the yes-ratio are counted.
+
+    Raises:
+        SampleError: there are no labels, or not one answer per label.
     """
     chosen = _rule(rule)
-    if not labels or len(decisions) != len(labels):
-        raise SampleError(f"A yes/no report got {len(decisions)} answers for {len(labels)} questions.")
-    pairs = list(zip(decisions, labels, strict=True))
-    hit, alarm = pairs.count((True, True)), pairs.count((True, False))
-    rejection, miss = pairs.count((False, False)), pairs.count((False, True))
-    open_yes = pairs.count((None, True))
-    precision = _quotient(hit, hit + alarm)
-    recall = _quotient(hit, hit + miss + (open_yes if chosen.undecided_misses else 0))
-    yes = sum(labels) if chosen.ratio_of_labels else hit + alarm
-    return YesNoReport(
+    truth = np.asarray(labels, dtype=bool)
+    said = np.asarray([-1 if pick is None else int(pick) for pick in picks])
+    if not truth.size or truth.shape != said.shape:
+        raise SampleError(f"POPE needs one answer per label, got {said.size} for {truth.size} labels.")
+    hit, alarm = int(((said == 1) & truth).sum()), int(((said == 1) & ~truth).sum())
+    miss, rejection = int(((said == 0) & truth).sum()), int(((said == 0) & ~truth).sum())
+    positives = int(truth.sum()) if chosen.unread_misses else hit + miss
+    precision = hit / (hit + alarm) if hit + alarm else chosen.without_value
+    recall = hit / positives if positives else chosen.without_value
+    both = precision + recall
+    return PopeReport(
         true_positive=hit,
         false_positive=alarm,
         true_negative=rejection,
         false_negative=miss,
-        undecided=open_yes + pairs.count((None, False)),
-        accuracy=(hit + rejection) / len(labels),
+        unread=int((said < 0).sum()),
+        accuracy=(hit + rejection) / truth.size,
         precision=precision,
         recall=recall,
-        f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
-        yes_ratio=yes / len(labels),
+        f1=2 * precision * recall / both if both else chosen.without_value,
+        yes_ratio=(int(truth.sum()) if chosen.ratio_of_labels else hit + alarm) / truth.size,
     )
-
-
-def _quotient(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
