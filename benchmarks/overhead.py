@@ -224,11 +224,12 @@ def table(folder: Path, runs: Path, counts: list[int]) -> list[dict[str, Any]]:
         least, most = cold[0], cold[-1]
         slope = (most["cpu"] - least["cpu"]) / (most["samples"] - least["samples"]) * 1000
         decode = (most["decode_cpu"] - least["decode_cpu"]) / (most["samples"] - least["samples"]) * 1000
+        fixed = least["cpu"] - slope * least["samples"] / 1000
         growth = most["anonymous_mib"] - least["anonymous_mib"]
         print(
             f"\ncold slope {slope:.3f} ms/sample, of it decode {decode:.3f} (ratio {slope / decode:.2f}), "
-            f"over decode {slope - decode:.3f}; fixed {least['cpu'] - slope * least['samples'] / 1000:.2f} s; "
-            f"memory grows {growth:+.1f} MiB; torch imported: {any(row['torch'] for row in rows)}"
+            f"over decode {slope - decode:.3f}, fixed {fixed:.2f} CPU s, "
+            f"memory grows {growth:+.1f} MiB, torch imported: {any(row['torch'] for row in rows)}"
         )
     return rows
 
