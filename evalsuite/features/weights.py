@@ -68,7 +68,7 @@ def find_folder(source: str, revision: str | None = None) -> Path:
         at = f" --revision {revision}" if revision else ""
         size = SIZES.get(source, "size unknown")
         raise UnavailableError(
-            f"The weights of {source} (model.safetensors or pytorch_model.bin, {size}) are not on this machine.",
+            f"The weights of {source} (model.safetensors or pytorch_model.bin, {size}) are not here.",
             f"Fetch them with `hf download {source}{at}`, or give a folder that holds them.",
         ) from error
     return cached

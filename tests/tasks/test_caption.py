@@ -86,7 +86,7 @@ def test_scores_are_those_of_pycocotools_and_pycocoevalcap(data: Path, tmp_path:
 def test_meteor_of_a_subset_is_aggregated_as_the_program_does() -> None:
     from evalsuite_tasks.caption.meteor import aggregate
 
-    # Lines of `meteor-1.5.jar -stdio` and its answers to EVAL, with matches by word, stem, synonym and paraphrase.
+    # Lines of `meteor-1.5.jar -stdio` and its answers to EVAL: matches by word, stem, synonym and paraphrase.
     lines = [
         "7 8 3 3 4 4 3 3 0 0 0 0 0 0 0 0 0 0 0 0 2 7 7",
         "3 1 1 0 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 1 1 1",
