@@ -33,7 +33,6 @@ __all__ = [
     "VQARule",
     "direct_answer_accuracy",
     "normalize_answer",
-    "strip_punctuation",
     "unanswerability",
     "vqa_accuracy",
     "vqa_report",
@@ -68,11 +67,6 @@ def _strip_punctuation(text: str, comma: re.Pattern[str], period: re.Pattern[str
     if "." in text:
         text = period.sub("", text, count=_PERIODS_REMOVED)
     return text
-
-
-def strip_punctuation(text: str) -> str:
-    """The punctuation step alone, with VLMEvalKit's period rule; its reader of yes and no uses it too."""
-    return _strip_punctuation(text, _DIGIT_COMMA_DIGIT, _PERIOD_NO_DIGIT_BEFORE)
 
 
 def _words(text: str, contractions: Mapping[str, str]) -> str:
