@@ -84,7 +84,7 @@ def _kept(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None) -> tuple[
     a, b = _rgb(first), _rgb(second)
     if a.shape != b.shape:
         raise SampleError(f"Images of shapes {a.shape} and {b.shape} cannot be compared pixel by pixel.")
-    keep = 1.0
+    keep: Floats = np.ones((1, 1, 1))
     if mask is not None:
         keep = np.asarray(mask, dtype=np.float64)[:, :, None]
         if keep.shape[:2] != a.shape[:2]:

@@ -9,7 +9,7 @@ Rules, by name:
 * ``vlmevalkit``: exactly one of the words "yes" and "no" after the VQA punctuation step; anything else is
   wrong and counts as not-yes.
 
-Equal to those programs on every recorded answer, and to LLaVA-1.5's logged table (tests/metrics/test_pope.py).
+Equal to those programs on every recorded answer and to LLaVA-1.5's logged table (tests/metrics/test_pope.py).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def yes_or_no(answer: str, rule: str = "official") -> bool | None:
 class PopeReport:
     """Counts with "yes" as positive, and what follows from them, in [0, 1].
 
-    Unread answers are in none of the four counts. Where a divisor is zero, the value is NaN under ``official``
+    Unread answers are in none of the four counts. Where a divisor is zero, a value is NaN under ``official``
     and 0 under the others, as there.
     """
 
@@ -127,7 +127,10 @@ def pope_report(
     """
     chosen = _rule(rule)
     truth = np.asarray(labels, dtype=bool)
-    said = np.asarray([-1 if pick is None else int(pick) for pick in picks])
+    if isinstance(picks, np.ndarray) and picks.dtype != object:
+        said = picks.astype(np.int64)
+    else:
+        said = np.array([-1 if pick is None else int(pick) for pick in picks], dtype=np.int64)
     if not truth.size or truth.shape != said.shape:
         raise SampleError(f"POPE needs one answer per label, got {said.size} for {truth.size} labels.")
     hit, alarm = int(((said == 1) & truth).sum()), int(((said == 1) & ~truth).sum())

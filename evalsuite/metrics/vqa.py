@@ -28,7 +28,6 @@ from evalsuite.metrics._vqa_tables import ARTICLES, CONTRACTIONS, CURLY_CONTRACT
 
 __all__ = [
     "VQA_RULES",
-    "words_without_punctuation",
     "VQAReport",
     "VQARule",
     "direct_answer_accuracy",
@@ -36,6 +35,7 @@ __all__ = [
     "unanswerability",
     "vqa_accuracy",
     "vqa_report",
+    "words_without_punctuation",
 ]
 
 # Distinct strings kept in the caches below: a VQAv2 run has about 100,000 distinct answers.

@@ -1,4 +1,4 @@
-"""POPE against the official script, lmms-eval and VLMEvalKit (golden set `oracles`, and LLaVA's answers in `pope`)."""
+"""POPE against the official script, lmms-eval and VLMEvalKit, and on LLaVA's real answers (set `pope`)."""
 
 from __future__ import annotations
 
