@@ -52,11 +52,11 @@ class Prompt:
 class DreamLLMAdapter:
     """Text, choices, images, edits and documents from one checkpoint.
 
-    Conversations are rendered in the template `vicuna_v1.1` (option `template`); a prompt to draw from is the raw
-    text and images behind `<s>`, as in training, then the dream block.
+    Conversations are rendered in the template `vicuna_v1.1` (option `template`); a prompt to draw from is the
+    raw text and images behind `<s>`, as in training, then the dream block.
 
-    Options: `name` (in leaderboards), `template`, and `steps`, `guidance_scale`, `scheduler` where a protocol leaves
-    them open (50, 7.5, ddpm: upstream's pipeline).
+    Options: `name` (in leaderboards), `template`, and `steps`, `guidance_scale`, `scheduler` where a protocol
+    leaves them open (50, 7.5, ddpm: upstream's pipeline).
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -240,7 +240,9 @@ def _drawing(options: Mapping[str, str]) -> Drawing:
             try:
                 numbers[key] = kind(options[key])
             except ValueError as error:
-                raise SpecError(f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20.") from error
+                raise SpecError(
+                    f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20."
+                ) from error
     return Drawing(scheduler=options.get("scheduler", "ddpm"), **numbers)
 
 

@@ -56,7 +56,9 @@ class Template:
 VICUNA = Template("vicuna_v1.1", _SYSTEM, "USER: ", " ASSISTANT:", (Mark.EOS,))
 """Training and, with a leading space, evaluation template of the published models."""
 
-VICUNA_WITHOUT_SYSTEM = Template("vicuna-without-system", None, VICUNA.before_user, VICUNA.before_answer, (Mark.EOS,))
+VICUNA_WITHOUT_SYSTEM = Template(
+    "vicuna-without-system", None, VICUNA.before_user, VICUNA.before_answer, (Mark.EOS,)
+)
 """The same turns without the system text: what the miniature is asked in."""
 
 VICUNA_EVALUATION = Template(
@@ -76,7 +78,9 @@ LLAMA2 = Template("llama2", None, "[INST] ", " [/INST]", (" ", Mark.EOS, Mark.BO
 PLAIN = Template("plain", None, "", "", (Mark.EOS,), after_system="")
 """Nothing but the turns: the raw caption of text-to-image, or a language model's prompt."""
 
-TEMPLATES: dict[str, Template] = {t.name: t for t in (VICUNA, VICUNA_WITHOUT_SYSTEM, VICUNA_EVALUATION, LLAMA2, PLAIN)}
+TEMPLATES: dict[str, Template] = {
+    t.name: t for t in (VICUNA, VICUNA_WITHOUT_SYSTEM, VICUNA_EVALUATION, LLAMA2, PLAIN)
+}
 
 
 def content_pieces(parts: Iterable[Text | Image]) -> list[Piece]:

@@ -62,7 +62,7 @@ class Painter:
         self.model = model
         self._unconditional: Tensor | None = None
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def condition(
         self,
         input_ids: Tensor,
@@ -94,7 +94,7 @@ class Painter:
         )
         return dream_states(self.model, state)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def unconditional(self, count: int) -> Tensor:
         """States after the empty prompt, (count, Q, hidden): what guidance leads away from."""
         if self._unconditional is None:
@@ -118,7 +118,7 @@ class Painter:
             )
         return sides[0] // config.vae_factor, sides[1] // config.vae_factor
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def denoise(
         self,
         condition: Tensor,
@@ -171,7 +171,7 @@ class Painter:
         check_finite(latents)
         return latents
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def decode(self, latents: Tensor, batch: int = 8) -> Tensor:
         """Latents to pixels in [0, 1], (n, 3, height, width), float32; at most `batch` at a time."""
         vae = self.model.vae

@@ -48,7 +48,7 @@ def sampling_probabilities(logits: Tensor, temperature: float, top_k: int = 0, t
     return scores.softmax(-1)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def generate_text(
     model: DreamLLMForCausalLM,
     input_ids: Tensor,
@@ -162,7 +162,7 @@ def choose(
     ]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def score_continuations(
     model: DreamLLMForCausalLM,
     input_ids: Tensor,
