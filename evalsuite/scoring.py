@@ -140,6 +140,8 @@ def score_task(writer: RunWriter, key: str, task: Task) -> TaskResult:
         unscored=sum(bool(row.failure) for row in scores.rows),
         cost=_cost(writer, key),
         estimates=stored(numbers),
+        missing=dict(scores.missing),
+        details=dict(scores.details),
     )
 
 

@@ -76,6 +76,10 @@ class TaskResult(_Part):
     unscored: int
     cost: Cost
     estimates: tuple[_StoredEstimate, ...]
+    missing: dict[str, str] = {}
+    """Metrics that could not be computed on the scoring machine, with the reason."""
+    details: dict[str, Any] = {}
+    """What the scorer put on record: feature networks with the sha256 of their weights."""
 
     @property
     def rules(self) -> str:
