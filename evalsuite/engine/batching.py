@@ -52,12 +52,14 @@ class Window:
         task: key of the task.
         count: requests after which the window is full.
         size: bytes after which it is full.
+        least: fewer requests than this never make it full, however large they are: a batch must fit in.
     """
 
-    def __init__(self, task: str, count: int, size: int) -> None:
+    def __init__(self, task: str, count: int, size: int, least: int = 1) -> None:
         self._task = task
         self._count = count
         self._size = size
+        self._least = least
         self._bytes = 0
         self._groups: dict[Scope, list[Ready]] = {}
 
@@ -66,7 +68,7 @@ class Window:
 
     @property
     def full(self) -> bool:
-        return len(self) >= self._count or self._bytes >= self._size
+        return len(self) >= self._count or (self._bytes >= self._size and len(self) >= self._least)
 
     def add(self, ready: Ready) -> None:
         self._groups.setdefault(scope_of(self._task, ready), []).append(ready)
@@ -88,7 +90,8 @@ class Window:
             yield self._take(scope, limit(scope))
 
     def _waiting_is_too_much(self) -> bool:
-        return 2 * len(self) > self._count or 2 * self._bytes > self._size
+        heavy = 2 * self._bytes > self._size and len(self) >= self._least
+        return 2 * len(self) > self._count or heavy
 
     def _take(self, scope: Scope, count: int) -> Batch:
         items = self._groups[scope]

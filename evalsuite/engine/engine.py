@@ -22,7 +22,7 @@ from evalsuite.model import Model
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store.records import Record
 
-AHEAD_BYTES = 128 * 2**20
+AHEAD_BYTES = 64 * 2**20
 """Bytes of prepared requests that may wait: so much before the window, so much in it."""
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,8 @@ class Asker:
         """Asks until nothing is missing; answers are saved batch by batch."""
         plan, options = source.plan, self.options
         prepare = partial(make_ready, plan.task, self.model, self.seed)
-        window = Window(plan.key, max(options.batch_size, options.prepare_ahead // 2), AHEAD_BYTES)
+        count = max(options.batch_size, options.prepare_ahead // 2)
+        window = Window(plan.key, count, AHEAD_BYTES, least=options.batch_size)
         with Preparer(
             prepare, threads=options.prepare_threads, count=options.prepare_ahead, size=AHEAD_BYTES
         ) as preparer:

@@ -15,6 +15,9 @@ from evalsuite.errors import AdapterError, OutOfMemoryError
 from evalsuite.model import Model, Prepared
 from evalsuite.request import Response
 
+_CHECKS = 4
+"""Groups of one task that are checked: an adapter may have as many groups as samples."""
+
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
@@ -57,8 +60,8 @@ class Worker:
 
     A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
     the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
-    fails. The first batch of a scope is compared with single requests; where answers differ, that scope runs
-    one by one.
+    fails. The first batch of a scope (of a task's first four) is compared with single requests; where answers
+    differ, that scope runs one by one.
 
     Args:
         model: the adapter.
@@ -128,7 +131,9 @@ class Worker:
         return _Attempt(None, error, memory, time.perf_counter() - started)
 
     def _needs_check(self, scope: Scope, chunk: Sequence[int]) -> bool:
-        return self._self_check and len(chunk) > 1 and scope not in self._checked
+        if not self._self_check or len(chunk) == 1 or scope in self._checked:
+            return False
+        return sum(known.task == scope.task for known in self._checked) < _CHECKS
 
     def _difference(
         self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Response]

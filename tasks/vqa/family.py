@@ -118,8 +118,10 @@ def read_triples(source: Located, settings: Settings) -> Iterator[Question]:
                 raise DataError(f"{path}, row {position} is {row!r:.80}, not [question, answer, image id].")
 
 
+TABLE = "vqa-table"
+
 READERS = MappingProxyType(
-    {"vqav2-json": read_official, "vqa-table": read_columns, "question-triples": read_triples, **RELATIVES}
+    {"vqav2-json": read_official, TABLE: read_columns, "question-triples": read_triples, **RELATIVES}
 )
 
 
@@ -156,6 +158,14 @@ class VQATask:
     def samples(self) -> Iterator[Sample]:
         return self.plan.select(self._samples)
 
+    def sample_ids(self) -> Iterator[str]:
+        """The ids of `samples()`; of a table only their column is read, not the images."""
+        source = self.plan.source
+        if source.reader != TABLE or "subset" in self.plan.options:
+            return (sample.id for sample in self.samples())
+        rows = read_table(source.paths("table"), {"id": source.columns["id"]})
+        return (str(row["id"]) for _, row in rows)
+
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
             labels = {"question_type": question.question_type, "answer_type": question.answer_type}
@@ -169,8 +179,10 @@ class VQATask:
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         question: Question = sample.record
         if self._wants_ocr and question.ocr is None:
-            raise SampleError(f"Question {question.id} has no OCR texts, which the protocol shows.",
-                              "Use a source that has them, or another protocol.")
+            raise SampleError(
+                f"Question {question.id} has no OCR texts, which the protocol shows.",
+                "Use a source that has them, or another protocol.",
+            )
         gate = self._gate
         if gate and not earlier:
             return Request(self.plan.messages(_fields(question), gate.template), self.plan.output())
@@ -214,8 +226,15 @@ class VQATask:
     ) -> tuple[list[Statistic], dict[str, str]]:
         """Statistics of VizWiz's second task where its columns are declared, or why there are none."""
         declared = [m.metric() for m in self.plan.benchmark.metrics if m.name in unanswerable.COLUMNS]
-        known = [i for i, row in enumerate(rows)
-                 if not row.failure and answered[i].sample.record.answerable is not None] if declared else []
+        known = (
+            [
+                i
+                for i, row in enumerate(rows)
+                if not row.failure and answered[i].sample.record.answerable is not None
+            ]
+            if declared
+            else []
+        )
         if not known:
             reason = "these data do not say which questions can be answered"
             return [], {metric.name: reason for metric in declared}

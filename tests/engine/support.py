@@ -21,11 +21,11 @@ def sums_registry() -> Registry:
 
 def last_model() -> Any:
     """The model that was made last, with the batches it was given."""
-    return sys.modules["evalsuite_plugin_sums_plugin"].MADE[-1]  # type: ignore[attr-defined]
+    return sys.modules["evalsuite_plugin_sums_plugin"].MADE[-1]
 
 
 def models_made() -> int:
-    return len(sys.modules["evalsuite_plugin_sums_plugin"].MADE)  # type: ignore[attr-defined]
+    return len(sys.modules["evalsuite_plugin_sums_plugin"].MADE)
 
 
 def sums_spec(*tasks: str, count: int = 20, seed: int = 0, limit: int | None = None, **model: Any) -> RunSpec:

@@ -78,6 +78,16 @@ def test_a_window_is_full_when_its_requests_are_large() -> None:
     assert window.full
 
 
+def test_large_requests_still_make_whole_batches() -> None:
+    window = Window("task", 100, size=1000, least=4)
+    sizes = []
+    for i in range(12):
+        window.add(ready(str(i), 0, 1, size=900))
+        if window.full:
+            sizes += [len(batch.items) for batch in window.cut(lambda scope: 4, everything=False)]
+    assert sizes == [4, 4, 4]
+
+
 def test_a_batch_is_cut_to_what_fits_at_that_moment() -> None:
     window = Window("task", 100, 10**9)
     for i in range(6):

@@ -96,8 +96,8 @@ def test_at_most_so_many_and_so_much_is_prepared_ahead(count: int, size: int, mo
     def prepare(item: Item) -> Ready:
         return make_ready(task, Megabytes(), 0, item)
 
+    names: list[str] = []
     with Preparer(prepare, threads=2, count=count, size=size) as preparer:
-        names = []
         while True:
             preparer.fill(items)
             if not preparer.pending:

@@ -275,7 +275,7 @@ def test_a_run_can_be_read_while_it_is_written_and_a_second_writer_is_refused(tm
     spec = sums_spec(count=60, delay=0.03)
     worker = threading.Thread(target=run_sums, args=(spec, out))
     worker.start()
-    seen = []
+    seen: list[int] = []
     while worker.is_alive():
         time.sleep(0.02)
         try:
@@ -329,7 +329,7 @@ def test_changed_data_are_not_scored_with_old_answers(
     run_sums(sums_spec(), out)
     registry = sums_registry()
     plugin = sys.modules["evalsuite_plugin_sums_plugin"]
-    real = plugin.Sum  # type: ignore[attr-defined]
+    real = plugin.Sum
     monkeypatch.setattr(plugin, "Sum", lambda a, b: real(a, b + (a == 7)))
     scored = score_run(out, registry=registry)
     assert "'sums-7': its data have changed" in scored.errors["sums"]

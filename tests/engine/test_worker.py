@@ -160,7 +160,7 @@ def test_images_drawn_in_a_batch_may_differ_by_two_grey_levels(drift: int, limit
         (lambda b: echo(b)[:-1], GenerateText(), "returned 1 responses for 2 requests"),
         (lambda b: None, GenerateText(), "returned NoneType"),
         (lambda b: ["plain"] * len(b), GenerateText(), "returned a str instead of a TextResponse"),
-        (lambda b: [TextResponse(None)] * len(b), GenerateText(), "a text that is a NoneType"),
+        (lambda b: [TextResponse(None)] * len(b), GenerateText(), "a text that is a NoneType"),  # type: ignore[arg-type]
     ],
 )
 def test_an_adapter_that_breaks_its_contract_stops_the_run_and_is_named(
