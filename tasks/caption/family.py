@@ -25,6 +25,7 @@ from ..networks import Columns, choose_columns
 from ..prompts import clean
 from ..sources import Located
 from . import meteor
+from .relatives import RELATIVES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +70,12 @@ def read_columns(source: Located) -> Iterator[Captioned]:
 
 
 READERS = MappingProxyType(
-    {"coco-captions-json": read_coco, "karpathy-json": read_karpathy_split, "captions-table": read_columns}
+    {
+        "coco-captions-json": read_coco,
+        "karpathy-json": read_karpathy_split,
+        "captions-table": read_columns,
+        **RELATIVES,
+    }
 )
 
 

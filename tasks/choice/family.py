@@ -23,8 +23,8 @@ from .readers import READERS, ChoiceQuestion, Rotation
 class Gate(BaseModel):
     """A first question before each rotation, whose answer decides how the question proper is put.
 
-    DreamLLM's MMBench protocol asks whether the answer can be known, and shows the options only to a model that
-    says no (omni/eval/vqa; reference: the paper's evaluation scripts).
+    DreamLLM's MMBench protocol asks whether the answer can be known, and shows the options only to a model
+    that says no (omni/eval/vqa; reference: the paper's evaluation scripts).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -56,16 +56,18 @@ class ChoiceQuestion:
 
 
 def read_tsv(source: Located) -> Iterator[ChoiceQuestion]:
-    """MMBench's TSV (`table`), in the order of the original rows; images are decoded from base64 one at a time.
+    """MMBench's TSV (`table`), in the order of the original rows; images are read one at a time.
 
-    Rotated copies show the image of the original row, as in the official files, where they refer to it.
+    Rotated copies show the image of the original row, as in the official files, where they refer to it. With the
+    setting `answers: hidden` the file needs no column `answer`, as the test splits have none.
 
     Raises:
-        DataError: as `evalsuite.data.tsv.ImageTable`; a rotation without its original, an answer that is no option,
-            a rotated copy with another question.
+        DataError: as `evalsuite.data.tsv.ImageTable`; a rotation without its original, an answer that is no
+            option, a rotated copy with another question.
     """
     path = source.path("table")
-    table = ImageTable(path, required=("question", "A", "B", "answer"))
+    hidden = source.settings.get("answers") == "hidden"
+    table = ImageTable(path, required=("question", "A", "B", *(() if hidden else ("answer",))))
     for rows in _groups((f"{path}, index {row['index']}", row) for row in table.rows()):
         where, first = rows[0]
         image, problem = None, ""
@@ -83,13 +85,14 @@ def read_tsv(source: Located) -> Iterator[ChoiceQuestion]:
 def read_columns(source: Located) -> Iterator[ChoiceQuestion]:
     """The same from a table (`table`) with the columns index, question, hint, A to D, answer, image …
 
-    The texts are read first and the images afterwards, so that only one batch of images is in memory.
+    The texts are read first and the images afterwards, so that only one batch of images is in memory. The hub's
+    copies went through a data frame, which wrote "nan" into empty cells: such cells are empty here.
     """
     paths = source.paths("table")
     columns = dict(source.columns)
     image_column = columns.pop("image")
     texts = (
-        (where, {name: _text(value) for name, value in row.items()})
+        (where, {name: "" if value == "nan" else _text(value) for name, value in row.items()})
         for where, row in read_table(paths, columns)
     )
     groups = {rows[0][1]["index"]: rows for rows in _groups(texts)}

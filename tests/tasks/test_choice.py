@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import evalsuite_tasks
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import evalsuite_tasks
 from evalsuite.content import Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SampleError
@@ -23,9 +23,11 @@ from evalsuite.task import Answered, Sample, Task
 from tests.data.pictures import encoded
 from tests.goldens import load_json
 
+Q1, Q2, HINT = "what is it?", "is it red?", "look closely"
 ENTRIES = {entry.name: entry for entry in evalsuite_tasks.tasks()}
 HEADER = [
-    "index", "question", "hint", "A", "B", "C", "D", "answer", "category", "image", "source", "l2-category", "split",
+    "index", "question", "hint", "A", "B", "C", "D", "answer", "category", "image", "source", "l2-category",
+    "split",
 ]  # fmt: skip
 
 
@@ -40,11 +42,11 @@ def packed(seed: int = 0) -> str:
 def rows(**changes: dict[str, str]) -> list[list[str]]:
     """Two questions: one with a hint and three options, one with two; `r1000001={"A": …}` changes a row."""
     made = {
-        "1": ["1", "what is it?", "look closely", "cat", "dog", "bird", "", "B", "l3a", packed(1), "s", "l2a", "dev"],
-        "1000001": ["1000001", "what is it?", "look closely", "dog", "bird", "cat", "", "A", "l3a", "1", "s", "l2a", "dev"],
-        "2000001": ["2000001", "what is it?", "look closely", "bird", "cat", "dog", "", "C", "l3a", "1", "s", "l2a", "dev"],
-        "2": ["2", "is it red?", "", "yes", "no", "", "", "A", "l3b", packed(2), "s", "l2b", "dev"],
-        "1000002": ["1000002", "is it red?", "", "no", "yes", "", "", "B", "l3b", packed(2), "s", "l2b", "dev"],
+        "1": ["1", Q1, HINT, "cat", "dog", "bird", "", "B", "l3a", packed(1), "s", "l2a", "dev"],
+        "1000001": ["1000001", Q1, HINT, "dog", "bird", "cat", "", "A", "l3a", "1", "s", "l2a", "dev"],
+        "2000001": ["2000001", Q1, HINT, "bird", "cat", "dog", "", "C", "l3a", "1", "s", "l2a", "dev"],
+        "2": ["2", Q2, "", "yes", "no", "", "", "A", "l3b", packed(2), "s", "l2b", "dev"],
+        "1000002": ["1000002", Q2, "", "no", "yes", "", "", "B", "l3b", packed(2), "s", "l2b", "dev"],
     }  # fmt: skip
     for name, change in changes.items():
         for column, value in change.items():
@@ -60,7 +62,7 @@ def written(folder: Path, table: list[list[str]]) -> Path:
 
 
 def mirrored(folder: Path, table: list[list[str]]) -> Path:
-    """The same rows in the hub's columns: numbers as int64, empty cells null, every row with its own image."""
+    """The same rows in the hub's columns: int64 indices, null for empty, every row with its own image."""
     columns = {name: [row[i] for row in table] for i, name in enumerate(HEADER)}
     pictures = {row[0]: row[HEADER.index("image")] for row in table}
     data: dict[str, Any] = {name: [cell or None for cell in cells] for name, cells in columns.items()}
@@ -244,7 +246,7 @@ def test_the_miniature_asks_in_one_line_of_its_own_words() -> None:
         for turn in range(len(task.target(sample))):
             request = task.request(sample, (TextResponse("a"),) * turn)
             assert request is not None
-            image, text = request.messages[0].parts
+            _, text = request.messages[0].parts
             assert isinstance(text, Text)
             assert text.text.endswith(" answer with the letter")
             assert "\n" not in text.text
