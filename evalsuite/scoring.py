@@ -37,8 +37,8 @@ class Scored:
 class StoredAnswers(Sequence[Answered]):
     """The answered samples of a task in the data's order, read at each iteration so that memory stays flat.
 
-    The first iteration checks that the data are those that were asked about. The first access by index reads all
-    and keeps them: a scorer of large samples should iterate.
+    The first iteration checks that the data are those that were asked about. The first access by index reads
+    all and keeps them: a scorer of large samples should iterate.
 
     Args:
         run: where the responses are.
@@ -71,7 +71,7 @@ class StoredAnswers(Sequence[Answered]):
         if found != len(self._answered):
             raise DataError(
                 f"Task {self._key!r}: {len(self._answered) - found} answered samples are not in its data.",
-                "Give the data the run was made with (--data).",
+                "Run the `evalsuite run` command again with --data where the run's own data are.",
             )
         self._checked = True
 
@@ -88,7 +88,7 @@ class StoredAnswers(Sequence[Answered]):
         if sample_hash(sample) != record.sample_hash:
             raise DataError(
                 f"Task {self._key!r}, sample {sample.id!r}: its data have changed since it was asked about.",
-                "Score with the data the run was made with (--data), or measure again.",
+                "Put the run's own data back, or measure again with another --out.",
             )
 
 
@@ -204,7 +204,7 @@ def _check_same(record: TaskRecord, task: Task) -> None:
         raise DataError(
             f"Task {record.key!r}: its data have changed (fingerprint {found[:12]}…, "
             f"measured with {record.data_fingerprint[:12]}…).",
-            "Score with the data the run was made with (--data), or measure again.",
+            "Put the run's own data back, or measure again with another --out.",
         )
 
 

@@ -81,6 +81,7 @@ class Preparer:
 
     def __init__(self, prepare: Callable[[Item], Ready], *, threads: int, count: int, size: int) -> None:
         self._prepare = prepare
+        self._threads = threads
         self._count = count
         self._size = size
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="evalsuite-prepare")
@@ -108,8 +109,10 @@ class Preparer:
         return ready
 
     def _allowed(self) -> int:
-        mean = self._seen_bytes / self._seen if self._seen else 0
-        return max(1, min(self._count, int(self._size / mean) if mean else self._count))
+        if not self._seen:
+            return min(self._count, 2 * self._threads)  # how large they are is not known yet
+        fits = self._size * self._seen // self._seen_bytes if self._seen_bytes else self._count
+        return max(1, min(self._count, fits))
 
     def __enter__(self) -> Preparer:
         return self
@@ -143,7 +146,8 @@ def nbytes(value: Any) -> int:
     if isinstance(value, Image):
         return len(value.data or b"")
     if hasattr(value, "getbands") and hasattr(value, "size"):  # PIL
-        return int(value.size[0]) * int(value.size[1]) * len(value.getbands())
+        bands = len(value.getbands())
+        return int(value.size[0]) * int(value.size[1]) * (1 if bands == 1 else 4)  # RGB is stored as RGBX
     if isinstance(value, Mapping):
         return sum(nbytes(item) for item in value.values())
     if isinstance(value, Sequence | set | frozenset):
