@@ -40,8 +40,8 @@ def fields_of(template: str) -> tuple[str, ...]:
 def render(template: str, values: Mapping[str, Value]) -> Document:
     """A document from a template: fields are replaced by text or images, text that touches becomes one part.
 
-    Nothing is added and nothing trimmed, because protocols are exact to the space. Braces inside the values are
-    left alone.
+    Nothing is added and nothing trimmed, because protocols are exact to the space. Braces inside the values
+    are left alone.
 
     Raises:
         SpecError: the template asks for a field that is not given.

@@ -77,7 +77,7 @@ class Located:
         return self.paths(role)[0]
 
     def paths(self, role: str) -> list[Path]:
-        """The files of a role: all that match its pattern, at least one. Raises DataError where there is none."""
+        """The files of a role: all that match its pattern. Raises DataError where there is none."""
         if role not in self._paths:
             name = self._name(role)
             self._paths[role] = (
@@ -88,11 +88,11 @@ class Located:
         return self._paths[role]
 
     def folder_of(self, role: str) -> Path:
-        """The folder of a role whose files a data set names. It need not exist: its images then fail one by one."""
+        """The folder of a role whose files a data set names. If absent, its images fail one by one."""
         return files.inside(self.folder, self._name(role))
 
     def image(self, role: str, **values: Any) -> Image:
-        """The image whose path pattern belongs to a role; `.png` is taken for `.jpg` and the other way round."""
+        """The image whose path pattern belongs to a role; `.png` is taken for `.jpg` and vice versa."""
         return coco.find_image((self.folder,), self._name(role).format(**values))
 
     def has(self, role: str) -> bool:
@@ -125,8 +125,8 @@ def locate(
 ) -> Located:
     """The first source whose files are here.
 
-    Order: the user's folder (`data`, or `$EVALSUITE_DATA/<benchmark>`), in which the first source counts of which
-    any file is there; then sources with a place of their own; then the hub.
+    Order: the user's folder (`data`, or `$EVALSUITE_DATA/<benchmark>`), in which the first source counts
+    of which any file is there; then sources with a place of their own; then the hub.
 
     Args:
         reader: only sources of this reader.

@@ -44,8 +44,8 @@ def sha256_of(path: Path, cache: Path | None = None) -> str:
 def files_fingerprint(paths: Iterable[Path], cache: Path | None = None) -> str:
     """One digest over several files: names, sizes and contents, in sorted order.
 
-    Of a folder: the relative names and sizes of all files in it, and the contents of those that are not images
-    (images count by content where they are asked about: in the requests).
+    Of a folder: the relative names and sizes of all files in it, and the contents of those that are not
+    images (images count by content where they are asked about: in the requests).
     """
     entries: list[tuple[str, int, str]] = []
     for path in paths:

@@ -55,16 +55,16 @@ def find_image(folders: tuple[Path, ...], name: str) -> Image:
 
 
 def read_captions(path: Path, images: Path | tuple[Path, ...]) -> Iterator[Captioned]:
-    """Images with their captions in the order of the file's `images` list (`captions_val2014.json` and its like).
+    """Images with their captions in the order of the file's `images` list (`captions_val2014.json`).
 
     Args:
-        path: `{images: [{id, file_name, …}], annotations: [{image_id, id, caption}]}`; NoCaps' file has a `domain`
-            per image, which becomes a label.
+        path: `{images: [{id, file_name, …}], annotations: [{image_id, id, caption}]}`; NoCaps' file has a
+            `domain` per image, which becomes a label.
         images: the folder or folders of the image files.
 
     Raises:
-        DataError: a field is missing or of another type, an id occurs twice, an annotation names an image that is
-            not in the file, an image has no caption.
+        DataError: a field is missing or of another type, an id occurs twice, an annotation names an image
+            that is not in the file, an image has no caption.
     """
     folders = images if isinstance(images, tuple) else (images,)
     data = read_json(path)
@@ -116,8 +116,8 @@ def read_karpathy(path: Path, images: Path, split: str = "test") -> Iterator[Cap
         split: `train`, `restval`, `val` or `test`.
 
     Raises:
-        DataError: a field is missing or of another type, an id occurs twice, the split is empty, an image has no
-            caption.
+        DataError: a field is missing or of another type, an id occurs twice, the split is empty, an image
+            has no caption.
     """
     rows = field(read_json(path), "images", list, str(path))
     seen: set[str] = set()

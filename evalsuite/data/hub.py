@@ -97,7 +97,8 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
         else "offline, or it has no such files"
     )
     raise UnavailableError(
-        f"Data set {repository} at {revision} is not in the hub cache with files {' '.join(patterns)} ({why}).",
+        f"Data set {repository} at {revision} is not in the hub cache with files {' '.join(patterns)}"
+        f" ({why}).",
         f"With network{f' and {size} of disk' if size else ''}: `{command}`; or name a folder with --data.",
     ) from reason
 

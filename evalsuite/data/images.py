@@ -21,15 +21,15 @@ _log = logging.getLogger(__name__)
 def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: bool = False) -> PILImage:
     """The image as RGB, 8 bits per channel, fully loaded.
 
-    Greyscale, palette, CMYK and images with alpha become RGB as `PIL.Image.convert("RGB")` does it, because that
-    is what the official loaders call: alpha is dropped (the colours below it show), 16-bit grey is clipped at 255.
-    A truncated file is refused, never filled with grey.
+    Greyscale, palette, CMYK and images with alpha become RGB as `PIL.Image.convert("RGB")` does it, because
+    that is what the official loaders call: alpha is dropped (the colours below it show), 16-bit grey is
+    clipped at 255. A truncated file is refused, never filled with grey.
 
     Args:
         image: the encoded image.
         max_pixels: width × height above which the image is refused before its pixels are decoded.
-        apply_orientation: turn the picture as its EXIF orientation says. Off by default: the official loaders of
-            VQAv2, COCO, MMBench and POPE do not, so a rotated photograph is shown to models as it is stored.
+        apply_orientation: turn the picture as its EXIF orientation says. Off by default: the official loaders
+            of VQAv2, COCO, MMBench and POPE do not, so models see a rotated photograph as it is stored.
 
     Raises:
         DataError: the file is missing, not an image, truncated, or too large; the message names it.

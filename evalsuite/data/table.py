@@ -1,4 +1,4 @@
-"""Columns of parquet and arrow files, as the hub serves data sets: row by row, images encoded, memory flat."""
+"""Columns of parquet and Arrow files, as the hub serves them: row by row, images encoded, memory flat."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _ROWS = 16
 def read_table(paths: Sequence[Path], columns: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows of several files, one after the other, each with a name for messages (`file, row 12`).
 
-    Parquet files are mapped and decompressed page by page, Arrow files (IPC file or stream, as `datasets` caches
-    them) are mapped, so memory does not grow with the file: it is about twice the largest row group of images (the
-    hub writes groups of 100 rows). Only the named columns are read.
+    Parquet files are mapped and decompressed page by page, Arrow files (IPC file or stream, as `datasets`
+    caches them) are mapped, so memory does not grow with the file: it is about twice the largest row group of
+    images (the hub writes groups of 100 rows). Only the named columns are read.
 
     Args:
         paths: `.parquet` or `.arrow` files with the same columns.
@@ -61,8 +61,8 @@ def image_cell(cell: Any, name: str) -> Image:
         name: how messages call it when the cell has no path.
 
     Raises:
-        DataError: the cell holds no image. A path alone is refused: it points into the machine of whoever made
-            the data set.
+        DataError: the cell holds no image. A path alone is refused: it points into the machine of whoever
+            made the data set.
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if not isinstance(data, bytes) or not data:

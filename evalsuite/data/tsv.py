@@ -31,16 +31,16 @@ class _Row:
 class ImageTable:
     """A TSV file whose column `image` holds base64 images or the `index` of the row that holds the image.
 
-    The file is read once without keeping the images; `image` fetches one by its place in the file. So a table of
-    gigabytes costs as much memory as its text.
+    The file is read once without keeping the images; `image` fetches one by its place in the file. So a
+    table of gigabytes costs as much memory as its text.
 
     Args:
         path: UTF-8 file with a header.
         required: columns that must be there besides `index` and `image`.
 
     Raises:
-        DataError: missing file, wrong encoding, missing or repeated column, a row with too few or too many cells,
-            an index twice, a reference to a row that does not exist or has no image itself, no rows.
+        DataError: missing file, wrong encoding, missing or repeated column, a row with too few or too many
+            cells, an index twice, a reference to a row that does not exist or has no image itself, no rows.
     """
 
     def __init__(self, path: Path, required: tuple[str, ...] = ()) -> None:

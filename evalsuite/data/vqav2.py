@@ -61,8 +61,8 @@ def read_questions(
         answers: how many human answers each question must have; None: at least one.
 
     Raises:
-        DataError: a field is missing or of another type, an id occurs twice, a question has no annotation or an
-            annotation no question, the number of answers is another, an annotation names another image.
+        DataError: a field is missing or of another type, an id occurs twice, a question has no annotation or
+            an annotation no question, the number of answers is another, an annotation names another image.
     """
     rows = field(read_json(questions), "questions", list, str(questions))
     if not rows:
@@ -100,7 +100,8 @@ def read_questions(
     if known is not None and len(known) > len(seen):
         extra = next(key for key in known if key not in seen)
         raise DataError(
-            f"{annotations}, question_id {extra} has no question in {questions} ({len(known) - len(seen)} such).",
+            f"{annotations}, question_id {extra} has no question in {questions}"
+            f" ({len(known) - len(seen)} such).",
             "Do the two files belong together?",
         )
 

@@ -1,4 +1,4 @@
-"""Hub snapshots: from a cache in the hub's own layout without network, and what is said when it is not there."""
+"""Hub snapshots: from a cache in the hub's own layout, and what is said when there is none."""
 
 from __future__ import annotations
 

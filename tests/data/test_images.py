@@ -49,10 +49,12 @@ def test_half_a_file_is_refused_in_every_format(kind: str) -> None:
 @settings(max_examples=150, deadline=None)
 @given(data=st.binary(max_size=200) | st.binary(max_size=120).map(lambda tail: encoded()[:60] + tail))
 def test_garbage_is_refused_with_our_error_or_decoded(data: bytes) -> None:
+    message = ""
     try:
-        assert decode(Image(data=data)).mode == "RGB"
+        decode(Image(data=data))
     except DataError as error:
-        assert "\n" not in str(error)
+        message = str(error)
+    assert "\n" not in message
 
 
 def test_a_truncated_file_is_refused_even_when_a_library_allowed_them(
@@ -87,7 +89,7 @@ def test_more_pixels_than_allowed_are_refused_before_decoding() -> None:
 def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     bomb = saved(pil.new("1", (20_000, 20_000)), "PNG")
     assert len(bomb.read()) < 100_000
-    with pytest.raises(DataError, match="too large|pixels"):
+    with pytest.raises(DataError, match=r"too large|pixels"):
         decode(bomb)
 
 

@@ -105,7 +105,7 @@ def test_a_path_alone_is_refused_because_it_points_into_another_machine() -> Non
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """80 MB in row groups of 100, as the hub writes images: the first two groups cost as much as all eight."""
+    """80 MB in row groups of 100, as the hub writes images: two groups cost as much as eight."""
     schema = pa.schema([("id", pa.int64()), ("image", pa.binary())])
     noise = encoded(width=256, height=140)
     rows = pa.Table.from_pydict(

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import evalsuite_tasks
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import evalsuite_tasks
 from evalsuite.content import Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError
@@ -180,7 +180,7 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
     folder = mirrored(tmp_path)
     path = folder / "data" / "validation-00000-of-00001.parquet"
     pq.write_table(pq.read_table(path).slice(0, 0), path)
-    with pytest.raises(DataError, match="vqav2: .* holds no samples"):
+    with pytest.raises(DataError, match=r"vqav2: .* holds no samples"):
         list(build("vqav2", data=folder).samples())
 
 

@@ -1,4 +1,4 @@
-"""POPE on its official question files: the published table of LLaVA-1.5-7B comes out of its stored answers."""
+"""POPE on its official question files: LLaVA-1.5-7B's table comes out of its stored answers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import evalsuite_tasks
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import evalsuite_tasks
 from evalsuite.content import Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError
@@ -105,7 +105,8 @@ def test_hub_columns_ask_the_same_as_the_official_lines(tmp_path: Path) -> None:
     (tmp_path / "a" / "val2014" / ROW["image"]).write_bytes(encoded("JPEG"))  # type: ignore[operator]
     row = {
         "id": "0", "question_id": "1", "question": ROW["text"], "answer": "yes", "category": "random",
-        "image_source": "COCO_val2014_000000000001", "image": {"bytes": encoded("JPEG"), "path": ROW["image"]},
+        "image_source": "COCO_val2014_000000000001",
+        "image": {"bytes": encoded("JPEG"), "path": ROW["image"]},
     }  # fmt: skip
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "b" / "Full" / "random-00000-of-00001.parquet")
     one, other = (
