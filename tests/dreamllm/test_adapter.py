@@ -1,0 +1,125 @@
+"""The adapter on the recorded tiny checkpoint: every capability, alone and in a batch."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+from evalsuite.content import Image, Text, user
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.request import GenerateDocument, GenerateImages, GenerateText, Request, ScoreChoices
+from tests.goldens import golden_dir
+
+FOLDER = golden_dir("dreamllm") / "model-a"
+
+
+@pytest.fixture(scope="module")
+def model():
+    entry, argument = load_registry().model(f"dreamllm:{FOLDER}")
+    options = {"steps": "3", "guidance_scale": "2.0", "scheduler": "ddpm", "name": "tiny"}
+    return entry.build(ModelOptions(argument=argument, device="cpu", options=options))
+
+
+def picture(seed):
+    buffer = io.BytesIO()
+    PilImage.fromarray(np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)).save(
+        buffer, "PNG"
+    )
+    return Image(buffer.getvalue())
+
+
+def pixels(image):
+    return np.asarray(PilImage.open(io.BytesIO(image.read()))).astype(int)
+
+
+def together_and_alone(model, method, requests):
+    prepared = [model.prepare(request) for request in requests]
+    together = getattr(model, method)(prepared)
+    return together, [getattr(model, method)([item])[0] for item in prepared]
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_text_in_a_batch_equals_text_alone(model, beams):
+    texts = ["What is it?", "What color is the large thing on the left?", "Why?"]
+    output = GenerateText(max_new_tokens=8, num_beams=beams)
+    together, alone = together_and_alone(
+        model, "generate_text", [Request((user(picture(i), text),), output) for i, text in enumerate(texts)]
+    )
+    assert [r.text for r in together] == [r.text for r in alone]
+
+
+def test_choices_in_a_batch_equal_choices_alone_and_add_up(model):
+    requests = [
+        Request((user(picture(i), "Which?"),), ScoreChoices(("red", "blue and green"))) for i in range(3)
+    ]
+    together, alone = together_and_alone(model, "score_choices", requests)
+    for one, other in zip(together, alone, strict=True):
+        assert one.log_likelihoods == pytest.approx(other.log_likelihoods, abs=1e-4)
+        assert all(value < 0 for value in one.log_likelihoods)
+    assert together[0].token_counts[1] > together[0].token_counts[0] >= 1
+
+
+def test_images_in_a_batch_equal_images_alone(model):
+    requests = [
+        Request((user(text),), GenerateImages(count=2), seed=i)
+        for i, text in enumerate(["a cat", "two red dogs"])
+    ]
+    together, alone = together_and_alone(model, "generate_images", requests)
+    for one, other in zip(together, alone, strict=True):
+        assert len(one.images) == 2
+        for a, b in zip(one.images, other.images, strict=True):
+            assert np.abs(pixels(a) - pixels(b)).max() <= 1
+    assert together[0].details == {"steps": 3, "guidance_scale": 2.0, "scheduler": "ddpm"}
+
+
+def test_an_edit_depends_on_its_source_image(model):
+    def edit(source):
+        (response,) = model.generate_images(
+            [model.prepare(Request((user(source, "make it red"),), GenerateImages()))]
+        )
+        return pixels(response.images[0])
+
+    assert np.abs(edit(picture(0)) - edit(picture(1))).max() > 0
+
+
+def test_a_negative_prompt_changes_the_image(model):
+    def draw(negative):
+        request = Request((user("a cat"),), GenerateImages(negative=negative))
+        return pixels(model.generate_images([model.prepare(request)])[0].images[0])
+
+    assert np.abs(draw("") - draw("blurry and dark")).max() > 0
+
+
+def test_a_document_keeps_its_limits(model):
+    request = Request((user("tell a story"),), GenerateDocument(max_new_tokens=12, max_images=1))
+    (response,) = model.generate_documents([model.prepare(request)])
+    assert sum(isinstance(part, Image) for part in response.parts) <= 1
+    assert all(isinstance(part, Image | Text) for part in response.parts)
+
+
+def test_a_prompt_that_does_not_fit_says_how_many_images_would(model):
+    limit = model.processor.limit
+    images = [picture(i) for i in range(limit // model.processor.num_patches + 1)]
+    with pytest.raises(SampleError, match="images fit"):
+        model.prepare(Request((user(*images, "What?"),), GenerateText()))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"stepz": "3"}, "steps"), ({"steps": "few"}, "not a number"), ({"template": "vicuna"}, "vicuna_v1.1")],
+)
+def test_bad_options_are_named(options, message):
+    entry, argument = load_registry().model(f"dreamllm:{FOLDER}")
+    with pytest.raises(SpecError, match=message):
+        entry.build(ModelOptions(argument=argument, device="cpu", options=options))
+
+
+def test_the_fingerprint_tells_precisions_apart(model):
+    entry, argument = load_registry().model(f"dreamllm:{FOLDER}")
+    other = entry.build(ModelOptions(argument=argument, device="cpu", dtype="bfloat16"))
+    assert other.info.fingerprint != model.info.fingerprint
+    assert other.info.parameters == model.info.parameters
