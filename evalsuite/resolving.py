@@ -20,7 +20,7 @@ def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
     """
     if not spec.tasks:
         raise SpecError(
-            "The run has no task.", "Name one with --tasks or --suite; see `evalsuite list tasks`."
+            "The run has no task.", "Name one with --task or --suite; see `evalsuite list tasks`."
         )
     model, _ = registry.model(spec.model.name)
     entries = [registry.task(task.name) for task in spec.tasks]
