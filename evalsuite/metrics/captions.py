@@ -92,12 +92,26 @@ def _bleu(length: Integers, reference: Integers, guess: Integers, correct: Integ
 
 @dataclass(frozen=True, slots=True)
 class _Grams:
-    """N-grams of one order in all captions: sorted distinct (caption, gram) pairs with their counts."""
+    """N-grams of one order in all captions.
+
+    Args:
+        caption, gram, count: sorted distinct (caption, gram) pairs and how often; predictions come first.
+        distinct: number of grams.
+        predictions: how many of the pairs are the predictions'.
+        image_grams: sorted distinct (image, gram) pairs of the references, as image * distinct + gram.
+        where: place in `image_grams` of every reference pair.
+        shared, found: place among the predictions' pairs of each of `image_grams`, and whether it is there.
+    """
 
     caption: Integers
     gram: Integers
     count: Integers
     distinct: int
+    predictions: int
+    image_grams: Integers
+    where: Integers
+    shared: Integers
+    found: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +154,13 @@ def _corpus(predictions: Tokens, references: References) -> _Corpus:
             gram, distinct = compact, max(values.size, 1)
         starts = np.nonzero(gram >= 0)[0]
         pairs, count = np.unique(caption_of[starts] * distinct + gram[starts], return_counts=True)
-        orders.append(_Grams(pairs // distinct, pairs % distinct, count.astype(np.int64), distinct))
+        caption, number = np.divmod(pairs, distinct)
+        split = int(np.searchsorted(caption, len(predictions)))
+        keys = image[caption] * distinct + number
+        image_grams, where = np.unique(keys[split:], return_inverse=True)
+        shared, found = _locate(keys[:split], image_grams)
+        count = count.astype(np.int64)
+        orders.append(_Grams(caption, number, count, distinct, split, image_grams, where, shared, found))
     return _Corpus(len(predictions), image, length, tuple(orders))
 
 
@@ -164,15 +184,11 @@ def _bleu_counts(corpus: _Corpus) -> BleuCounts:
     guess = np.maximum(0, length[:, None] - np.arange(_ORDERS))
     correct = np.zeros((images, _ORDERS), dtype=np.int64)
     for n, grams in enumerate(corpus.orders):
-        split = int(np.searchsorted(grams.caption, images))
-        keys = corpus.image[grams.caption] * grams.distinct + grams.gram
-        reference_keys, where = np.unique(keys[split:], return_inverse=True)
-        most = np.zeros(reference_keys.size, dtype=np.int64)
-        np.maximum.at(most, where, grams.count[split:])
-        at, found = _locate(reference_keys, keys[:split])
-        if most.size:
-            clipped = np.minimum(grams.count[:split], np.where(found, most[at], 0))
-            correct[:, n] = np.bincount(grams.caption[:split], weights=clipped, minlength=images)
+        most = np.zeros(grams.image_grams.size, dtype=np.int64)
+        np.maximum.at(most, grams.where, grams.count[grams.predictions :])
+        shared = grams.shared[grams.found]
+        clipped = np.minimum(grams.count[shared], most[grams.found])
+        correct[:, n] = np.bincount(grams.caption[shared], weights=clipped, minlength=images)
     return BleuCounts(length, reference[order][first], guess, correct)
 
 
@@ -203,15 +219,14 @@ def _cider_d(corpus: _Corpus) -> Floats:
     for n, grams in enumerate(corpus.orders):
         if not grams.gram.size:
             continue
-        split = int(np.searchsorted(grams.caption, images))
-        keys = corpus.image[grams.caption] * grams.distinct + grams.gram
-        frequency = np.bincount(np.unique(keys[split:]) % grams.distinct, minlength=grams.distinct)
+        split = grams.predictions
+        frequency = np.bincount(grams.image_grams % grams.distinct, minlength=grams.distinct)
         weight = np.log(float(images)) - np.log(np.maximum(1.0, frequency))
         vector = grams.count * weight[grams.gram]
         norm = np.sqrt(np.bincount(grams.caption, weights=vector**2, minlength=captions))
-        at, found = _locate(keys[:split], keys[split:])
-        predicted = np.where(found, vector[:split][at], 0.0) if split else np.zeros(keys.size)
-        shared = np.minimum(predicted, vector[split:]) * vector[split:]
+        predicted = np.zeros(grams.image_grams.size)
+        predicted[grams.found] = vector[grams.shared[grams.found]]
+        shared = np.minimum(predicted[grams.where], vector[split:]) * vector[split:]
         product = np.bincount(grams.caption[split:] - images, weights=shared, minlength=references)
         scale = norm[:images][image] * norm[images:]
         similarity[:, n] = np.divide(product, scale, out=np.zeros(references), where=scale != 0)

@@ -148,12 +148,12 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
             "Both must come from the same feature layer.",
         )
     values, vectors = np.linalg.eigh(first.sigma)
+    # Rounding leaves eigenvalues of zero at about 1e-16 of the largest, and their roots at 1e-8.
+    values[values < values[-1] * np.finfo(np.float64).eps * len(values)] = 0
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
     product = root @ second.sigma @ root
     eigenvalues = np.linalg.eigvalsh((product + product.T) / 2)
-    # Rounding leaves eigenvalues of zero at about 1e-16 of the largest, whose roots would add up.
-    limit = eigenvalues[-1] * np.finfo(np.float64).eps * len(eigenvalues)
-    trace_of_root = np.sqrt(eigenvalues[eigenvalues > limit]).sum()
+    trace_of_root = np.sqrt(np.maximum(eigenvalues, 0)).sum()
     difference = first.mu - second.mu
     return float(
         difference @ difference + np.trace(first.sigma) + np.trace(second.sigma) - 2 * trace_of_root
