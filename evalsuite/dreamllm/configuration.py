@@ -97,8 +97,10 @@ class DreamLLMConfig(PretrainedConfig):
         loss_weight_lm, loss_weight_vm: weights of the text and the image loss.
         loss_scale_schedule: `none`, `l1_norm` (sum divided by w_lm + w_vm) or `l2_norm`.
         condition_dropout: probability of training the UNet's condition on the empty prompt; None or 0 is off,
-            as published. `noise_offset`, `input_perturbation`, `snr_gamma`: the usual diffusion-loss options,
-            off.
+            as published.
+        condition_dropout_queries: the empty prompt has the dream queries, as at inference. Upstream forgets
+            them there; False reproduces that.
+        noise_offset, input_perturbation, snr_gamma: the usual diffusion-loss options, off.
     """
 
     model_type = "evalsuite-dreamllm"
@@ -127,6 +129,7 @@ class DreamLLMConfig(PretrainedConfig):
         loss_weight_vm: float = 10.0,
         loss_scale_schedule: str = "none",
         condition_dropout: float | None = None,
+        condition_dropout_queries: bool = True,
         noise_offset: float = 0.0,
         input_perturbation: float = 0.0,
         snr_gamma: float | None = None,
@@ -160,6 +163,7 @@ class DreamLLMConfig(PretrainedConfig):
         self.loss_weight_vm = loss_weight_vm
         self.loss_scale_schedule = loss_scale_schedule
         self.condition_dropout = condition_dropout
+        self.condition_dropout_queries = condition_dropout_queries
         self.noise_offset = noise_offset
         self.input_perturbation = input_perturbation
         self.snr_gamma = snr_gamma

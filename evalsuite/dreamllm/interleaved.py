@@ -61,7 +61,7 @@ def write_document(
     input_ids: Sequence[int],
     *,
     pixels: Tensor | None = None,
-    how: Drawing = Drawing(),
+    how: Drawing | None = None,
     max_new_tokens: int = 512,
     max_images: int = 4,
     sampling: Sampling = Sampling(),
@@ -76,7 +76,7 @@ def write_document(
     Args:
         input_ids: the prompt, `processor.encode(...)`.
         pixels: pictures in the prompt, (n, 3, side, side), see `DreamLLMForCausalLM.embed`.
-        how: drawing.
+        how: drawing; None for the defaults.
         max_new_tokens: text tokens; blocks do not count.
 
     Raises:
@@ -87,7 +87,7 @@ def write_document(
         raise SpecError("Limits of a document must not be negative.", "Use 0 for none.")
     with torch.no_grad():
         state = DecodingState(model, torch.tensor([list(input_ids)]), images=pixels, room=0)
-        writer = _Writer(processor, painter, state, how, sampling, max_images, seed)
+        writer = _Writer(processor, painter, state, how or Drawing(), sampling, max_images, seed)
         return writer.write(max_new_tokens)
 
 

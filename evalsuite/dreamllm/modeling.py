@@ -393,16 +393,13 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
             unconditional=self.unconditional_states,
         )
 
-    def unconditional_states(self, count: int, *, insert_dream_queries: bool = True) -> Tensor:
-        """States at the dream queries after the empty prompt, repeated to (count, Q, hidden).
-
-        Upstream's training forgets to insert the queries here (inference inserts them); False reproduces
-        that.
-        """
+    def unconditional_states(self, count: int) -> Tensor:
+        """States at the dream queries after the empty prompt, repeated to (count, Q, hidden), for
+        training."""
         tokens, queries = self.config.tokens, self.config.num_dream_queries
         row = [tokens.bos, tokens.dream_start, *[tokens.image_patch] * queries, tokens.dream_end]
         ids = torch.tensor([row], device=self.dream_queries.device)
-        embeddings = self.embed(ids, insert_dream_queries=insert_dream_queries)
+        embeddings = self.embed(ids, insert_dream_queries=self.config.condition_dropout_queries)
         states = self.model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         return states[:, 2 : 2 + queries].expand(count, -1, -1)
 

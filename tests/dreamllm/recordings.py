@@ -1,0 +1,89 @@
+"""The recordings of the original code, one set per variant that the folder holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from evalsuite.dreamllm.diffusion import Painter
+from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.processing import DreamLLMProcessor
+
+COMPARED: Counter[str] = Counter()
+"""Values compared with recordings, per section; printed at the end of the run."""
+
+
+def folder() -> Path:
+    """EVALSUITE_DREAMLLM_GOLDEN, else `../shared/golden/dreamllm` beside the repository, else the copy
+    here."""
+    repository = Path(__file__).resolve().parents[2]
+    named = os.environ.get("EVALSUITE_DREAMLLM_GOLDEN")
+    beside = repository.parent / "shared" / "golden" / "dreamllm"
+    return (
+        Path(named) if named else beside if beside.is_dir() else repository / "tests" / "golden" / "dreamllm"
+    )
+
+
+class Variant:
+    """One recorded model."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.folder = name, folder()
+        index = json.loads((self.folder / f"index-{name}.json").read_text())
+        self.sections: dict[str, dict[str, Any]] = index["sections"]
+        self.checkpoint = self.folder / f"model-{name}"
+        self._tensors: dict[str, dict[str, Tensor]] = {}
+
+    def __repr__(self) -> str:
+        return f"variant-{self.name}"
+
+    @cached_property
+    def model(self) -> DreamLLMForCausalLM:
+        return DreamLLMForCausalLM.from_pretrained(self.checkpoint)
+
+    @cached_property
+    def processor(self) -> DreamLLMProcessor:
+        return DreamLLMProcessor.from_pretrained(self.checkpoint)
+
+    @cached_property
+    def painter(self) -> Painter:
+        return Painter(self.model)
+
+    def tensor(self, section: str, case: str, name: str) -> Tensor:
+        if section not in self._tensors:
+            self._tensors[section] = load_file(self.folder / "cases" / self.name / f"{section}.safetensors")
+        return self._tensors[section][self.sections[section][case]["tensors"][name]["key"]]
+
+    def has(self, section: str, case: str, name: str) -> bool:
+        return name in self.sections[section][case].get("tensors", {})
+
+    def image(self, name: str) -> Image.Image:
+        return Image.open(self.folder / "images" / f"{name.removesuffix('.png')}.png")
+
+    def pixels(self, names: list[str] | None) -> Tensor | None:
+        return self.processor.pixels([self.image(name) for name in names]) if names else None
+
+
+VARIANTS = [Variant(path.stem.removeprefix("index-")) for path in sorted(folder().glob("index-*.json"))]
+
+
+def assert_close(got: Tensor, want: Tensor, tolerance: float, section: str) -> None:
+    """Largest difference, relative to the largest recorded value."""
+    assert got.shape == want.shape, f"shape {tuple(got.shape)} instead of {tuple(want.shape)}"
+    scale = max(float(want.abs().max()), 1e-12)
+    difference = float((got.float() - want.float()).abs().max()) / scale
+    assert difference <= tolerance, f"off by {difference:.2e} of {scale:.3g}"
+    COMPARED[section] += 1
+
+
+def assert_same(got: object, want: object, section: str) -> None:
+    assert got == want
+    COMPARED[section] += 1

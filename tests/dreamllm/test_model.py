@@ -1,0 +1,369 @@
+"""What the model promises beyond parity: batches, files, stages, errors."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from evalsuite.dreamllm.checkpoint import modern_attention
+from evalsuite.dreamllm.configuration import DreamLLMConfig, SpecialTokens
+from evalsuite.dreamllm.conversation import Mark
+from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.processing import DreamLLMProcessor
+from evalsuite.dreamllm.training import PARTS, STAGES, SequenceBuilder, collate, part_of, set_stage
+from evalsuite.errors import CheckpointError, SampleError, SpecError
+from tests.dreamllm.recordings import VARIANTS
+
+VARIANT = VARIANTS[0]
+
+
+@pytest.fixture
+def model() -> DreamLLMForCausalLM:
+    return copy.deepcopy(VARIANT.model)
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> Path:
+    """A copy of the recorded checkpoint folder, to break."""
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(VARIANT.checkpoint, folder)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def equal(first: DreamLLMForCausalLM, second: DreamLLMForCausalLM) -> bool:
+    a, b = first.state_dict(), second.state_dict()
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+# -- files -------------------------------------------------------------------------------------------------
+
+
+def test_saved_and_loaded_is_bit_equal(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    VARIANT.processor.save_pretrained(tmp_path)
+    assert equal(DreamLLMForCausalLM.from_pretrained(tmp_path), model)
+    again = DreamLLMProcessor.from_pretrained(tmp_path)
+    pieces = [" Look: ", Mark.IMAGE, "what?", Mark.EOS]
+    assert again.encode(pieces) == VARIANT.processor.encode(pieces)
+    assert again.images == VARIANT.processor.images
+
+
+def test_sharded_files_load(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path, max_shard_size="300KB")
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 1
+    assert equal(DreamLLMForCausalLM.from_pretrained(tmp_path), model)
+
+
+def test_half_precision_file_is_half_as_large(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path / "full")
+    model.save_pretrained(tmp_path / "half", dtype=torch.float16)
+    sizes = [(tmp_path / name / "model.safetensors").stat().st_size for name in ("full", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    loaded = DreamLLMForCausalLM.from_pretrained(tmp_path / "half")
+    assert loaded.dtype == torch.float32
+    assert torch.equal(loaded.dream_queries, model.dream_queries.half().float())
+
+
+@pytest.fixture
+def family(model: DreamLLMForCausalLM, tmp_path: Path) -> Path:
+    """A checkpoint that refers to frozen parts beside it."""
+    model.vision.save_pretrained(tmp_path / "clip")
+    model.unet.save_pretrained(tmp_path / "sd" / "unet")
+    model.vae.save_pretrained(tmp_path / "sd" / "vae")
+    links = {"vision": "../clip", "unet": "../sd/unet", "vae": "../sd/vae"}
+    model.save_pretrained(tmp_path / "one", reference=links)
+    return tmp_path
+
+
+def test_referred_parts_are_not_written_twice(model: DreamLLMForCausalLM, family: Path) -> None:
+    links = json.loads((family / "one" / "references.json").read_text())
+    assert {part: link["path"] for part, link in links.items()}["unet"] == "../sd/unet"
+    model.save_pretrained(family / "whole")
+    sizes = [(family / name / "model.safetensors").stat().st_size for name in ("one", "whole")]
+    assert sizes[0] < 0.7 * sizes[1]
+    assert equal(DreamLLMForCausalLM.from_pretrained(family / "one"), model)
+
+
+def test_a_family_can_be_moved(model: DreamLLMForCausalLM, family: Path, tmp_path_factory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "family"
+    shutil.copytree(family, elsewhere)
+    assert equal(DreamLLMForCausalLM.from_pretrained(elsewhere / "one"), model)
+
+
+def test_a_changed_part_is_noticed(model: DreamLLMForCausalLM, family: Path) -> None:
+    with torch.no_grad():
+        model.vae.decoder.conv_out.bias.add_(1)
+    model.vae.save_pretrained(family / "sd" / "vae")
+    with pytest.raises(CheckpointError, match="sha256"):
+        DreamLLMForCausalLM.from_pretrained(family / "one")
+
+
+def test_a_part_that_differs_cannot_be_referred_to(model: DreamLLMForCausalLM, family: Path) -> None:
+    with torch.no_grad():
+        model.vae.decoder.conv_out.bias.add_(1)
+    with pytest.raises(CheckpointError, match="differs"):
+        model.save_pretrained(family / "two", reference={"vae": "../sd/vae"})
+
+
+def test_a_missing_part_is_named(family: Path) -> None:
+    shutil.rmtree(family / "sd")
+    with pytest.raises(CheckpointError, match="unet"):
+        DreamLLMForCausalLM.from_pretrained(family / "one")
+
+
+@pytest.mark.parametrize("plugin", ["clip_vision_embedding", "dream_embedding", "stable_diffusion_head"])
+def test_a_missing_plugin_file_is_an_error(upstream: Path, plugin: str) -> None:
+    (upstream / f"{plugin}.bin").unlink()
+    with pytest.raises(CheckpointError, match=f"{plugin}.bin does not exist"):
+        DreamLLMForCausalLM.from_pretrained(upstream)
+
+
+def test_a_damaged_file_is_an_error(upstream: Path) -> None:
+    (upstream / "dream_embedding.bin").write_bytes(b"not a checkpoint")
+    with pytest.raises(CheckpointError, match=r"dream_embedding.bin cannot be read"):
+        DreamLLMForCausalLM.from_pretrained(upstream)
+
+
+def test_main_weights_may_be_a_pickle(upstream: Path) -> None:
+    from safetensors.torch import load_file
+
+    torch.save(load_file(upstream / "model.safetensors"), upstream / "pytorch_model.bin")
+    (upstream / "model.safetensors").unlink()
+    assert equal(DreamLLMForCausalLM.from_pretrained(upstream), VARIANT.model)
+
+
+def test_plugins_may_lie_in_the_main_file(upstream: Path) -> None:
+    """FSDP training writes one full file."""
+    from safetensors.torch import load_file
+
+    whole = load_file(upstream / "model.safetensors")
+    for name, prefix in (
+        ("clip_vision_embedding", "model.clip_vision_embedding."),
+        ("dream_embedding", "model.dream_embedding."),
+        ("stable_diffusion_head", "stable_diffusion_head."),
+    ):
+        path = upstream / f"{name}.bin"
+        whole.update({prefix + key: value for key, value in torch.load(path, weights_only=True).items()})
+        path.unlink()
+    (upstream / "model.safetensors").unlink()
+    torch.save(whole, upstream / "pytorch_model.bin")
+    assert equal(DreamLLMForCausalLM.from_pretrained(upstream), VARIANT.model)
+
+
+def test_plugin_files_win_over_the_part_folders(upstream: Path) -> None:
+    path = upstream / "stable_diffusion_head.bin"
+    tensors = torch.load(path, weights_only=True)
+    tensors["unet.conv_out.bias"] = tensors["unet.conv_out.bias"] + 1
+    torch.save(tensors, path)
+    loaded = DreamLLMForCausalLM.from_pretrained(upstream)
+    assert torch.equal(loaded.unet.conv_out.bias, VARIANT.model.unet.conv_out.bias + 1)
+
+
+def test_ids_come_from_added_tokens_not_from_config(upstream: Path) -> None:
+    config = json.loads((upstream / "config.json").read_text())
+    config.update(bos_token_id=0, eos_token_id=1, pad_token_id=-1)  # as in the published models
+    config["special_tokens2ids_dict"] = {}
+    (upstream / "config.json").write_text(json.dumps(config))
+    tokens = DreamLLMForCausalLM.from_pretrained(upstream).config.tokens
+    assert (tokens.bos, tokens.eos, tokens.pad) == (1, 2, VARIANT.processor.tokens.pad)
+
+
+def test_another_model_is_refused(upstream: Path) -> None:
+    (upstream / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    with pytest.raises(CheckpointError, match="'llama'"):
+        DreamLLMForCausalLM.from_pretrained(upstream)
+    with pytest.raises(CheckpointError, match="not a folder"):
+        DreamLLMForCausalLM.from_pretrained(upstream / "nowhere")
+
+
+def test_the_sdxl_variant_is_refused(upstream: Path) -> None:
+    config = json.loads((upstream / "config.json").read_text())
+    head = config["plugins_init_kwargs"]["stable_diffusion_head"]
+    head["_target_"] = "omni.models.dreamllm_sdxl.modeling_plugins.StableDiffusionXLHead"
+    (upstream / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="SDXL"):
+        DreamLLMForCausalLM.from_pretrained(upstream)
+
+
+def test_an_unknown_part_name_is_explained(upstream: Path) -> None:
+    config = json.loads((upstream / "config.json").read_text())
+    config["plugins_init_kwargs"]["stable_diffusion_head"]["diffusion_name_or_path"] = "somebody/some-model"
+    (upstream / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="somebody/some-model"):
+        DreamLLMForCausalLM.from_pretrained(upstream)
+
+
+def test_old_attention_names_of_the_vae() -> None:
+    old = "decoder.mid_block.attentions.0.proj_attn.weight"
+    assert modern_attention(old) == "decoder.mid_block.attentions.0.to_out.0.weight"
+    assert modern_attention("decoder.mid_block.attentions.0.group_norm.bias").endswith("group_norm.bias")
+
+
+def test_published_sizes_are_those_of_the_7b_model() -> None:
+    """Parameter counts that reproduce the sizes of the published files."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPVisionConfig, CLIPVisionModel
+
+    from evalsuite.dreamllm import shipped
+
+    with torch.device("meta"):
+        parts = {
+            303_179_776: CLIPVisionModel(CLIPVisionConfig(**shipped.CLIP_VIT_LARGE_PATCH14)),
+            865_910_724: UNet2DConditionModel.from_config(shipped.STABLE_DIFFUSION_2_1_BASE["unet"]),
+            83_653_863: AutoencoderKL.from_config(shipped.STABLE_DIFFUSION_2_1_BASE["vae"]),
+        }
+    for count, part in parts.items():
+        assert sum(parameter.numel() for parameter in part.parameters()) == count
+
+
+# -- stages ------------------------------------------------------------------------------------------------
+
+
+def test_every_parameter_belongs_to_one_part(model: DreamLLMForCausalLM) -> None:
+    assert {part_of(name) for name, _ in model.named_parameters()} == set(PARTS)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_the_stage_s_parts_change(model: DreamLLMForCausalLM, stage: str) -> None:
+    set_stage(model, stage)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    model.train()
+    tokens, processor = model.config.tokens, VARIANT.processor
+    builder = SequenceBuilder(tokens, processor.num_patches, processor.num_dream_queries)
+    builder.text([tokens.bos, 7, 8], learn=True)
+    builder.dream_and_image(learn_start=True)
+    builder.text([9, 10, tokens.eos], learn=True)
+    torch.manual_seed(0)
+    output = model(
+        **collate([builder.build()], tokens.pad),
+        images=torch.randn(1, 3, *[model.config.vision_config.image_size] * 2),
+        images_dm=torch.randn(1, 3, 32, 32),
+    )
+    output.loss.backward()
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5).step()
+    changed = {part_of(name) for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert changed == STAGES[stage].trained
+
+
+def test_frozen_parts_stay_in_evaluation_mode(model: DreamLLMForCausalLM) -> None:
+    set_stage(model, "instruction").train()
+    assert [model.model.training, model.vision.training, model.unet.training, model.vae.training] == [
+        True
+    ] + [False] * 3
+
+
+def test_an_unknown_stage_is_refused(model: DreamLLMForCausalLM) -> None:
+    with pytest.raises(SpecError, match="interleaved"):
+        set_stage(model, "stage-4")
+
+
+def test_features_and_latents_may_be_given_instead_of_pixels(model: DreamLLMForCausalLM) -> None:
+    tokens, processor = model.config.tokens, VARIANT.processor
+    ids = torch.tensor([processor.encode(["A ", Mark.DREAM, Mark.IMAGE, " end"])])
+    images = processor.pixels([VARIANT.image("landscape_rgb")])
+    pictures = torch.rand(1, 3, 32, 32) * 2 - 1
+    losses = []
+    with torch.no_grad():
+        torch.manual_seed(3)
+        losses.append(model(ids, labels=ids, images=images, images_dm=pictures).loss)
+        torch.manual_seed(3)
+        latents = model.vae.encode(pictures).latent_dist.sample() * model.vae.config.scaling_factor
+        features = model.encode_images(images)
+        losses.append(model(ids, labels=ids, image_features=features, latents=latents).loss)
+    assert torch.equal(*losses)
+    assert tokens.dream_start in ids
+
+
+def test_the_vision_tower_rests_without_images(model: DreamLLMForCausalLM) -> None:
+    calls: list[int] = []
+    model.vision.register_forward_hook(lambda *_: calls.append(1))
+    from evalsuite.dreamllm.generation import generate_text
+
+    generate_text(model, torch.tensor([VARIANT.processor.encode("Hello")]), max_new_tokens=4)
+    assert calls == []
+    ids = torch.tensor([VARIANT.processor.encode([Mark.IMAGE, "Hello"])])
+    generate_text(model, ids, images=VARIANT.pixels(["gray"]), max_new_tokens=4)
+    assert calls == [1]
+
+
+# -- building and errors -----------------------------------------------------------------------------------
+
+
+def test_a_model_is_built_from_parts_and_grows_its_vocabulary(model: DreamLLMForCausalLM) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    llama = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=20,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            max_position_embeddings=64,
+            tie_word_embeddings=True,
+        )
+    )
+    tokens = SpecialTokens(
+        bos=1, eos=2, pad=0, image_start=20, image_end=21, image_patch=22, dream_start=23, dream_end=24
+    )
+    parts = {"vision": model.vision, "unet": model.unet, "vae": model.vae}
+    scheduler = model.config.scheduler_config
+    old = llama.model.embed_tokens.weight.clone()
+    built = [
+        DreamLLMForCausalLM.from_parts(
+            llama=copy.deepcopy(llama),
+            **parts,
+            scheduler_config=scheduler,
+            special_tokens=tokens,
+            num_dream_queries=3,
+            seed=5,
+        )
+        for _ in range(2)
+    ]
+    assert equal(*built)
+    assert built[0].config.text_config.vocab_size == 25
+    assert torch.equal(built[0].model.embed_tokens.weight[:20], old)
+    assert built[0].lm_head.weight is built[0].model.embed_tokens.weight
+    assert built[0](torch.tensor([[1, 23, 22, 22, 22, 24]])).logits.shape == (1, 6, 25)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_numbers_of_images_and_blocks_must_agree(count: int) -> None:
+    ids = torch.tensor([VARIANT.processor.encode([Mark.IMAGE, "and", Mark.IMAGE])])
+    images = VARIANT.pixels(["gray"] * count)
+    with pytest.raises(SampleError, match=f"2 image blocks but {count} images"):
+        VARIANT.model(ids, images=images)
+
+
+def test_a_cut_block_is_an_error() -> None:
+    ids = torch.tensor([VARIANT.processor.encode(["x", Mark.DREAM])])[:, :-3]
+    with pytest.raises(SampleError, match="dream block"):
+        VARIANT.model(ids)
+
+
+def test_a_too_long_prompt_says_how_many_images_fit() -> None:
+    processor = VARIANT.processor
+    block, limit = processor.num_patches + 2, processor.limit
+    count = limit // block + 1
+    with pytest.raises(SampleError, match=f"At most {(limit - 1 - 20) // block} images fit"):
+        processor.encode([Mark.IMAGE] * count, room=20)
+
+
+def test_text_of_special_tokens_in_a_prompt_is_only_text() -> None:
+    ids = VARIANT.processor.encode("ignore <im_start> and <dream_start></s>")
+    tokens = VARIANT.processor.tokens
+    assert not {tokens.image_start, tokens.dream_start, tokens.eos} & set(ids)
+
+
+def test_missing_special_tokens_are_named() -> None:
+    with pytest.raises(CheckpointError, match="<im_patch>"):
+        SpecialTokens.from_texts({"<s>": 1, "</s>": 2})
+    with pytest.raises(CheckpointError, match="special_tokens"):
+        _ = DreamLLMConfig().tokens
