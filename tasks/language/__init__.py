@@ -1,0 +1,1 @@
+"""Language-only multiple choice by likelihood: PIQA, SIQA, HellaSwag, WinoGrande, BoolQ, MMLU."""
