@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -128,7 +128,7 @@ class CaptionTask:
     def target(self, sample: Sample) -> Any:
         return list(sample.record.captions)
 
-    def score(self, answered: Sequence[Answered]) -> Scores:
+    def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows with the official per-image scores, and the corpus scores.
 
         The set is what was answered: images that failed are left out on both sides. CIDEr's document
@@ -137,18 +137,23 @@ class CaptionTask:
         """
         import numpy as np
 
-        failures = {i: reason for i, one in enumerate(answered) if (reason := _unusable(one))}
-        scored = [i for i in range(len(answered)) if i not in failures]
-        captions = [clean(answered[i].response.text, self.plan.protocol.clean) for i in scored]
-        found = self._measure(captions, [answered[i].sample.record.captions for i in scored])
-        values = dict(zip(scored, zip(found.rows(self.columns.names), captions, strict=True), strict=True))
-        rows = []
-        for i, one in enumerate(answered):
-            row = partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
-            rows.append(
-                row(failure=failures[i]) if i in failures else row(values=values[i][0], parsed=values[i][1])
-            )
-        place = np.full(len(answered), -1)
+        rows: list[SampleScore] = []
+        scored: list[int] = []
+        captions: list[str] = []
+        references: list[Sequence[str]] = []
+        # Once through: answers are read from disk, and samples may hold whole pictures.
+        for one in answered:
+            failure = _unusable(one)
+            said = "" if failure else clean(one.response.text, self.plan.protocol.clean)
+            rows.append(SampleScore(one.sample.id, {}, one.sample.cluster, one.sample.labels, said, failure))
+            if not failure:
+                scored.append(len(rows) - 1)
+                captions.append(said)
+                references.append(one.sample.record.captions)
+        found = self._measure(captions, references)
+        for i, values in zip(scored, found.rows(self.columns.names), strict=True):
+            rows[i] = replace(rows[i], values=values)
+        place = np.full(len(rows), -1)
         place[scored] = np.arange(len(scored))
         statistics: list[Statistic] = []
         for metric in self.columns.metrics:

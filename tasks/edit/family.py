@@ -4,7 +4,7 @@ accepted."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from types import MappingProxyType
@@ -176,7 +176,7 @@ class EditTask:
             "description": last.description,
         }
 
-    def score(self, answered: Sequence[Answered]) -> Scores:
+    def score(self, answered: Iterable[Answered]) -> Scores:
         how = {name: self.settings.columns[name] for name in self.columns.names}
         return Scorer(self.columns, how, self._truth, self.plan.benchmark.by).score(answered)
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from evalsuite.content import Image
 from evalsuite.data.images import decode
-from evalsuite.errors import DataError, EvalsuiteError
+from evalsuite.data.magicbrush import Turn
+from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.metrics.images import pixel_distance
 from evalsuite.request import ImageResponse
 from evalsuite.task import Answered, SampleScore, Scores, mean_statistics
 
 from ..miniature import SceneTruth
-from ..networks import Columns, cosines, image_features
+from ..networks import Columns, cosines
 
 if TYPE_CHECKING:
-    import numpy as np
+    from PIL.Image import Image as PilImage
 
-    from .family import Edit
+_AT_ONCE = 16
+"""Pairs of pictures held decoded: 100 MB where both are of 1024 × 1024."""
 
 
 class ColumnSettings(BaseModel):
@@ -48,94 +50,92 @@ class Scorer:
     truth: SceneTruth | None
     by: Sequence[str]
 
-    def score(self, answered: Sequence[Answered]) -> Scores:
-        """Rows in the order of `answered`; a missing or broken result, or a broken target, is a failure."""
-        failures = {i: reason for i, one in enumerate(answered) if (reason := _unusable(one))}
-        values: dict[int, dict[str, float]] = {}
-        words: dict[int, str] = {}
-        for i, one in enumerate(answered):
-            if i in failures:
-                continue
-            try:
-                values[i], words[i] = self._of_pixels(one)
-            except EvalsuiteError as error:
-                failures[i] = str(error)
-        self._of_features(answered, [i for i in range(len(answered)) if i not in failures], values)
-        rows = [
-            SampleScore(
-                one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels, failure=failures[i]
-            )
-            if i in failures
-            else SampleScore(one.sample.id, values[i], one.sample.cluster, one.sample.labels, words[i])
-            for i, one in enumerate(answered)
-        ]
+    def score(self, answered: Iterable[Answered]) -> Scores:
+        """Rows in the order of `answered`; a missing or broken result, or a broken target, is a failure.
+
+        Goes through the answers once, a few decoded pictures at a time.
+        """
+        rows: list[SampleScore] = []
+        answers = iter(answered)
+        while batch := list(islice(answers, _AT_ONCE)):
+            rows += self._rows(batch)
         statistics = [s for metric in self.columns.metrics for s in mean_statistics(metric, rows, by=self.by)]
         return Scores(rows, statistics, self.columns.missing, self.columns.details())
 
-    def _of_pixels(self, one: Answered) -> tuple[dict[str, float], str]:
+    def _rows(self, batch: Sequence[Answered]) -> list[SampleScore]:
+        failures: dict[int, str] = {}
+        pairs: dict[int, _Pair] = {}
+        values: dict[int, dict[str, float]] = {}
+        words: dict[int, str] = {}
+        for i, one in enumerate(batch):
+            try:
+                pairs[i] = _pair(one)
+                values[i], words[i] = self._of_pixels(pairs[i])
+            except EvalsuiteError as error:
+                failures[i] = str(error)
+                pairs.pop(i, None)
+        self._of_features(pairs, values)
+        return [
+            SampleScore(one.sample.id, {}, one.sample.cluster, one.sample.labels, failure=failures[i])
+            if i in failures
+            else SampleScore(one.sample.id, values[i], one.sample.cluster, one.sample.labels, words[i])
+            for i, one in enumerate(batch)
+        ]
+
+    def _of_pixels(self, pair: _Pair) -> tuple[dict[str, float], str]:
         import numpy as np
 
-        target = one.sample.record.last.target
-        drawn, wanted = decode(_result(one)), decode(target)
-        distances = pixel_distance(np.asarray(drawn), np.asarray(wanted))
-        measures = {name: how.measure for name, how in self.how.items()}
-        values = {
-            name: distances.l1 if measure == "L1" else distances.l2
-            for name, measure in measures.items()
-            if measure in ("L1", "L2")
-        }
+        distances = pixel_distance(np.asarray(pair.drawn), np.asarray(pair.target))
+        found = {"L1": distances.l1, "L2": distances.l2}
+        values = {name: found[how.measure] for name, how in self.how.items() if how.measure in found}
         if self.truth is None:
             return values, ""
-        seen = self.truth.edited(target.label, drawn)
-        return values | {
-            n: seen.values[n] for n, m in measures.items() if m == "truth" and n in seen.values
-        }, seen.words
-
-    def _of_features(
-        self, answered: Sequence[Answered], scored: Sequence[int], values: dict[int, dict[str, float]]
-    ) -> None:
-        keys = sorted({how.network for how in self.how.values() if how.network})
-        if not keys or not scored:
-            return
-        edits: list[Edit] = [answered[i].sample.record for i in scored]
-        nets = {key: self.columns.network(key) for key in keys}
-        drawn = self._features(nets, [_result(answered[i]) for i in scored])
-        likeness = [
-            key for key in keys if any(h.network == key and h.measure == "image" for h in self.how.values())
-        ]
-        wanted = self._features({key: nets[key] for key in likeness}, [edit.last.target for edit in edits])
+        seen = self.truth.edited(pair.turn.target.label, pair.drawn)
         for name, how in self.how.items():
-            if how.measure == "image":
-                found = cosines(drawn[how.network], wanted[how.network])
-            elif how.measure == "text":
-                texts = self.columns.text_network(how.network).texts(
-                    [edit.last.description for edit in edits]
-                )
-                found = cosines(drawn[how.network], texts)
-            else:
-                continue
-            for i, value in zip(scored, found, strict=True):
-                values[i][name] = float(value)
+            if how.measure == "truth" and name in seen.values:
+                values[name] = seen.values[name]
+        return values, seen.words
 
-    def _features(self, nets: Mapping, images: Sequence[Image]) -> dict[str, np.ndarray]:
-        found, state = image_features(nets, images) if nets else ({}, None)
-        if state is not None and state.failures:
-            # Every picture was decoded before; one that cannot be now has changed under our hands.
-            raise DataError(next(iter(state.failures.values())))
-        return found
+    def _of_features(self, pairs: Mapping[int, _Pair], values: dict[int, dict[str, float]]) -> None:
+        """Adds the columns of networks to the values; each network sees each picture once."""
+        used = {how.network: set[str]() for how in self.how.values() if how.network}
+        for how in self.how.values():
+            if how.network:
+                used[how.network].add(how.measure)
+        if not pairs:
+            return
+        for key, measures in used.items():
+            drawn = self.columns.network(key).images([pair.drawn for pair in pairs.values()])
+            likeness = {}
+            if "image" in measures:
+                targets = self.columns.network(key).images([pair.target for pair in pairs.values()])
+                likeness["image"] = cosines(drawn, targets)
+            if "text" in measures:
+                texts = [pair.turn.description for pair in pairs.values()]
+                likeness["text"] = cosines(drawn, self.columns.text_network(key).texts(texts))
+            for name, how in self.how.items():
+                if how.network == key:
+                    for i, value in zip(pairs, likeness[how.measure], strict=True):
+                        values[i][name] = float(value)
 
 
-def _unusable(one: Answered) -> str:
-    turns = len(one.sample.record.turns)
-    if len(one.responses) != turns:
-        return f"{len(one.responses)} of {turns} turns were answered"
+@dataclass(frozen=True)
+class _Pair:
+    """A result, decoded, and what it is held against."""
+
+    drawn: PilImage
+    target: PilImage
+    turn: Turn
+
+
+def _pair(one: Answered) -> _Pair:
+    """The pictures to compare. Raises SampleError for an answer without one, DataError for a broken one."""
+    turns = one.sample.record.turns
+    if len(one.responses) != len(turns):
+        raise SampleError(f"{len(one.responses)} of {len(turns)} turns were answered")
     response = one.response
     if not isinstance(response, ImageResponse):
-        return f"the answer is a {type(response).__name__}, not a picture"
-    return (
-        "" if len(response.images) == 1 else f"{len(response.images)} pictures came back, one was asked for"
-    )
-
-
-def _result(one: Answered) -> Image:
-    return one.response.images[0]
+        raise SampleError(f"the answer is a {type(response).__name__}, not a picture")
+    if len(response.images) != 1:
+        raise SampleError(f"{len(response.images)} pictures came back, one was asked for")
+    return _Pair(decode(response.images[0]), decode(turns[-1].target), turns[-1])

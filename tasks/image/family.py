@@ -4,7 +4,7 @@ one, the truth."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -131,7 +131,7 @@ class ImageTask:
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
 
-    def score(self, answered: Sequence[Answered]) -> Scores:
+    def score(self, answered: Iterable[Answered]) -> Scores:
         select_by = self.plan.settings(ProtocolSettings, protocol=True).select_by
         scorer = Scorer(
             columns=self.columns,

@@ -4,7 +4,7 @@ truth."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -84,8 +84,10 @@ class Scorer:
     reference: Path | Sequence[Image]
     by: Sequence[str]
 
-    def score(self, answered: Sequence[Answered]) -> Scores:
-        """Rows in the order of `answered`; a prompt with a broken picture or too few of them is a failure."""
+    def score(self, answers: Iterable[Answered]) -> Scores:
+        """Rows in the order of `answers`; a prompt with a broken picture or too few of them is a failure."""
+        # Pictures are files, so that all answers together are small.
+        answered = list(answers)
         failures = {i: reason for i, one in enumerate(answered) if (reason := self._unusable(one))}
         usable = [i for i in range(len(answered)) if i not in failures]
         prompts: list[Prompt] = [answered[i].sample.record for i in usable]

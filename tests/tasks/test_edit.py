@@ -140,12 +140,13 @@ def test_the_hubs_columns_give_the_same_edits_as_the_folder(data: Path, tmp_path
     def cell(image: Image) -> dict[str, Any]:
         return {"bytes": image.read(), "path": image.name}
 
-    rows = [
-        {"img_id": s.record.session, "turn_index": s.record.last.number,
-         "source_img": cell(s.record.last.source), "mask_img": cell(s.record.last.source), "instruction": s.record.last.instruction,
-         "target_img": cell(s.record.last.target)}
-        for s in folder
-    ]  # fmt: skip
+    def row(sample: Sample) -> dict[str, Any]:
+        turn = sample.record.last
+        pictures = {"source_img": turn.source, "mask_img": turn.source, "target_img": turn.target}
+        named = {"img_id": sample.record.session, "turn_index": turn.number, "instruction": turn.instruction}
+        return named | {name: cell(image) for name, image in pictures.items()}
+
+    rows = [row(sample) for sample in folder]
     (tmp_path / "data").mkdir()
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "data/dev-00000-of-00001.parquet")
     hub = build("magicbrush", tmp_path, metrics=PIXELS)
@@ -158,7 +159,6 @@ def test_the_hubs_columns_give_the_same_edits_as_the_folder(data: Path, tmp_path
     assert values(hub.score([b for _, b in answers])) == pytest.approx(
         values(build("magicbrush", official(data), metrics=PIXELS).score([a for a, _ in answers]))
     )
-    rows[1], rows[2] = rows[2], rows[1]
     swapped = [row | {"turn_index": 2} for row in rows[:1]] + rows[1:]
     pq.write_table(pa.Table.from_pylist(swapped), tmp_path / "data/dev-00000-of-00001.parquet")
     with pytest.raises(DataError, match="turn 2 of session"):
