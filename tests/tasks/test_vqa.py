@@ -20,6 +20,7 @@ from evalsuite.metrics.vqa import vqa_accuracy
 from evalsuite.registry import TaskOptions
 from evalsuite.request import ImageResponse, TextResponse
 from evalsuite.task import Answered, Sample, Task
+from tests.data.pictures import encoded
 from tests.goldens import golden_dir, load_json
 
 ENTRIES = {entry.name: entry for entry in evalsuite_tasks.tasks()}
@@ -30,17 +31,19 @@ def build(name: str, **options: Any) -> Task:
 
 
 def official(folder: Path) -> Path:
-    """The real fragment under the official names, with its photograph as val2014's."""
+    """The real fragment under the official names, with its photograph (or noise of its size) as val2014's."""
     source = golden_dir("vqa")
     (folder / "val2014").mkdir(parents=True)
     for kind, name in (
         ("questions", "v2_OpenEnded_mscoco_val2014_questions.json"),
         ("annotations", "v2_mscoco_val2014_annotations.json"),
     ):
-        shutil.copy(source / f"v2_train2014_fragment_{kind}.json", folder / name)
-    shutil.copy(
-        source / "COCO_train2014_000000458752.jpg", folder / "val2014" / "COCO_val2014_000000458752.jpg"
-    )
+        shutil.copyfile(source / f"v2_train2014_fragment_{kind}.json", folder / name)
+    photo = (
+        source / "COCO_train2014_000000458752.jpg"
+    )  # not in the repository: its licence is the photographer's
+    data = photo.read_bytes() if photo.exists() else encoded("JPEG", width=640, height=480)
+    (folder / "val2014" / "COCO_val2014_000000458752.jpg").write_bytes(data)
     return folder
 
 
