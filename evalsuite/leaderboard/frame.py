@@ -37,14 +37,8 @@ def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
             left out with a warning.
     """
     folders = [Path(path) for path in paths]
-    readers, broken = list_runs(run for folder in folders for run in _runs_in(folder))
-    for path, error in broken.items():
-        if not readers:
-            raise error
-        _log.warning("%s is left out: %s", path, error)
+    readers = open_runs(folders)
     where = ", ".join(map(str, folders))
-    if not readers:
-        raise StoreError(f"There is no run in {where}.", "Measure one with `evalsuite run --out FOLDER`.")
     try:
         frame = frame_of(readers)
     finally:
@@ -53,6 +47,22 @@ def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
     if frame.empty:
         raise StoreError(f"No run in {where} has been scored yet.", "Finish it, or `evalsuite score RUN`.")
     return frame
+
+
+def open_runs(folders: Sequence[Path]) -> list[RunReader]:
+    """The runs in folders, opened.
+
+    Raises StoreError when there is none. A damaged run among others is left out with a warning.
+    """
+    readers, broken = list_runs(run for folder in folders for run in find_runs(folder))
+    for path, error in broken.items():
+        if not readers:
+            raise error
+        _log.warning("%s is left out: %s", path, error)
+    if not readers:
+        where = ", ".join(map(str, folders))
+        raise StoreError(f"There is no run in {where}.", "Measure one with `evalsuite run --out FOLDER`.")
+    return readers
 
 
 def frame_of(runs: Sequence[RunReader]) -> pandas.DataFrame:
@@ -107,8 +117,8 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
     ]
 
 
-def _runs_in(path: Path) -> list[Path]:
-    """A path that is a run, or a file, or absent, stands for itself; a folder for the runs in it."""
+def find_runs(path: Path) -> list[Path]:
+    """A path that is a run, or a file, or absent, is itself; a folder is the runs in it, at any depth."""
     if not path.is_dir() or (path / "run.json").exists():
         return [path]
     return sorted(found.parent for found in path.rglob("run.json"))

@@ -1,0 +1,80 @@
+"""Small things all commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.errors import EvalsuiteError, SpecError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from evalsuite.registry import Registry
+
+_PIPED_WIDTH = 240
+"""Into a pipe or a file nothing is cut or folded at 80 characters."""
+
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with tasks or models of your own; repeatable."),
+]
+
+
+def output() -> Console:
+    """Standard output, for results."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+
+
+def messages() -> Console:
+    """Standard error, for progress and notes."""
+    from rich.console import Console
+
+    return Console(stderr=True, width=None if sys.stderr.isatty() else _PIPED_WIDTH, highlight=False)
+
+
+def tell(error: EvalsuiteError) -> None:
+    """One line with what is wrong, one with what to do, on standard error."""
+    typer.echo(f"error: {error.what}", err=True)
+    if error.remedy:
+        typer.echo(error.remedy, err=True)
+
+
+def registry_with(plugins: Iterable[Path] | None) -> Registry:
+    """Installed plugins and those of the command line; broken ones are told of, not fatal."""
+    from evalsuite.registry import load_registry
+
+    registry = load_registry(plugins or ())
+    for name, reason in registry.broken.items():
+        typer.echo(f"warning: plugin {name} is left out: {reason}", err=True)
+    return registry
+
+
+def grid(*columns: str) -> Table:
+    """A plain table for listings."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """`KEY=VALUE` texts as a dictionary. Raises SpecError for anything else, and for a key given twice."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise SpecError(f"{option} {text!r} is not KEY=VALUE.", f"Write {option} name=value.")
+        if key in found:
+            raise SpecError(f"{option} {key} is given twice.", "Give it once.")
+        found[key] = value
+    return found

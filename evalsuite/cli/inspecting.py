@@ -1,0 +1,200 @@
+"""`evalsuite list`, `evalsuite runs` and `evalsuite doctor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.cli.common import PluginOption, grid, output, registry_with
+from evalsuite.errors import SpecError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from evalsuite.registry import Registry
+    from evalsuite.store import RunReader
+
+runs = typer.Typer(help="Look at runs.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("list")(list_)
+    app.add_typer(runs, name="runs")
+    app.command("doctor")(doctor)
+
+
+def list_(
+    what: Annotated[str, typer.Argument(help="tasks, models, suites, or all.")] = "all",
+    plugin: PluginOption = None,
+) -> None:
+    """List the tasks, models and suites there are, installed plugins included."""
+    from evalsuite.registry import suggest
+
+    kinds = {"tasks": _tasks, "models": _models, "suites": _suites}
+    if what not in (*kinds, "all"):
+        raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all")))
+    registry = registry_with(plugin)
+    console = output()
+    for name in kinds if what == "all" else [what]:
+        if what == "all":
+            console.print(f"\n[bold]{name}[/bold]")
+        console.print(kinds[name](registry))
+
+
+def _tasks(registry: Registry) -> RenderableType:
+    table = grid("task", "needs", "metrics", "protocols", "rules", "title")
+    for entry in sorted(registry.tasks.values(), key=lambda entry: (entry.family, entry.name)):
+        metrics = ", ".join(metric.name for metric in entry.metrics)
+        table.add_row(
+            entry.name,
+            entry.capability,
+            metrics,
+            ", ".join(entry.protocols),
+            ", ".join(entry.rules),
+            entry.title,
+        )
+    return table
+
+
+def _models(registry: Registry) -> RenderableType:
+    table = grid("model", "can do", "title")
+    for entry in registry.models.values():
+        name = f"{entry.name}:FOLDER" if entry.takes_argument else entry.name
+        table.add_row(name, ", ".join(sorted(entry.capabilities)), entry.title)
+    return table
+
+
+def _suites(registry: Registry) -> RenderableType:
+    table = grid("suite", "tasks", "models", "title")
+    for entry in registry.suites.values():
+        table.add_row(
+            entry.name, ", ".join(task.name for task in entry.tasks), ", ".join(entry.models), entry.title
+        )
+    return table
+
+
+@runs.command("list")
+def list_runs(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="RUN_OR_FOLDER...", help="Runs, or folders of runs.")
+    ],
+) -> None:
+    """Show how far runs are."""
+    from evalsuite.leaderboard.frame import open_runs
+
+    table = grid("run", "model", "tasks", "answered", "failed", "last session")
+    for reader in open_runs(paths):
+        with reader:
+            counts = reader.counts().values()
+            sessions = reader.manifest.sessions
+            table.add_row(
+                str(reader.path),
+                reader.model_name,
+                ", ".join(reader.task_keys),
+                f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
+                str(sum(c.failed for c in counts)),
+                f"{sessions[-1].status} {sessions[-1].started}" if sessions else "",
+            )
+    output().print(table)
+
+
+@runs.command("show")
+def show_run(run: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
+    """Show what a run asked, of what, with what, how far it is, and what failed."""
+    from evalsuite.store import RunReader
+
+    with RunReader(run) as reader:
+        _show(reader)
+
+
+def _show(reader: RunReader) -> None:
+    from rich.text import Text
+
+    console = output()
+    manifest = reader.manifest
+    model = manifest.model
+    console.print(f"model      {reader.model_name}", markup=False)
+    if model is not None:
+        console.print(
+            f"weights    {model.fingerprint[:16]}  {model.parameters or '?'} parameters", markup=False
+        )
+        told = ", ".join(f"{name}={value}" for name, value in model.details.items())
+        console.print(f"details    {told or '-'}", markup=False)
+    console.print(f"seed       {reader.spec.seed}")
+    console.print(f"limit      {reader.spec.limit or 'none'}")
+    table = grid("task", "version", "protocol", "rules", "split", "data", "samples", "answered", "failed")
+    counts = reader.counts()
+    for task in manifest.tasks:
+        info, count = task.info, counts[task.key]
+        table.add_row(
+            task.key, info.version, info.protocol, info.rules, info.split, task.data_fingerprint[:12],
+            str(task.total), str(count.answered), str(count.failed),
+        )  # fmt: skip
+    console.print(table)
+    numbers = grid("metric", "group", "value", "low", "high", "n", "interval by")
+    for result in reader.metrics():
+        for e in result.numbers():
+            scale = e.metric.scale
+            shown = [f"{end * scale:.{e.metric.digits}f}" for end in (e.value, e.low, e.high)]
+            name = f"{result.task} {e.metric.name} ({result.rules})"
+            numbers.add_row(name, e.group, *shown, str(e.n), e.method)
+    console.print(numbers)
+    for session in manifest.sessions:
+        where = session.environment
+        commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"
+        console.print(
+            f"session    {session.started} to {session.ended or '?'} {session.status}, {where.machine}, "
+            f"torch {where.packages.get('torch', '-')}, commit {commit}",
+            markup=False,
+        )
+    for note in reader.notes():
+        console.print(f"note       {note.task}: {note.text}", markup=False)
+    for record in reader.failures():
+        console.print(Text(f"failed     {record.task} {record.sample}: {record.error}", style="red"))
+
+
+@runs.command("verify")
+def verify_runs(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
+) -> None:
+    """Check that runs are whole: database, images, counts. Exit status 1 when one is not."""
+    from evalsuite.leaderboard.frame import find_runs
+    from evalsuite.store import verify
+
+    sound = True
+    for path in [run for folder in paths for run in find_runs(folder)]:
+        found = verify(path)
+        sound = sound and found.sound
+        typer.echo(
+            f"{path}: {'sound' if found.sound else 'DAMAGED'}, {found.records} records, {found.images} images"
+            + (f", {found.stray_images} stray files" if found.stray_images else "")
+        )
+        for problem in found.problems:
+            typer.echo(f"  {problem}")
+    raise typer.Exit(0 if sound else 1)
+
+
+def doctor(
+    data: Annotated[bool, typer.Option("--data/--no-data", help="Look for every benchmark's data.")] = True,
+    plugin: PluginOption = None,
+) -> None:
+    """Say what works here, what is missing, and how to get it. Fetches nothing."""
+    from evalsuite.doctor import examine
+
+    console = output()
+    marks = {"ok": "[green]ok[/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken[/red]"}
+    broken = 0
+    area = ""
+    for finding in examine(plugin or (), data=data):
+        if finding.area != area:
+            area = finding.area
+            console.print(f"\n[bold]{area}[/bold]")
+        broken += finding.state == "broken"
+        console.print(f"  {marks[finding.state]:<26} ", end="")
+        console.print(f"{finding.name}: {finding.detail}", markup=False)
+        if finding.remedy:
+            console.print(f"          {finding.remedy}", style="dim", markup=False)
+    raise typer.Exit(1 if broken else 0)

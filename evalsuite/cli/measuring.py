@@ -1,0 +1,187 @@
+"""`evalsuite run` and `evalsuite score`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.cli.common import PluginOption, messages, output, pairs, registry_with, tell
+from evalsuite.errors import EvalsuiteError
+
+if TYPE_CHECKING:
+    from evalsuite.cli.planning import Planned
+    from evalsuite.registry import Registry
+    from evalsuite.running import RunOutcome
+    from evalsuite.spec import ExecutionOptions
+
+_REASONS = 5
+"""So many reasons of failures are shown; all of them are in the run."""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("run")(run)
+    app.command("score")(score)
+
+
+def run(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="Model, as `name` or `name:FOLDER`; repeatable. Default: the suite's."
+        ),
+    ] = None,
+    suite: Annotated[str | None, typer.Option(help="Named list of tasks.")] = None,
+    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="Task; repeatable.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of the run; several models go to OUT/MODEL."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with the same settings; the command line goes first.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many samples per task, the same for every model.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all sampling. Default: 0.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Named protocol, for all tasks.")] = None,
+    rules: Annotated[str | None, typer.Option(help="Named scoring rules, for all tasks.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="Option of the model, KEY=VALUE; repeatable.")
+    ] = None,
+    task_option: Annotated[
+        list[str] | None, typer.Option("--task-option", help="Option of the tasks, KEY=VALUE; repeatable.")
+    ] = None,
+    plugin: PluginOption = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto (default).")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto (default).")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Upper limit; halved where memory runs out. Default: 32.")
+    ] = None,
+    prepare_threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
+    ] = None,
+    max_failures: Annotated[
+        float | None,
+        typer.Option(min=0, help="Failed samples allowed: a share below 1, else a count. Default: 0."),
+    ] = None,
+    self_check: Annotated[
+        bool | None,
+        typer.Option(
+            "--self-check/--no-self-check", help="Compare a batch with single requests at the start."
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        bool | None, typer.Option("--retry-failed", help="Ask samples again that failed before.")
+    ] = None,
+) -> None:
+    """Measure models, and show the leaderboard.
+
+    Started again after whatever stopped it, it goes on where it was: what is answered is never asked again.
+
+    Exit status: 0 all is well; 1 more samples failed than --max-failures, or a task could not be scored;
+    2 error; 130 interrupted.
+    """
+    from evalsuite.cli.planning import Asked, plan, read_file
+
+    execution = {
+        "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
+        "self_check": self_check, "retry_failed": retry_failed,
+    }  # fmt: skip
+    file = read_file(config)
+    asked = Asked(
+        models=model or (), suite=suite, tasks=task or (), out=out, limit=limit, seed=seed, device=device,
+        dtype=dtype, protocol=protocol, rules=rules, data=data, options=pairs(option, "--option"),
+        task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
+        execution={name: value for name, value in execution.items() if value is not None},
+    )  # fmt: skip
+    registry = registry_with([*file.plugins, *asked.plugins])
+    runs, options = plan(asked, file, registry)
+    outcomes, errors = _measure(runs, options, registry)
+    _show(outcomes)
+    if errors:
+        raise typer.Exit(2)
+    raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
+
+
+def score(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to score again.")],
+    rules: Annotated[
+        str | None, typer.Option(help="Named rules, several with commas; those of the run by default.")
+    ] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Score stored answers again: needs the benchmark's data, but no model."""
+    from evalsuite.scoring import score_run
+
+    registry = registry_with(plugin) if plugin else None
+    failed = False
+    for run_path in runs:
+        for named in rules.split(",") if rules else [None]:
+            scored = score_run(run_path, named.strip() if named else None, registry)
+            for key, reason in scored.errors.items():
+                failed = True
+                typer.echo(f"error: {run_path}: {key}: {reason}", err=True)
+    _leaderboard(runs)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _measure(
+    runs: list[Planned], options: ExecutionOptions, registry: Registry
+) -> tuple[list[RunOutcome], int]:
+    """Runs one after the other; one that cannot be made does not stop the next."""
+    from evalsuite.cli.progress import RunProgress
+    from evalsuite.running import run as measure
+
+    console = messages()
+    outcomes: list[RunOutcome] = []
+    errors = 0
+    for planned in runs:
+        name = planned.spec.model.name
+        if planned.left_out:
+            console.print(f"{name}: cannot do {', '.join(planned.left_out)}: left out", markup=False)
+        try:
+            outcomes.append(measure(planned.spec, planned.out, options, registry, RunProgress(name)))
+        except KeyboardInterrupt:
+            console.print(f"{name}: interrupted; the same command goes on from here", markup=False)
+            raise
+        except EvalsuiteError as error:
+            if len(runs) == 1:
+                raise
+            tell(type(error)(f"{name}: {error.what}", error.remedy))
+            errors += 1
+    return outcomes, errors
+
+
+def _show(outcomes: list[RunOutcome]) -> None:
+    from evalsuite.store import RunReader
+
+    if any(outcome.results for outcome in outcomes):
+        _leaderboard([outcome.path for outcome in outcomes])
+    console = messages()
+    for outcome in outcomes:
+        for key, reason in outcome.scoring_errors.items():
+            typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+        if outcome.failed:
+            with RunReader(outcome.path) as reader:
+                reasons = Counter(f"{record.task}: {record.error}" for record in reader.failures())
+            verdict = "more than allowed" if outcome.too_many_failures else "allowed"
+            console.print(
+                f"{outcome.path}: {outcome.failed} failed samples ({verdict}: {outcome.failures_allowed:g})",
+                style="red" if outcome.too_many_failures else "yellow",
+                markup=False,
+            )
+            for reason, count in reasons.most_common(_REASONS):
+                console.print(f"  {count} x {reason}", markup=False)
+    console.print(f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False)
+
+
+def _leaderboard(paths: list[Path]) -> None:
+    from evalsuite.leaderboard import load, table
+    from evalsuite.leaderboard.rendering import console
+
+    output().print(console(table(load(paths))))

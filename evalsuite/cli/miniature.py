@@ -1,0 +1,59 @@
+"""`evalsuite mini`: make the miniature world, train its models."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalsuite.cli.common import messages
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(mini, name="mini")
+
+
+mini = typer.Typer(help="The miniature: its generated world and its trained models.", no_args_is_help=True)
+
+
+@mini.command("make")
+def make(
+    out: Annotated[
+        Path | None, typer.Argument(help="New folder; the standard world in the cache by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of another world.")] = None,
+) -> None:
+    """Write a world of simple scenes in the official formats of the real benchmarks."""
+    from evalsuite.mini.data import SEED, ensure_world
+    from evalsuite.mini.write import write_world
+
+    if out is None:
+        out = ensure_world(SEED if seed is None else seed)
+    else:
+        write_world(out, SEED if seed is None else seed)
+    typer.echo(out)
+
+
+@mini.command("train")
+def train(
+    work: Annotated[Path, typer.Argument(help="Folder for caches, checkpoints and results.")],
+    recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a YAML file.")] = "mini",
+    stage: Annotated[
+        list[str] | None, typer.Option("--stage", help="Only this stage; repeatable. See `--list`.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train anew instead of going on.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Name the stages and end.")] = False,
+) -> None:
+    """Train the miniature's models from nothing; started again, it goes on where it stopped."""
+    from evalsuite.mini.training.run import stage_names
+    from evalsuite.mini.training.run import train as start
+
+    if show:
+        typer.echo("\n".join(stage_names(recipe)))
+        return
+    logging.getLogger("evalsuite").setLevel(logging.INFO)
+    shipped = start(recipe, work, resume=not fresh, stages=stage)
+    messages().print(f"checkpoints: {shipped}", markup=False)
