@@ -394,8 +394,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         )
 
     def unconditional_states(self, count: int) -> Tensor:
-        """States at the dream queries after the empty prompt, repeated to (count, Q, hidden), for
-        training."""
+        """States at the dream queries after the empty prompt, for training: (count, Q, hidden)."""
         tokens, queries = self.config.tokens, self.config.num_dream_queries
         row = [tokens.bos, tokens.dream_start, *[tokens.image_patch] * queries, tokens.dream_end]
         ids = torch.tensor([row], device=self.dream_queries.device)

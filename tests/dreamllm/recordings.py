@@ -22,8 +22,7 @@ COMPARED: Counter[str] = Counter()
 
 
 def folder() -> Path:
-    """EVALSUITE_DREAMLLM_GOLDEN, else `../shared/golden/dreamllm` beside the repository, else the copy
-    here."""
+    """EVALSUITE_DREAMLLM_GOLDEN, else `../shared/golden/dreamllm` beside the repository, else our copy."""
     repository = Path(__file__).resolve().parents[2]
     named = os.environ.get("EVALSUITE_DREAMLLM_GOLDEN")
     beside = repository.parent / "shared" / "golden" / "dreamllm"
@@ -79,7 +78,7 @@ def assert_close(got: Tensor, want: Tensor, tolerance: float, section: str) -> N
     """Largest difference, relative to the largest recorded value."""
     assert got.shape == want.shape, f"shape {tuple(got.shape)} instead of {tuple(want.shape)}"
     scale = max(float(want.abs().max()), 1e-12)
-    difference = float((got.float() - want.float()).abs().max()) / scale
+    difference = float((got.detach().float() - want.float()).abs().max()) / scale
     assert difference <= tolerance, f"off by {difference:.2e} of {scale:.3g}"
     COMPARED[section] += 1
 

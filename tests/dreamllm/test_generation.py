@@ -212,8 +212,7 @@ def test_a_document_has_text_and_pictures_in_order(monkeypatch) -> None:
 
 
 def test_a_picture_in_a_document_is_looked_at(monkeypatch) -> None:
-    """What is drawn stands in the context of what follows: dream block, then image block with its
-    features."""
+    """What is drawn stands in the context of what follows: dream block, then image block."""
     seen: list[tuple[int, ...]] = []
     from evalsuite.dreamllm.decoding import DecodingState
 

@@ -223,6 +223,84 @@ def test_published_sizes_are_those_of_the_7b_model() -> None:
         assert sum(parameter.numel() for parameter in part.parameters()) == count
 
 
+@pytest.fixture
+def other_variant(upstream: Path) -> Path:
+    """The folder turned into what other checkpoints have: an mlp projector, more queries, convolutions in the UNet's
+    attention, velocity prediction, the newer tokenizer mode, pickled main weights."""
+    from safetensors.torch import load_file
+
+    config = json.loads((upstream / "config.json").read_text())
+    plugins = config["plugins_init_kwargs"]
+    plugins["clip_vision_embedding"].update(projector_type="mlp", projector_depth=2)
+    plugins["dream_embedding"]["num_dream_queries"] = 64
+    plugins["stable_diffusion_head"]["drop_prob"] = 0.1
+    (upstream / "config.json").write_text(json.dumps(config))
+    hidden = config["hidden_size"]
+    torch.manual_seed(0)
+    torch.save({"dream_queries": torch.randn(1, 64, hidden)}, upstream / "dream_embedding.bin")
+
+    path = upstream / "clip_vision_embedding.bin"
+    vision = torch.load(path, weights_only=True)
+    first, bias = vision.pop("projector.projector.weight"), vision.pop("projector.projector.bias")
+    vision.update({"projector.projector.0.weight": first, "projector.projector.0.bias": bias})
+    vision["projector.projector.2.weight"] = torch.randn(hidden, hidden)
+    vision["projector.projector.2.bias"] = torch.randn(hidden)
+    torch.save(vision, path)
+
+    path = upstream / "stable_diffusion_head.bin"
+    head = torch.load(path, weights_only=True)
+    for key, value in head.items():
+        if key.startswith("unet.") and key.endswith(("proj_in.weight", "proj_out.weight")):
+            head[key] = value[:, :, None, None]
+    torch.save(head, path)
+    edits = {
+        "sd-tiny/unet/config.json": {"use_linear_projection": False},
+        "sd-tiny/scheduler/scheduler_config.json": {"prediction_type": "v_prediction"},
+        "tokenizer_config.json": {"legacy": False},
+    }
+    for name, changes in edits.items():
+        values = json.loads((upstream / name).read_text())
+        (upstream / name).write_text(json.dumps(values | changes))
+    torch.save(load_file(upstream / "model.safetensors"), upstream / "pytorch_model.bin")
+    (upstream / "model.safetensors").unlink()
+    return upstream
+
+
+def test_checkpoints_of_another_make_load(other_variant: Path) -> None:
+    loaded, base = DreamLLMForCausalLM.from_pretrained(other_variant), VARIANT.model
+    assert loaded.dream_queries.shape[1] == 64
+    assert loaded.training_noise.config.prediction_type == "v_prediction"
+    assert loaded.config.condition_dropout == 0.1
+    features = torch.randn(1, loaded.config.num_patches, loaded.config.vision_config.hidden_size)
+    sample, context = torch.randn(1, 4, 8, 8), torch.randn(1, 64, base.unet.config.cross_attention_dim)
+    with torch.no_grad():
+        layers = loaded.vision_projector
+        by_hand = layers[2](torch.nn.functional.gelu(base.vision_projector(features)))
+        assert torch.allclose(loaded.project_images(features), by_hand)
+        # a 1x1 convolution is the linear layer
+        answers = [model.unet(sample, 7, encoder_hidden_states=context).sample for model in (loaded, base)]
+    assert torch.allclose(*answers, atol=1e-5)
+    tokenizer = DreamLLMProcessor.from_pretrained(other_variant).tokenizer
+    assert tokenizer.encode("a", start=False) != VARIANT.processor.tokenizer.encode("a", start=False)
+
+
+def test_velocity_is_learnt_where_the_schedule_predicts_it(other_variant: Path) -> None:
+    model = DreamLLMForCausalLM.from_pretrained(other_variant)
+    model.config.condition_dropout = None
+    ids = torch.tensor([DreamLLMProcessor.from_pretrained(other_variant).encode(["x", Mark.DREAM])])
+    latents = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        torch.manual_seed(1)
+        loss = model(ids, latents=latents).vm_loss
+        torch.manual_seed(1)
+        noise, step = torch.randn_like(latents), torch.randint(0, 1000, (1,))
+        states = model(ids).last_hidden_state[:, -65:-1]
+        noisy = model.training_noise.add_noise(latents, noise, step)
+        predicted = model.unet(noisy, step, encoder_hidden_states=model.condition_projector(states)).sample
+        target = model.training_noise.get_velocity(latents, noise, step)
+    assert float(loss) == pytest.approx(float(torch.nn.functional.mse_loss(predicted, target)), rel=1e-5)
+
+
 # -- stages ------------------------------------------------------------------------------------------------
 
 
@@ -244,7 +322,7 @@ def test_only_the_stage_s_parts_change(model: DreamLLMForCausalLM, stage: str) -
     output = model(
         **collate([builder.build()], tokens.pad),
         images=torch.randn(1, 3, *[model.config.vision_config.image_size] * 2),
-        images_dm=torch.randn(1, 3, 32, 32),
+        images_dm=torch.randn(1, 3, *[model.config.resolution] * 2),
     )
     output.loss.backward()
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.5).step()
@@ -268,7 +346,7 @@ def test_features_and_latents_may_be_given_instead_of_pixels(model: DreamLLMForC
     tokens, processor = model.config.tokens, VARIANT.processor
     ids = torch.tensor([processor.encode(["A ", Mark.DREAM, Mark.IMAGE, " end"])])
     images = processor.pixels([VARIANT.image("landscape_rgb")])
-    pictures = torch.rand(1, 3, 32, 32) * 2 - 1
+    pictures = torch.rand(1, 3, *[model.config.resolution] * 2) * 2 - 1
     losses = []
     with torch.no_grad():
         torch.manual_seed(3)
