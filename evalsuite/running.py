@@ -44,13 +44,18 @@ class RunOutcome:
         return sum(c.failed for c in self.counts.values()) + sum(r.unscored for r in self.results)
 
     @property
+    def missing(self) -> int:
+        """Samples neither answered nor failed; more than none only if the data changed while being read."""
+        return sum(c.missing for c in self.counts.values())
+
+    @property
     def too_many_failures(self) -> bool:
         return self.failed > self.failures_allowed
 
     @property
     def exit_code(self) -> int:
-        """0 when every task is scored and no more samples failed than allowed, else 1."""
-        return int(bool(self.scoring_errors) or self.too_many_failures)
+        """0 when all samples were asked, all tasks scored and no more samples failed than allowed, else 1."""
+        return int(bool(self.scoring_errors) or self.missing > 0 or self.too_many_failures)
 
 
 def run(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -335,6 +337,23 @@ def test_changed_data_are_not_scored_with_old_answers(
     assert "'sums-7': its data have changed" in scored.errors["sums"]
     assert not scored.results
     assert RunReader(out).metrics()[0].headline().value == 0.85, "the old numbers are kept"
+
+
+def test_data_that_shrink_while_they_are_read_do_not_pass_for_a_whole_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = sums_registry()
+    plugin = sys.modules["evalsuite_plugin_sums_plugin"]
+    real = plugin.Sums.samples
+    passes: list[int] = []
+
+    def samples(task: object) -> Iterator[object]:
+        passes.append(1)
+        return itertools.islice(real(task), 20 if len(passes) == 1 else 15)
+
+    monkeypatch.setattr(plugin.Sums, "samples", samples)
+    outcome = run(sums_spec(), tmp_path / "run", ExecutionOptions(batch_size=4), registry)
+    assert (outcome.missing, outcome.exit_code) == (5, 1)
 
 
 def test_progress_counts_every_sample_once(tmp_path: Path) -> None:
