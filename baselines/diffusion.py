@@ -15,7 +15,7 @@ from evalsuite.errors import CheckpointError, SampleError, SpecError
 from evalsuite.model import Model, ModelInfo, Prepared
 from evalsuite.registry import ModelEntry, ModelOptions
 from evalsuite.request import GenerateImages, ImageResponse, Request
-from evalsuite.schedulers import scheduler
+from evalsuite.schedulers import build_scheduler
 from evalsuite.weights import count, fingerprint
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class DiffusersPipeline:
         default = self._defaults
         name = output.scheduler or default.get("scheduler")
         if name:
-            pipeline.scheduler = scheduler(name, pipeline.scheduler.config)
+            pipeline.scheduler = build_scheduler(name, pipeline.scheduler.config)
         wanted: dict[str, Any] = {
             "width": output.width,
             "height": output.height,

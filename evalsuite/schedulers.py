@@ -10,18 +10,29 @@ from evalsuite.registry import suggest
 
 CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "ddpm": ("DDPMScheduler", {}),
-    "ddim": ("DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": False}),
+    "ddim": ("DDIMScheduler", {}),
     "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
     "euler": ("EulerDiscreteScheduler", {}),
 }
-"""Name -> class of `diffusers`, and settings that override the checkpoint's."""
+"""Name -> class of `diffusers`, and settings that override the checkpoint's. `ddpm` is ancestral: a fresh draw at
+every step."""
+
+ALIASES = {"dpm-solver++": "dpm++", "dpmsolver++": "dpm++"}
 
 
-def scheduler(name: str, config: Mapping[str, Any]) -> Any:
-    """A scheduler of `diffusers` with the noise schedule of `config`. Raises SpecError for an unknown name."""
+def build_scheduler(name: str, config: Mapping[str, Any]) -> Any:
+    """A sampler whose betas, prediction type and offsets are the checkpoint's `config`.
+
+    Timesteps are spaced as the checkpoint says; where it does not say, each sampler has diffusers' default
+    (`leading` for ddpm and ddim, `linspace` for dpm++ and euler).
+
+    Raises:
+        SpecError: unknown name.
+    """
     import diffusers
 
-    if name not in CLASSES:
+    key = ALIASES.get(name.lower(), name.lower())
+    if key not in CLASSES:
         raise SpecError(f"There is no scheduler {name!r}.", suggest(name, CLASSES))
-    kind, overrides = CLASSES[name]
+    kind, overrides = CLASSES[key]
     return getattr(diffusers, kind).from_config({**config, **overrides})

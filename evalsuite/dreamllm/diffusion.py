@@ -11,8 +11,8 @@ from torch import Tensor
 
 from evalsuite.dreamllm.decoding import DecodingState
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
-from evalsuite.dreamllm.schedulers import build_scheduler
 from evalsuite.errors import SampleError, SpecError
+from evalsuite.schedulers import build_scheduler
 
 Generators = torch.Generator | Sequence[torch.Generator]
 
@@ -25,7 +25,7 @@ class Drawing:
         steps: denoising steps.
         guidance_scale: classifier-free guidance; on when above 1. The paper's default is 7.5, for COCO FID
             2.0.
-        scheduler: see `schedulers.NAMES`.
+        scheduler: a name of `evalsuite.schedulers`.
         guidance_rescale: pull the guided prediction's spread back to the conditional one's (Lin et al. 2023).
         width, height: pixels; None is the model's own.
     """
