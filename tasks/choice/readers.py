@@ -58,8 +58,8 @@ class ChoiceQuestion:
 def read_tsv(source: Located) -> Iterator[ChoiceQuestion]:
     """MMBench's TSV (`table`), in the order of the original rows; images are read one at a time.
 
-    Rotated copies show the image of the original row, as in the official files, where they refer to it. With the
-    setting `answers: hidden` the file needs no column `answer`, as the test splits have none.
+    Rotated copies show the image of the original row, as in the official files, where they refer to it. With
+    the setting `answers: hidden` the file needs no column `answer`, as the test splits have none.
 
     Raises:
         DataError: as `evalsuite.data.tsv.ImageTable`; a rotation without its original, an answer that is no
@@ -85,8 +85,8 @@ def read_tsv(source: Located) -> Iterator[ChoiceQuestion]:
 def read_columns(source: Located) -> Iterator[ChoiceQuestion]:
     """The same from a table (`table`) with the columns index, question, hint, A to D, answer, image …
 
-    The texts are read first and the images afterwards, so that only one batch of images is in memory. The hub's
-    copies went through a data frame, which wrote "nan" into empty cells: such cells are empty here.
+    The texts are read first and the images afterwards, so that only one batch of images is in memory. The
+    hub's copies went through a data frame, which wrote "nan" into empty cells: such cells are empty here.
     """
     paths = source.paths("table")
     columns = dict(source.columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.data.files import Origin, data_folder, inside, require, require_all
@@ -50,6 +50,7 @@ def test_names_from_data_sets_stay_in_the_folder(tmp_path: Path, name: str) -> N
         inside(tmp_path, name)
 
 
+@settings(deadline=None)
 @given(name=st.text(alphabet="ab./\\:\0", max_size=12))
 def test_whatever_is_accepted_lies_in_the_folder(name: str) -> None:
     folder = Path("/data/somebench")

@@ -160,7 +160,7 @@ def test_another_number_of_answers_can_be_declared(tmp_path: Path) -> None:
         read(tmp_path, annotations=_set(ANNOTATIONS, [], A, 1, "answers"), answers=None)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(texts=st.lists(st.text(), min_size=10, max_size=10), as_objects=st.booleans())
 def test_answers_come_back_unchanged_from_strings_and_objects(texts: list[str], as_objects: bool) -> None:
     given_ = [{"answer": text, "answer_id": i} for i, text in enumerate(texts)] if as_objects else texts

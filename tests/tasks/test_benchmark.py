@@ -13,7 +13,7 @@ import pytest
 import yaml
 from evalsuite_tasks.benchmark import draw, entries, family_module, load, suite_entries
 from evalsuite_tasks.prompts import clean, fields_of, render
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.content import Image, Text
@@ -238,6 +238,7 @@ def test_another_number_of_samples_than_the_official_split_is_said(
     assert "little-vqa has 2 samples here, the official split has 5" in caplog.text
 
 
+@settings(deadline=None)
 @given(
     ids=st.lists(st.text(max_size=5), unique=True, max_size=40),
     count=st.integers(1, 50),
@@ -272,6 +273,7 @@ def test_templates_add_nothing_and_leave_braces_in_values_alone() -> None:
         render("{options}", values)
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_a_template_of_text_alone_is_that_text(text: str) -> None:
     escaped = text.replace("{", "{{").replace("}", "}}")
