@@ -1,4 +1,4 @@
-"""Image generators and editors of `diffusers`, from a folder or a hub id, by the class their own index names."""
+"""Image generators and editors of `diffusers`, from a folder or hub id, by the class their index names."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def models() -> Iterator[ModelEntry]:
 def load(options: ModelOptions) -> Model:
     """Loads the pipeline named by `options.argument`.
 
-    Options: `steps`, `guidance_scale`, `scheduler` (defaults where a protocol leaves them open), `strength` (of
-    SDEdit, when a text-to-image pipeline is asked to edit), `name` (in leaderboards), `revision` (hub).
+    Options: `steps`, `guidance_scale`, `scheduler` (defaults where a protocol leaves them open), `strength`
+    (of SDEdit, when a text-to-image pipeline is asked to edit), `name` (in leaderboards), `revision` (hub).
+
     Raises CheckpointError when the folder holds no pipeline.
     """
     return DiffusersPipeline(options)
@@ -45,8 +46,8 @@ def load(options: ModelOptions) -> Model:
 class DiffusersPipeline:
     """One pipeline. Each image has its own generator, so that images do not depend on their batch.
 
-    A pipeline that takes no image edits by SDEdit (Meng et al. 2022): the source is noised up to `strength` and
-    denoised under the instruction.
+    A pipeline that takes no image edits by SDEdit (Meng et al. 2022): the source is noised up to `strength`
+    and denoised under the instruction.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -62,8 +63,10 @@ class DiffusersPipeline:
                 source, dtype=dtype, revision=self._defaults.get("revision"), use_safetensors=True
             )
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"{source} cannot be loaded as a diffusers pipeline ({error}).",
-                                  "It needs model_index.json and the folders that it names.") from error
+            raise CheckpointError(
+                f"{source} cannot be loaded as a diffusers pipeline ({error}).",
+                "It needs model_index.json and the folders that it names.",
+            ) from error
         self._pipeline = pipeline.to(self._device)
         self._pipeline.set_progress_bar_config(disable=True)
         takes_image = "image" in inspect.signature(pipeline.__call__).parameters
@@ -74,8 +77,13 @@ class DiffusersPipeline:
             self._defaults.get("name", Path(source).name),
             fingerprint(modules),
             count(modules),
-            {"pipeline": type(pipeline).__name__, "source": source, "dtype": str(dtype).removeprefix("torch."),
-             "device": str(self._device), "defaults": self._defaults},
+            {
+                "pipeline": type(pipeline).__name__,
+                "source": source,
+                "dtype": str(dtype).removeprefix("torch."),
+                "device": str(self._device),
+                "defaults": self._defaults,
+            },
         )
 
     @property
@@ -88,10 +96,12 @@ class DiffusersPipeline:
         prompt = "".join(p.text for m in request.messages for p in m.parts if isinstance(p, Text)).strip()
         sources = request.images
         if len(sources) > 1:
-            raise SampleError(f"{self._info.name} takes one image in a prompt, this prompt holds {len(sources)}.")
+            raise SampleError(f"{self._info.name} takes one image in a prompt, not {len(sources)}.")
         if (self._edit if sources else self._draw) is None:
-            raise SampleError(f"{self._info.name} ({self._info.details['pipeline']}) cannot "
-                              f"{'edit images' if sources else 'draw without a source image'}.")
+            raise SampleError(
+                f"{self._info.name} ({self._info.details['pipeline']}) cannot "
+                f"{'edit images' if sources else 'draw without a source image'}."
+            )
         source = decode(sources[0]) if sources else None
         group = (output, source.size if source else None)
         return Prepared(request, (prompt, source), float(output.count), group)
@@ -115,8 +125,10 @@ class DiffusersPipeline:
             images = pipeline(prompt=prompts, generator=generators, output_type="pil", **arguments).images
         encoded = [_png(image) for image in images]
         details = {k: v for k, v in arguments.items() if k != "image"}
-        return [ImageResponse(tuple(encoded[i * output.count : (i + 1) * output.count]), details)
-                for i in range(len(batch))]
+        return [
+            ImageResponse(tuple(encoded[i * output.count : (i + 1) * output.count]), details)
+            for i in range(len(batch))
+        ]
 
     def _arguments(self, output: GenerateImages, pipeline: Any) -> dict[str, Any]:
         default = self._defaults
@@ -151,8 +163,10 @@ def _number(options: dict[str, str], key: str, kind: type) -> Any:
 def _require_pipeline(source: str) -> None:
     folder = Path(source)
     if folder.exists() and not (folder / "model_index.json").is_file():
-        raise CheckpointError(f"{folder} holds no diffusers pipeline: model_index.json is missing.",
-                              "Give the folder that save_pretrained wrote.")
+        raise CheckpointError(
+            f"{folder} holds no diffusers pipeline: model_index.json is missing.",
+            "Give the folder that save_pretrained wrote.",
+        )
 
 
 def _image_to_image(pipeline: Any) -> Any | None:
@@ -168,4 +182,3 @@ def _png(image: PilImage) -> Image:
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, format="PNG")
     return Image(buffer.getvalue(), name="generated.png")
-

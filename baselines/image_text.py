@@ -32,8 +32,10 @@ def models() -> Iterator[ModelEntry]:
 def load(options: ModelOptions) -> Model:
     """Loads the model named by `options.argument`.
 
-    Options: `name` (in leaderboards), `revision`, `template` (a Jinja chat template that overrides the checkpoint's),
-    `attention` (`sdpa`, `eager`, `flash_attention_2`), `trust_remote_code=yes` (off otherwise; recorded).
+    Options: `name` (in leaderboards), `revision`, `template` (a Jinja chat template that overrides the
+    checkpoint's), `attention` (`sdpa`, `eager`, `flash_attention_2`), `trust_remote_code=yes` (off otherwise;
+    recorded).
+
     Raises CheckpointError when the folder cannot be loaded.
     """
     return ImageTextModel(options)
@@ -56,17 +58,23 @@ class ImageTextModel:
             "trust_remote_code": self._options.get("trust_remote_code") == "yes",
         }
         if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
-            raise CheckpointError(f"{source} holds no transformers model: config.json is missing.",
-                                  "Give the folder that save_pretrained wrote.")
-        attention = {"attn_implementation": self._options["attention"]} if "attention" in self._options else {}
+            raise CheckpointError(
+                f"{source} holds no transformers model: config.json is missing.",
+                "Give the folder that save_pretrained wrote.",
+            )
+        attention = (
+            {"attn_implementation": self._options["attention"]} if "attention" in self._options else {}
+        )
         try:
             self._processor = transformers.AutoProcessor.from_pretrained(source, backend="pil", **common)
             model = transformers.AutoModelForImageTextToText.from_pretrained(
                 source, dtype=dtype, use_safetensors=True, **attention, **common
             )
         except (OSError, ValueError, ImportError) as error:
-            raise CheckpointError(f"{source} cannot be loaded as an image-text model ({error}).",
-                                  "It needs config.json, safetensors weights, tokenizer and processor files.") from error
+            raise CheckpointError(
+                f"{source} cannot be loaded as an image-text model ({error}).",
+                "It needs config.json, safetensors weights, tokenizer and processor.",
+            ) from error
         self._model = model.to(self._device).eval()
         self._processor.tokenizer.padding_side = "left"
         if self._processor.tokenizer.pad_token_id is None:
@@ -76,9 +84,14 @@ class ImageTextModel:
             self._options.get("name", Path(source).name),
             fingerprint([self._model]),
             count([self._model]),
-            {"source": source, "model_type": model.config.model_type, "device": str(self._device),
-             "dtype": str(dtype).removeprefix("torch."), "image_backend": "pil",
-             "trust_remote_code": common["trust_remote_code"]},
+            {
+                "source": source,
+                "model_type": model.config.model_type,
+                "device": str(self._device),
+                "dtype": str(dtype).removeprefix("torch."),
+                "image_backend": "pil",
+                "trust_remote_code": common["trust_remote_code"],
+            },
         )
 
     @property
@@ -91,7 +104,8 @@ class ImageTextModel:
         prompt = self._render(request)
         group: tuple[Any, ...] = (bool(images),)
         if isinstance(request.output, GenerateText):
-            alone = request.seed if request.output.temperature > 0 else None  # sampling must not depend on the batch
+            # sampling must not depend on the batch
+            alone = request.seed if request.output.temperature > 0 else None
             group += (request.output, alone)
         return Prepared(request, (prompt, images), float(len(prompt) + 1000 * len(images)), group)
 
@@ -107,8 +121,11 @@ class ImageTextModel:
             sampling = {"do_sample": True, "temperature": output.temperature, "top_p": output.top_p}
         with torch.inference_mode():
             ids = self._model.generate(
-                **inputs, max_new_tokens=output.max_new_tokens, num_beams=output.num_beams,
-                length_penalty=output.length_penalty, **sampling,
+                **inputs,
+                max_new_tokens=output.max_new_tokens,
+                num_beams=output.num_beams,
+                length_penalty=output.length_penalty,
+                **sampling,
             )[:, inputs["input_ids"].shape[1] :]
         return [self._response(row, output) for row in ids]
 
@@ -134,7 +151,9 @@ class ImageTextModel:
             shared = min(len(ids), len(alone))
             start = int((ids[:shared] == alone[:shared]).long().cumprod(0).sum())
             if start == len(ids):
-                raise SampleError(f"Choice {choice!r} adds no token to the prompt.", "Choices must not be empty.")
+                raise SampleError(
+                    f"Choice {choice!r} adds no token to the prompt.", "Choices must not be empty."
+                )
             with torch.inference_mode():
                 logits = self._model(**inputs).logits[0].float()
             tail = logits[-(len(ids) - start) - 1 : -1].log_softmax(-1)
@@ -152,7 +171,7 @@ class ImageTextModel:
 
     def _render(self, request: Request) -> str:
         if self._template:
-            turns = [{"role": m.role, "content": [_content(part) for part in m.parts]} for m in request.messages]
+            turns = [{"role": m.role, "content": list(map(_content, m.parts))} for m in request.messages]
             rendered = self._processor.apply_chat_template(
                 turns, chat_template=self._template, add_generation_prompt=True, tokenize=False
             )

@@ -53,8 +53,10 @@ class Image:
         try:
             return self.path.read_bytes()
         except OSError as error:
-            raise DataError(f"Image {self.path} cannot be read ({error.strerror}).",
-                            "Check that the data set's images are complete.") from error
+            raise DataError(
+                f"Image {self.path} cannot be read ({error.strerror}).",
+                "Check that the data set's images are complete.",
+            ) from error
 
     def sha256(self) -> str:
         """Hex digest of the encoded bytes: two images with the same digest are the same file."""

@@ -27,7 +27,9 @@ def resolve(options: ModelOptions) -> tuple[torch.device, torch.dtype]:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise SpecError(f"Device {name!r} is not a torch device.", "Use cpu, cuda, cuda:1, mps or auto.") from error
+        raise SpecError(
+            f"Device {name!r} is not a torch device.", "Use cpu, cuda, cuda:1, mps or auto."
+        ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError(f"Device {name!r} was asked for, but torch sees no GPU.", "Use --device cpu or auto.")
     if options.dtype == "auto":

@@ -104,5 +104,7 @@ METHODS: dict[Capability, str] = {
 
 
 def capabilities_of(model: Model) -> frozenset[Capability]:
-    """The capabilities whose device step the adapter has; which of drawing and editing it can, its entry says."""
-    return frozenset(capability for capability, method in METHODS.items() if callable(getattr(model, method, None)))
+    """The capabilities whose device step the adapter has; of drawing and editing, its entry says which."""
+    return frozenset(
+        capability for capability, method in METHODS.items() if callable(getattr(model, method, None))
+    )

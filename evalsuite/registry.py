@@ -1,8 +1,8 @@
 """Finds task and model plugins: installed ones through entry points, and those in a file the user names.
 
-An entry point of the group `evalsuite.tasks` or `evalsuite.models`, and a plugin file's module, is an object with
-any of the attributes `tasks`, `models`, `suites`: functions without arguments that return entries. They must be
-cheap: nothing heavy is imported until an entry is built.
+An entry point of the group `evalsuite.tasks` or `evalsuite.models`, and a plugin file's module, is an object
+with any of the attributes `tasks`, `models`, `suites`: functions without arguments that return entries. They must
+be cheap: nothing heavy is imported until an entry is built.
 """
 
 from __future__ import annotations
@@ -139,18 +139,24 @@ class Registry:
         if entry.takes_argument and not argument:
             raise SpecError(f"Model {head!r} needs an argument.", f"Write {head}:FOLDER (or a hub id).")
         if colon and not entry.takes_argument:
-            raise SpecError(f"Model {head!r} takes no argument, but {argument!r} was given.", f"Write {head}.")
+            raise SpecError(
+                f"Model {head!r} takes no argument, but {argument!r} was given.", f"Write {head}."
+            )
         return entry, argument
 
     def add(self, source: str, plugin: Any) -> None:
         """Takes the entries of one plugin object. Raises SpecError for a name that is already taken."""
         kinds: Sequence[tuple[str, dict[str, Any]]] = (
-            ("tasks", self.tasks), ("models", self.models), ("suites", self.suites),
+            ("tasks", self.tasks),
+            ("models", self.models),
+            ("suites", self.suites),
         )
         functions = [(getattr(plugin, kind, None), known) for kind, known in kinds]
         if not any(callable(function) for function, _ in functions):
-            raise SpecError(f"Plugin {source} offers nothing.",
-                            "Define tasks(), models() or suites() that return entries.")
+            raise SpecError(
+                f"Plugin {source} offers nothing.",
+                "Define tasks(), models() or suites() that return entries.",
+            )
         for function, known in functions:
             if callable(function):
                 _take(source, function(), known)
@@ -210,5 +216,7 @@ def _import_file(path: Path) -> ModuleType:
     except EvalsuiteError:
         raise
     except Exception as error:
-        raise SpecError(f"Plugin file {path} fails: {type(error).__name__}: {error}.", "Run it alone to see why.") from error
+        raise SpecError(
+            f"Plugin file {path} fails: {type(error).__name__}: {error}.", "Run it alone to see why."
+        ) from error
     return module

@@ -50,7 +50,7 @@ class ScoreChoices:
 
 @dataclass(frozen=True, slots=True)
 class GenerateImages:
-    """Draw images for the conversation: text only is text-to-image, an image in it is editing or subject-driven.
+    """Draw images for the conversation; an image in it makes it editing or subject-driven generation.
 
     Args:
         width, height: pixels; None leaves the model its own size.
@@ -111,7 +111,9 @@ class Request:
         `digest` gives an image's sha256; a caller that knows it already need not have the bytes read again.
         """
         return {
-            "messages": [{"role": m.role, "parts": describe_document(m.parts, digest)} for m in self.messages],
+            "messages": [
+                {"role": m.role, "parts": describe_document(m.parts, digest)} for m in self.messages
+            ],
             "output": asdict(self.output),
             "prefill": self.prefill,
             "seed": self.seed,
@@ -140,7 +142,7 @@ class TextResponse:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceResponse:
-    """Natural-log likelihood of each choice given the prompt, summed over its tokens, in the request's order."""
+    """Natural-log likelihood of each choice given the prompt, summed over tokens, in the request's order."""
 
     log_likelihoods: tuple[float, ...]
     token_counts: tuple[int, ...] = ()
@@ -172,9 +174,7 @@ class DocumentResponse:
 Response = TextResponse | ChoiceResponse | ImageResponse | DocumentResponse
 
 
-def describe_document(
-    parts: Document, digest: Callable[[Image], str] = Image.sha256
-) -> list[dict[str, str]]:
+def describe_document(parts: Document, digest: Callable[[Image], str] = Image.sha256) -> list[dict[str, str]]:
     """JSON-able form of a document, images by digest."""
     return [
         {"text": part.text} if isinstance(part, Text) else {"image": part.label, "sha256": digest(part)}

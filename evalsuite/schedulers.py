@@ -14,8 +14,8 @@ CLASSES: dict[str, tuple[str, dict[str, Any]]] = {
     "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
     "euler": ("EulerDiscreteScheduler", {}),
 }
-"""Name -> class of `diffusers`, and settings that override the checkpoint's. `ddpm` is ancestral: a fresh draw at
-every step."""
+"""Name -> class of `diffusers`, and settings that override the checkpoint's. `ddpm` is ancestral: a fresh
+draw at every step."""
 
 ALIASES = {"dpm-solver++": "dpm++", "dpmsolver++": "dpm++"}
 

@@ -77,7 +77,15 @@ class ExecutionOptions(_Frozen):
 def _difference(ours: Any, theirs: Any, path: str) -> list[str]:
     if isinstance(ours, dict) and isinstance(theirs, dict):
         keys = sorted(ours.keys() | theirs.keys())
-        return [line for key in keys for line in _difference(ours.get(key), theirs.get(key), f"{path}.{key}".lstrip("."))]
+        return [
+            line
+            for key in keys
+            for line in _difference(ours.get(key), theirs.get(key), f"{path}.{key}".lstrip("."))
+        ]
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        return [line for i, (a, b) in enumerate(zip(ours, theirs, strict=True)) for line in _difference(a, b, f"{path}[{i}]")]
+        return [
+            line
+            for i, (a, b) in enumerate(zip(ours, theirs, strict=True))
+            for line in _difference(a, b, f"{path}[{i}]")
+        ]
     return [] if ours == theirs else [f"{path}: {ours!r} -> {theirs!r}"]

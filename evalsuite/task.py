@@ -1,4 +1,4 @@
-"""What a task plugin is: samples, one request per sample, and scores. All pure, none of it touches a model."""
+"""What a task plugin is: samples, requests and scores. All pure, none of it touches a model."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A sample with what the model gave: one response, or one per turn where a protocol asks several times."""
+    """A sample with what the model gave: one response, or one per turn where a protocol asks again."""
 
     sample: Sample
     responses: tuple[Response, ...]
@@ -170,7 +170,7 @@ class Task(Protocol):
         ...
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        """Rows in the order of `answered`. A sample that cannot be scored becomes a row with `failure`. Pure."""
+        """Rows in the order of `answered`; a sample that cannot be scored becomes one with `failure`. Pure."""
         ...
 
 
@@ -183,9 +183,7 @@ class ListsSamples(Protocol):
         ...
 
 
-def mean_statistics(
-    metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()
-) -> list[Statistic]:
+def mean_statistics(metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()) -> list[Statistic]:
     """The mean of `metric.name` over all scored rows, and over each value of each label in `by`."""
     scored = [i for i, row in enumerate(rows) if not row.failure and metric.name in row.values]
     found = [Statistic(metric, scored)]
@@ -194,5 +192,7 @@ def mean_statistics(
         for i in scored:
             if label in rows[i].labels:
                 groups.setdefault(rows[i].labels[label], []).append(i)
-        found += [Statistic(metric, members, group=f"{label}={value}") for value, members in sorted(groups.items())]
+        found += [
+            Statistic(metric, members, group=f"{label}={value}") for value, members in sorted(groups.items())
+        ]
     return found

@@ -1,4 +1,4 @@
-"""The miniature's checkpoints under their names; how they were made is in `recipes/` and `checkpoints/README.md`."""
+"""The miniature's checkpoints under their names; `checkpoints/README.md` says how they were made."""
 
 from __future__ import annotations
 
@@ -19,15 +19,20 @@ INTERLEAVING: frozenset[Capability] = frozenset({"interleaved"})
 
 DREAMLLM = {
     "dreamllm-mini": (
-        "dreamllm", UNDERSTANDING | CREATION | INTERLEAVING,
+        "dreamllm",
+        UNDERSTANDING | CREATION | INTERLEAVING,
         "the miniature DreamLLM, trained to understand and to create",
     ),
     "dreamllm-mini-comprehension": (
-        "dreamllm-comprehension", UNDERSTANDING, "its ablation trained to understand only",
+        "dreamllm-comprehension",
+        UNDERSTANDING,
+        "its ablation trained to understand only",
     ),
     "dreamllm-mini-creation": ("dreamllm-creation", CREATION, "its ablation trained to create only"),
     "dreamllm-mini-stage1": (
-        "dreamllm-stage1", UNDERSTANDING | CREATION, "after stage I: only projectors and dream queries trained",
+        "dreamllm-stage1",
+        UNDERSTANDING | CREATION,
+        "after stage I: projectors and dream queries trained",
     ),
 }
 """Name -> folder, what it was trained for, title."""

@@ -56,8 +56,10 @@ class RandomAnswers:
         return responses
 
     def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse]:
-        return [ImageResponse(tuple(_noise(item.request.output, _rng(item, i)) for i in range(_count(item))))
-                for item in batch]
+        return [
+            ImageResponse(tuple(_noise(item.request.output, _rng(item, i)) for i in range(_count(item))))
+            for item in batch
+        ]
 
     def _draw(self, item: Prepared) -> str:
         rng = _rng(item)

@@ -12,7 +12,7 @@ from evalsuite.request import GenerateImages, ImageResponse, Request
 
 
 class CopySource:
-    """Returns the last image of the prompt. Editing metrics that reward likeness must be read beside this row."""
+    """Returns the last image of the prompt. Metrics that reward likeness must be read beside this row."""
 
     @property
     def info(self) -> ModelInfo:
@@ -31,5 +31,7 @@ class CopySource:
             assert isinstance(item.request.output, GenerateImages)
             buffer = io.BytesIO()
             item.payload.save(buffer, format="PNG")
-            responses.append(ImageResponse((Image(buffer.getvalue(), name="copy.png"),) * item.request.output.count))
+            responses.append(
+                ImageResponse((Image(buffer.getvalue(), name="copy.png"),) * item.request.output.count)
+            )
         return responses

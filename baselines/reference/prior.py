@@ -17,8 +17,8 @@ class QuestionPrior:
     """Answers with the training answers' majority for the same question.
 
     A question that was never seen takes the answers of the seen questions that share most words with it
-    (Jaccard overlap). Asked for a letter, it takes the option whose text is the most frequent answer; asked for a
-    caption (no question mark), the most frequent training caption.
+    (Jaccard overlap). Asked for a letter, it takes the option whose text is the most frequent answer; asked
+    for a caption (no question mark), the most frequent training caption.
     """
 
     def __init__(self, known: TrainingAnswers) -> None:
@@ -44,9 +44,14 @@ class QuestionPrior:
             assert isinstance(item.request.output, ScoreChoices)
             counts = self._answers(stem_of(item.payload))
             total = counts.total() + len(item.request.output.choices)
-            responses.append(ChoiceResponse(tuple(
-                math.log((counts[choice.strip().lower()] + 1) / total) for choice in item.request.output.choices
-            )))
+            responses.append(
+                ChoiceResponse(
+                    tuple(
+                        math.log((counts[choice.strip().lower()] + 1) / total)
+                        for choice in item.request.output.choices
+                    )
+                )
+            )
         return responses
 
     def _answer(self, text: str) -> str:

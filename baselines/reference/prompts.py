@@ -6,7 +6,9 @@ import re
 
 from evalsuite.request import Request
 
-_OPTION = re.compile(r"(?:^|\s)\(?([A-Za-z])[.)]\s+(.+?)(?=\s+\(?[A-Za-z][.)]\s|\s*\n|\s+answer with\b|$)", re.IGNORECASE)
+_OPTION = re.compile(
+    r"(?:^|\s)\(?([a-z])[.)]\s+(.+?)(?=\s+\(?[a-z][.)]\s|\s*\n|\s+answer with\b|$)", re.IGNORECASE
+)
 
 
 def question_of(request: Request) -> str:

@@ -48,7 +48,9 @@ def load(path: str = "") -> TrainingAnswers:
 
 def _read(path: Path) -> TrainingAnswers:
     if not path.is_file():
-        raise DataError(f"Training answers {path} do not exist.", 'Give JSON lines {"question": …, "answer": …}.')
+        raise DataError(
+            f"Training answers {path} do not exist.", 'Give JSON lines {"question": …, "answer": …}.'
+        )
     by_question: dict[str, Counter[str]] = {}
     captions: Counter[str] = Counter()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):

@@ -7,17 +7,18 @@ import io
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PilImage
+
 from evalsuite.content import Image, user
 from evalsuite.errors import CheckpointError, SampleError, SpecError
 from evalsuite.registry import ModelOptions, load_registry
 from evalsuite.request import GenerateImages, Request
-from PIL import Image as PilImage
 
 
 def _parts():
     from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
     from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
     torch.manual_seed(0)
     words = {word: i for i, word in enumerate(["[PAD]", "<s>", "</s>", "a", "red", "blue", "circle"])}
@@ -27,13 +28,15 @@ def _parts():
         "vae": AutoencoderKL(block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
                              up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, norm_num_groups=4),
         "unet": lambda channels: UNet2DConditionModel(
-            sample_size=8, in_channels=channels, out_channels=4, block_out_channels=(8, 16), layers_per_block=1,
+            sample_size=8, in_channels=channels, out_channels=4, block_out_channels=(8, 16),
+            layers_per_block=1,
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), norm_num_groups=4, attention_head_dim=4,
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=16),
         "text_encoder": CLIPTextModel(CLIPTextConfig(
             vocab_size=7, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
             max_position_embeddings=8, bos_token_id=1, eos_token_id=2)).eval(),
-        "tokenizer": PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=8),
+        "tokenizer": PreTrainedTokenizerFast(
+            tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=8),
         "scheduler": PNDMScheduler(skip_prk_steps=True, steps_offset=1),
     }  # fmt: skip
 
@@ -73,7 +76,10 @@ def draw(model, requests):
 
 def test_images_do_not_depend_on_their_batch(folders):
     model = build(folders / "sd")
-    requests = [Request((user(text),), GenerateImages(), seed=seed) for seed, text in enumerate(["a red circle", "blue"])]
+    requests = [
+        Request((user(text),), GenerateImages(), seed=seed)
+        for seed, text in enumerate(["a red circle", "blue"])
+    ]
     together = draw(model, requests)
     for request, response in zip(requests, together, strict=True):
         (alone,) = draw(model, [request])
@@ -83,7 +89,8 @@ def test_images_do_not_depend_on_their_batch(folders):
 def test_same_seed_same_image_other_seed_other_image(folders):
     model = build(folders / "sd")
     one, again, other = (
-        draw(model, [Request((user("a red circle"),), GenerateImages(), seed=seed)])[0].images[0] for seed in (1, 1, 2)
+        draw(model, [Request((user("a red circle"),), GenerateImages(), seed=seed)])[0].images[0]
+        for seed in (1, 1, 2)
     )
     assert one.sha256() == again.sha256()
     assert one.sha256() != other.sha256()

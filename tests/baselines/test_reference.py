@@ -6,11 +6,12 @@ import io
 
 import numpy as np
 import pytest
+from PIL import Image as PilImage
+
 from evalsuite.content import Image, user
 from evalsuite.errors import DataError, SampleError
 from evalsuite.registry import ModelOptions, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
-from PIL import Image as PilImage
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,9 @@ def test_copy_source_returns_the_pixels_of_the_source():
     model = build("copy-source")
     request = Request((user(Image(buffer.getvalue()), "make it red"),), GenerateImages())
     (response,) = model.generate_images([model.prepare(request)])
-    assert np.array_equal(np.asarray(PilImage.open(io.BytesIO(response.images[0].read()))), np.asarray(source))
+    assert np.array_equal(
+        np.asarray(PilImage.open(io.BytesIO(response.images[0].read()))), np.asarray(source)
+    )
 
 
 def test_copy_source_refuses_a_prompt_without_image():

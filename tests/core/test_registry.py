@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from evalsuite.errors import SpecError
 from evalsuite.registry import load_registry
 
@@ -52,7 +53,9 @@ def test_a_misspelt_name_suggests_the_nearest():
         load_registry().model("dreamlm-mini")
 
 
-@pytest.mark.parametrize(("name", "message"), [("diffusers", "needs an argument"), ("random:x", "takes no argument")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("diffusers", "needs an argument"), ("random:x", "takes no argument")]
+)
 def test_arguments_are_checked(name, message):
     with pytest.raises(SpecError, match=message):
         load_registry().model(name)

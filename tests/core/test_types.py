@@ -6,13 +6,14 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from evalsuite.content import Image, document, images_of, system, user
 from evalsuite.errors import DataError, EvalsuiteError
 from evalsuite.request import ChoiceResponse, GenerateImages, GenerateText, Request, fingerprint
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -40,8 +41,17 @@ def test_images_come_in_reading_order():
 
 
 def request(**changes):
-    parts = {"text": "what is it?", "data": b"picture", "output": GenerateText(), "prefill": "", "seed": 0, **changes}
-    return Request((user(Image(parts["data"]), parts["text"]),), parts["output"], parts["prefill"], parts["seed"])
+    parts = {
+        "text": "what is it?",
+        "data": b"picture",
+        "output": GenerateText(),
+        "prefill": "",
+        "seed": 0,
+        **changes,
+    }
+    return Request(
+        (user(Image(parts["data"]), parts["text"]),), parts["output"], parts["prefill"], parts["seed"]
+    )
 
 
 @pytest.mark.parametrize(
