@@ -10,6 +10,7 @@ import pytest
 
 from evalsuite.cli.surroundings import threads
 
+# Not pydantic: recent versions of typer read their own options with it.
 HEAVY = (
     "torch",
     "transformers",
@@ -19,7 +20,6 @@ HEAVY = (
     "numpy",
     "datasets",
     "pyarrow",
-    "pydantic",
     "PIL",
 )
 
