@@ -75,7 +75,7 @@ class ImageTextModel:
                 f"{source} cannot be loaded as an image-text model ({error}).",
                 "It needs config.json, safetensors weights, tokenizer and processor.",
             ) from error
-        self._model = model.to(self._device).eval()
+        self._model = model.to(self._device).eval()  # type: ignore[arg-type]
         self._processor.tokenizer.padding_side = "left"
         if self._processor.tokenizer.pad_token_id is None:
             self._processor.tokenizer.pad_token = self._processor.tokenizer.eos_token
