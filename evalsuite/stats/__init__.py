@@ -1,7 +1,7 @@
 """Estimates with intervals: what a score says, and how far chance alone could have moved it.
 
-`estimate` turns a task's scores into numbers with intervals; `paired_difference` compares two runs on the same
-samples. Underneath: `proportion` (exact binomial) and `resampling` (cluster bootstrap, half-samples).
+`estimate` turns a task's scores into numbers with intervals; `paired_difference` compares two runs on the
+same samples. Underneath: `proportion` (exact binomial) and `resampling` (cluster bootstrap, half-samples).
 """
 
 from __future__ import annotations

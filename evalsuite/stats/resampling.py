@@ -115,8 +115,8 @@ def bootstrap_means(sums: Floats, sizes: Ints, resamples: int, rng: np.random.Ge
 def _binned(sums: Floats, sizes: Ints) -> tuple[Any, Ints]:
     """Kinds of clusters of nearly equal sum; each stands for its members' mean sum.
 
-    As long as this takes less than 1e-4 of the variance (5e-5 of an interval's width); otherwise every cluster
-    is a kind of its own.
+    As long as this takes less than 1e-4 of the variance (5e-5 of an interval's width); otherwise every
+    cluster is a kind of its own.
     """
     low, high = float(sums.min()), float(sums.max())
     bins = np.minimum(((sums - low) * (_BINS / (high - low))).astype(np.int64), _BINS - 1)
@@ -149,7 +149,8 @@ def half_samples(
     distribution) cannot be bootstrapped. m of n clusters without replacement vary around the full sample with
     (1/m - 1/n) of the variance where the full sample varies with 1/n around the truth; so deviations are
     multiplied by sqrt(m / (n - m)), which is 1 at m = n/2 (delete-d jackknife: Shao & Wu, Annals of
-    Statistics 17, 1989; subsampling with finite-population correction: Politis, Romano & Wolf, 1999, section 2).
+    Statistics 17, 1989; subsampling with finite-population correction: Politis, Romano & Wolf, Subsampling,
+    1999, section 2).
 
     Returns:
         The statistics, shape (resamples,), and the factor for their deviations.
@@ -175,9 +176,10 @@ def bca_interval(
 ) -> tuple[float, float]:
     """Bootstrap interval, bias-corrected and accelerated, widened for few clusters.
 
-    BCa: Efron, "Better bootstrap confidence intervals", JASA 82, 1987. The normal quantile z in it is replaced
-    by t(clusters - 1) * sqrt(clusters / (clusters - 1)) (Hesterberg, "What teachers should know about the
-    bootstrap", The American Statistician 69, 2015), without which intervals are too short for few clusters; for a mean of normal values the interval is then Student's.
+    BCa: Efron, "Better bootstrap confidence intervals", JASA 82, 1987. The normal quantile z in it becomes
+    t(clusters - 1) * sqrt(clusters / (clusters - 1)), without which intervals are too short for few clusters
+    (Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69, 2015); for a
+    mean of normal values the interval is then Student's.
 
     Args:
         value: the statistic of the sample itself.
