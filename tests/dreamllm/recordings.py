@@ -21,6 +21,10 @@ COMPARED: Counter[str] = Counter()
 """Values compared with recordings, per section; printed at the end of the run."""
 
 
+OWN = Path(__file__).resolve().parents[1] / "golden" / "dreamllm"
+"""The recordings that are kept in this repository: variant a."""
+
+
 def folder() -> Path:
     """EVALSUITE_DREAMLLM_GOLDEN, else `../shared/golden/dreamllm` beside the repository, else our copy."""
     repository = Path(__file__).resolve().parents[2]
@@ -34,8 +38,8 @@ def folder() -> Path:
 class Variant:
     """One recorded model."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.folder = name, folder()
+    def __init__(self, name: str, place: Path) -> None:
+        self.name, self.folder = name, place
         index = json.loads((self.folder / f"index-{name}.json").read_text())
         self.sections: dict[str, dict[str, Any]] = index["sections"]
         self.checkpoint = self.folder / f"model-{name}"
@@ -71,7 +75,11 @@ class Variant:
         return self.processor.pixels([self.image(name) for name in names]) if names else None
 
 
-VARIANTS = [Variant(path.stem.removeprefix("index-")) for path in sorted(folder().glob("index-*.json"))]
+VARIANTS = [
+    Variant(path.stem.removeprefix("index-"), folder()) for path in sorted(folder().glob("index-*.json"))
+]
+TINY = Variant("a", OWN)
+"""A small model for the tests that compare with nothing recorded."""
 
 
 def assert_close(got: Tensor, want: Tensor, tolerance: float, section: str) -> None:

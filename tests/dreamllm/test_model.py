@@ -17,9 +17,7 @@ from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.training import PARTS, STAGES, SequenceBuilder, collate, part_of, set_stage
 from evalsuite.errors import CheckpointError, SampleError, SpecError
-from tests.dreamllm.recordings import VARIANTS
-
-VARIANT = VARIANTS[0]
+from tests.dreamllm.recordings import TINY as VARIANT
 
 
 @pytest.fixture
@@ -225,8 +223,8 @@ def test_published_sizes_are_those_of_the_7b_model() -> None:
 
 @pytest.fixture
 def other_variant(upstream: Path) -> Path:
-    """The folder turned into what other checkpoints have: an mlp projector, more queries, convolutions in the UNet's
-    attention, velocity prediction, the newer tokenizer mode, pickled main weights."""
+    """The folder as other checkpoints are: an mlp projector, more queries, convolutions in the UNet,
+    velocity prediction, the newer tokenizer mode, pickled main weights."""
     from safetensors.torch import load_file
 
     config = json.loads((upstream / "config.json").read_text())
