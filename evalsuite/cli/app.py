@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import inspecting, measuring, miniature, results
+from evalsuite.cli import exchanging, inspecting, measuring, miniature, results
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -64,6 +64,7 @@ def _options(
 
 measuring.register(app)
 results.register(app)
+exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
 

@@ -128,6 +128,10 @@ class CaptionTask:
     def target(self, sample: Sample) -> Any:
         return list(sample.record.captions)
 
+    def answer(self, one: Answered) -> str:
+        """The caption after the protocol's clean-up."""
+        return clean(one.response.text, self.plan.protocol.clean)
+
     def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows with the official per-image scores, and the corpus scores.
 

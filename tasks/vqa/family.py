@@ -203,7 +203,7 @@ class VQATask:
         sample = one.sample
         row = partial(SampleScore, sample.id, cluster=sample.cluster, labels=sample.labels)
         try:
-            answer = self._answer(one)
+            answer = self.answer(one)
             if not sample.record.answers:
                 return row(failure="the human answers of this split are not public")
             value = accuracy(answer, sample.record.answers, self.plan.rule)
@@ -211,7 +211,8 @@ class VQATask:
             return row(failure=str(error))
         return row(values={self._accuracy.name: value}, parsed=parsed(answer, self.plan.rule))
 
-    def _answer(self, one: Answered) -> str:
+    def answer(self, one: Answered) -> str:
+        """The answer after gate and clean-up. Raises SampleError where there is none."""
         response, gate = one.response, self._gate
         if not isinstance(response, TextResponse):
             raise SampleError(f"the answer is a {type(response).__name__}, not text")
@@ -239,7 +240,7 @@ class VQATask:
             reason = "these data do not say which questions can be answered"
             return [], {metric.name: reason for metric in declared}
         truth = [bool(answered[i].sample.record.answerable) for i in known]
-        answers = [self._answer(answered[i]) for i in known]
+        answers = [self.answer(answered[i]) for i in known]
         return unanswerable.statistics(declared, known, truth, answers), {}
 
 

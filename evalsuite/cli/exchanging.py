@@ -1,0 +1,93 @@
+"""`evalsuite import` and `evalsuite export`: predictions from elsewhere and to evaluation servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalsuite.cli.common import PluginOption, output, pairs, registry_with
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command("import")(import_)
+    app.command("export")(export)
+
+
+def import_(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run to be made.")],
+    task: Annotated[str, typer.Option("--task", "-t", help="Task that the predictions answer.")],
+    predictions: Annotated[Path, typer.Option(help="File with the predictions.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, lmms-eval or vlmevalkit.",
+        ),
+    ],
+    model: Annotated[str, typer.Option("--model", "-m", help="Name of the model in leaderboards.")],
+    protocol: Annotated[
+        str | None, typer.Option(help="Named protocol; only its clean-up of answers matters.")
+    ] = None,
+    rules: Annotated[str | None, typer.Option(help="Named scoring rules.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
+    task_option: Annotated[
+        list[str] | None, typer.Option("--task-option", help="Option of the task, KEY=VALUE; repeatable.")
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Questions without a prediction are left out.")
+    ] = False,
+    ignore_unknown: Annotated[
+        bool, typer.Option("--ignore-unknown", help="The file also answers other benchmarks.")
+    ] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Make a run of predictions that were made elsewhere, and score it."""
+    from evalsuite.exchange import import_predictions
+    from evalsuite.leaderboard import load, table
+    from evalsuite.leaderboard.rendering import console
+    from evalsuite.spec import TaskSpec
+
+    spec = TaskSpec(
+        name=task, protocol=protocol, rules=rules, data=data, options=pairs(task_option, "--task-option")
+    )
+    scored = import_predictions(
+        run,
+        spec,
+        predictions,
+        form,
+        model=model,
+        partial=partial,
+        ignore_unknown=ignore_unknown,
+        registry=registry_with(plugin),
+    )
+    for key, reason in scored.errors.items():
+        typer.echo(f"error: {run}: {key}: {reason}", err=True)
+    output().print(console(table(load([run]))))
+    raise typer.Exit(1 if scored.errors else 0)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    form: Annotated[str, typer.Option("--format", help="evalai, coco, mmvet or mmbench.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; it must not exist.")],
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="Task of the run; may be left out where there is one.")
+    ] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a run's answers as an evaluation server wants them; an incomplete run is refused."""
+    from evalsuite.errors import SpecError
+    from evalsuite.exchange import export_predictions
+    from evalsuite.store import RunReader
+
+    if task is None:
+        with RunReader(run) as reader:
+            keys = reader.task_keys
+        if len(keys) != 1:
+            raise SpecError(f"{run} has several tasks: {', '.join(keys)}.", "Name one with --task.")
+        task = keys[0]
+    count = export_predictions(run, task, form, out, registry=registry_with(plugin) if plugin else None)
+    typer.echo(f"{out}: {count} answers")

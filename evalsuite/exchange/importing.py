@@ -1,0 +1,165 @@
+"""Predictions into a run: from then on they are scored, compared and shown like answers of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from evalsuite.engine.hashing import describe, remembering, sample_hash
+from evalsuite.engine.plan import survey
+from evalsuite.errors import DataError, SpecError
+from evalsuite.exchange.predictions import Prediction, read_predictions
+from evalsuite.model import ModelInfo
+from evalsuite.registry import Registry, load_registry
+from evalsuite.request import TextResponse, fingerprint
+from evalsuite.resolving import build_task
+from evalsuite.scoring import Scored, score_all
+from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
+from evalsuite.store import Record, RunWriter, TaskRecord
+from evalsuite.task import Sample, Task
+
+ROTATION = 1_000_000
+"""In prediction files of rotated questions, index `i + k * ROTATION` is the k-th rotation of question i."""
+
+
+def import_predictions(
+    out: Path,
+    task: TaskSpec,
+    predictions: Path,
+    form: str,
+    *,
+    model: str,
+    partial: bool = False,
+    ignore_unknown: bool = False,
+    registry: Registry | None = None,
+) -> Scored:
+    """Writes predictions into a new run at `out` and scores them.
+
+    The run's record says that the answers were imported, and from which file; nothing says how they were
+    asked, so its request hashes are empty. Images need not be here: without them a sample's hash is left
+    empty too.
+
+    Args:
+        task: the benchmark, protocol, rules and data; of the protocol only the clean-up of answers matters.
+        form: a name in `evalsuite.exchange.FORMATS`.
+        model: as it is to stand in leaderboards.
+        partial: some questions may lack an answer.
+        ignore_unknown: the file may answer questions of other benchmarks, too.
+        registry: None loads the installed plugins.
+
+    Raises:
+        DataError: the file is malformed, an id is unknown or missing, a question's rotations are incomplete.
+        SpecError: the benchmark or the format is unknown, or the benchmark does not take text.
+        StoreError: `out` is no place for a new run.
+    """
+    registry = registry or load_registry()
+    entry = registry.task(task.name)
+    if entry.capability != "text":
+        raise SpecError(f"{task.name} takes {entry.capability!r} answers; only text can be imported.")
+    spec = task.model_copy(
+        update={
+            "protocol": task.protocol or entry.protocols[0],
+            "rules": task.rules or entry.rules[0],
+            "data": task.data.absolute() if task.data else None,
+        }
+    )
+    built = build_task(spec, registry)
+    given = read_predictions(predictions, form)
+    plan = survey(task.name, built, seed=0, limit=None)
+    info = ModelInfo(
+        model,
+        fingerprint({"imported": model}),
+        details={"imported": {"file": predictions.name, "format": form}},
+    )
+    matched = _match(built, given, predictions, partial=partial, ignore_unknown=ignore_unknown)
+    record = TaskRecord(
+        key=task.name,
+        info=built.info,
+        data_fingerprint=plan.data_fingerprint,
+        total=plan.total,
+        available=plan.available,
+    )
+    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,))
+    with RunWriter.open(out, run, [record], ExecutionOptions()) as writer:
+        writer.set_model(info)
+        writer.save(_records(task.name, built, matched))
+        writer.note(task.name, f"Answers imported from {predictions.name} ({form}); not asked by evalsuite.")
+        scored = score_all(writer, {task.name: built})
+        writer.end_session("finished")
+    return scored
+
+
+def _match(
+    task: Task, given: Sequence[Prediction], path: Path, *, partial: bool, ignore_unknown: bool
+) -> dict[str, list[str]]:
+    """Sample id -> its answers, one for each question that is asked about it."""
+    samples = {sample.id: (place, _turns(sample)) for place, sample in enumerate(task.samples())}
+    order = list(samples)
+    found: dict[str, dict[int, str]] = {}
+    unknown: list[Prediction] = []
+    for one in given:
+        name, turn = one.key, 0
+        if one.position is not None:
+            name = order[one.position] if one.position < len(order) else ""
+        elif name not in samples and name.isdigit():
+            turn, rest = divmod(int(name), ROTATION)
+            name = str(rest) if turn < samples.get(str(rest), (0, 0))[1] else name
+        if name not in samples:
+            unknown.append(one)
+            continue
+        found.setdefault(name, {})[turn] = one.text
+    if unknown and not ignore_unknown:
+        first = unknown[0]
+        raise DataError(
+            f"{first.where}: {task.info.name} has no question {first.key or first.position!r} "
+            f"({len(unknown)} such answers).",
+            "Is this the right task and format? Answers to other benchmarks in the same file can be ignored.",
+        )
+    if not found:
+        raise DataError(
+            f"{path} answers no question of {task.info.name}.", "Is this the right task and format?"
+        )
+    absent = [name for name in order if name not in found]
+    if absent and not partial:
+        raise DataError(
+            f"{path} has no answer to question {absent[0]!r} of {task.info.name} ({len(absent)} such).",
+            "Complete the file, or say that it is partial.",
+        )
+    for name, turns in found.items():
+        if len(turns) != samples[name][1]:
+            raise DataError(
+                f"{path} answers {len(turns)} of {samples[name][1]} rotations of question {name!r}.",
+                "Complete the file.",
+            )
+    return {name: [found[name][turn] for turn in sorted(found[name])] for name in order if name in found}
+
+
+def _turns(sample: Sample) -> int:
+    """How many answers a sample has: one, or one for each rotation of its options."""
+    return len(getattr(sample.record, "rotations", ())) or 1
+
+
+def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Record]:
+    for sample in task.samples():
+        texts = answers.get(sample.id, [])
+        shown, target = _hashes(task, sample) if texts else ("", "")
+        for step, text in enumerate(texts):
+            yield Record(
+                task=key,
+                sample=sample.id,
+                step=step,
+                response=TextResponse(text),
+                last=step == len(texts) - 1,
+                sample_hash=shown,
+                target_hash=target,
+            )
+
+
+def _hashes(task: Task, sample: Sample) -> tuple[str, str]:
+    """Of the sample and of its target; empty for a sample whose images are not here."""
+    digest = remembering()
+    target = fingerprint(describe(task.target(sample), digest))
+    try:
+        return sample_hash(sample, digest), target
+    except DataError:
+        return "", target

@@ -1,0 +1,1 @@
+"""Free answers that a judge grades: MM-Vet."""

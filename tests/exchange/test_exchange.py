@@ -1,0 +1,301 @@
+"""Predictions from elsewhere give the published numbers; exports are what servers take, and complete."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalsuite.errors import DataError, EvalsuiteError, SpecError, StoreError
+from evalsuite.exchange import EXPORTS, FORMATS, export_predictions, import_predictions
+from evalsuite.exchange.predictions import read_predictions
+from evalsuite.scoring import Scored, score_run
+from evalsuite.spec import TaskSpec
+from evalsuite.store import RunReader
+from tests.data.pictures import encoded
+from tests.goldens import golden_dir
+from tests.tasks.asking import write_json
+
+
+def unpacked(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(gzip.decompress(source.read_bytes()))
+    return target
+
+
+def numbers(scored: Scored) -> dict[str, float]:
+    assert not scored.errors, scored.errors
+    (result,) = scored.results
+    return {f"{e.metric.name} {e.group}".strip(): e.value for e in result.numbers()}
+
+
+def test_pope_answers_of_llava_give_the_logged_table(tmp_path: Path) -> None:
+    folder = golden_dir("pope")
+    unpacked(
+        folder / "official_coco_pope_adversarial.json.gz", tmp_path / "data" / "coco_pope_adversarial.json"
+    )
+    answers = unpacked(folder / "answers_llava-v1.5-7b_partial.jsonl.gz", tmp_path / "answers.jsonl")
+    task = TaskSpec(name="pope-adversarial", data=tmp_path / "data", protocol="llava-1.5")
+    scored = import_predictions(
+        tmp_path / "run", task, answers, "llava", model="llava-1.5-7b", ignore_unknown=True
+    )
+    found = numbers(scored)
+    logged = (folder / "POPE_results_7b_logged.txt").read_text().splitlines()
+    names = ("accuracy", "precision", "recall", "F1", "yes ratio")
+    expected = [float(line.split(": ")[1]) for line in logged[2:7]]
+    assert [found[name] for name in names] == pytest.approx(expected, abs=1e-12)
+    with RunReader(tmp_path / "run") as run:
+        assert run.model_name == "llava-1.5-7b"
+        assert run.counts()["pope-adversarial"].answered == 3000
+        assert "imported from answers.jsonl (llava)" in run.notes()[0].text
+    again = score_run(tmp_path / "run", rules="lmms-eval")
+    assert numbers(again)["accuracy"] == pytest.approx(found["accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("judge", "grades", "table", "total"),
+    [
+        ("gpt-4", "gpt-4-grade-3runs", "gpt-4-cap-score-3runs", 31.1),
+        ("gpt-4", "gpt-4-grade-1runs", "gpt-4-cap-score-1runs", 31.2),
+        ("gpt-4-0613", "gpt-4-0613-grade-1runs", "gpt-4-0613-cap-score-1runs", 30.7),
+    ],
+)
+def test_mmvet_answers_and_grades_give_the_official_table(
+    judge: str, grades: str, table: str, total: float, tmp_path: Path
+) -> None:
+    folder = golden_dir("mmvet")
+    unpacked(folder / "mm-vet.json.gz", tmp_path / "data" / "mm-vet.json")
+    answers = unpacked(folder / "answers_llava-v1.5-7b.json.gz", tmp_path / "answers.json")
+    grade_file = unpacked(folder / f"llava-v1.5-7b_{grades}.json.gz", tmp_path / "grades.json")
+    task = TaskSpec(
+        name="mm-vet", data=tmp_path / "data", options={"grades": str(grade_file), "judge": judge}
+    )
+    scored = import_predictions(tmp_path / "run", task, answers, "mmvet", model="llava-1.5-7b")
+    found = numbers(scored)
+    rows = list(csv.DictReader((folder / f"llava-v1.5-7b_{table}.csv").read_text().splitlines()))
+    official = next(row for row in rows if row[""] == "llava-v1.5-7b")
+    assert round(100 * found["score"], 1) == float(official["total"]) == total
+    for name in ("rec", "ocr", "know", "gen", "spat", "math"):
+        assert round(100 * found[f"score capability={name}"], 1) == float(official[name])
+    assert scored.results[0].info.split == f"all, judged by {judge}"
+
+
+def test_mmvet_sets_of_capabilities_are_the_official_ones(tmp_path: Path) -> None:
+    folder = golden_dir("mmvet")
+    unpacked(folder / "mm-vet.json.gz", tmp_path / "data" / "mm-vet.json")
+    answers = unpacked(folder / "answers_llava-v1.5-7b.json.gz", tmp_path / "answers.json")
+    grades = unpacked(folder / "llava-v1.5-7b_gpt-4-grade-1runs.json.gz", tmp_path / "grades.json")
+    task = TaskSpec(name="mm-vet", data=tmp_path / "data", options={"grades": str(grades), "judge": "gpt-4"})
+    found = numbers(import_predictions(tmp_path / "run", task, answers, "mmvet", model="llava-1.5-7b"))
+    path = folder / "llava-v1.5-7b_gpt-4-cap-int-score-1runs.csv"
+    row = next(r for r in csv.DictReader(path.read_text().splitlines()) if r[""] == "llava-v1.5-7b")
+    sets = {name: value for name, value in row.items() if name not in ("", "total", "std", "runs")}
+    assert len(sets) == 16
+    for name, value in sets.items():
+        key = "score capabilities=" + "+".join(sorted(name.split("_")))
+        assert round(100 * found[key], 1) == float(value), name
+
+
+def test_mmvet_without_grades_says_what_is_missing(tmp_path: Path) -> None:
+    folder = golden_dir("mmvet")
+    unpacked(folder / "mm-vet.json.gz", tmp_path / "data" / "mm-vet.json")
+    answers = unpacked(folder / "answers_llava-v1.5-7b.json.gz", tmp_path / "answers.json")
+    task = TaskSpec(name="mm-vet", data=tmp_path / "data")
+    import_predictions(tmp_path / "run", task, answers, "mmvet", model="m")
+    out = tmp_path / "for-the-judge.json"
+    assert export_predictions(tmp_path / "run", "mm-vet", "mmvet", out) == 218
+    raw = json.loads(answers.read_text())
+    assert json.loads(out.read_text()) == {name: text.strip() for name, text in raw.items()}
+    with pytest.raises(SpecError, match="grades and judge belong together"):
+        import_predictions(
+            tmp_path / "other",
+            task.model_copy(update={"options": {"judge": "gpt-4"}}),
+            answers,
+            "mmvet",
+            model="m",
+        )
+
+
+@pytest.mark.parametrize(
+    ("grades", "message"),
+    [
+        ({"v1_0": [2]}, "numbers from 0 to 1"),
+        ([], "object of grades"),
+        ({"v1_0": [0.5], "v1_1": [0.5, 1]}, "more grades than others"),
+    ],
+)
+def test_malformed_grades_are_refused(grades: Any, message: str, tmp_path: Path) -> None:
+    from evalsuite_tasks.judged.family import read_grades
+
+    with pytest.raises(DataError, match=message):
+        read_grades(write_json(tmp_path / "g.json", grades))
+
+
+def vqa(root: Path) -> TaskSpec:
+    source = golden_dir("vqa")
+    root.mkdir(parents=True, exist_ok=True)
+    for kind, name in (
+        ("questions", "v2_OpenEnded_mscoco_val2014_questions"),
+        ("annotations", "v2_mscoco_val2014_annotations"),
+    ):
+        shutil.copy(source / f"v2_train2014_fragment_{kind}.json", root / f"{name}.json")
+    return TaskSpec(name="vqav2", data=root)
+
+
+IDS = (458752000, 458752001, 458752002)
+
+
+def answers(root: Path, value: Any) -> Path:
+    return write_json(root / "answers.json", value)
+
+
+def test_vqa_results_are_scored_and_come_out_as_they_went_in(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"question_id": number, "answer": "net"} for number in reversed(IDS)]
+    scored = import_predictions(
+        tmp_path / "run", vqa(tmp_path / "data"), answers(tmp_path, rows), "vqa", model="m"
+    )
+    assert numbers(scored)["accuracy"] == pytest.approx(1 / 3)
+    assert export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json") == 3
+    out = json.loads((tmp_path / "out.json").read_text())
+    assert sorted(out, key=lambda row: row["question_id"]) == sorted(rows, key=lambda row: row["question_id"])
+    with pytest.raises(StoreError, match=r"out\.json exists"):
+        export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json")
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([], {}, "holds no predictions"),
+        ({}, {}, "must be a list of results"),
+        ([{"question_id": IDS[0]}], {}, "entry 0 has no field 'answer'"),
+        ([{"question_id": IDS[0], "answer": 3}], {}, "'answer' is int 3, not str"),
+        ([{"question_id": IDS[0], "answer": "a"}] * 2, {}, "458752000 was answered before, at .*entry 0"),
+        ([{"question_id": 7, "answer": "a"}], {}, "vqav2 has no question '7'"),
+        ([{"question_id": 7, "answer": "a"}], {"ignore_unknown": True}, "answers no question of vqav2"),
+        (
+            [{"question_id": IDS[0], "answer": "a"}],
+            {},
+            r"no answer to question '458752001' of vqav2 \(2 such\)",
+        ),
+    ],
+)
+def test_bad_prediction_files_are_refused_with_file_and_place(
+    rows: Any, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=message):
+        import_predictions(
+            tmp_path / "run", vqa(tmp_path / "data"), answers(tmp_path, rows), "vqa", model="m", **options
+        )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_partial_file_is_scored_on_what_it_has_and_not_exported(tmp_path: Path) -> None:
+    rows = [{"question_id": IDS[0], "answer": "net"}]
+    scored = import_predictions(
+        tmp_path / "run", vqa(tmp_path / "data"), answers(tmp_path, rows), "vqa", model="m", partial=True
+    )
+    assert (scored.results[0].answered, scored.results[0].total) == (1, 3)
+    with pytest.raises(StoreError, match=r"no answer to question '458752001' of vqav2 \(2 such\)"):
+        export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_sample_logs_of_lmms_eval_are_read_by_the_questions_own_id_or_by_position(tmp_path: Path) -> None:
+    task = vqa(tmp_path / "data")
+    for name, doc in (("ids", True), ("positions", False)):
+        lines = [
+            {
+                "doc_id": place,
+                "resps": [["raw"]],
+                "filtered_resps": ["net" if place == 0 else "x"],
+                "target": "net",
+            }
+            | ({"doc": {"question_id": number}} if doc else {})
+            for place, number in enumerate(IDS)
+        ]
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("\n".join(json.dumps(line) for line in reversed(lines)))
+        found = numbers(import_predictions(tmp_path / name, task, path, "lmms-eval", model="m"))
+        assert found["accuracy"] == pytest.approx(1 / 3)
+
+
+def mmbench(root: Path) -> TaskSpec:
+    photo = base64.b64encode(encoded("JPEG")).decode()
+    rows = [
+        ["index", "question", "hint", "A", "B", "answer", "category", "image", "l2-category", "split"],
+        ["7", "What?", "", "red", "blue", "B", "style", photo, "coarse_perception", "dev"],
+        ["1000007", "What?", "", "blue", "red", "A", "style", "7", "coarse_perception", "dev"],
+    ]
+    root.mkdir()
+    (root / "MMBench_DEV_EN.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n")
+    return TaskSpec(name="mmbench-dev-en", data=root)
+
+
+def test_vlmevalkits_and_mmbenchs_tables_carry_every_rotation(tmp_path: Path) -> None:
+    task = mmbench(tmp_path / "data")
+    path = tmp_path / "result.tsv"
+    path.write_text("index\tquestion\tprediction\n1000007\tWhat?\tA\n7\tWhat?\tThe answer is B.\n")
+    found = numbers(import_predictions(tmp_path / "run", task, path, "vlmevalkit", model="m"))
+    assert found["circular"] == found["vanilla"] == 1.0
+    out = tmp_path / "upload.tsv"
+    assert export_predictions(tmp_path / "run", "mmbench-dev-en", "mmbench", out) == 2
+    rows = list(csv.DictReader(out.read_text().splitlines(), delimiter="\t"))
+    assert [(row["index"], row["A"], row["prediction"]) for row in rows] == [
+        ("7", "red", "The answer is B."),
+        ("1000007", "blue", "A"),
+    ]
+    again = numbers(import_predictions(tmp_path / "again", task, out, "mmbench", model="m"))
+    assert again == found
+    path.write_text("index\tprediction\n7\tB\n")
+    with pytest.raises(DataError, match="answers 1 of 2 rotations of question '7'"):
+        import_predictions(tmp_path / "third", task, path, "mmbench", model="m")
+
+
+def test_popes_own_answer_file_goes_by_order(tmp_path: Path) -> None:
+    questions = [
+        {"question_id": n, "image": "a.jpg", "text": "Is there a cat in the image?", "label": label}
+        for n, label in ((1, "yes"), (2, "no"))
+    ]
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "coco_pope_random.json"
+    path.write_text("\n".join(json.dumps(row) for row in questions))
+    given = tmp_path / "a.json"
+    given.write_text('{"question": "q", "answer": "Yes."}\n{"question": "q", "answer": "No."}\n')
+    task = TaskSpec(name="pope-random", data=tmp_path / "data")
+    assert numbers(import_predictions(tmp_path / "run", task, given, "pope", model="m"))["F1"] == 1.0
+
+
+def test_caption_results_come_out_as_they_went_in(tmp_path: Path) -> None:
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in (3, 4)]
+    notes = [{"id": n, "image_id": n, "caption": f"a dog number {n} runs"} for n in (3, 4)]
+    write_json(
+        tmp_path / "data" / "annotations" / "captions_val2014.json", {"images": images, "annotations": notes}
+    )
+    rows = [{"image_id": n, "caption": f"a dog number {n} runs"} for n in (3, 4)]
+    task = TaskSpec(
+        name="coco-caption-2014-val",
+        data=tmp_path / "data",
+        protocol="llava-1.5",
+        options={"metrics": "CIDEr,BLEU-4"},
+    )
+    found = numbers(import_predictions(tmp_path / "run", task, answers(tmp_path, rows), "coco", model="m"))
+    assert found["BLEU-4"] == pytest.approx(1.0, abs=1e-6)
+    export_predictions(tmp_path / "run", "coco-caption-2014-val", "coco", tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == rows
+
+
+def test_unknown_formats_and_unfit_benchmarks_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"no prediction format 'vqa2'\. Did you mean vqa"):
+        read_predictions(tmp_path / "x", "vqa2")
+    with pytest.raises(SpecError, match=r"no export format 'evalia'\. Did you mean evalai"):
+        export_predictions(tmp_path, "x", "evalia", tmp_path / "y")
+    with pytest.raises(EvalsuiteError, match="takes 'choices' answers"):
+        import_predictions(tmp_path / "r", TaskSpec(name="piqa"), tmp_path / "x", "vqa", model="m")
+    assert set(EXPORTS) == {"evalai", "coco", "mmvet", "mmbench"}
+    assert {"vqa", "vizwiz", "mmbench", "pope", "coco", "mmvet", "lmms-eval", "vlmevalkit"} <= set(FORMATS)
