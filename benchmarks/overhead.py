@@ -158,7 +158,7 @@ def measure(*arguments: str) -> dict[str, Any]:
     peak = 0
     while child.poll() is None:
         peak = max(peak, _anonymous_kib(child.pid))
-        time.sleep(0.05)
+        time.sleep(0.25)
     assert child.stdout is not None
     text = child.stdout.read()
     if child.returncode:
