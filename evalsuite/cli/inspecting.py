@@ -142,6 +142,9 @@ def _show(reader: RunReader) -> None:
             name = f"{result.task} {e.metric.name} ({result.rules})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)
     console.print(numbers)
+    for result in reader.metrics():
+        for metric, reason in result.missing.items():
+            console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
     for session in manifest.sessions:
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"

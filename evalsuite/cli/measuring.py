@@ -166,6 +166,8 @@ def _show(outcomes: list[RunOutcome]) -> None:
     for outcome in outcomes:
         for key, reason in outcome.scoring_errors.items():
             typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+        if outcome.missing:
+            typer.echo(f"error: {outcome.path}: {outcome.missing} samples were not asked", err=True)
         if outcome.failed:
             with RunReader(outcome.path) as reader:
                 reasons = Counter(f"{record.task}: {record.error}" for record in reader.failures())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 COLUMNS = (
-    "model", "task", "title", "version", "protocol", "rules", "split", "data", "metric", "group",
+    "model", "task", "title", "version", "protocol", "rules", "split", "data", "scorer", "metric", "group",
     "value", "low", "high", "level", "n", "failures", "missing", "total", "limit", "seed",
     "seconds", "tokens", "images", "headline", "scale", "digits", "higher_is_better", "method",
     "model_fingerprint", "evalsuite", "run",
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
-and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `missing` samples
-were not asked yet; `seconds` is device time of the whole task."""
+and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
+else decides a score (a metric's network with its weights, a judge); `missing` samples were not asked yet;
+`seconds` is device time of the whole task."""
 
 
 def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
@@ -85,6 +86,7 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         "rules": info.rules,
         "split": info.split,
         "data": result.data_fingerprint,
+        "scorer": _told(result.details),
         "failures": result.failures,
         "missing": result.total - result.answered - result.failed,
         "total": result.total,
@@ -115,6 +117,20 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         }
         for e in result.numbers()
     ]
+
+
+def _told(details: Mapping[str, Any]) -> str:
+    """A scorer's details on one line; digests are cut to what tells them apart.
+
+    Where weights came from does not matter once their digest is known.
+    """
+    parts = []
+    for name, value in sorted(details.items()):
+        if name == "source" and "sha256" in details:
+            continue
+        said = f"({_told(value)})" if isinstance(value, Mapping) else str(value)[:16]
+        parts.append(f"{name} {said}")
+    return ", ".join(parts)
 
 
 def find_runs(path: Path) -> list[Path]:

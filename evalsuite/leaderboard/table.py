@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SUBSET, FAILED, UNFINISHED = "†", "‡", "§"
 
-_VARIANTS = ("protocol", "rules", "version", "split", "data")
+_VARIANTS = ("protocol", "rules", "version", "split", "data", "scorer")
 """What makes numbers of one task incomparable; where it differs, it is in the column's name."""
 
 
@@ -131,6 +131,7 @@ def table(
         for record in shown.to_dict("records")
     ]
     records.sort(key=lambda record: order.index(record["task"]))
+    _merge_scorers(records)
     names = _row_names(records)
     variants = _variants(records)
     cells: dict[Column, dict[str, Cell]] = {}
@@ -152,6 +153,16 @@ def table(
     rows.sort(key=lambda row: _mean_rank(row, len(rows)))
     levels = {float(record["level"]) for record in records}
     return Table(tuple(ranked), tuple(rows), tuple(_notes(records, names)), max(levels, default=0.95))
+
+
+def _merge_scorers(records: Sequence[dict[str, Any]]) -> None:
+    """A run that lacked a metric's network says nothing of it: its other numbers are still comparable."""
+    told: dict[str, set[str]] = {}
+    for record in records:
+        told.setdefault(record["task"], set()).add(record["scorer"])
+    for record in records:
+        if len(told[record["task"]] - {""}) < 2:
+            record["scorer"] = ""
 
 
 def _cell(record: Mapping[str, Any]) -> Cell:

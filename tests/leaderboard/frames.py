@@ -18,6 +18,7 @@ _PLAIN: dict[str, Any] = {
     "rules": "official",
     "split": "val",
     "data": "d" * 64,
+    "scorer": "",
     "metric": "accuracy",
     "group": "",
     "value": 0.5,

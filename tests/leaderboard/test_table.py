@@ -47,6 +47,15 @@ def test_what_is_measured_differently_never_shares_a_column(part: str, other: st
     assert not any(cell.best for row in found.rows for cell in row.cells if cell)
 
 
+def test_two_judges_or_weights_of_a_metrics_network_never_share_a_column_but_none_of_them_does_no_harm() -> (
+    None
+):
+    a, b = number(model="a", scorer="judge x"), number(model="b", scorer="judge y")
+    found = [column.variant for column in table(frame(a, b, number(model="c"))).columns]
+    assert found == ["scorer judge x", "scorer judge y", "scorer "]
+    assert [column.variant for column in table(frame(a, number(model="c"))).columns] == [""]
+
+
 def _ranks(*rows: dict[str, Any]) -> dict[str, int | None]:
     return {row.name: row.cells[0].rank for row in table(frame(*rows)).rows if row.cells[0]}
 
