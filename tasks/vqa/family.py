@@ -14,6 +14,7 @@ from evalsuite.data.jsonfile import read_json
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.data.vqav2 import Question, human_answers, read_questions
 from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError
+from evalsuite.metrics.anls import anls
 from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, vqa_accuracy
 from evalsuite.registry import suggest
 from evalsuite.request import Request, Response, TextResponse
@@ -29,6 +30,8 @@ EXACT = "exact"
 """The rule of benchmarks with one right answer: equal but for case, outer space and a final period."""
 VERBATIM = "verbatim"
 """The rule of benchmarks whose scorer compares answers as they are (GQA)."""
+ANLS = "anls"
+"""The rule of document benchmarks; their column is called ANLS."""
 
 
 class Settings(BaseModel):
@@ -127,10 +130,10 @@ READERS = MappingProxyType(
 
 def build(plan: Plan) -> VQATask:
     """The task of a VQA benchmark. Raises SpecError for an unknown rule or reader."""
-    if plan.rule not in (EXACT, VERBATIM, *VQA_RULES):
+    if plan.rule not in (EXACT, VERBATIM, ANLS, *VQA_RULES):
         raise SpecError(
             f"{plan.benchmark.name}: there is no VQA rule {plan.rule!r}.",
-            suggest(plan.rule, [EXACT, VERBATIM, *VQA_RULES]),
+            suggest(plan.rule, [EXACT, VERBATIM, ANLS, *VQA_RULES]),
         )
     settings = plan.settings(Settings)
     task = VQATask(plan, partial(plan.reader(READERS), plan.source, settings))
@@ -144,7 +147,7 @@ class VQATask:
     def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
         self.plan = plan
         self._read = read
-        self._accuracy = plan.benchmark.metric("accuracy")
+        self._accuracy = plan.benchmark.metric("ANLS" if plan.rule == ANLS else "accuracy")
         self._gate = plan.settings(ProtocolSettings, protocol=True).gate
         self._wants_ocr = "ocr" in fields_of(plan.protocol.template)
 
@@ -245,7 +248,9 @@ class VQATask:
 
 
 def accuracy(answer: str, answers: Sequence[str], rule: str) -> float:
-    """Accuracy in [0, 1] under a VQA rule, `exact` or `verbatim`."""
+    """Accuracy in [0, 1] under a VQA rule, `exact`, `verbatim` or `anls`."""
+    if rule == ANLS:
+        return anls(answer, answers)
     if rule in (EXACT, VERBATIM):
         return float(parsed(answer, rule) in {parsed(reference, rule) for reference in answers})
     return vqa_accuracy(answer, answers, rule)
@@ -253,7 +258,7 @@ def accuracy(answer: str, answers: Sequence[str], rule: str) -> float:
 
 def parsed(answer: str, rule: str) -> str:
     """The answer as the rule compares it."""
-    if rule == VERBATIM:
+    if rule in (VERBATIM, ANLS):
         return answer
     return answer.strip().lower().removesuffix(".") if rule == EXACT else normalize_answer(answer, rule)
 

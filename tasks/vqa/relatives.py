@@ -126,8 +126,32 @@ def read_gqa_tables(source: Located, settings: Settings) -> Iterator[Question]:
         )
 
 
+def read_documents(source: Located, settings: Settings) -> Iterator[Question]:
+    """`questions`: DocVQA's and InfographicVQA's `{data: [{questionId, question, answers}]}`; `images` is
+    a path with the field `image`, which the file gives under the source's setting `image` (default
+    `image`).
+
+    Raises:
+        DataError: no list `data`, a field missing or of another type.
+    """
+    path = source.path("questions")
+    named = source.settings.get("image", "image")
+    for position, row in enumerate(field(read_json(path), "data", list, str(path))):
+        question_id = field(row, "questionId", (int, str), f"{path}, row {position}")
+        where = f"{path}, questionId {question_id}"
+        image = field(row, named, str, where)
+        yield Question(
+            id=str(question_id),
+            image=source.image("images", image=image),
+            image_id=image,
+            question=field(row, "question", str, where),
+            answers=_answers(row, where, settings.answers),
+        )
+
+
 RELATIVES = MappingProxyType(
     {
+        "documents-json": read_documents,
         "textvqa-json": read_textvqa,
         "vizwiz-json": read_vizwiz,
         "gqa-json": read_gqa,

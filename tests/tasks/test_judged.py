@@ -24,7 +24,8 @@ def official(root: Path) -> Path:
 
 def hub(root: Path) -> Path:
     write_table(root / "data" / "test-00000-of-00001.parquet", [{
-        "question_id": "v1_0", "image": {"bytes": PHOTO, "path": None}, "question": "What is x in the equation?",
+        "question_id": "v1_0",
+        "image": {"bytes": PHOTO, "path": None}, "question": "What is x in the equation?",
         "answer": "-1<AND>-5", "capability": "ocr,math"}])  # fmt: skip
     return root
 
@@ -57,5 +58,5 @@ def test_an_answer_without_a_grade_is_a_failure_not_a_zero(tmp_path: Path) -> No
 
 def test_malformed_questions_are_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "mm-vet.json", {"v1_0": {"imagename": "a.png", "question": "?"}})
-    with pytest.raises(DataError, match="mm-vet.json, v1_0 has no field 'answer'"):
+    with pytest.raises(DataError, match=r"mm-vet\.json, v1_0 has no field 'answer'"):
         list(build("mm-vet", tmp_path).samples())

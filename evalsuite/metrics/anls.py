@@ -1,0 +1,56 @@
+"""Average normalised Levenshtein similarity: answers read off documents (DocVQA, InfographicVQA)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalsuite.errors import SampleError
+
+__all__ = ["THRESHOLD", "anls", "levenshtein"]
+
+THRESHOLD = 0.5
+"""Less similar answers score 0 (Biten et al. 2019)."""
+
+
+def levenshtein(one: str, other: str) -> int:
+    """Fewest insertions, deletions and replacements of characters that turn one text into the other.
+
+    >>> levenshtein("kitten", "sitting")
+    3
+    """
+    if len(one) < len(other):
+        one, other = other, one
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        before, row[0] = row[0], i
+        for j, b in enumerate(other, start=1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
+    return row[-1]
+
+
+def anls(prediction: str, answers: Sequence[str], threshold: float = THRESHOLD) -> float:
+    """Similarity in [0, 1] of a predicted answer to the nearest human answer; below the threshold 0.
+
+    The evaluation script of the Robust Reading Competition: 1 - distance / length, where the distance
+    ignores case and runs of white space, but the length is that of the longer text as it stands.
+
+    Raises:
+        SampleError: there are no answers.
+
+    >>> anls(" The  NET", ["the net"]), round(anls("nets", ["net"]), 2), anls("ball", ["net"])
+    (1.0, 0.75, 0.0)
+    """
+    if not answers:
+        raise SampleError("ANLS needs at least one human answer.")
+    predicted = _plain(prediction)
+    distances = []
+    for answer in answers:
+        # The script takes the length in upper case, where some letters are longer ("ß").
+        length = max(len(answer.upper()), len(prediction.upper()))
+        distances.append(levenshtein(_plain(answer), predicted) / length if length else 0.0)
+    value = 1 - min(distances)
+    return value if value >= threshold else 0.0
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.strip().lower().split())
