@@ -1,0 +1,1 @@
+"""Training of the miniature: stage-0 parts, then DreamLLM stages I to III and its ablations, from one recipe file."""

@@ -1,0 +1,217 @@
+"""Stage 0, the image decoder: a text-conditioned latent diffusion model with its own small text encoder."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from torch import nn
+from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+
+from ..detect import detect, matches
+from .data import Pictures, scene_from_json
+from .recipe import DiffusionRecipe
+from .tokenizer import make_tokenizer
+from .trainer import Batch, Record, fit
+from .vae import encode_all, to_images
+
+
+def make_unet(recipe: DiffusionRecipe, latent_channels: int) -> UNet2DConditionModel:
+    """The untrained UNet, with plain attention (fused attention is slow for bf16 backward passes on a CPU)."""
+    levels = len(recipe.channels)
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=latent_channels, out_channels=latent_channels,
+        down_block_types=("CrossAttnDownBlock2D",) * levels,
+        up_block_types=("CrossAttnUpBlock2D",) * levels,
+        block_out_channels=recipe.channels, layers_per_block=recipe.layers,
+        transformer_layers_per_block=recipe.transformer_layers,
+        cross_attention_dim=recipe.context, attention_head_dim=recipe.head_dim, norm_num_groups=recipe.groups,
+    )  # fmt: skip
+    unet.set_attn_processor(AttnProcessor())
+    return unet
+
+
+def make_text_encoder(recipe: DiffusionRecipe, tokenizer: PreTrainedTokenizerFast) -> CLIPTextModel:
+    """The untrained text encoder."""
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=recipe.context, intermediate_size=recipe.text_mlp,
+        num_hidden_layers=recipe.text_layers, num_attention_heads=recipe.text_heads,
+        max_position_embeddings=recipe.max_length, hidden_act="gelu",
+        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )  # fmt: skip
+    encoder = CLIPTextModel._from_config(config, attn_implementation="eager")
+    for name, parameter in encoder.named_parameters():
+        if parameter.ndim == 2 and "embedding" not in name:
+            nn.init.xavier_uniform_(parameter)
+        elif "token_embedding" in name:
+            nn.init.normal_(parameter, std=0.5)
+        elif "position_embedding" in name:
+            nn.init.normal_(parameter, std=0.1)
+    return encoder
+
+
+def make_scheduler() -> DDPMScheduler:
+    """Stable Diffusion's noise schedule."""
+    return DDPMScheduler(
+        num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
+        clip_sample=False, timestep_spacing="leading", steps_offset=1, prediction_type="epsilon",
+    )  # fmt: skip
+
+
+class DiffusionTraining(nn.Module):
+    """Noise prediction at uniform times; with `snr_gamma`, weighted like the velocity, bounded at low noise."""
+
+    def __init__(self, unet: UNet2DConditionModel, encoder: CLIPTextModel, snr_gamma: float | None) -> None:
+        super().__init__()
+        self.unet, self.encoder, self.snr_gamma = unet, encoder, snr_gamma
+        self.scheduler = make_scheduler()
+
+    def forward(self, latents: torch.Tensor, ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """`latents`: (B, C, h, w), unit variance; `ids`: (B, T)."""
+        noise = torch.randn_like(latents)
+        times = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(latents),))
+        noisy = self.scheduler.add_noise(latents, noise, times)
+        context = self.encoder(input_ids=ids).last_hidden_state
+        predicted = self.unet(noisy, times, context).sample.float()
+        wrong = (predicted - noise).square().mean(dim=(1, 2, 3))
+        if self.snr_gamma is not None:
+            share = self.scheduler.alphas_cumprod[times]
+            snr = share / (1 - share)
+            # Where things are is decided at high noise, where the plain loss on the noise hardly tells right from
+            # wrong: the error counts as it would for a network that predicts the velocity.
+            wrong = wrong * (snr.clamp(max=self.snr_gamma) + 1) / snr.clamp(min=0.01)
+        return {"loss": wrong.mean()}
+
+
+@torch.no_grad()
+def sample_latents(
+    unet: UNet2DConditionModel,
+    context: torch.Tensor,
+    unconditional: torch.Tensor,
+    *,
+    guidance: float,
+    steps: int,
+    seed: int,
+    batch: int = 64,
+) -> torch.Tensor:
+    """Latents drawn with DDIM and classifier-free guidance: (N, C, h, w) for contexts (N, T, D)."""
+    scheduler = DDIMScheduler.from_config(make_scheduler().config)
+    scheduler.set_timesteps(steps)
+    side, channels = unet.config.sample_size, unet.config.in_channels
+    generator = torch.Generator().manual_seed(seed)
+    found = []
+    for start in range(0, len(context), batch):
+        rows = context[start : start + batch]
+        both = torch.cat([unconditional.expand_as(rows), rows])
+        latents = torch.randn(len(rows), channels, side, side, generator=generator)
+        for time in scheduler.timesteps:
+            with torch.autocast("cpu", torch.bfloat16):
+                empty, full = unet(torch.cat([latents, latents]), time, both).sample.float().chunk(2)
+            predicted = empty + guidance * (full - empty)
+            latents = scheduler.step(predicted, time, latents).prev_sample
+        found.append(latents)
+    return torch.cat(found)
+
+
+def decode(vae: AutoencoderKL, latents: torch.Tensor) -> np.ndarray:
+    """Latents to pictures: (N, 64, 64, 3) uint8."""
+    with torch.no_grad():
+        parts = [to_images(vae.decode(part).sample) for part in latents.split(64)]
+    return np.concatenate(parts)
+
+
+def figures(images: np.ndarray, pictures: Pictures, rows: list[int]) -> dict[str, float]:
+    """How many of the drawn pictures show what the entries' scenes ask for, by number of things."""
+    found: dict[str, list[float]] = {}
+    for image, row in zip(images, rows, strict=True):
+        entry = pictures.entries[row]
+        assert entry.scene is not None
+        match = matches(scene_from_json(entry.scene), detect(image))
+        held = scene_from_json(entry.scene).held_out
+        for name in ("bound", "where", "size", "all"):
+            found.setdefault(f"{entry.things}_{name}", []).append(float(getattr(match, name)))
+        found.setdefault(f"{entry.things}_right", []).append(float(match.bound and match.where))
+        if not held:
+            found.setdefault(f"{entry.things}_right_seen", []).append(float(match.bound and match.where))
+    return {name: float(np.mean(values)) for name, values in sorted(found.items())}
+
+
+def latents_of(vae: AutoencoderKL, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
+    """Cached latents of the chosen pictures: (N, C, h, w) float16 for all N pictures, NaN where not chosen."""
+    if not path.exists():
+        with torch.autocast("cpu", torch.bfloat16):
+            means, _ = encode_all(vae, pixels[rows])
+        full = np.full((len(pixels), *means.shape[1:]), np.nan, dtype=np.float16)
+        full[rows] = means
+        np.save(path.with_suffix(".part.npy"), full)
+        path.with_suffix(".part.npy").rename(path)
+    return np.load(path, mmap_mode="r")
+
+
+def train_diffusion(
+    recipe: DiffusionRecipe, pictures: Pictures, valid: Pictures, work: Path, resume: bool
+) -> Record:
+    """Train on the world's pictures and save a Stable Diffusion pipeline folder to `work/parts/sd`."""
+    vae = AutoencoderKL.from_pretrained(work / "parts" / "vae").eval()
+    pools = [
+        pictures.of_size(things)[:count] for things, count in zip((1, 2, 3), recipe.latents, strict=True)
+    ]
+    latents = latents_of(vae, pictures.pixels, np.concatenate(pools), work / "data" / "train-latents.npy")
+    torch.manual_seed(recipe.schedule.seed)
+    tokenizer = make_tokenizer(end=True, max_length=recipe.max_length, lower=True)
+    training = DiffusionTraining(
+        make_unet(recipe, vae.config.latent_channels), make_text_encoder(recipe, tokenizer), recipe.snr_gamma
+    )
+
+    def tokens(texts: list[str]) -> torch.Tensor:
+        found = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        ids: torch.Tensor = found["input_ids"]
+        return ids
+
+    def batches(rng: np.random.Generator, rows: int) -> Batch:
+        sizes = rng.choice(3, size=rows, p=np.array(recipe.shares) / sum(recipe.shares))
+        chosen = np.sort([int(rng.choice(pools[size])) for size in sizes])
+        texts = []
+        for row in chosen:
+            entry = pictures.entries[row]
+            chance = rng.random()
+            if chance < recipe.drop_caption:
+                texts.append("")
+            elif chance < recipe.drop_caption + recipe.canonical:
+                texts.append(entry.caption)
+            else:
+                texts.append(entry.captions[int(rng.integers(len(entry.captions)))])
+        return {"latents": torch.from_numpy(latents[chosen].astype(np.float32)), "ids": tokens(texts)}
+
+    per = recipe.check_scenes // 2
+    asked = [int(i) for things in (1, 2) for i in valid.of_size(things)[:per]]
+
+    def check() -> dict[str, float]:
+        context = training.encoder(
+            input_ids=tokens([valid.entries[i].caption for i in asked])
+        ).last_hidden_state
+        empty = training.encoder(input_ids=tokens([""])).last_hidden_state
+        drawn = sample_latents(training.unet, context, empty, guidance=3.0, steps=20, seed=0)
+        return figures(decode(vae, drawn), valid, asked)
+
+    record = fit(
+        "diffusion", training, batches, recipe.schedule, work,
+        resume=resume, check=check, check_every=recipe.check_every,
+    )  # fmt: skip
+    save_pipeline(training, vae, tokenizer, work / "parts" / "sd")
+    record.save(work / "diffusion" / "training.json")
+    return record
+
+
+def save_pipeline(
+    training: DiffusionTraining, vae: AutoencoderKL, tokenizer: PreTrainedTokenizerFast, folder: Path
+) -> None:
+    """Save in the layout that `DiffusionPipeline.from_pretrained` reads."""
+    from diffusers import StableDiffusionPipeline
+
+    StableDiffusionPipeline(
+        vae=vae, text_encoder=training.encoder, tokenizer=tokenizer, unet=training.unet,
+        scheduler=make_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip

@@ -1,0 +1,308 @@
+"""DreamLLM's stages I to III in miniature, and its ablations: what a batch is made of, and what is learnt from it.
+
+The mechanics are the paper's: frozen eye and image decoder, the freeze table of `dreamllm.training`, next-token loss
+(weight 1) and noise-prediction loss through the frozen UNet (weight 10) at uniform times. Two documented departures,
+because this is trained in minutes: the condition that the queries give is also pulled towards what the stage-0 text
+encoder says of the same picture (`align_weight`; the loss through the UNet alone needs hours to find places), and
+a share of the prompts to draw from is empty (`drop_prompt`), which guidance needs.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn import functional
+from transformers import AutoTokenizer, CLIPModel, CLIPTextModel, LlamaForCausalLM
+
+from ...dreamllm.conversation import VICUNA
+from ...dreamllm.embedding import gather
+from ...dreamllm.modeling import DreamLLMForCausalLM
+from ...dreamllm.tokenization import FastTokenizer, special_tokens
+from ...dreamllm.training import IGNORED, set_stage
+from ..formats.mmbench import choose
+from .caches import load_edits, load_stories, used_rows
+from .data import Pictures, load_pictures, scene_from_json
+from .diffusion import make_unet
+from .documents import SHORT, Document, Drawing, Packed, Picture, Writer, pack
+from .drills import drills
+from .language import DESCRIBE, ROW, letters
+from .recipe import DreamRecipe, DreamStage, Recipe
+from .trainer import Batch, Record, fit
+
+FROZEN = ("vision.", "unet.", "vae.")
+TRAINED_AT = {
+    "joint": {1: "align", 2: "interleaved", 3: "instruction"},
+    "comprehension": {1: "comprehension-align", 2: "interleaved", 3: "instruction"},
+    "creation": {1: "creation-align", 2: "interleaved", 3: "instruction"},
+}
+"""Which row of the freeze table each stage uses, by what is learnt."""
+
+
+def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path) -> DreamLLMForCausalLM:
+    """A DreamLLM of the stage-0 parts, projectors and queries fresh.
+
+    The parts are those that will be shipped, in half precision, so that training sees what users will load. A chain
+    that never draws can be trained before there is an image decoder: it gets an untrained one meanwhile.
+    """
+    ship = work / "ship"
+    llama = LlamaForCausalLM.from_pretrained(
+        work / "parts" / "lm", attn_implementation="eager", dtype=torch.float32
+    )
+    clip = CLIPModel.from_pretrained(ship / "clip", dtype=torch.float32)
+    if (ship / "sd").exists():
+        unet = UNet2DConditionModel.from_pretrained(ship / "sd" / "unet", torch_dtype=torch.float32)
+        vae = AutoencoderKL.from_pretrained(ship / "sd" / "vae", torch_dtype=torch.float32)
+        scheduler = DDPMScheduler.from_pretrained(ship / "sd" / "scheduler").config
+    elif any(stage.vm_weight for stage in chain.stages):
+        raise FileNotFoundError(f"{ship / 'sd'}: train the stage 'diffusion' first")
+    else:
+        from .diffusion import make_scheduler
+
+        vae = AutoencoderKL.from_pretrained(work / "parts" / "vae")
+        unet = make_unet(recipe.diffusion, vae.config.latent_channels)
+        scheduler = make_scheduler().config
+    unet.set_attn_processor(AttnProcessor())
+    tokenizer = FastTokenizer(AutoTokenizer.from_pretrained(work / "parts" / "lm"))
+    return DreamLLMForCausalLM.from_parts(
+        llama=llama, vision=clip, unet=unet, vae=vae, scheduler_config=scheduler,
+        special_tokens=special_tokens(tokenizer), num_dream_queries=chain.queries, seed=recipe.seed,
+    )  # fmt: skip
+
+
+def learnt_state(model: DreamLLMForCausalLM) -> dict[str, torch.Tensor]:
+    """Everything but the frozen parts."""
+    return {
+        name: value.detach().contiguous().clone()
+        for name, value in model.state_dict().items()
+        if not name.startswith(FROZEN)
+    }
+
+
+class DreamTraining(nn.Module):
+    """DreamLLM's two losses over packed rows, and the pull towards the text encoder."""
+
+    def __init__(
+        self, model: DreamLLMForCausalLM, teacher: CLIPTextModel | None, align_weight: float
+    ) -> None:
+        super().__init__()
+        self.model, self.align_weight = model, align_weight
+        self.teacher = teacher
+        if teacher is not None:
+            teacher.requires_grad_(False).eval()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        labels: torch.Tensor,
+        attention_mask: torch.Tensor,
+        position_ids: torch.Tensor,
+        image_features: torch.Tensor | None = None,
+        latents: torch.Tensor | None = None,
+        caption_ids: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
+        """`caption_ids`: (n drawings, T), canonical captions for the text encoder; the rest as DreamLLM's forward."""
+        found = self.model(
+            input_ids=input_ids, labels=labels, attention_mask=attention_mask, position_ids=position_ids,
+            image_features=image_features, latents=latents,
+        )  # fmt: skip
+        loss = found.loss
+        if self.teacher is not None and self.align_weight and caption_ids is not None:
+            config = self.model.config
+            rows, columns = self.model.dream_blocks(input_ids)
+            states = gather(found.last_hidden_state, rows, columns, config.num_dream_queries)
+            said = self.model.condition_projector(states).float()
+            with torch.no_grad():
+                meant = self.teacher(input_ids=caption_ids).last_hidden_state.float()[:, : said.shape[1]]
+            loss = loss + self.align_weight * functional.mse_loss(said, meant) / meant.var()
+        return {"loss": loss}
+
+
+class Batches:
+    """Draws documents of the kinds that a stage names and turns them into tensors."""
+
+    def __init__(self, recipe: Recipe, model: DreamLLMForCausalLM, work: Path, kind: str) -> None:
+        data = work / "data"
+        self.kind = kind
+        self.pictures = {"train": load_pictures(data, "train"), "valid": load_pictures(data, "valid")}
+        reads = ["train", "valid", "edit-sources", "valid-edit-sources", "stories"]
+        if recipe.data.easy_vqa:
+            self.pictures["easy"] = load_pictures(data, "easy")
+            reads.append("easy")
+        self.features = {name: np.load(data / f"features-{name}.npy", mmap_mode="r") for name in reads}
+        self.latents = {
+            name: np.load(data / f"{name}-latents.npy", mmap_mode="r")
+            for name in ("train", "edit-targets", "stories")
+        }
+        rows = used_rows(recipe, self.pictures["train"])
+        things = np.array([self.pictures["train"].entries[int(r)].things for r in rows])
+        self.pools = [rows[things == n] for n in (1, 2, 3)]
+        self.shares = np.array(recipe.diffusion.shares) / sum(recipe.diffusion.shares)
+        self.edits = load_edits(data / "edits.jsonl")
+        self.valid_edits = load_edits(data / "valid-edits.jsonl")
+        self.stories = load_stories(data / "stories.jsonl")
+        self.tokenizer = FastTokenizer(AutoTokenizer.from_pretrained(work / "parts" / "lm"))
+        self.writer = Writer(
+            self.tokenizer, model.config.tokens, model.config.num_patches, model.config.num_dream_queries
+        )
+        encoder = work / "parts" / "sd" / "tokenizer"
+        self.captioner = AutoTokenizer.from_pretrained(encoder) if encoder.exists() else None
+
+    def documents(self, stage: DreamStage, rng: np.random.Generator, rows: int) -> list[Document]:
+        """Documents for one step: `stage.rows` says how many of each kind, for a batch of `stage.schedule.batch`."""
+        makers: dict[str, Callable[[np.random.Generator, DreamStage], Document]] = {
+            "pair": self._pair,
+            "draw": self._draw,
+            "chat": self._chat,
+            "easy": self._easy,
+            "drill": self._drill,
+            "edit": self._edit,
+            "story": self._story,
+        }
+        scale = rows / stage.schedule.batch
+        return [
+            makers[kind](rng, stage)
+            for kind, count in stage.rows.items()
+            for _ in range(max(1, round(count * scale)))
+        ]
+
+    def _row(self, rng: np.random.Generator) -> int:
+        return int(rng.choice(self.pools[int(rng.choice(3, p=self.shares))]))
+
+    def _pair(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        easy = "easy" in self.pictures and rng.random() < 0.2
+        cache = "easy" if easy else "train"
+        row = int(rng.integers(len(self.pictures["easy"].entries))) if easy else self._row(rng)
+        entry = self.pictures[cache].entries[row]
+        texts = [entry.caption, *(t for t in entry.captions if t != entry.caption)][:4]
+        return self.writer.captions(Picture(cache, row), texts)
+
+    def _draw(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        row = self._row(rng)
+        entry = self.pictures["train"].entries[row]
+        if rng.random() < stage.drop_prompt:
+            return self.writer.draw("", Drawing(Picture("train", row), ""))
+        text = entry.caption if rng.random() < 0.4 else entry.captions[int(rng.integers(len(entry.captions)))]
+        # What the text leaves open, the target caption leaves open too.
+        return self.writer.draw(
+            text, Drawing(Picture("train", row), entry.caption if _full(text, entry.caption) else text)
+        )
+
+    def _chat(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        row = self._row(rng)
+        return self.chat("train", row, rng, SHORT if rng.random() < 0.5 else VICUNA)
+
+    def _drill(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        row = self._row(rng)
+        entry = self.pictures["train"].entries[row]
+        assert entry.scene is not None
+        return self.writer.drill(Picture("train", row), "", drills(scene_from_json(entry.scene), rng, 24))
+
+    def chat(self, cache: str, row: int, rng: np.random.Generator, template: object) -> Document:
+        """Questions of every form about a world picture: open ones, ones with letters, and to describe it."""
+        entry = self.pictures[cache].entries[row]
+        assert entry.scene is not None
+        scene = scene_from_json(entry.scene)
+        chosen = rng.permutation(len(entry.questions))[:7]
+        turns = [entry.questions[int(i)][:2] for i in chosen]
+        turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(4)]
+        turns.append((DESCRIBE, entry.caption))
+        return self.writer.chat(Picture(cache, row), "", turns, template)  # type: ignore[arg-type]
+
+    def _easy(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        row = int(rng.integers(len(self.pictures["easy"].entries)))
+        entry = self.pictures["easy"].entries[row]
+        turns = [(question, answer) for question, answer, _ in entry.questions]
+        return self.writer.chat(Picture("easy", row), "", turns, SHORT if rng.random() < 0.5 else VICUNA)
+
+    def _edit(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        entry = self.edits[int(rng.integers(len(self.edits)))]
+        turns = [
+            (instruction, Drawing(Picture("edit-targets", row), text))
+            for instruction, text, row, _ in entry.turns
+        ]
+        return self.writer.edit(Picture("edit-sources", entry.source), turns)
+
+    def _story(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        entry = self.stories[int(rng.integers(len(self.stories)))]
+        parts = [(text, Drawing(Picture("stories", row), said)) for text, said, row in entry.parts]
+        document = self.writer.story(parts, read=self.kind != "creation", draw=self.kind != "comprehension")
+        if self.kind == "creation":
+            document.branches = [(ids, [IGNORED] * len(labels)) for ids, labels in document.branches]
+        return document
+
+    def tensors(self, packed: Packed) -> Batch:
+        """What `DreamTraining.forward` takes."""
+        batch: Batch = {
+            "input_ids": packed.input_ids,
+            "labels": packed.labels,
+            "attention_mask": packed.attention_mask,
+            "position_ids": packed.position_ids,
+        }
+        if packed.read:
+            found = np.stack([self.features[p.cache][p.row] for p in packed.read]).astype(np.float32)
+            batch["image_features"] = torch.from_numpy(found)
+        if packed.drawn:
+            drawn = np.stack([self.latents[d.picture.cache][d.picture.row] for d in packed.drawn])
+            batch["latents"] = torch.from_numpy(drawn.astype(np.float32))
+            assert self.captioner is not None
+            texts = [d.caption for d in packed.drawn]
+            batch["caption_ids"] = self.captioner(
+                texts, padding="max_length", truncation=True, return_tensors="pt"
+            )["input_ids"]
+        return batch
+
+
+def _full(text: str, canonical: str) -> bool:
+    """Whether a caption says as much as the canonical one (as many words for things, in any order)."""
+    return set(canonical.split()) - {"a"} <= set(text.split()) | _INVERSE_WORDS
+
+
+_INVERSE_WORDS = {"left", "right", "above", "below", "of", "at", "in", "the"}
+
+
+def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Record]:
+    """Train one chain of stages; the learnt weights after stage N lie in `work/dream/NAME/stage-N.safetensors`."""
+    from .checks import make_check
+
+    chain = recipe.dream[name]
+    kind = name if name in TRAINED_AT else "joint"
+    torch.manual_seed(recipe.seed)
+    model = build_dream(recipe, chain, work)
+    encoder = work / "parts" / "sd" / "text_encoder"
+    teacher = (
+        CLIPTextModel.from_pretrained(encoder, attn_implementation="eager", dtype=torch.float32)
+        if encoder.exists() and any(stage.align_weight for stage in chain.stages)
+        else None
+    )
+    batches = Batches(recipe, model, work, kind)
+    folder = work / "dream" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    records = []
+    for stage in chain.stages:
+        done = folder / f"stage-{stage.stage}.safetensors"
+        if resume and done.exists():
+            model.load_state_dict(load_file(done), strict=False)
+            continue
+        set_stage(model, TRAINED_AT[kind][stage.stage])
+        model.config.loss_weight_lm, model.config.loss_weight_vm = stage.lm_weight, stage.vm_weight
+
+        def make(rng: np.random.Generator, rows: int, stage: DreamStage = stage) -> Batch:
+            return batches.tensors(pack(batches.documents(stage, rng, rows), ROW, batches.writer.tokens.pad))
+
+        record = fit(
+            f"dream/{name}/{stage.stage}", DreamTraining(model, teacher, stage.align_weight), make,
+            stage.schedule, work, resume=resume,
+            check=make_check(batches, model, kind, work), check_every=stage.check_every,
+        )  # fmt: skip
+        save_file(learnt_state(model), done)
+        record.save(folder / f"stage-{stage.stage}.json")
+        records.append(record)
+    return records
+
+
+__all__ = ["Batches", "DreamTraining", "Pictures", "build_dream", "learnt_state", "train_chain"]

@@ -1,0 +1,154 @@
+"""The recipe file: every hyper-parameter and seed of the miniature, read from YAML and checked."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ...errors import EvalsuiteError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Schedule(_Part):
+    """How long and how fast one stage is trained: AdamW (or Muon with it), linear warm-up, cosine to zero."""
+
+    steps: int
+    batch: int
+    lr: float
+    warmup: int = 50
+    weight_decay: float = 0.01
+    beta2: float = 0.99
+    clip: float = 1.0
+    bf16: bool = True
+    muon: bool = False
+    save_every: int = 200
+    log_every: int = 25
+    seed: int = 0
+
+
+class DataRecipe(_Part):
+    """Sizes of the caches: scenes of one, two and three things for training, scenes for validation, edits."""
+
+    ones: int
+    twos: int
+    threes: int
+    validation: int
+    edits: int
+    stories: int
+    easy_vqa: bool = True
+    seed: int = 1
+
+
+class VaeRecipe(_Part):
+    """`AutoencoderKL` with one down-sampling by two between each two of `channels`."""
+
+    channels: tuple[int, ...]
+    latent_channels: int
+    groups: int
+    layers: int
+    kl: float
+    schedule: Schedule
+
+
+class ClipRecipe(_Part):
+    """`CLIPModel`: towers of one width; `words` weighs the recovery of the caption's words from patch features."""
+
+    width: int
+    layers: int
+    text_layers: int
+    heads: int
+    mlp: int
+    patch: int
+    projection: int
+    words: float
+    easy_share: float
+    hard_pairs: bool
+    schedule: Schedule
+
+
+class DiffusionRecipe(_Part):
+    """UNet over latents with its own text encoder.
+
+    `latents`: how many scenes of one, two, three things are encoded; `shares`: their shares of a batch.
+    """
+
+    channels: tuple[int, ...]
+    layers: int
+    transformer_layers: int
+    head_dim: int
+    groups: int
+    context: int
+    text_layers: int
+    text_heads: int
+    text_mlp: int
+    max_length: int
+    drop_caption: float
+    canonical: float
+    snr_gamma: float | None
+    latents: tuple[int, int, int]
+    shares: tuple[float, float, float]
+    check_every: int
+    check_scenes: int
+    schedule: Schedule
+
+
+class LanguageRecipe(_Part):
+    """Stage-0 Llama decoder, trained on text alone; `drills`: share of documents of terse questions."""
+
+    hidden: int
+    layers: int
+    heads: int
+    mlp: int
+    positions: int
+    drills: float
+    schedule: Schedule
+
+
+class DreamStage(_Part):
+    """One stage of DreamLLM: what a batch is made of (rows of each kind) and the weights of the two losses."""
+
+    stage: int
+    rows: dict[str, int]
+    lm_weight: float
+    vm_weight: float
+    align_weight: float = 0.0
+    drop_prompt: float = 0.0
+    check_every: int = 200
+    schedule: Schedule
+
+
+class DreamRecipe(_Part):
+    """A chain of stages that ends in one checkpoint."""
+
+    queries: int
+    stages: tuple[DreamStage, ...]
+
+
+class Recipe(_Part):
+    """A whole recipe."""
+
+    name: str
+    seed: int
+    data: DataRecipe
+    vae: VaeRecipe
+    clip: ClipRecipe
+    diffusion: DiffusionRecipe
+    language: LanguageRecipe
+    dream: dict[str, DreamRecipe]
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file.
+
+    Raises:
+        EvalsuiteError: the file is missing, is not YAML, or a key is missing, unknown or of the wrong type.
+    """
+    try:
+        return Recipe.model_validate(yaml.safe_load(path.read_text()))
+    except FileNotFoundError as error:
+        raise EvalsuiteError(f"no recipe file {path}; recipes lie in baselines/mini/recipes") from error
+    except (yaml.YAMLError, ValidationError) as error:
+        raise EvalsuiteError(f"recipe {path}: {error}") from error

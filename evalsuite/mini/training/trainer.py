@@ -1,0 +1,185 @@
+"""One way to train every part: `transformers.Trainer` on a module that returns {"loss"}, resumable after a kill."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from .optimizer import muon_for
+from .recipe import Schedule
+
+log = logging.getLogger(__name__)
+
+Batch = dict[str, Any]
+MakeBatch = Callable[[np.random.Generator, int], Batch]
+"""Makes a batch of so many rows from a generator that is seeded by the position of the batch in the training."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one training reached; `curve` is (step, loss), `checks` what was measured on the way."""
+
+    stage: str
+    steps: int
+    minutes: float
+    first_loss: float
+    last_loss: float
+    parameters: int
+    curve: list[tuple[int, float]] = field(default_factory=list)
+    checks: list[dict[str, float]] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+class _Positions(torch.utils.data.Dataset[int]):
+    """Row numbers only: a batch is drawn from its own seed, so that resuming needs no data to be skipped."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class _Check(TrainerCallback):
+    """Measures the model every so often and keeps the figures in the trainer's log, which checkpoints carry."""
+
+    def __init__(self, every: int, check: Callable[[], dict[str, float]]) -> None:
+        self.every, self.check = every, check
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.global_step % self.every == 0:
+            model = kwargs["model"]
+            random_state = torch.get_rng_state()
+            model.eval()
+            with torch.no_grad():
+                figures = self.check()
+            model.train()
+            torch.set_rng_state(random_state)
+            state.log_history.append({"step": state.global_step, "check": figures})
+            log.info("step %d: %s", state.global_step, {k: round(v, 4) for k, v in figures.items()})
+
+
+class _Clock(TrainerCallback):
+    """Logs the loss and the pace, and remembers the minutes over resumptions."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.before = float(path.read_text()) if path.exists() else 0.0
+        self.start = time.monotonic()
+
+    def minutes(self) -> float:
+        return self.before + (time.monotonic() - self.start) / 60
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        logs = kwargs.get("logs") or {}
+        if "loss" in logs:
+            log.info(
+                "%s step %d/%d loss %.4f, %.1f min",
+                self.path.parent.name, state.global_step, state.max_steps, float(logs["loss"]), self.minutes(),
+            )  # fmt: skip
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.path.write_text(f"{self.minutes():.3f}")
+
+
+def fit(
+    stage: str,
+    model: nn.Module,
+    batches: MakeBatch,
+    schedule: Schedule,
+    work: Path,
+    *,
+    resume: bool = True,
+    check: Callable[[], dict[str, float]] | None = None,
+    check_every: int = 0,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> Record:
+    """Train `model` in place.
+
+    Args:
+        stage: name of the stage; checkpoints lie in `work/stage`.
+        model: its forward takes the batch as keyword arguments and returns {"loss": scalar tensor}.
+        batches: see `MakeBatch`.
+        resume: go on from the last checkpoint in `work/stage`, if there is one.
+        check: figures to measure every `check_every` steps, with the model in evaluation mode.
+
+    Returns:
+        What was reached, over all resumptions.
+    """
+    folder = work / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = _Clock(folder / "minutes.txt")
+
+    def collate(rows: list[int]) -> Batch:
+        return batches(np.random.default_rng([schedule.seed, rows[0]]), len(rows))
+
+    args = TrainingArguments(
+        output_dir=str(folder),
+        max_steps=schedule.steps,
+        per_device_train_batch_size=schedule.batch,
+        learning_rate=schedule.lr,
+        lr_scheduler_type="cosine",
+        warmup_steps=schedule.warmup,
+        weight_decay=schedule.weight_decay,
+        adam_beta2=schedule.beta2,
+        max_grad_norm=schedule.clip,
+        bf16=schedule.bf16,
+        use_cpu=True,
+        logging_steps=schedule.log_every,
+        save_steps=schedule.save_every,
+        save_total_limit=1,
+        report_to=[],
+        dataloader_num_workers=0,
+        dataloader_drop_last=True,
+        dataloader_pin_memory=False,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        seed=schedule.seed,
+        data_seed=schedule.seed,
+    )
+    checks: list[TrainerCallback] = [_Check(check_every, check)] if check and check_every else []
+    optimizer = muon_for(model, schedule.lr, schedule.beta2, schedule.weight_decay) if schedule.muon else None
+    trainer = Trainer(
+        model=model,
+        optimizers=(optimizer, None),
+        args=args,
+        train_dataset=_Positions(schedule.steps * schedule.batch),
+        data_collator=collate,
+        callbacks=[clock, *checks, *callbacks],
+    )
+    last = get_last_checkpoint(str(folder)) if resume else None
+    trainer.train(resume_from_checkpoint=last)
+    model.eval()
+    history = trainer.state.log_history
+    curve = [(int(row["step"]), float(row["loss"])) for row in history if "loss" in row]
+    return Record(
+        stage,
+        trainer.state.global_step,
+        round(clock.minutes(), 2),
+        curve[0][1] if curve else float("nan"),
+        curve[-1][1] if curve else float("nan"),
+        sum(p.numel() for p in model.parameters() if p.requires_grad),
+        curve,
+        [{"step": row["step"], **row["check"]} for row in history if "check" in row],
+    )
