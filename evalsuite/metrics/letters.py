@@ -1,0 +1,152 @@
+"""Which option a short answer means, for benchmarks that ask for a letter; and MMMU's open answers.
+
+Rules by name:
+
+* ``llava-scienceqa``: haotian-liu/LLaVA `llava/eval/eval_science_qa.py`;
+* ``lmms-scienceqa``: EvolvingLMMs-Lab/lmms-eval `lmms_eval/tasks/scienceqa/utils.py`;
+* ``equal``: the answer is the letter (LLaVA `scripts/convert_seed_for_submission.py`);
+* ``first-letter``: its first character is the letter (lmms-eval `lmms_eval/tasks/seedbench/utils.py`);
+* ``mmmu``: MMMU-Benchmark/MMMU `mmmu/utils/eval_utils.py`, without its random choice for an undecided answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from evalsuite.errors import SpecError
+
+__all__ = ["LETTER_RULES", "mmmu_open_hit", "read_letter"]
+
+_ANSWER_IS = re.compile(r"The answer is ([A-Z]).")
+
+
+def _llava_scienceqa(text: str, options: Mapping[str, str]) -> str | None:
+    if text in options:
+        return text
+    if len(text) >= 3 and text[0] in options and text[1:3] == ". ":
+        return text[0]
+    found = _ANSWER_IS.findall(text)
+    return found[0] if len(found) == 1 and found[0] in options else None
+
+
+def _lmms_scienceqa(text: str, options: Mapping[str, str]) -> str | None:
+    text = text.strip()
+    if text.upper() in options and len(text) == 1:
+        return text.upper()
+    if len(text) >= 2 and text[0].isupper() and text[1] == ".":
+        return text[0] if text[0] in options else None
+    return None
+
+
+def _equal(text: str, options: Mapping[str, str]) -> str | None:
+    return text if text in options else None
+
+
+def _first_letter(text: str, options: Mapping[str, str]) -> str | None:
+    letter = text.strip()[:1].upper()
+    return letter if letter in options else None
+
+
+def _mmmu(text: str, options: Mapping[str, str]) -> str | None:
+    for mark in (",", ".", "!", "?", ";", ":", "'"):
+        text = text.strip(mark)
+    text = f" {text} "
+    forms: tuple[Callable[[str], str], ...] = ("({})".format, " {} ".format)
+    for form in forms:
+        places = {letter: text.rfind(form(letter)) for letter in options}
+        found = [letter for letter in options if places[letter] >= 0]
+        if found:
+            return max(found, key=places.__getitem__)
+    if len(text.split()) <= 5:
+        return None
+    lower = text.lower()
+    places = {letter: lower.rfind(option.lower()) for letter, option in options.items()}
+    found = [letter for letter in options if places[letter] >= 0]
+    return max(found, key=places.__getitem__) if found else None
+
+
+LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = MappingProxyType(
+    {
+        "llava-scienceqa": _llava_scienceqa,
+        "lmms-scienceqa": _lmms_scienceqa,
+        "equal": _equal,
+        "first-letter": _first_letter,
+        "mmmu": _mmmu,
+    }
+)
+
+
+def read_letter(text: str, options: Mapping[str, str], rule: str) -> str | None:
+    """The letter that an answer means; None where the rule cannot tell.
+
+    Args:
+        text: the model's answer.
+        options: letter -> text, in order.
+        rule: a name in `LETTER_RULES`.
+
+    >>> read_letter("The answer is B.", {"A": "cat", "B": "dog"}, "llava-scienceqa")
+    'B'
+    """
+    if rule not in LETTER_RULES:
+        raise SpecError(f"There is no letter rule {rule!r}.", f"Choose from {', '.join(LETTER_RULES)}.")
+    return LETTER_RULES[rule](text, options)
+
+
+_NUMBERS = (
+    re.compile(r"-?\b\d{1,3}(?:,\d{3})+\b"),
+    re.compile(r"-?\d+(?:\.\d+)?[eE][+-]?\d+"),
+    re.compile(r"-?(?:\d+\.\d+|\.\d+|\d+\b)(?![eE][+-]?\d+)(?![,\d])"),
+)
+_KEYS = ("could be ", "so ", "is ", "thus ", "therefore ", "final ", "answer ", "result ")
+_TRIVIAL = frozenset(":,.!?;'")
+
+
+def mmmu_open_hit(text: str, answers: Sequence[str]) -> bool:
+    """Whether an answer to an open question of MMMU counts as right.
+
+    Of each line the shortest tail behind a word like "is" counts, and every number in it: a number must
+    equal an answer to two decimals, a text must contain one.
+
+    >>> mmmu_open_hit("So the total is $1,200.", ["1200"]), mmmu_open_hit("about 7", ["8"])
+    (True, False)
+    """
+    wanted = [value for answer in answers for value in _normal(answer)]
+    parts = _key_parts(text)
+    given = [*parts, *(number for part in parts for form in _NUMBERS for number in form.findall(part))]
+    for value in (value for part in given for value in _normal(part)):
+        if isinstance(value, str):
+            if any(isinstance(answer, str) and answer in value for answer in wanted):
+                return True
+        elif value in wanted:
+            return True
+    return False
+
+
+def _key_parts(text: str) -> list[str]:
+    text = text.strip().strip(".").lower()
+    # The official pattern also splits before capital letters, of which lower-cased text has none.
+    lines = text.split("\n")
+    parts = []
+    for place, line in enumerate(lines):
+        keys = (*_KEYS, "=") if place == len(lines) - 1 else _KEYS
+        tails = [line.split(key)[-1].strip() for key in keys if key in line]
+        # As there, a tail that is empty gives way to the next one, whatever its length.
+        shortest = ""
+        for tail in tails:
+            if not shortest or len(tail) < len(shortest):
+                shortest = tail
+        if shortest and shortest not in _TRIVIAL:
+            parts.append(shortest)
+    return parts or [text]
+
+
+def _normal(text: str) -> list[str | float]:
+    text = text.strip()
+    try:
+        return [round(float(text.replace(",", "")), 2)]
+    except ValueError:
+        text = text.lower()
+        # A single letter must stand alone, not inside a word.
+        return [f" {text}", f"{text} "] if len(text) == 1 else [text]

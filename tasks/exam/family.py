@@ -1,0 +1,133 @@
+"""Questions with options asked once, in their own order; some benchmarks mix open ones in."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from evalsuite.content import Part, Text
+from evalsuite.errors import SpecError
+from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
+from evalsuite.registry import suggest
+from evalsuite.request import Request, Response, TextResponse
+from evalsuite.task import Answered, Sample, SampleScore, Scores, TaskInfo, mean_statistics
+
+from ..benchmark import Plan
+from ..prompts import Value, clean, render
+from .readers import READERS, Question
+
+GUESSING = "mmmu-guessing"
+"""The rule `mmmu` with the official guess for an undecided answer; ours depends on the question alone,
+the official one on all questions before it."""
+
+
+class ProtocolSettings(BaseModel):
+    """What a protocol may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    option: str = "{letter}. {text}"
+    joiner: str = "\n"
+    hint: str = "{hint}\n"
+    """What the field `hint` becomes where a question has one."""
+    open: str = ""
+    """The template of questions without options; empty: the protocol's own."""
+
+
+def build(plan: Plan) -> ExamTask:
+    """The task of an exam. Raises SpecError for an unknown rule or reader."""
+    rules = (*LETTER_RULES, GUESSING)
+    if plan.rule not in rules:
+        raise SpecError(
+            f"{plan.benchmark.name}: there is no letter rule {plan.rule!r}.", suggest(plan.rule, rules)
+        )
+    task = ExamTask(plan)
+    plan.source.paths(next(iter(plan.source.files)))
+    return task
+
+
+class ExamTask:
+    """An exam in one protocol; template fields: `image` (all images without a place of their own),
+    `question`,
+    `hint`, `options`."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._settings = plan.settings(ProtocolSettings, protocol=True)
+        self._read = partial(plan.reader(READERS), plan.source)
+        self._accuracy = plan.benchmark.metric("accuracy")
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.plan.info
+
+    def fingerprint(self) -> str:
+        return self.plan.fingerprint()
+
+    def samples(self) -> Iterator[Sample]:
+        return self.plan.select(self._samples)
+
+    def _samples(self) -> Iterator[Sample]:
+        for question in self._read():
+            yield Sample(question.id, question, labels=question.labels)
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        if earlier:
+            return None
+        question: Question = sample.record
+        settings, protocol = self._settings, self.plan.protocol
+        template = protocol.template if question.options or not settings.open else settings.open
+        messages = self.plan.messages(self._values(question), template)
+        return Request(messages, self.plan.output(), prefill=protocol.prefill)
+
+    def _values(self, question: Question) -> dict[str, Value]:
+        settings = self._settings
+        options: list[Part] = []
+        for letter, text in question.options.items():
+            if options:
+                options.append(Text(settings.joiner))
+            options += render(settings.option, {"letter": letter, "text": text})
+        hint = settings.hint.format(hint=question.hint) if question.hint else ""
+        return {
+            "image": question.images,
+            "question": question.question,
+            "hint": hint,
+            "options": tuple(options),
+        }
+
+    def target(self, sample: Sample) -> Any:
+        return list(sample.record.answers)
+
+    def answer(self, one: Answered) -> str:
+        """The answer after the protocol's clean-up."""
+        return (
+            clean(one.response.text, self.plan.protocol.clean)
+            if isinstance(one.response, TextResponse)
+            else ""
+        )
+
+    def score(self, answered: Sequence[Answered]) -> Scores:
+        rows = [self._row(one) for one in answered]
+        return Scores(rows, mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by))
+
+    def _row(self, one: Answered) -> SampleScore:
+        question: Question = one.sample.record
+        row = partial(SampleScore, one.sample.id, labels=one.sample.labels)
+        if not isinstance(one.response, TextResponse):
+            return row(failure=f"the answer is a {type(one.response).__name__}, not text")
+        if not question.answers:
+            return row(failure="the right answers of this split are not public")
+        said = self.answer(one)
+        if not question.options:
+            return row(
+                values={self._accuracy.name: float(mmmu_open_hit(said, question.answers))}, parsed=said
+            )
+        guessing = self.plan.rule == GUESSING
+        pick = read_letter(said, question.texts(), "mmmu" if guessing else self.plan.rule)
+        if pick is None and guessing:
+            pick = random.Random(question.id).choice(list(question.options))
+        return row(values={self._accuracy.name: float(pick in question.answers)}, parsed=pick or "?")

@@ -1,0 +1,190 @@
+"""Questions with options: ScienceQA's, SEED-Bench's and MMMU's, from official files and hub columns."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from dataclasses import field as member
+from types import MappingProxyType
+from typing import Any
+
+from evalsuite.content import Document, Image, Part, Text
+from evalsuite.data.jsonfile import field, read_json
+from evalsuite.data.table import image_cell, read_table
+from evalsuite.errors import DataError
+
+from ..sources import Located
+
+LETTERS = string.ascii_uppercase
+_MARK = re.compile(r"<image (\d)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question; without options it is open.
+
+    Args:
+        images: those that no mark in the text stands for; they are shown where the template says.
+        question, options: text, with images where the benchmark's marks stood.
+        answers: the right letter, or what is accepted of an open answer; empty where it is not public.
+    """
+
+    id: str
+    question: Document
+    options: Mapping[str, Document]
+    answers: tuple[str, ...]
+    images: tuple[Image, ...] = ()
+    hint: str = ""
+    labels: Mapping[str, str] = member(default_factory=dict)
+
+    def texts(self) -> dict[str, str]:
+        """The options' text by letter."""
+        return {
+            letter: "".join(part.text for part in parts if isinstance(part, Text))
+            for letter, parts in self.options.items()
+        }
+
+
+def read_scienceqa(source: Located) -> Iterator[Question]:
+    """`problems` (`problems.json`) that `splits` (`pid_splits.json`) lists under the setting `split`,
+    those with an image; `images` is a path with the fields `pid` and `image`.
+
+    Raises:
+        DataError: a field is missing or of another type, a problem of the split is not in the file.
+    """
+    path, splits = source.path("problems"), source.path("splits")
+    problems = read_json(path)
+    for pid in field(read_json(splits), source.settings.get("split", "test"), list, str(splits)):
+        row = field(problems, str(pid), dict, str(path))
+        where = f"{path}, problem {pid}"
+        if not row.get("image"):
+            continue
+        image = source.image("images", pid=pid, image=row["image"])
+        yield _scienceqa(str(pid), row, image, where)
+
+
+def read_scienceqa_table(source: Located) -> Iterator[Question]:
+    """The same from a table: image, question, choices, answer, hint, subject, topic; ids are positions."""
+    for position, (where, row) in enumerate(read_table(source.paths("table"), source.columns)):
+        yield _scienceqa(str(position), row, image_cell(row["image"], where), where)
+
+
+def _scienceqa(name: str, row: Mapping[str, Any], image: Image, where: str) -> Question:
+    choices = field(row, "choices", list, where)
+    options = {letter: (Text(str(choice)),) for letter, choice in zip(LETTERS, choices, strict=False)}
+    right = field(row, "answer", int, where)
+    if not 0 <= right < len(options):
+        raise DataError(f"{where}: the answer is {right}, and there are {len(options)} choices.")
+    question = (Text(field(row, "question", str, where)),)
+    labels = {key: str(row[key]) for key in ("subject", "topic") if row.get(key)}
+    return Question(name, question, options, (LETTERS[right],), (image,), str(row.get("hint") or ""), labels)
+
+
+def read_seed(source: Located) -> Iterator[Question]:
+    """`questions` (`SEED-Bench.json`): those about images; `images` is a path with the field `data_id`.
+
+    Raises:
+        DataError: a field is missing or of another type.
+    """
+    path = source.path("questions")
+    data = read_json(path)
+    names = {number: name for name, number in field(data, "question_type", dict, str(path)).items()}
+    for position, row in enumerate(field(data, "questions", list, str(path))):
+        where = f"{path}, question {row.get('question_id', position)}"
+        if row.get("data_type") == "image":
+            image = source.image("images", data_id=field(row, "data_id", str, where))
+            yield _seed(row, (image,), names, where)
+
+
+def read_seed_table(source: Located) -> Iterator[Question]:
+    """The same from a table; the column `image` holds a list of images."""
+    for where, row in read_table(source.paths("table"), source.columns):
+        if row["data_type"] == "image":
+            cells = row["image"] if isinstance(row["image"], list) else [row["image"]]
+            yield _seed(row, tuple(image_cell(cell, where) for cell in cells), {}, where)
+
+
+def _seed(
+    row: Mapping[str, Any], images: tuple[Image, ...], names: Mapping[Any, str], where: str
+) -> Question:
+    options = {letter: (Text(field(row, f"choice_{letter.lower()}", str, where)),) for letter in "ABCD"}
+    right = field(row, "answer", str, where)
+    if right not in options:
+        raise DataError(f"{where}: the answer is {right!r:.20}, none of A to D.")
+    kind = row.get("question_type_id")
+    labels = {"question_type": names.get(kind, str(kind))} if kind is not None else {}
+    question = (Text(field(row, "question", str, where)),)
+    return Question(str(row["question_id"]), question, options, (right,), images, labels=labels)
+
+
+def read_mmmu(source: Located) -> Iterator[Question]:
+    """A table with MMMU's columns: id, question, options (a list as text), answer, question_type, image_1
+    to image_7.
+
+    Images stand where the question and its options say `<image n>`; where they say it nowhere, `image_1`
+    is shown where the template says.
+
+    Raises:
+        DataError: options or answers that are no list, a mark without its image.
+    """
+    for where, row in read_table(source.paths("table"), source.columns):
+        name = field(row, "id", str, where)
+        where = f"{where} ({name})"
+        texts = _listed(row.get("options"), where)
+        question = _marked(field(row, "question", str, where), row, where)
+        options = {letter: _marked(text, row, where) for letter, text in zip(LETTERS, texts, strict=False)}
+        answer = field(row, "answer", str, where)
+        answers = tuple(_listed(answer, where)) if answer.startswith("[") and not options else (answer,)
+        inline = any(isinstance(part, Image) for parts in (question, *options.values()) for part in parts)
+        first = row.get("image_1")
+        images = () if inline or first is None else (image_cell(first, f"{where}, image_1"),)
+        # "validation_Art_Theory_12": the subject stands between split and number.
+        subject = "_".join(name.split("_")[1:-1])
+        yield Question(
+            name,
+            question,
+            {} if row.get("question_type") == "open" else options,
+            () if answer in ("", "?") else answers,
+            images,
+            labels={"subject": subject} if subject else {},
+        )
+
+
+READERS = MappingProxyType(
+    {
+        "scienceqa-json": read_scienceqa,
+        "scienceqa-table": read_scienceqa_table,
+        "seed-json": read_seed,
+        "seed-table": read_seed_table,
+        "mmmu-table": read_mmmu,
+    }
+)
+
+
+def _listed(value: Any, where: str) -> list[str]:
+    """MMMU writes lists as Python text."""
+    try:
+        found = ast.literal_eval(value) if isinstance(value, str) and value else value or []
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise DataError(f"{where}: {value!r:.60} is not a list.", "Is this MMMU's table?")
+    return [str(text) for text in found]
+
+
+def _marked(text: str, row: Mapping[str, Any], where: str) -> Document:
+    parts: list[Part] = []
+    for place, piece in enumerate(_MARK.split(text)):
+        if place % 2:
+            name = f"image_{piece}"
+            if row.get(name) is None:
+                raise DataError(
+                    f"{where} shows <image {piece}>, but {name} is empty.", "Is the table complete?"
+                )
+            parts.append(image_cell(row[name], f"{where}, {name}"))
+        elif piece:
+            parts.append(Text(piece))
+    return tuple(parts)
