@@ -104,19 +104,15 @@ class DreamLLMAdapter:
             group += (self._how(output), output.count, output.negative)
             cost = float(output.count)
         else:
-            room = 1
             pieces = render(request.messages, self._template, request.prefill)
             if isinstance(output, ScoreChoices):
-                choices = tuple(self._continuation(choice) for choice in output.choices)
-                room = max(map(len, choices))
-            elif isinstance(output, GenerateText):
+                ids, continuations = self.processor.encode_choices(pieces, output.choices)
+                choices = tuple(map(tuple, continuations))
+            else:
+                ids = self.processor.encode(pieces, room=1)
                 group += (output,)
-            ids = self.processor.encode(pieces, room=room)
             cost = float(len(ids))
         return Prepared(request, Prompt(ids, pixels, choices), cost, group)
-
-    def _continuation(self, choice: str) -> tuple[int, ...]:
-        return tuple(self.processor.encode([choice], bos=False))
 
     @staticmethod
     def _plain(request: Request) -> list[Piece]:
