@@ -32,7 +32,8 @@ def _toy() -> dict[str, object]:
                  "easy_vqa": False, "seed": 1},
         "vae": {"channels": [4, 4, 8, 8], "latent_channels": 4, "groups": 4, "layers": 1, "kl": 1e-6,
                 "schedule": _schedule(4, 5e-3)},
-        "clip": {"width": 32, "layers": 2, "text_layers": 1, "heads": 2, "mlp": 64, "patch": 16, "projection": 16,
+        "clip": {"width": 32, "layers": 2, "text_layers": 1, "heads": 2, "mlp": 64, "patch": 16,
+        "projection": 16,
                  "words": 4.0, "easy_share": 0.0, "hard_pairs": True, "schedule": _schedule(8, 3e-3)},
         "diffusion": {"channels": [16, 16], "layers": 1, "transformer_layers": 1, "head_dim": 2, "groups": 8,
                       "context": 32, "text_layers": 1, "text_heads": 2, "text_mlp": 64, "max_length": 20,
@@ -44,7 +45,8 @@ def _toy() -> dict[str, object]:
         "dream": {"joint": {"queries": 20, "stages": [
             {"stage": 1, "rows": {"pair": 2, "draw": 4}, **stage, "schedule": _schedule(6, 1e-2)},
             {"stage": 2, "rows": {"pair": 2, "draw": 2, "story": 2}, **stage, "schedule": _schedule(6, 1e-2)},
-            {"stage": 3, "rows": {"chat": 1, "drill": 1, "edit": 2, "draw": 2}, **stage, "schedule": _schedule(6, 1e-2)},
+            {"stage": 3, "rows": {"chat": 1, "drill": 1, "edit": 2, "draw": 2}, **stage, "schedule":
+            _schedule(6, 1e-2)},
         ]}},
     }  # fmt: skip
 
@@ -86,7 +88,8 @@ def test_stage_one_trains_the_bridges_and_nothing_else(trained: Path) -> None:
     learnt = load_file(trained / "dream" / "joint" / "stage-1.safetensors")
     before = LlamaForCausalLM.from_pretrained(trained / "parts" / "lm").state_dict()
     same = [bool((learnt[name] == value).all()) for name, value in before.items()]
-    assert same and all(same)
+    assert same
+    assert all(same)
     later = load_file(trained / "dream" / "joint" / "stage-2.safetensors")
     for name in ("dream_queries", "vision_projector.weight", "condition_projector.weight"):
         assert bool((later[name] != learnt[name]).any())
@@ -140,7 +143,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     record = json.loads((folder / "training.json").read_text())
     assert record["steps"] == 60
     kept = [[row["step"], row["loss"]] for row in before if "loss" in row]
-    assert cut >= 10 and record["curve"][: len(kept)] == kept
+    assert cut >= 10
+    assert record["curve"][: len(kept)] == kept
 
 
 def test_what_is_done_is_not_trained_again(trained: Path) -> None:
@@ -220,7 +224,8 @@ def test_corrupted_captions_are_false_but_alike() -> None:
     text = "a small red circle left of a large blue square"
     for _ in range(200):
         wrong = corrupt(text, rng)
-        assert wrong != text and len(wrong.split()) == len(text.split())
+        assert wrong != text
+        assert len(wrong.split()) == len(text.split())
 
 
 def test_words_of_the_world_are_one_id_each_and_others_are_spelt() -> None:

@@ -1,1 +1,2 @@
-"""Training of the miniature: stage-0 parts, then DreamLLM stages I to III and its ablations, from one recipe file."""
+"""Training of the miniature: stage-0 parts, then DreamLLM stages I to III and its ablations, from one
+recipe file."""

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
 from transformers import CLIPVisionModel
 
 from ..edits import KINDS, edit_scene, sample_edit
@@ -49,8 +49,12 @@ def _edits(
     for index in range(count):
         first = sample_edit(rng, split, KINDS[index % len(KINDS)])
         found = [first]
-        for kind in rng.permutation(np.array(KINDS))[:3]:
-            more = edit_scene(rng, first.source, split, str(kind), tries=4) if kind != first.kind else None
+        for kind in rng.permutation(len(KINDS))[:3]:
+            more = (
+                edit_scene(rng, first.source, split, KINDS[kind], tries=4)
+                if KINDS[kind] != first.kind
+                else None
+            )
             if more is not None and len(found) < 3:
                 found.append(more)
         yield first.source, [(e.target, e.instruction, caption(e.target), e.kind) for e in found]
@@ -86,10 +90,11 @@ def make_documents(recipe: Recipe, folder: Path) -> None:
         for _ in range(recipe.data.stories):
             parts = []
             story = sample_story(rng, "train")
-            for text, scene in zip(story[::2], story[1::2], strict=True):
-                assert isinstance(scene, Scene)
-                parts.append((text, caption(scene), len(pictures)))
-                pictures.append(render(scene))
+            for words, shown in zip(story[::2], story[1::2], strict=True):
+                assert isinstance(words, str)
+                assert isinstance(shown, Scene)
+                parts.append((words, caption(shown), len(pictures)))
+                pictures.append(render(shown))
             stories.append({"parts": parts})
         np.save(folder / "stories.npy", np.stack(pictures))
         _save_rows(folder / "stories.jsonl", stories)
@@ -127,7 +132,7 @@ def used_rows(recipe: Recipe, pictures: Pictures) -> np.ndarray:
 
 def make_features(recipe: Recipe, vision: CLIPVisionModel, folder: Path) -> None:
     """Features of every picture that is read in training; NaN for the world's pictures that are not used."""
-    jobs = [("train", used_rows(recipe, load_pictures(folder, "train")))]
+    jobs: list[tuple[str, np.ndarray | None]] = [("train", used_rows(recipe, load_pictures(folder, "train")))]
     jobs += [(name, None) for name in ("valid", "edit-sources", "valid-edit-sources", "stories")]
     if recipe.data.easy_vqa:
         jobs.append(("easy", None))
@@ -145,8 +150,9 @@ def make_features(recipe: Recipe, vision: CLIPVisionModel, folder: Path) -> None
         path.with_suffix(".part.npy").rename(path)
 
 
-def make_latents(vae: AutoencoderKL, folder: Path) -> None:
-    """Latents of the edits' targets and of the stories (those of "train" are made for the diffusion model)."""
+def make_latents(vae: Any, folder: Path) -> None:
+    """Latents of the edits' targets and of the stories (those of "train" are made for the diffusion
+    model)."""
     for name in ("edit-targets", "stories"):
         path = folder / f"{name}-latents.npy"
         if not path.exists():

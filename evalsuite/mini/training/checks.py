@@ -1,4 +1,5 @@
-"""Quick figures on validation scenes while DreamLLM trains: answers by topic, drawings and edits by the detector."""
+"""Quick figures on validation scenes while DreamLLM trains: answers by topic, drawings and edits by the
+detector."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 def answers_right(
     batches: "Batches", model: DreamLLMForCausalLM, documents: list[Document]
 ) -> list[list[bool]]:
-    """For every branch of every document whether each learnt token is the model's first choice given those before."""
+    """For every branch of every document whether each learnt token is the model's first choice given those
+    before."""
     found: list[list[bool]] = []
     for start in range(0, len(documents), 8):
         part = documents[start : start + 8]
@@ -102,18 +104,19 @@ def make_check(
             drawn = sample_latents(
                 model.unet, conditions(batches, model, docs), empty, guidance=3.0, steps=20, seed=1
             )
-            rights = [
+            alike = [
                 _alike(image, targets[e.turns[0][2]])
                 for image, e in zip(decode(model.vae, drawn), edits, strict=True)
             ]
-            found["edit_right"] = float(np.mean(rights))
+            found["edit_right"] = float(np.mean(alike))
         return found
 
     return check
 
 
 def _alike(image: np.ndarray, target: np.ndarray) -> bool:
-    """Whether two pictures show things of the same colours, shapes, sizes, each within 8 pixels of its place."""
+    """Whether two pictures show things of the same colours, shapes, sizes, each within 8 pixels of its
+    place."""
     seen, meant = detect(image), detect(np.asarray(target))
     if len(seen) != len(meant):
         return False

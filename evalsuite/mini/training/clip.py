@@ -1,11 +1,14 @@
 """Stage 0, the contrastive encoder: the frozen eye of DreamLLM and the miniature's image-text similarity.
 
-Two additions to the plain contrastive loss, both because there are minutes and not days: every image also sees its
-caption with one word changed (a hard negative), and the patch features that DreamLLM will read (penultimate layer)
-must name the words of the caption through one linear layer, which keeps colour, shape, size and place readable.
+Two additions to the plain contrastive loss, both because there are minutes and not days: every image also
+sees its caption with one word changed (a hard negative), and the patch features that DreamLLM will read
+(penultimate layer)
+must name the words of the caption through one linear layer, which keeps colour, shape, size and place
+readable.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,7 +90,7 @@ def make_clip(recipe: ClipRecipe, tokenizer: PreTrainedTokenizerFast) -> CLIPMod
 class ClipTraining(nn.Module):
     """Contrastive loss with hard negatives, plus the recovery of words from patches."""
 
-    def __init__(self, clip: CLIPModel, words_weight: float) -> None:
+    def __init__(self, clip: Any, words_weight: float) -> None:
         super().__init__()
         self.clip, self.words_weight = clip, words_weight
         self.namer = nn.Linear(clip.config.vision_config.hidden_size, len(NAMED))
@@ -105,7 +108,8 @@ class ClipTraining(nn.Module):
         same: torch.Tensor,
         named: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
-        """`ids`: (2B or B, T), true captions first; `same`: (B, B) targets, rows sum to one; `named`: (B, W)."""
+        """`ids`: (2B or B, T), true captions first; `same`: (B, B) targets, rows sum to one; `named`: (B,
+        W)."""
         rows = len(pixels)
         seen = self.clip.vision_model(pixel_values=pixels, output_hidden_states=True)
         image = functional.normalize(self.clip.visual_projection(seen.pooler_output).float(), dim=-1)
@@ -192,7 +196,7 @@ def train_clip(
     return record
 
 
-def save_clip(clip: CLIPModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+def save_clip(clip: CLIPModel, tokenizer: Any, folder: Path) -> None:
     """Save model, tokenizer and image processor (64 px, mean and standard deviation 0.5)."""
     from transformers import CLIPImageProcessor
 

@@ -1,4 +1,5 @@
-"""Caches that training reads: pictures as one uint8 array, texts as JSON lines. Nothing is rendered while training."""
+"""Caches that training reads: pictures as one uint8 array, texts as JSON lines. Nothing is rendered while
+training."""
 
 import json
 import re
@@ -17,7 +18,8 @@ from .recipe import DataRecipe
 
 @dataclass(frozen=True)
 class Entry:
-    """One cached picture: what can be said about it. `things` is 0 for easy-VQA, whose scenes are not of the world."""
+    """One cached picture: what can be said about it. `things` is 0 for easy-VQA, whose scenes are not of
+    the world."""
 
     things: int
     caption: str
@@ -83,7 +85,8 @@ def entry_of(scene: Scene, rng: np.random.Generator) -> Entry:
 
 
 def make_world(recipe: DataRecipe, folder: Path) -> None:
-    """The training pictures ("train") and the validation pictures ("valid", split "test" with an own seed)."""
+    """The training pictures ("train") and the validation pictures ("valid", split "test" with an own
+    seed)."""
     for name, split, counts in (
         ("train", "train", (recipe.ones, recipe.twos, recipe.threes)),
         ("valid", "test", (recipe.validation, recipe.validation, recipe.validation // 4)),
@@ -100,7 +103,8 @@ def make_world(recipe: DataRecipe, folder: Path) -> None:
 
 
 def make_easy_vqa(folder: Path) -> None:
-    """easy-VQA's training images and questions (never its test split), with captions derived from its answers."""
+    """easy-VQA's training images and questions (never its test split), with captions derived from its
+    answers."""
     if (folder / "easy.jsonl").exists():
         return
     import easy_vqa

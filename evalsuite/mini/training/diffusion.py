@@ -1,6 +1,7 @@
 """Stage 0, the image decoder: a text-conditioned latent diffusion model with its own small text encoder."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +18,11 @@ from .trainer import Batch, Record, fit
 from .vae import encode_all, to_images
 
 
-def make_unet(recipe: DiffusionRecipe, latent_channels: int) -> UNet2DConditionModel:
-    """The untrained UNet, with plain attention (fused attention is slow for bf16 backward passes on a CPU)."""
+def make_unet(recipe: DiffusionRecipe, latent_channels: int) -> Any:
+    """The untrained UNet, with plain attention (fused attention is slow for bf16 backward passes on a
+    CPU)."""
     levels = len(recipe.channels)
-    unet = UNet2DConditionModel(
+    unet: Any = UNet2DConditionModel(
         sample_size=8, in_channels=latent_channels, out_channels=latent_channels,
         down_block_types=("CrossAttnDownBlock2D",) * levels,
         up_block_types=("CrossAttnUpBlock2D",) * levels,
@@ -52,7 +54,7 @@ def make_text_encoder(recipe: DiffusionRecipe, tokenizer: PreTrainedTokenizerFas
     return encoder
 
 
-def make_scheduler() -> DDPMScheduler:
+def make_scheduler() -> Any:
     """Stable Diffusion's noise schedule."""
     return DDPMScheduler(
         num_train_timesteps=1000, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012,
@@ -61,9 +63,10 @@ def make_scheduler() -> DDPMScheduler:
 
 
 class DiffusionTraining(nn.Module):
-    """Noise prediction at uniform times; with `snr_gamma`, weighted like the velocity, bounded at low noise."""
+    """Noise prediction at uniform times; with `snr_gamma`, weighted like the velocity, bounded at low
+    noise."""
 
-    def __init__(self, unet: UNet2DConditionModel, encoder: CLIPTextModel, snr_gamma: float | None) -> None:
+    def __init__(self, unet: Any, encoder: CLIPTextModel, snr_gamma: float | None) -> None:
         super().__init__()
         self.unet, self.encoder, self.snr_gamma = unet, encoder, snr_gamma
         self.scheduler = make_scheduler()
@@ -79,7 +82,8 @@ class DiffusionTraining(nn.Module):
         if self.snr_gamma is not None:
             share = self.scheduler.alphas_cumprod[times]
             snr = share / (1 - share)
-            # Where things are is decided at high noise, where the plain loss on the noise hardly tells right from
+            # Where things are is decided at high noise, where the plain loss on the noise hardly tells
+            # right from
             # wrong: the error counts as it would for a network that predicts the velocity.
             wrong = wrong * (snr.clamp(max=self.snr_gamma) + 1) / snr.clamp(min=0.01)
         return {"loss": wrong.mean()}
@@ -87,7 +91,7 @@ class DiffusionTraining(nn.Module):
 
 @torch.no_grad()
 def sample_latents(
-    unet: UNet2DConditionModel,
+    unet: Any,
     context: torch.Tensor,
     unconditional: torch.Tensor,
     *,
@@ -97,7 +101,7 @@ def sample_latents(
     batch: int = 64,
 ) -> torch.Tensor:
     """Latents drawn with DDIM and classifier-free guidance: (N, C, h, w) for contexts (N, T, D)."""
-    scheduler = DDIMScheduler.from_config(make_scheduler().config)
+    scheduler: Any = DDIMScheduler.from_config(make_scheduler().config)
     scheduler.set_timesteps(steps)
     side, channels = unet.config.sample_size, unet.config.in_channels
     generator = torch.Generator().manual_seed(seed)
@@ -115,7 +119,7 @@ def sample_latents(
     return torch.cat(found)
 
 
-def decode(vae: AutoencoderKL, latents: torch.Tensor) -> np.ndarray:
+def decode(vae: Any, latents: torch.Tensor) -> np.ndarray:
     """Latents to pictures: (N, 64, 64, 3) uint8."""
     with torch.no_grad():
         parts = [to_images(vae.decode(part).sample) for part in latents.split(64)]
@@ -138,8 +142,9 @@ def figures(images: np.ndarray, pictures: Pictures, rows: list[int]) -> dict[str
     return {name: float(np.mean(values)) for name, values in sorted(found.items())}
 
 
-def latents_of(vae: AutoencoderKL, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
-    """Cached latents of the chosen pictures: (N, C, h, w) float16 for all N pictures, NaN where not chosen."""
+def latents_of(vae: Any, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
+    """Cached latents of the chosen pictures: (N, C, h, w) float16 for all N pictures, NaN where not
+    chosen."""
     if not path.exists():
         with torch.autocast("cpu", torch.bfloat16):
             means, _ = encode_all(vae, pixels[rows])
@@ -206,12 +211,14 @@ def train_diffusion(
 
 
 def save_pipeline(
-    training: DiffusionTraining, vae: AutoencoderKL, tokenizer: PreTrainedTokenizerFast, folder: Path
+    training: DiffusionTraining, vae: Any, tokenizer: PreTrainedTokenizerFast, folder: Path
 ) -> None:
     """Save in the layout that `DiffusionPipeline.from_pretrained` reads."""
     from diffusers import StableDiffusionPipeline
 
-    StableDiffusionPipeline(
+    pipeline: Any = StableDiffusionPipeline(
         vae=vae, text_encoder=training.encoder, tokenizer=tokenizer, unet=training.unet,
-        scheduler=make_scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder)  # fmt: skip
+        scheduler=make_scheduler(), safety_checker=None, feature_extractor=None,
+        requires_safety_checker=False,
+    )  # fmt: skip
+    pipeline.save_pretrained(folder)

@@ -1,8 +1,9 @@
 """Training documents, and packing many of them into few rows.
 
-A document is a prefix and branches that all follow it and do not see each other: twelve questions about one picture
-cost the picture once, and each is learnt exactly as if it stood alone. Packed rows hold several documents that do
-not see each other either; positions count from the beginning of each document.
+A document is a prefix and branches that all follow it and do not see each other: twelve questions about
+one picture
+cost the picture once, and each is learnt exactly as if it stood alone. Packed rows hold several documents
+that do not see each other either; positions count from the beginning of each document.
 """
 
 from collections.abc import Sequence
@@ -151,7 +152,8 @@ class Writer:
 
 @dataclass(frozen=True)
 class Packed:
-    """Tensors of one batch: ids and labels (rows, length), additive mask (rows, 1, length, length), positions."""
+    """Tensors of one batch: ids and labels (rows, length), additive mask (rows, 1, length, length),
+    positions."""
 
     input_ids: torch.Tensor
     labels: torch.Tensor
@@ -162,7 +164,8 @@ class Packed:
 
 
 def pack(documents: Sequence[Document], length: int, pad: int) -> Packed:
-    """Put documents, in order, into as many rows of at most `length` ids as they need (a longer one gets its own)."""
+    """Put documents, in order, into as many rows of at most `length` ids as they need (a longer one gets
+    its own)."""
     rows: list[list[Document]] = [[]]
     used = 0
     for document in documents:

@@ -1,14 +1,19 @@
-"""DreamLLM's stages I to III in miniature, and its ablations: what a batch is made of, and what is learnt from it.
+"""DreamLLM's stages I to III in miniature, and its ablations: what a batch is made of, and what is learnt
+from it.
 
-The mechanics are the paper's: frozen eye and image decoder, the freeze table of `dreamllm.training`, next-token loss
-(weight 1) and noise-prediction loss through the frozen UNet (weight 10) at uniform times. Two documented departures,
-because this is trained in minutes: the condition that the queries give is also pulled towards what the stage-0 text
-encoder says of the same picture (`align_weight`; the loss through the UNet alone needs hours to find places), and
-a share of the prompts to draw from is empty (`drop_prompt`), which guidance needs.
+The mechanics are the paper's: frozen eye and image decoder, the freeze table of `dreamllm.training`,
+next-token loss
+(weight 1) and noise-prediction loss through the frozen UNet (weight 10) at uniform times. Two documented
+departures,
+because this is trained in minutes: the condition that the queries give is also pulled towards what the
+stage-0 text
+encoder says of the same picture (`align_weight`; the loss through the UNet alone needs hours to find
+places), and a share of the prompts to draw from is empty (`drop_prompt`), which guidance needs.
 """
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +51,8 @@ TRAINED_AT = {
 def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path) -> DreamLLMForCausalLM:
     """A DreamLLM of the stage-0 parts, projectors and queries fresh.
 
-    The parts are those that will be shipped, in half precision, so that training sees what users will load. A chain
+    The parts are those that will be shipped, in half precision, so that training sees what users will
+    load. A chain
     that never draws can be trained before there is an image decoder: it gets an untrained one meanwhile.
     """
     ship = work / "ship"
@@ -57,7 +63,8 @@ def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path) -> DreamLLMForCa
     if (ship / "sd").exists():
         unet = UNet2DConditionModel.from_pretrained(ship / "sd" / "unet", torch_dtype=torch.float32)
         vae = AutoencoderKL.from_pretrained(ship / "sd" / "vae", torch_dtype=torch.float32)
-        scheduler = DDPMScheduler.from_pretrained(ship / "sd" / "scheduler").config
+        noise: Any = DDPMScheduler.from_pretrained(ship / "sd" / "scheduler")
+        scheduler = noise.config
     elif any(stage.vm_weight for stage in chain.stages):
         raise FileNotFoundError(f"{ship / 'sd'}: train the stage 'diffusion' first")
     else:
@@ -105,7 +112,8 @@ class DreamTraining(nn.Module):
         latents: torch.Tensor | None = None,
         caption_ids: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """`caption_ids`: (n drawings, T), canonical captions for the text encoder; the rest as DreamLLM's forward."""
+        """`caption_ids`: (n drawings, T), canonical captions for the text encoder; the rest as DreamLLM's
+        forward."""
         found = self.model(
             input_ids=input_ids, labels=labels, attention_mask=attention_mask, position_ids=position_ids,
             image_features=image_features, latents=latents,
@@ -153,7 +161,8 @@ class Batches:
         self.captioner = AutoTokenizer.from_pretrained(encoder) if encoder.exists() else None
 
     def documents(self, stage: DreamStage, rng: np.random.Generator, rows: int) -> list[Document]:
-        """Documents for one step: `stage.rows` says how many of each kind, for a batch of `stage.schedule.batch`."""
+        """Documents for one step: `stage.rows` says how many of each kind, for a batch of
+        `stage.schedule.batch`."""
         makers: dict[str, Callable[[np.random.Generator, DreamStage], Document]] = {
             "pair": self._pair,
             "draw": self._draw,
@@ -266,7 +275,8 @@ _INVERSE_WORDS = {"left", "right", "above", "below", "of", "at", "in", "the"}
 
 
 def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Record]:
-    """Train one chain of stages; the learnt weights after stage N lie in `work/dream/NAME/stage-N.safetensors`."""
+    """Train one chain of stages; the learnt weights after stage N lie in
+    `work/dream/NAME/stage-N.safetensors`."""
     from .checks import make_check
 
     chain = recipe.dream[name]

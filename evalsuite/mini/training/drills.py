@@ -1,7 +1,9 @@
 """Terse questions in a row ("red? yes circle color? blue ..."): a decision every three words.
 
-Looking something up (is this word said, which colour goes with this shape) is learnt from decisions, not from words;
-in ordinary questions there is one decision in fifteen words, and a small model sees too few of them in minutes.
+Looking something up (is this word said, which colour goes with this shape) is learnt from decisions, not
+from words;
+in ordinary questions there is one decision in fifteen words, and a small model sees too few of them in
+minutes.
 """
 
 import numpy as np
@@ -18,10 +20,10 @@ def drills(scene: Scene, rng: np.random.Generator, count: int) -> list[tuple[str
     found: list[tuple[str, str]] = []
     for pool, here in ((list(SHAPES), shapes), (list(COLOURS), colours)):
         absent = [word for word in pool if word not in here]
-        some = rng.permutation(np.array(absent))[: len(here)] if absent else []
-        found += [(word, "yes") for word in here] + [(str(word), "no") for word in some]
+        some = [absent[int(i)] for i in rng.permutation(len(absent))[: len(here)]]
+        found += [(word, "yes") for word in here] + [(word, "no") for word in some]
     for colour in colours:
-        for shape in set(shapes) | {SHAPES[int(rng.integers(3))]}:
+        for shape in sorted({*shapes, SHAPES[int(rng.integers(3))]}):
             found.append((f"{colour} {shape}", "yes" if (colour, shape) in combinations else "no"))
     for thing in things:
         if shapes.count(thing.shape) == 1:

@@ -1,4 +1,5 @@
-"""Stage 0, the language model: a small Llama that has read captions, questions about them, instructions and stories."""
+"""Stage 0, the language model: a small Llama that has read captions, questions about them, instructions
+and stories."""
 
 from pathlib import Path
 
@@ -64,7 +65,8 @@ class LanguageTraining(nn.Module):
 
 
 def letters(choice: Choice, rng: np.random.Generator) -> tuple[str, str]:
-    """A multiple-choice question as the miniature's protocol words it, options in random order, and the letter."""
+    """A multiple-choice question as the miniature's protocol words it, options in random order, and the
+    letter."""
     order = [int(i) for i in rng.permutation(len(choice.options))]
     options = " ".join(f"{'abcd'[at]}. {choice.options[i]}" for at, i in enumerate(order))
     return f"{choice.question} {options} answer with the letter", "abcd"[order.index(0)]

@@ -1,8 +1,9 @@
 """Muon for the matrices inside a transformer, AdamW for everything else, as one optimizer.
 
-Small language models learn to look things up (the colour of *the circle*) in a sudden step that AdamW reaches late;
-orthogonalised updates (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) reach it in a fraction of the
-steps.
+Small language models learn to look things up (the colour of *the circle*) in a sudden step that AdamW
+reaches late;
+orthogonalised updates (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) reach it in a
+fraction of the steps.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,7 +16,8 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(update: torch.Tensor, steps: int = 5) -> torch.Tensor:
-    """Nearly the orthogonal factor of a matrix: its singular values are brought near one by a quintic iteration."""
+    """Nearly the orthogonal factor of a matrix: its singular values are brought near one by a quintic
+    iteration."""
     a, b, c = _COEFFICIENTS
     x = update.bfloat16()
     tall = x.shape[0] > x.shape[1]
@@ -97,7 +99,8 @@ class MuonAdamW(torch.optim.Optimizer):
 
 
 def muon_for(model: nn.Module, lr: float, beta2: float, weight_decay: float) -> MuonAdamW:
-    """Muon for the matrices of the language model's layers, AdamW for embeddings, head, norms and projectors."""
+    """Muon for the matrices of the language model's layers, AdamW for embeddings, head, norms and
+    projectors."""
     trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     inner = [p for name, p in trained if ".layers." in name and p.ndim == 2]
     outer = [p for name, p in trained if not (".layers." in name and p.ndim == 2)]

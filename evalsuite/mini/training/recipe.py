@@ -54,7 +54,8 @@ class VaeRecipe(_Part):
 
 
 class ClipRecipe(_Part):
-    """`CLIPModel`: towers of one width; `words` weighs the recovery of the caption's words from patch features."""
+    """`CLIPModel`: towers of one width; `words` weighs the recovery of the caption's words from patch
+    features."""
 
     width: int
     layers: int
@@ -108,7 +109,8 @@ class LanguageRecipe(_Part):
 
 
 class DreamStage(_Part):
-    """One stage of DreamLLM: what a batch is made of (rows of each kind) and the weights of the two losses."""
+    """One stage of DreamLLM: what a batch is made of (rows of each kind) and the weights of the two
+    losses."""
 
     stage: int
     rows: dict[str, int]

@@ -1,8 +1,10 @@
-"""The whole training from one recipe: stages in order, each skipped when it is done, each resumed when it was cut off."""
+"""The whole training from one recipe: stages in order, each skipped when it is done, each resumed when it
+was cut off."""
 
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,7 +13,7 @@ from ...errors import EvalsuiteError
 from ...registry import suggest
 from .caches import make_documents, make_features, make_latents
 from .clip import train_clip
-from .data import load_pictures, make_data, training_pictures
+from .data import Pictures, load_pictures, make_data, training_pictures
 from .diffusion import train_diffusion
 from .dream import train_chain
 from .language import train_language
@@ -45,8 +47,8 @@ def train(recipe: Path | str, work: Path, resume: bool = True, stages: Sequence[
 
     Args:
         recipe: name of a shipped recipe, or a YAML file.
-        work: folder for caches, checkpoints and results; give the same one again to go on after an interruption.
-        resume: go on from what `work` holds; otherwise train the chosen stages anew.
+        work: folder for caches, checkpoints and results; give the same one again to go on after an
+        interruption. resume: go on from what `work` holds; otherwise train the chosen stages anew.
         stages: which to run, from `stage_names`; None for all. Each needs what comes before it.
 
     Returns:
@@ -60,7 +62,8 @@ def train(recipe: Path | str, work: Path, resume: bool = True, stages: Sequence[
     for name in stages or ():
         if name not in known:
             raise EvalsuiteError(f"recipe {plan.name!r} has no stage {name!r}", suggest(name, known))
-    # More threads than one make small matrices slower, and much slower on a machine that does something else too.
+    # More threads than one make small matrices slower, and much slower on a machine that does something
+    # else too.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     for name, (done, start) in known.items():
         if stages is not None and name not in stages:
@@ -82,7 +85,7 @@ def _stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, tuple[Path, C
     """Name -> (file that exists when the stage is done, what to do)."""
     data = work / "data"
 
-    def pictures() -> list:  # type: ignore[type-arg]
+    def pictures() -> list[Pictures]:
         return list(training_pictures(recipe.data, data))
 
     def features() -> None:
@@ -120,6 +123,6 @@ def _stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, tuple[Path, C
     }
     for name, chain in recipe.dream.items():
         last = work / "dream" / name / f"stage-{chain.stages[-1].stage}.safetensors"
-        found[f"dream-{name}"] = (last, lambda name=name: train_chain(recipe, name, work, resume))
+        found[f"dream-{name}"] = (last, partial(train_chain, recipe, name, work, resume))
     found["ship"] = (work / "ship" / "done.txt", lambda: ship(recipe, work))
     return found

@@ -1,4 +1,5 @@
-"""From a work folder to the folders that are shipped: half precision, frozen parts once, records beside the weights."""
+"""From a work folder to the folders that are shipped: half precision, frozen parts once, records beside
+the weights."""
 
 import json
 from collections.abc import Sequence
@@ -44,7 +45,8 @@ def ship(recipe: Recipe, work: Path) -> None:
 
 
 def save_dream(recipe: Recipe, chain: DreamRecipe, work: Path, name: str, stage: int, folder: str) -> None:
-    """Write one DreamLLM folder: learnt weights in half precision, frozen parts by reference, tokenizer, record."""
+    """Write one DreamLLM folder: learnt weights in half precision, frozen parts by reference, tokenizer,
+    record."""
     model = build_dream(recipe, chain, work)
     found = model.load_state_dict(
         load_file(work / "dream" / name / f"stage-{stage}.safetensors"), strict=False

@@ -15,14 +15,15 @@ SPECIAL = (PAD, UNK, BOS, EOS, *MULTIMODAL)
 PUNCTUATION = ".,:;?!()-'\""
 _CAPITALISED = """
 What How Where Which Is Are Does Do There A B C D The This Answer Question Options Option Hint Please Select
-Describe Draw Make Move Swap Change Remove Add Replace Turn Put Give Write Tell USER ASSISTANT Once First Then Next
-Finally Yes No
+Describe Draw Make Move Swap Change Remove Add Replace Turn Put Give Write Tell USER ASSISTANT Once First
+Then Next Finally Yes No
 """
 _MORE = """
 chat between curious user and an artificial intelligence assistant gives helpful detailed polite answers 's
-move swap replace as same but bigger smaller different other one two three them they he she then next after before
-once upon time story finally story begins appears appeared comes came becomes became gone goes another only empty
-write tell me about each every both than more less red's continue sentence e f your my
+move swap replace as same but bigger smaller different other one two three them they he she then next after
+before
+once upon time story finally story begins appears appeared comes came becomes became gone goes another only
+empty write tell me about each every both than more less red's continue sentence e f your my
 """
 
 
@@ -66,7 +67,7 @@ def make_tokenizer(
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A {EOS}" if end else f"{BOS} $A", special_tokens=ids
     )
-    wrapped = PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token=BOS, eos_token=EOS, unk_token=UNK, pad_token=PAD,
         additional_special_tokens=list(MULTIMODAL),
@@ -74,4 +75,3 @@ def make_tokenizer(
         padding_side=padding_side,
         clean_up_tokenization_spaces=False,
     )  # fmt: skip
-    return wrapped

@@ -1,4 +1,5 @@
-"""One way to train every part: `transformers.Trainer` on a module that returns {"loss"}, resumable after a kill."""
+"""One way to train every part: `transformers.Trainer` on a module that returns {"loss"}, resumable after a
+kill."""
 
 import json
 import logging
@@ -19,9 +20,13 @@ from .recipe import Schedule
 
 log = logging.getLogger(__name__)
 
+_CHECKED = "check/"
+"""Begins the names of measured figures in the trainer's log."""
+
 Batch = dict[str, Any]
 MakeBatch = Callable[[np.random.Generator, int], Batch]
-"""Makes a batch of so many rows from a generator that is seeded by the position of the batch in the training."""
+"""Makes a batch of so many rows from a generator that is seeded by the position of the batch in the
+training."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class _Positions(torch.utils.data.Dataset[int]):
 
 
 class _Check(TrainerCallback):
-    """Measures the model every so often and keeps the figures in the trainer's log, which checkpoints carry."""
+    """Measures the model every so often and keeps the figures in the trainer's log, which checkpoints
+    carry."""
 
     def __init__(self, every: int, check: Callable[[], dict[str, float]]) -> None:
         self.every, self.check = every, check
@@ -72,7 +78,8 @@ class _Check(TrainerCallback):
                 figures = self.check()
             model.train()
             torch.set_rng_state(random_state)
-            state.log_history.append({"step": state.global_step, "check": figures})
+            named = {_CHECKED + name: value for name, value in figures.items()}
+            state.log_history.append({"step": float(state.global_step), **named})
             log.info("step %d: %s", state.global_step, {k: round(v, 4) for k, v in figures.items()})
 
 
@@ -94,7 +101,8 @@ class _Clock(TrainerCallback):
         if "loss" in logs:
             log.info(
                 "%s step %d/%d loss %.4f, %.1f min",
-                self.path.parent.name, state.global_step, state.max_steps, float(logs["loss"]), self.minutes(),
+                self.path.parent.name, state.global_step, state.max_steps, float(logs["loss"]),
+                self.minutes(),
             )  # fmt: skip
 
     def on_save(
@@ -181,5 +189,10 @@ def fit(
         curve[-1][1] if curve else float("nan"),
         sum(p.numel() for p in model.parameters() if p.requires_grad),
         curve,
-        [{"step": row["step"], **row["check"]} for row in history if "check" in row],
+        [
+            {name[len(_CHECKED) :]: value for name, value in row.items() if name.startswith(_CHECKED)}
+            | {"step": row["step"]}
+            for row in history
+            if any(name.startswith(_CHECKED) for name in row)
+        ],
     )

@@ -1,6 +1,7 @@
 """Stage 0, the autoencoder: pictures (64, 64) to latents (8, 8)."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from .trainer import Batch, Record, fit
 class VaeTraining(nn.Module):
     """L1 + MSE reconstruction and a little KL."""
 
-    def __init__(self, vae: AutoencoderKL, kl: float) -> None:
+    def __init__(self, vae: Any, kl: float) -> None:
         super().__init__()
         self.vae, self.kl = vae, kl
 
@@ -27,7 +28,7 @@ class VaeTraining(nn.Module):
         return {"loss": loss}
 
 
-def make_vae(recipe: VaeRecipe) -> AutoencoderKL:
+def make_vae(recipe: VaeRecipe) -> Any:
     """The untrained autoencoder of a recipe."""
     levels = len(recipe.channels)
     return AutoencoderKL(
@@ -54,7 +55,7 @@ def to_images(pixels: torch.Tensor) -> np.ndarray:
     return clipped.round().byte().permute(0, 2, 3, 1).numpy()
 
 
-def encode_all(vae: AutoencoderKL, images: np.ndarray, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def encode_all(vae: Any, images: np.ndarray, batch: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the latents of all images: two (N, C, h, w) float16 arrays."""
     means, stds = [], []
     with torch.no_grad():
@@ -65,7 +66,7 @@ def encode_all(vae: AutoencoderKL, images: np.ndarray, batch: int = 64) -> tuple
     return np.concatenate(means), np.concatenate(stds)
 
 
-def normalise_latents(vae: AutoencoderKL, images: np.ndarray) -> None:
+def normalise_latents(vae: Any, images: np.ndarray) -> None:
     """Make every latent channel zero mean and unit variance, exactly, by changing the two 1x1 convolutions.
 
     So `scaling_factor` is 1 and no channel carries a constant (the near-white background) through the noise.
