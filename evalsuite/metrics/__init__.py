@@ -5,7 +5,7 @@ Nothing here knows a benchmark, reads a run or loads a model; the room imports n
 
 * `vqa`: accuracy against ten human answers, under six named rules;
 * `choice`: picking the option out of free text, circular evaluation and ability report (MMBench);
-* `letters`: a short answer to the option it means (ScienceQA, SEED-Bench, MMMU); `anls`: answers off documents;
+* `letters`: short answers to options (ScienceQA, SEED-Bench, MMMU); `anls`: answers read off documents;
 * `ptb`, `captions`: the caption tokenizer; BLEU, ROUGE-L, CIDEr-D, METEOR;
 * `frechet`, `inception`: Fréchet distance, KID, precision/recall, Inception Score, CMMD, the feature network;
 * `images`: pixel distances, PSNR/SSIM with masks, cosine and directional similarity, turn pairing (editing);
