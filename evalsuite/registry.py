@@ -1,8 +1,8 @@
 """Finds task and model plugins: installed ones through entry points, and those in a file the user names.
 
 An entry point of the group `evalsuite.tasks` or `evalsuite.models`, and a plugin file's module, is an object
-with any of the attributes `tasks`, `models`, `suites`: functions without arguments that return entries. They must
-be cheap: nothing heavy is imported until an entry is built.
+with any of the attributes `tasks`, `models`, `suites`: functions without arguments that return entries. They
+must be cheap: nothing heavy is imported until an entry is built.
 """
 
 from __future__ import annotations

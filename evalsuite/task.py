@@ -170,7 +170,7 @@ class Task(Protocol):
         ...
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        """Rows in the order of `answered`; a sample that cannot be scored becomes one with `failure`. Pure."""
+        """Rows in the order of `answered`; one that cannot be scored carries `failure`. Pure."""
         ...
 
 

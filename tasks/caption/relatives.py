@@ -54,7 +54,7 @@ def read_paragraphs(source: Located) -> Iterator[Captioned]:
         yield Captioned(str(image_id), source.image("images", image_id=image_id), (paragraph,))
     if wanted:
         raise DataError(
-            f"{path} has no paragraph for image id {min(wanted)} of {split} ({len(wanted)} such).",
+            f"{path} has no paragraph for image id {min(map(str, wanted))} of {split} ({len(wanted)} such).",
             "Do the two files belong together?",
         )
 

@@ -169,7 +169,7 @@ def test_dreamllms_protocol_is_word_for_word_upstreams(data: Path) -> None:
     sample = next(iter(task.samples()))
     request = task.request(sample)
     assert request is not None
-    # Upstream's "system prompt" stands inside the user's turn, before the image; Vicuna's own system text stays.
+    # Upstream's "system prompt" stands inside the user's turn, before the image; Vicuna's own text stays.
     (turn,) = request.messages
     assert turn.parts == (
         Text("Based on the image, give the image caption briefly."),
