@@ -83,12 +83,14 @@ def make_check(
     edits = batches.valid_edits[:scenes]
     targets = np.load(work / "data" / "valid-edit-targets.npy", mmap_mode="r")
 
+    from .dream import LETTERS
+
     def check() -> dict[str, float]:
         found: dict[str, float] = {}
         if kind != "creation":
             rights = answers_right(batches, model, chats)
-            found["ask_open"] = float(np.mean([r for row in rights for r in row[:-5]]))
-            found["ask_letters"] = float(np.mean([r for row in rights for r in row[-5:-1]]))
+            found["ask_open"] = float(np.mean([r for row in rights for r in row[: -LETTERS - 1]]))
+            found["ask_letters"] = float(np.mean([r for row in rights for r in row[-LETTERS - 1 : -1]]))
             found["ask_describe"] = float(np.mean([row[-1] for row in rights]))
         if kind != "comprehension":
             empty = conditions(batches, model, [batches.writer.draw("", Drawing(nowhere, ""))])

@@ -39,6 +39,8 @@ from .language import DESCRIBE, ROW, letters
 from .recipe import DreamRecipe, DreamStage, Recipe
 from .trainer import Batch, Record, fit
 
+LETTERS = 6
+"""Questions with options in a conversation."""
 FROZEN = ("vision.", "unet.", "vae.")
 TRAINED_AT = {
     "joint": {1: "align", 2: "interleaved", 3: "instruction"},
@@ -169,6 +171,7 @@ class Batches:
             "chat": self._chat,
             "easy": self._easy,
             "drill": self._drill,
+            "text": self._text,
             "edit": self._edit,
             "story": self._story,
         }
@@ -216,9 +219,9 @@ class Batches:
         entry = self.pictures[cache].entries[row]
         assert entry.scene is not None
         scene = scene_from_json(entry.scene)
-        chosen = rng.permutation(len(entry.questions))[:7]
+        chosen = rng.permutation(len(entry.questions))[:6]
         turns = [entry.questions[int(i)][:2] for i in chosen]
-        turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(4)]
+        turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(LETTERS)]
         turns.append((DESCRIBE, entry.caption))
         return self.writer.chat(Picture(cache, row), "", turns, template)  # type: ignore[arg-type]
 

@@ -12,8 +12,10 @@ from ..language import at_place
 from ..world import COLOURS, INVERSE, SHAPES, Scene
 
 
-def drills(scene: Scene, rng: np.random.Generator, count: int) -> list[tuple[str, str]]:
-    """So many (question, answer) about a scene, in random order."""
+def drills(
+    scene: Scene, rng: np.random.Generator, count: int, lettered_count: int = 5
+) -> list[tuple[str, str]]:
+    """So many (question, answer) about a scene in random order, then some that are answered by a letter."""
     things = scene.things
     shapes, colours = [t.shape for t in things], [t.colour for t in things]
     combinations = {t.combination for t in things}
@@ -45,13 +47,23 @@ def drills(scene: Scene, rng: np.random.Generator, count: int) -> list[tuple[str
                 found.append((f"{relation} {b.colour}", a.colour))
     order = rng.permutation(len(found))
     chosen = [found[int(i)] for i in order][:count]
-    # Which of four is it: the letters of multiple choice.
-    pool = list(COLOURS) if rng.random() < 0.6 else list(SHAPES)
-    thing = things[int(rng.integers(len(things)))]
-    right, here = (thing.colour, colours) if len(pool) > 3 else (thing.shape, shapes)
-    others = [str(w) for w in rng.permutation(np.array([w for w in pool if w not in here]))][:3]
-    for _ in range(2 if others else 0):
-        options = [str(w) for w in rng.permutation(np.array([right, *others]))]
-        listed = " ".join(f"{'abcd'[i]}. {word}" for i, word in enumerate(options))
-        chosen.append((f"{listed} letter", "abcd"[options.index(right)]))
-    return [chosen[int(i)] for i in rng.permutation(len(chosen))]
+    return [*chosen, *(lettered(scene, rng) for _ in range(lettered_count))]
+
+
+def lettered(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
+    """Which of the options is true, by its letter: a colour or a shape of the scene among others."""
+    thing = scene.things[int(rng.integers(len(scene.things)))]
+    by_colour = rng.random() < 0.65
+    here = {t.colour if by_colour else t.shape for t in scene.things}
+    pool = [word for word in (COLOURS if by_colour else SHAPES) if word not in here]
+    others = [pool[int(i)] for i in rng.permutation(len(pool))[:3]]
+    words = [thing.colour if by_colour else thing.shape, *others]
+    # With the thing named, the other things' colours and shapes may be among the options.
+    named = by_colour and [t.shape for t in scene.things].count(thing.shape) == 1 and rng.random() < 0.6
+    if named and len(scene.things) > 1:
+        other = next(t for t in scene.things if t is not thing)
+        if other.colour != thing.colour and other.colour not in words:
+            words[-1] = other.colour
+    order = [int(i) for i in rng.permutation(len(words))]
+    listed = " ".join(f"{'abcd'[at]}. {words[i]}" for at, i in enumerate(order))
+    return (f"{thing.shape} color {listed}" if named else f"{listed} letter"), "abcd"[order.index(0)]
