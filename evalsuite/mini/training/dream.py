@@ -214,6 +214,13 @@ class Batches:
         assert entry.scene is not None
         return self.writer.drill(Picture("train", row), "", drills(scene_from_json(entry.scene), rng, 24))
 
+    def _text(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        """Drills about a caption instead of a picture: the same thinking at a fifth of the cost."""
+        entry = self.pictures["train"].entries[self._row(rng)]
+        assert entry.scene is not None
+        turns = drills(scene_from_json(entry.scene), rng, 14)
+        return self.writer.drill(None, entry.caption + " . ", turns)
+
     def chat(self, cache: str, row: int, rng: np.random.Generator, template: object) -> Document:
         """Questions of every form about a world picture: open ones, ones with letters, and to describe it."""
         entry = self.pictures[cache].entries[row]

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from .optimizer import muon_for
 from .recipe import Schedule
@@ -111,6 +110,23 @@ class _Clock(TrainerCallback):
         self.path.write_text(f"{self.minutes():.3f}")
 
 
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint of a stage.
+
+    The trainer writes its state last, so a checkpoint without it was cut off.
+    """
+    found = [path.parent for path in folder.glob("checkpoint-*/trainer_state.json") if _is_json(path)]
+    return max(found, key=lambda path: int(path.name.rsplit("-", 1)[1]), default=None)
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_text())
+    except ValueError:
+        return False
+    return True
+
+
 def fit(
     stage: str,
     model: nn.Module,
@@ -176,8 +192,8 @@ def fit(
         data_collator=collate,
         callbacks=[clock, *checks, *callbacks],
     )
-    last = get_last_checkpoint(str(folder)) if resume else None
-    trainer.train(resume_from_checkpoint=last)
+    last = last_checkpoint(folder) if resume else None
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     model.eval()
     history = trainer.state.log_history
     curve = [(int(row["step"]), float(row["loss"])) for row in history if "loss" in row]
