@@ -58,6 +58,7 @@ class DiffusersPipeline:
         source = options.argument
         _require_pipeline(source)
         diffusers.utils.logging.set_verbosity_error()
+        diffusers.utils.logging.disable_progress_bar()
         try:
             pipeline = diffusers.DiffusionPipeline.from_pretrained(
                 source, dtype=dtype, revision=self._defaults.get("revision"), use_safetensors=True
@@ -68,10 +69,12 @@ class DiffusersPipeline:
                 "It needs model_index.json and the folders that it names.",
             ) from error
         self._pipeline = pipeline.to(self._device)
-        self._pipeline.set_progress_bar_config(disable=True)
         takes_image = "image" in inspect.signature(pipeline.__call__).parameters
         self._draw = None if takes_image else self._pipeline
         self._edit = self._pipeline if takes_image else _image_to_image(self._pipeline)
+        for each in (self._draw, self._edit):
+            if each is not None:
+                each.set_progress_bar_config(disable=True)
         modules = [m for m in pipeline.components.values() if hasattr(m, "parameters")]
         self._info = ModelInfo(
             self._defaults.get("name", Path(source).name),
