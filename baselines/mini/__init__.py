@@ -38,8 +38,8 @@ DREAMLLM = {
 """Name -> folder, what it was trained for, title."""
 
 DRAWING = {"steps": "10", "guidance_scale": "3.0", "scheduler": "dpm++"}
-"""How all miniature models draw, so that they can be compared. 20 steps draw no better: `sd-mini` has 66.5 % of
-200 prompts right with 20 and 67.0 % with 10."""
+"""How all miniature models draw, so that they can be compared. 20 steps draw no better: `sd-mini` has 66.5 %
+of 200 prompts right with 20 steps and 67.0 % with 10."""
 
 SDEDIT_STRENGTH = "0.7"
 """Share of the noise schedule that `sd-mini` runs when it edits."""

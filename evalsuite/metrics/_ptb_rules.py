@@ -89,10 +89,7 @@ _STATES = (
     "Ala Ariz ^Az ^Ark Calif Colo Conn Ct Dak ^Del Fla Ga ^Ill Ind Kan Kans Ky ^La ^Mass Md Mich Minn ^Miss Mo Mont "
     "Neb Nev Okla ^Ore ^Pa Penn Tenn ^Tex Va Vt ^Wash Wis Wisc Wyo"
 )
-_COMPANIES = (
-    "Inc Co Cos Corp Pt[ye] Pt[ye]s Ppt[ye] Ppt[ye]s Ltd Plc Rt Bancorp Bhd Assn Univ "
-    "Intl Sys"
-)
+_COMPANIES = "Inc Co Cos Corp Pt[ye] Pt[ye]s Ppt[ye] Ppt[ye]s Ltd Plc Rt Bancorp Bhd Assn Univ Intl Sys"
 _AFTER_NAMES = r"tel est ext sq Jr Sr Bros (Ed|Ph)\.D Blvd Rd Esq etc al seq Bldg"
 _TITLES = (
     "Mr Mrs Ms ^Miss Dr Drs Prof Profs Sen Sens Rep Reps Atty Attys Lt Col Gen Messrs Gov Govs Adm Rev Maj Sgt Cpl "

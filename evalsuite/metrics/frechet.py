@@ -155,9 +155,7 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     eigenvalues = np.linalg.eigvalsh((product + product.T) / 2)
     trace_of_root = np.sqrt(np.maximum(eigenvalues, 0)).sum()
     difference = first.mu - second.mu
-    return float(
-        difference @ difference + np.trace(first.sigma) + np.trace(second.sigma) - 2 * trace_of_root
-    )
+    return float(difference @ difference + np.trace(first.sigma) + np.trace(second.sigma) - 2 * trace_of_root)
 
 
 @dataclass(frozen=True, slots=True)

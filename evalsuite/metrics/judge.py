@@ -184,9 +184,7 @@ class ViescoreStatistics:
     deviation: tuple[float, float, float]
 
 
-def viescore_statistics(
-    scores: Sequence[tuple[float, float]], *, scale: float = 0.1
-) -> ViescoreStatistics:
+def viescore_statistics(scores: Sequence[tuple[float, float]], *, scale: float = 0.1) -> ViescoreStatistics:
     """Table of a model from its (SC, PQ) pairs; O is averaged over images. Published values are tenths
     (`scale`)."""
     if not scores:

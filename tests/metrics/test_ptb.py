@@ -17,14 +17,14 @@ from evalsuite.metrics.ptb import ptb_lines, tokenize_captions
 from tests.goldens import load_json
 
 FRAGMENTS = (  # noqa: SIM905 (as a list it would be all quotes and escapes)
-    'the dog U.S. u.s. Mr. etc. Inc. Co pty. Ltd no. fig. 5 5. 12 1/2 7/8 3.14 1,000 -5 '
+    "the dog U.S. u.s. Mr. etc. Inc. Co pty. Ltd no. fig. 5 5. 12 1/2 7/8 3.14 1,000 -5 "
     "555-1234 (555) 123 4567 cannot gonna lemme 'twas 'tis don't can't it's we're I'm "
-    'rock\'n\'roll o\'clock y\'all d\'or ma\'am \'em \'til \'80s " \'\' ` `` \' “ ” ‘ ’ « » & &amp; '
+    "rock'n'roll o'clock y'all d'or ma'am 'em 'til '80s \" '' ` `` ' “ ” ‘ ’ « » & &amp; "
     "&quot; &apos; &lt; &nbsp; &mdash; &eacute; < >> <b> </b> <a href='x'> <br/> www.x.com "
-    'http://a.b/c?d=1, foo@bar.com x.jpg @user #tag C++ AT&T ( ) [ ] { } :) :-( ^_^ (-_-) -- '
-    '--- ----- _ * and/or 1-2 x-ray t-shirt A. I. I.B.M. Ph.D. p.m. a.k.a. vs. vs Jan. az. '
-    'Az. miss. Miss. The About in St. dept. € £ ¢ US$ $5 % ½ ⅓ ² ₂ é Ⅳ я 中文 ، ٣ 😀 \u200b \xad '
-    'soft\xadhyphen … ... .. . ! ?! , ; : 、 ~ ^ | \\ = © ™ ° × ★ ¿ § ca. Bros. Univ. e.g. i.e. '
+    "http://a.b/c?d=1, foo@bar.com x.jpg @user #tag C++ AT&T ( ) [ ] { } :) :-( ^_^ (-_-) -- "
+    "--- ----- _ * and/or 1-2 x-ray t-shirt A. I. I.B.M. Ph.D. p.m. a.k.a. vs. vs Jan. az. "
+    "Az. miss. Miss. The About in St. dept. € £ ¢ US$ $5 % ½ ⅓ ² ₂ é Ⅳ я 中文 ، ٣ 😀 \u200b \xad "
+    "soft\xadhyphen … ... .. . ! ?! , ; : 、 ~ ^ | \\ = © ™ ° × ★ ¿ § ca. Bros. Univ. e.g. i.e. "
     "S&P-500 Cap'n -LRB- n't n’t 12/25/2010 10:30pm 5' x=y \x85 \x92 ſ İ ı K *NL* nor'easter c'mon "
     "cont'd. "
 ).split()
