@@ -27,10 +27,11 @@ def _roots() -> list[Path]:
     ]
 
 
-def golden_dir(name: str) -> Path:
-    """The folder of the golden set `name` ("oracles", "captions", …); skips the test where it is absent."""
+def golden_dir(name: str, *files: str) -> Path:
+    """The folder of the golden set `name` ("oracles", "captions", …) with all `files`; skips the test where
+    there is none."""
     for root in _roots():
-        if (root / name).is_dir():
+        if (root / name).is_dir() and all((root / name / file).exists() for file in files):
             return root / name
     pytest.skip(f"golden set {name!r} is not here (set EVALSUITE_GOLDEN to the folder that holds it)")
 

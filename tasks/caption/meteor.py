@@ -27,7 +27,7 @@ class Measured:
 
     def corpus(self, images: np.ndarray) -> float:
         """METEOR in [0, 1] of the images at these positions, repeats count."""
-        return aggregate(self.statistics[images].sum(axis=0))
+        return aggregate(total(self.statistics[images]))
 
 
 def obstacle() -> str:
@@ -48,6 +48,16 @@ def measure(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Mea
     found = meteor(tokenize_captions(captions), [[next(flat) for _ in image] for image in references])
     statistics = np.array([[float(value) for value in line.split()] for line in found.segments])
     return Measured(np.asarray(found.per_image), statistics)
+
+
+def total(statistics: np.ndarray) -> np.ndarray:
+    """Statistics (n, 23) added up as the program does: a caption equal to a reference brings no chunk."""
+    length, reference_length = statistics[:, 0], statistics[:, 1]
+    chunks, matched, reference_matched = statistics[:, 20:23].T
+    equal = (matched == length) & (reference_matched == reference_length) & (chunks == 1)
+    summed: np.ndarray = statistics.sum(axis=0)
+    summed[20] -= equal.sum()
+    return summed
 
 
 def aggregate(statistics: np.ndarray) -> float:

@@ -36,7 +36,7 @@ def numbers(scored: Scored) -> dict[str, float]:
 
 
 def test_pope_answers_of_llava_give_the_logged_table(tmp_path: Path) -> None:
-    folder = golden_dir("pope")
+    folder = golden_dir("pope", "answers_llava-v1.5-7b_partial.jsonl.gz")
     unpacked(
         folder / "official_coco_pope_adversarial.json.gz", tmp_path / "data" / "coco_pope_adversarial.json"
     )

@@ -52,7 +52,7 @@ def test_lmms_evals_aggregate_is_equal() -> None:
 
 
 def test_llava_1_5_7bs_logged_table_is_equal() -> None:
-    folder = golden_dir("pope")
+    folder = golden_dir("pope", "answers_llava-v1.5-7b_partial.jsonl.gz")
     with gzip.open(folder / "answers_llava-v1.5-7b_partial.jsonl.gz", "rt") as stream:
         answers = [json.loads(line)["text"] for line in stream]
     logged = (folder / "POPE_results_7b_logged.txt").read_text().splitlines()

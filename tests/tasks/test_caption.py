@@ -84,7 +84,7 @@ def test_scores_are_those_of_pycocotools_and_pycocoevalcap(data: Path, tmp_path:
 
 
 def test_meteor_of_a_subset_is_aggregated_as_the_program_does() -> None:
-    from evalsuite_tasks.caption.meteor import aggregate
+    from evalsuite_tasks.caption.meteor import aggregate, total
 
     # Lines of `meteor-1.5.jar -stdio` and its answers to EVAL: matches by word, stem, synonym and paraphrase.
     lines = [
@@ -102,7 +102,7 @@ def test_meteor_of_a_subset_is_aggregated_as_the_program_does() -> None:
         ([0, 1, 2, 3, 4, 5], 0.2899799105079547), ([0, 1], 0.43138251161262325),
         ([2, 3, 3, 3], 0.31070253967453043), ([4, 5], 0.0625), ([0, 0, 1, 5], 0.3865698774496594),
     ):  # fmt: skip
-        assert aggregate(statistics[chosen].sum(axis=0)) == pytest.approx(expected, abs=1e-12)
+        assert aggregate(total(statistics[chosen])) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.slow
