@@ -88,4 +88,13 @@ def _difference(ours: Any, theirs: Any, path: str) -> list[str]:
             for i, (a, b) in enumerate(zip(ours, theirs, strict=True))
             for line in _difference(a, b, f"{path}[{i}]")
         ]
-    return [] if ours == theirs else [f"{path}: {ours!r} -> {theirs!r}"]
+    if ours == theirs:
+        return []
+    return [f"{path}: {_brief(ours)} -> {_brief(theirs)}"]
+
+
+def _brief(value: Any) -> str:
+    """A list of named parts by their names, anything else as it is."""
+    if isinstance(value, list) and value and all(isinstance(part, dict) and "name" in part for part in value):
+        return ", ".join(str(part["name"]) for part in value)
+    return repr(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ def _options(
     logging.getLogger("evalsuite").setLevel(level)
     logging.getLogger("evalsuite_tasks").setLevel(level)
     logging.getLogger("evalsuite_baselines").setLevel(level)
+    if not (debug or verbose):
+        # the hub client tells every retry, twice; what fails in the end is an error of ours
+        os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
 measuring.register(app)

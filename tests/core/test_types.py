@@ -102,6 +102,10 @@ def test_difference_names_each_field_once():
     assert spec().difference(spec()) == []
 
 
+def test_difference_in_the_number_of_tasks_names_them():
+    assert spec().difference(spec(tasks=(TaskSpec(name="a"),))) == ["tasks: a, b -> a"]
+
+
 def test_spec_survives_json():
     original = spec(limit=5)
     assert RunSpec.model_validate_json(original.model_dump_json()) == original
