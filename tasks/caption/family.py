@@ -13,16 +13,16 @@ from pydantic import BaseModel, ConfigDict
 from evalsuite.data.coco import Captioned, read_captions, read_karpathy
 from evalsuite.data.jsonfile import field
 from evalsuite.data.table import image_cell, read_table
-from evalsuite.errors import DataError, SpecError
+from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.metrics.captions import CaptionScores, score_captions
 from evalsuite.registry import suggest
-from evalsuite.request import Request, Response, TextResponse
+from evalsuite.request import Request, Response
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
 
 from ..benchmark import Plan
+from ..family import FamilyTask, row_of
 from ..miniature import SceneTruth
 from ..networks import Columns, choose_columns
-from ..prompts import clean
 from ..sources import Located
 from . import meteor
 from .relatives import RELATIVES
@@ -92,11 +92,11 @@ def build(plan: Plan) -> CaptionTask:
     return task
 
 
-class CaptionTask:
+class CaptionTask(FamilyTask):
     """A captioning benchmark in one protocol; template field: `image`."""
 
     def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.settings = settings
         self.columns = columns
         self._read = partial(plan.reader(READERS), plan.source)
@@ -105,15 +105,9 @@ class CaptionTask:
     def info(self) -> TaskInfo:
         return self.columns.info
 
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
     @cached_property
     def _truth(self) -> SceneTruth | None:
         return SceneTruth.read(self.plan.source) if self.settings.truth else None
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for image in self._read():
@@ -127,10 +121,6 @@ class CaptionTask:
 
     def target(self, sample: Sample) -> Any:
         return list(sample.record.captions)
-
-    def answer(self, one: Answered) -> str:
-        """The caption after the protocol's clean-up."""
-        return clean(one.response.text, self.plan.protocol.clean)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows with the official per-image scores, and the corpus scores.
@@ -147,13 +137,15 @@ class CaptionTask:
         references: list[Sequence[str]] = []
         # Once through: answers are read from disk, and samples may hold whole pictures.
         for one in answered:
-            failure = _unusable(one)
-            said = "" if failure else clean(one.response.text, self.plan.protocol.clean)
-            rows.append(SampleScore(one.sample.id, {}, one.sample.cluster, one.sample.labels, said, failure))
-            if not failure:
-                scored.append(len(rows) - 1)
-                captions.append(said)
-                references.append(one.sample.record.captions)
+            try:
+                said = self.answer(one)
+            except SampleError as error:
+                rows.append(row_of(one)(failure=str(error)))
+                continue
+            scored.append(len(rows))
+            rows.append(row_of(one)(parsed=said))
+            captions.append(said)
+            references.append(one.sample.record.captions)
         found = self._measure(captions, references)
         for i, values in zip(scored, found.rows(self.columns.names), strict=True):
             rows[i] = replace(rows[i], values=values)
@@ -205,10 +197,3 @@ class _Measured:
             return lambda chosen: scores.bleu.scores(at[chosen])[BLEU[name]]
         assert aggregated is not None
         return lambda chosen: aggregated.corpus(at[chosen])
-
-
-def _unusable(one: Answered) -> str:
-    response = one.response
-    return (
-        "" if isinstance(response, TextResponse) else f"the answer is a {type(response).__name__}, not text"
-    )

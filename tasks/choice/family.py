@@ -12,10 +12,11 @@ from evalsuite.content import Image
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
 from evalsuite.registry import suggest
-from evalsuite.request import ChoiceResponse, Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+from evalsuite.request import ChoiceResponse, Request, Response
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mean_statistics
 
 from ..benchmark import Plan
+from ..family import FamilyTask, row_of, text_of
 from ..prompts import clean
 from .readers import READERS, ChoiceQuestion, Rotation
 
@@ -74,29 +75,19 @@ def build(plan: Plan) -> ChoiceTask:
     return ChoiceTask(plan, partial(plan.reader(READERS), plan.source))
 
 
-class ChoiceTask:
+class ChoiceTask(FamilyTask):
     """A multiple-choice benchmark in one protocol; template fields: `image`, `question`, `hint`, `options`.
 
     A sample is one question. Its rotations are asked one after the other; with a gate, each is two requests.
     """
 
     def __init__(self, plan: Plan, read: partial[Iterator[ChoiceQuestion]]) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._read = read
         self._settings = plan.settings(ChoiceSettings, protocol=True)
         self._rotations = plan.settings(BenchmarkSettings).rotations
         self._circular = plan.benchmark.metric("circular")
         self._vanilla = plan.benchmark.metric("vanilla")
-
-    @property
-    def info(self) -> TaskInfo:
-        return self.plan.info
-
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
@@ -117,7 +108,7 @@ class ChoiceTask:
         template = self.plan.protocol.template
         if gate and not second:
             template = gate.template
-        elif gate and not _text(earlier[-1]).strip().lower().startswith(gate.starts.lower()):
+        elif gate and not text_of(earlier[-1]).strip().lower().startswith(gate.starts.lower()):
             template = gate.otherwise
         choices = {}
         if self.plan.benchmark.capability == "choices":
@@ -141,7 +132,7 @@ class ChoiceTask:
 
     def _row(self, one: Answered) -> SampleScore:
         question: ChoiceQuestion = one.sample.record
-        row = partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
+        row = row_of(one)
         rotations = self._asked(question)
         answers = [rotation.answer for rotation in rotations]
         if not all(answers):
@@ -167,7 +158,7 @@ class ChoiceTask:
                     f"{len(response.log_likelihoods)} likelihoods for {len(rotation.options)} options"
                 )
             return list(rotation.options)[response.best]
-        answer = clean(_text(response), self.plan.protocol.clean)
+        answer = clean(text_of(response), self.plan.protocol.clean)
         return extract_choice(answer, rotation.options, self.plan.rule)
 
     def _asked(self, question: ChoiceQuestion) -> tuple[Rotation, ...]:
@@ -184,9 +175,3 @@ class ChoiceTask:
         )
         hint = settings.hint.format(hint=question.hint) if question.hint else settings.no_hint
         return {"image": image, "question": question.question, "hint": hint, "options": options}
-
-
-def _text(response: Response) -> str:
-    if not isinstance(response, TextResponse):
-        raise SampleError(f"the answer is a {type(response).__name__}, not text")
-    return response.text

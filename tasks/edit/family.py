@@ -21,6 +21,7 @@ from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..family import FamilyTask
 from ..miniature import SceneTruth
 from ..networks import Columns, NetworkSettings, choose_columns
 from ..sources import Located
@@ -104,11 +105,11 @@ def build(plan: Plan) -> EditTask:
     return EditTask(plan, settings, columns)
 
 
-class EditTask:
+class EditTask(FamilyTask):
     """An editing benchmark in one protocol; template fields: `image`, `instruction`."""
 
     def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.settings = settings
         self.columns = columns
         self.turns = plan.settings(ProtocolSettings, protocol=True).turns
@@ -118,15 +119,9 @@ class EditTask:
     def info(self) -> TaskInfo:
         return self.columns.info
 
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
     @cached_property
     def _truth(self) -> SceneTruth | None:
         return SceneTruth.read(self.plan.source) if self.settings.truth else None
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for session in self._read():

@@ -10,14 +10,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Part, Text
-from evalsuite.errors import SpecError
+from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
 from evalsuite.registry import suggest
-from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, TaskInfo, mean_statistics
+from evalsuite.request import Request, Response
+from evalsuite.task import Answered, Sample, SampleScore, Scores, mean_statistics
 
 from ..benchmark import Plan
-from ..prompts import Value, clean, render
+from ..family import FamilyTask, row_of
+from ..prompts import Value, render
 from .readers import READERS, Question
 
 GUESSING = "mmmu-guessing"
@@ -50,26 +51,16 @@ def build(plan: Plan) -> ExamTask:
     return task
 
 
-class ExamTask:
+class ExamTask(FamilyTask):
     """An exam in one protocol; template fields: `image` (all images without a place of their own),
     `question`,
     `hint`, `options`."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._settings = plan.settings(ProtocolSettings, protocol=True)
         self._read = partial(plan.reader(READERS), plan.source)
         self._accuracy = plan.benchmark.metric("accuracy")
-
-    @property
-    def info(self) -> TaskInfo:
-        return self.plan.info
-
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
@@ -102,26 +93,19 @@ class ExamTask:
     def target(self, sample: Sample) -> Any:
         return list(sample.record.answers)
 
-    def answer(self, one: Answered) -> str:
-        """The answer after the protocol's clean-up."""
-        return (
-            clean(one.response.text, self.plan.protocol.clean)
-            if isinstance(one.response, TextResponse)
-            else ""
-        )
-
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows = [self._row(one) for one in answered]
         return Scores(rows, mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by))
 
     def _row(self, one: Answered) -> SampleScore:
         question: Question = one.sample.record
-        row = partial(SampleScore, one.sample.id, labels=one.sample.labels)
-        if not isinstance(one.response, TextResponse):
-            return row(failure=f"the answer is a {type(one.response).__name__}, not text")
+        row = row_of(one)
+        try:
+            said = self.answer(one)
+        except SampleError as error:
+            return row(failure=str(error))
         if not question.answers:
             return row(failure="the right answers of this split are not public")
-        said = self.answer(one)
         if not question.options:
             return row(
                 values={self._accuracy.name: float(mmmu_open_hit(said, question.answers))}, parsed=said

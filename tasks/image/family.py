@@ -20,6 +20,7 @@ from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..family import FamilyTask
 from ..miniature import PromptTruth
 from ..networks import Columns, choose_columns
 from ..sources import Located
@@ -84,11 +85,11 @@ def build(plan: Plan) -> ImageTask:
     return ImageTask(plan, settings, columns, output.count)
 
 
-class ImageTask:
+class ImageTask(FamilyTask):
     """A text-to-image benchmark in one protocol; template field: `prompt`."""
 
     def __init__(self, plan: Plan, settings: Settings, columns: Columns, count: int) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self.settings = settings
         self.columns = columns
         self.count = count
@@ -99,7 +100,7 @@ class ImageTask:
         return self.columns.info
 
     def fingerprint(self) -> str:
-        found = {"plan": self.plan.fingerprint(), "prompts": list_digest(self.prompts)}
+        found = {"plan": super().fingerprint(), "prompts": list_digest(self.prompts)}
         reference = self._reference_option
         if reference is not None and reference.is_file():
             found["reference"] = sha256_of(reference)
@@ -116,9 +117,6 @@ class ImageTask:
     @cached_property
     def _truth(self) -> PromptTruth | None:
         return PromptTruth.read(self.plan.source) if self.settings.truth else None
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for prompt in self.prompts:

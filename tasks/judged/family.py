@@ -12,12 +12,12 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.data.table import image_cell, read_table
-from evalsuite.errors import DataError, SpecError
-from evalsuite.request import Request, Response, TextResponse
+from evalsuite.errors import DataError, SampleError, SpecError
+from evalsuite.request import Request, Response
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo
 
 from ..benchmark import Plan
-from ..prompts import clean
+from ..family import FamilyTask, row_of
 from ..sources import Located
 
 OPTIONS = ("grades", "judge")
@@ -95,7 +95,7 @@ def build(plan: Plan) -> JudgedTask:
     return JudgedTask(plan)
 
 
-class JudgedTask:
+class JudgedTask(FamilyTask):
     """A judged benchmark in one protocol; template fields: `image`, `question`.
 
     The judge is part of the split's description, so that a leaderboard never sets the numbers of two
@@ -104,22 +104,19 @@ class JudgedTask:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._read = partial(plan.reader(READERS), plan.source)
         self._metric = plan.benchmark.metric("score")
 
     @property
     def info(self) -> TaskInfo:
-        info = self.plan.info
+        info = super().info
         judge = self.plan.options.get("judge")
         return replace(info, split=f"{info.split}, judged by {judge}") if judge else info
 
     def fingerprint(self) -> str:
         """Of the questions: grades are made later and change nothing in what was asked."""
         return self.plan.source.fingerprint()
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
@@ -134,14 +131,6 @@ class JudgedTask:
 
     def target(self, sample: Sample) -> Any:
         return sample.record.answer
-
-    def answer(self, one: Answered) -> str:
-        """The answer after the protocol's clean-up."""
-        return (
-            clean(one.response.text, self.plan.protocol.clean)
-            if isinstance(one.response, TextResponse)
-            else ""
-        )
 
     @cached_property
     def _grades(self) -> Mapping[str, tuple[float, ...]]:
@@ -166,13 +155,15 @@ class JudgedTask:
         )
 
     def _row(self, one: Answered) -> SampleScore:
-        row = partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
-        if not isinstance(one.response, TextResponse):
-            return row(failure=f"the answer is a {type(one.response).__name__}, not text")
+        row = row_of(one)
+        try:
+            said = self.answer(one)
+        except SampleError as error:
+            return row(failure=str(error))
         grades = self._grades.get(one.sample.id)
         if grades is None:
             return row(failure="the judge has not graded this answer")
-        return row(values={self._metric.name: sum(grades) / len(grades)}, parsed=self.answer(one))
+        return row(values={self._metric.name: sum(grades) / len(grades)}, parsed=said)
 
 
 def read_grades(path: Path) -> dict[str, tuple[float, ...]]:

@@ -15,9 +15,10 @@ from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.metrics.likelihood import choose
 from evalsuite.registry import suggest
 from evalsuite.request import ChoiceResponse, Request, Response
-from evalsuite.task import Answered, Sample, SampleScore, Scores, TaskInfo, mean_statistics
+from evalsuite.task import Answered, Sample, SampleScore, Scores, mean_statistics
 
 from ..benchmark import Plan
+from ..family import FamilyTask, row_of
 from ..prompts import fields_of, render
 from .readers import EXAMPLES, FORMS, READERS, Item
 
@@ -86,7 +87,7 @@ def build(plan: Plan) -> LanguageTask:
     return task
 
 
-class LanguageTask:
+class LanguageTask(FamilyTask):
     """A language benchmark in one protocol; template fields are those of its form.
 
     A template with the field `option` makes a prompt per choice, all followed by the same text (WinoGrande):
@@ -97,22 +98,12 @@ class LanguageTask:
     """
 
     def __init__(self, plan: Plan, settings: Settings, protocol: ProtocolSettings) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._protocol = protocol
         self._form = FORMS[settings.form]
         self._read = partial(plan.reader(READERS), plan.source, self._form)
         self._metrics = {metric.name: metric.metric() for metric in plan.benchmark.metrics}
         self._per_option = "option" in fields_of(plan.protocol.template)
-
-    @property
-    def info(self) -> TaskInfo:
-        return self.plan.info
-
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for item in self._read():
@@ -186,7 +177,7 @@ class LanguageTask:
 
     def _row(self, one: Answered) -> SampleScore:
         item: Item = one.sample.record
-        row = partial(SampleScore, one.sample.id, labels=one.sample.labels)
+        row = row_of(one)
         if item.gold is None:
             return row(failure="the right choices of this split are not public")
         try:

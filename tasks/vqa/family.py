@@ -18,10 +18,11 @@ from evalsuite.metrics.anls import anls
 from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, vqa_accuracy
 from evalsuite.registry import suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mean_statistics
 
 from ..benchmark import Plan
-from ..prompts import clean, fields_of
+from ..family import FamilyTask, row_of, text_of
+from ..prompts import fields_of
 from ..sources import Located
 from . import unanswerable
 from .relatives import RELATIVES
@@ -141,25 +142,15 @@ def build(plan: Plan) -> VQATask:
     return task
 
 
-class VQATask:
+class VQATask(FamilyTask):
     """A VQA benchmark in one protocol; template fields: `image`, `question`, and `ocr` where there is any."""
 
     def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._read = read
         self._accuracy = plan.benchmark.metric("ANLS" if plan.rule == ANLS else "accuracy")
         self._gate = plan.settings(ProtocolSettings, protocol=True).gate
         self._wants_ocr = "ocr" in fields_of(plan.protocol.template)
-
-    @property
-    def info(self) -> TaskInfo:
-        return self.plan.info
-
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def sample_ids(self) -> Iterator[str]:
         """The ids of `samples()`; of a table only their column is read, not the images."""
@@ -203,8 +194,7 @@ class VQATask:
         return Scores(rows, [*statistics, *more], missing)
 
     def _row(self, one: Answered) -> SampleScore:
-        sample = one.sample
-        row = partial(SampleScore, sample.id, cluster=sample.cluster, labels=sample.labels)
+        sample, row = one.sample, row_of(one)
         try:
             answer = self.answer(one)
             if not sample.record.answers:
@@ -216,14 +206,13 @@ class VQATask:
 
     def answer(self, one: Answered) -> str:
         """The answer after gate and clean-up. Raises SampleError where there is none."""
-        response, gate = one.response, self._gate
-        if not isinstance(response, TextResponse):
-            raise SampleError(f"the answer is a {type(response).__name__}, not text")
+        gate = self._gate
+        text_of(one.response)
         if gate and gate.closes(one.responses[0]):
             return gate.answer
         if len(one.responses) != 1 + bool(gate):
             raise SampleError(f"{len(one.responses)} of {1 + bool(gate)} questions are answered")
-        return clean(response.text, self.plan.protocol.clean)
+        return super().answer(one)
 
     def _unanswerable(
         self, answered: Sequence[Answered], rows: Sequence[SampleScore]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from evalsuite.errors import SpecError
+from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
 from evalsuite.registry import suggest
-from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.request import Request, Response
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic
 
 from ..benchmark import Plan
-from ..prompts import clean
+from ..family import FamilyTask, row_of
 from .readers import READERS, YesNoQuestion
 
 _OF_REPORT = {
@@ -43,22 +43,12 @@ def build(plan: Plan) -> YesNoTask:
     return YesNoTask(plan, partial(plan.reader(READERS), plan.source))
 
 
-class YesNoTask:
+class YesNoTask(FamilyTask):
     """A yes-or-no benchmark in one protocol; template fields: `image`, `question`."""
 
     def __init__(self, plan: Plan, read: partial[Iterator[YesNoQuestion]]) -> None:
-        self.plan = plan
+        super().__init__(plan)
         self._read = read
-
-    @property
-    def info(self) -> TaskInfo:
-        return self.plan.info
-
-    def fingerprint(self) -> str:
-        return self.plan.fingerprint()
-
-    def samples(self) -> Iterator[Sample]:
-        return self.plan.select(self._samples)
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
@@ -90,12 +80,12 @@ class YesNoTask:
         return Scores(rows, statistics)
 
     def _row(self, one: Answered) -> SampleScore:
-        sample, response = one.sample, one.response
-        row = partial(SampleScore, sample.id, cluster=sample.cluster, labels=sample.labels)
-        if not isinstance(response, TextResponse):
-            return row(failure=f"the answer is a {type(response).__name__}, not text")
-        pick = yes_or_no(clean(response.text, self.plan.protocol.clean), self.plan.rule)
-        return row(values={"accuracy": float(pick is sample.record.label)}, parsed=_SAID[pick])
+        row = row_of(one)
+        try:
+            pick = yes_or_no(self.answer(one), self.plan.rule)
+        except SampleError as error:
+            return row(failure=str(error))
+        return row(values={"accuracy": float(pick is one.sample.record.label)}, parsed=_SAID[pick])
 
 
 def _statistic(name: str, labels: Sequence[bool], said: Sequence[int], rule: str) -> Callable[[Any], float]:
