@@ -60,9 +60,8 @@ class Explanation:
         made = self.comparison
         if made is None or made.published is None or made.difference is None:
             return lines
-        lines[0] += (
-            f", published {self._number(made.published.value)}, difference {made.difference:+.{self.digits}f}"
-        )
+        apart = signed(made.difference, self.digits)
+        lines[0] += f", published {self._number(made.published.value)}, difference {apart}"
         lines.append(f"{made.verdict}" + (f": {'; '.join(made.reasons)}" if made.reasons else ""))
         wanted = -made.difference
         # What would bring ours nearer, by how well it fits.
