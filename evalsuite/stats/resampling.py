@@ -93,9 +93,7 @@ def bootstrap_means(sums: Floats, sizes: Ints, resamples: int, rng: np.random.Ge
         Means over rows, shape (resamples,).
     """
     count = len(sums)
-    kinds, kind_count = np.unique(sums + 1j * sizes, return_counts=True)
-    if len(kinds) * 16 > count and count * resamples > _MANY:
-        kinds, kind_count = _binned(sums, sizes)
+    kinds, kind_count = kinds_of(sums, sizes, most=count // 16 if count * resamples > _MANY else count)
     means = np.empty(resamples)
     multinomial = len(kinds) * 16 <= count
     block = max(1, _BLOCK // (len(kinds) if multinomial else count))
@@ -110,6 +108,15 @@ def bootstrap_means(sums: Floats, sizes: Ints, resamples: int, rng: np.random.Ge
         total = sizes[0] * count if equal else np.take(sizes, index).sum(axis=1)
         means[start:stop] = np.take(sums, index).sum(axis=1) / total
     return means
+
+
+def kinds_of(sums: Floats, sizes: Ints, most: int) -> tuple[Any, Ints]:
+    """The different clusters, as sum + size * 1j, and how often each occurs.
+
+    More than `most` kinds are put into bins of nearly equal sums.
+    """
+    kinds, counts = np.unique(sums + 1j * sizes, return_counts=True)
+    return (kinds, counts) if len(kinds) <= most else _binned(sums, sizes)
 
 
 def _binned(sums: Floats, sizes: Ints) -> tuple[Any, Ints]:
