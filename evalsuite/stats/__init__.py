@@ -16,7 +16,7 @@ from evalsuite.stats.difference import Difference
 from evalsuite.stats.estimating import Estimate, estimate
 from evalsuite.stats.paired import paired_difference, paired_means
 from evalsuite.stats.proportion import clopper_pearson, tango
-from evalsuite.stats.repeats import Repeated, repeated_mean, repeated_value
+from evalsuite.stats.repeats import Repeated, repeated_mean, repeated_value, with_seeds
 from evalsuite.stats.resampling import Clusters
 from evalsuite.stats.sample_size import Aim, Spread, detectable, disagreement, power, samples_needed
 from evalsuite.stats.significance import mcnemar, permutation, sign_flip
@@ -51,4 +51,5 @@ __all__ = [
     "stored_difference",
     "tango",
     "unpaired_means",
+    "with_seeds",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evalsuite.errors import DataError
+from evalsuite.stats.difference import Difference
 from evalsuite.stats.resampling import Clusters, Floats
 
 
@@ -85,6 +86,34 @@ def repeated_value(values: Sequence[float], errors: Sequence[float], *, level: f
     between = float(found.var(ddof=1)) if runs > 1 else 0.0
     sampling = float(np.mean(np.square(errors)))
     return _told(float(found.mean()), sampling, 0, between / runs, runs, between, level)
+
+
+def with_seeds(difference: Difference, a: Repeated, b: Repeated, *, null: float = 0.0) -> Difference:
+    """A difference of means over several runs, with the chance of their seeds added to that of their samples.
+
+    Args:
+        difference: of the per-sample scores averaged over runs (or of the averaged corpus metric).
+        a, b: the two sides, for the variance that their seeds add.
+        null: what `p_null` tests against.
+    """
+    from scipy.special import ndtri, stdtr, stdtrit
+
+    tail = (1 + difference.level) / 2
+    sampling = ((difference.high - difference.low) / (2 * float(ndtri(tail)))) ** 2
+    added = [(side.seeds**2, side.runs - 1) for side in (a, b) if side.runs > 1]
+    total = sampling + sum(variance for variance, _ in added)
+    runs = f"seeds: {a.runs} against {b.runs} runs"
+    if not total > 0:  # no interval, or nothing varies
+        return replace(difference, method=f"{difference.method}; {runs}")
+    loss = sum(variance**2 / freedom for variance, freedom in added)
+    freedom = total**2 / loss if loss > 0 else 1e9
+    spread = total**0.5
+    half = float(stdtrit(freedom, tail)) * spread
+    p, p_null = (2 * float(stdtr(freedom, -abs(difference.value - shift) / spread)) for shift in (0.0, null))
+    return replace(
+        difference, low=difference.value - half, high=difference.value + half, p=p, p_null=p_null,
+        method=f"{difference.method}; {runs}, Student's t",
+    )  # fmt: skip
 
 
 def _told(
