@@ -11,7 +11,16 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import comparing, exchanging, inspecting, measuring, miniature, publishing, results
+from evalsuite.cli import (
+    comparing,
+    exchanging,
+    inspecting,
+    measuring,
+    miniature,
+    publishing,
+    results,
+    sample_size,
+)
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -70,6 +79,7 @@ measuring.register(app)
 results.register(app)
 publishing.register(app)
 comparing.register(app)
+sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)

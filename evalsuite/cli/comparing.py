@@ -78,7 +78,7 @@ def compare(
     flipped = room.flips_of(found, None, flips)
     for flip in flipped:
         output().print(
-            f"{flip.task} {flip.id}: {flip.direction} ({flip.before:g} to {flip.after:g})  "
+            f"{flip.task} {flip.id}: {flip.direction} ({flip.before:.4g} to {flip.after:.4g})  "
             f"{_line(flip.candidate.prompt)}  base: {_line(flip.base.said)}  "
             f"candidate: {_line(flip.candidate.said)}",
             markup=False,

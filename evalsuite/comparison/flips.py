@@ -12,8 +12,6 @@ from evalsuite.notebook.sample import SampleView, views
 from evalsuite.store import RunReader
 
 if TYPE_CHECKING:
-    import pandas
-
     from evalsuite.comparison.checks import Compared
     from evalsuite.comparison.comparing import Comparison
 
@@ -55,16 +53,17 @@ def flips_of(comparison: Comparison, tasks: Sequence[str] | None, most: int) -> 
             continue
         paths = [_path_with(row.task, side) for side in (comparison.base_paths, comparison.candidate_paths)]
         with RunReader(paths[0]) as base, RunReader(paths[1]) as candidate:
-            chosen = _chosen(row, base, candidate, most)
+            changes = _changes(row, base, candidate, most)
+            ids = [name for name, *_ in changes]
             shown = [
-                {view.id: view for view in views(reader, row.task, chosen.index, comparison.registry)}
+                {view.id: view for view in views(reader, row.task, ids, comparison.registry)}
                 for reader in (base, candidate)
             ]
-        for change in chosen.itertuples():
-            name, ends = str(change.Index), (float(change.before), float(change.after))
-            if name in shown[0] and name in shown[1]:
-                both = shown[0][name], shown[1][name]
-                found.append(Flip(row.task, name, row.metric.name, change.direction, *ends, *both))
+        found += [
+            Flip(row.task, name, row.metric.name, direction, before, after, shown[0][name], shown[1][name])
+            for name, direction, before, after in changes
+            if name in shown[0] and name in shown[1]
+        ]
     return found
 
 
@@ -77,33 +76,40 @@ def _path_with(task: str, paths: Sequence[Path]) -> Path:
     raise StoreError(f"No run in {', '.join(map(str, paths))} has scores of {task!r} any more.", "Score it.")
 
 
-def _chosen(row: Compared, base: RunReader, candidate: RunReader, most: int) -> pandas.DataFrame:
-    """The changed samples by id: before, after, direction."""
-    import pandas
-
-    columns = []
-    for reader in (base, candidate):
-        table = reader.scores(row.task)
-        name = f"value.{row.metric.name}"
-        if name not in table:
-            return pandas.DataFrame({"before": [], "after": [], "direction": []})
-        columns.append(table[(table["failure"] == "") & table[name].notna()].set_index("id")[name])
-    both = pandas.DataFrame({"before": columns[0], "after": columns[1]}).dropna()
+def _changes(
+    row: Compared, base: RunReader, candidate: RunReader, most: int
+) -> list[tuple[str, Direction, float, float]]:
+    """The most changed samples: id, direction, before, after."""
+    columns = [_headline(row, reader) for reader in (base, candidate)]
+    both = [(name, before, columns[1][name]) for name, before in columns[0].items() if name in columns[1]]
+    unit = all(0 <= value <= 1 for _, *values in both for value in values)
     sign = 1 if row.metric.higher_is_better else -1
-    both["gain"] = sign * (both["after"] - both["before"])
-    both = both[both["gain"] != 0]
-    unit = bool(both[["before", "after"]].stack().between(0, 1).all()) if len(both) else True
-    crossed = ((both["before"] >= 0.5) != (both["after"] >= 0.5)) & unit
-    both["direction"] = ""
-    both.loc[both["gain"] < 0, "direction"] = "worse"
-    both.loc[both["gain"] > 0, "direction"] = "better"
-    both.loc[crossed & (both["gain"] < 0), "direction"] = "right to wrong"
-    both.loc[crossed & (both["gain"] > 0), "direction"] = "wrong to right"
-    # Crossings first, then the largest changes; ids make the order the same everywhere.
-    both["crossed"] = crossed
-    both["size"] = both["gain"].abs()
-    both = both.sort_index().sort_values(["crossed", "size"], ascending=False, kind="stable")
-    worse, better = both[both["gain"] < 0], both[both["gain"] > 0]
-    room = max(most - most // 2, most - len(better))
-    worse = worse.head(room)
-    return pandas.concat([worse, better.head(most - len(worse))])
+    worse: list[tuple[str, Direction, float, float]] = []
+    better: list[tuple[str, Direction, float, float]] = []
+
+    def rank(change: tuple[str, float, float]) -> tuple[bool, float, str]:
+        # Crossings first, then the largest changes; ids make the order the same everywhere.
+        name, before, after = change
+        return not (unit and _crosses(before, after)), -abs(after - before), name
+
+    for name, before, after in sorted((c for c in both if c[1] != c[2]), key=rank):
+        crossed = unit and _crosses(before, after)
+        if sign * after > sign * before:
+            better.append((name, "wrong to right" if crossed else "better", before, after))
+        else:
+            worse.append((name, "right to wrong" if crossed else "worse", before, after))
+    worse = worse[: max(most - most // 2, most - len(better))]
+    return worse + better[: most - len(worse)]
+
+
+def _crosses(before: float, after: float) -> bool:
+    return (before >= 0.5) != (after >= 0.5)
+
+
+def _headline(row: Compared, reader: RunReader) -> dict[str, float]:
+    """The headline's score of each sample; empty where it is no score of single samples."""
+    table, name = reader.scores(row.task), f"value.{row.metric.name}"
+    if name not in table:
+        return {}
+    kept = table[(table["failure"] == "") & table[name].notna()]
+    return dict(zip(map(str, kept["id"]), map(float, kept[name]), strict=True))

@@ -87,8 +87,8 @@ def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
     for flip in flips:
         if flip.task != task:
             task = flip.task
-            lines += [f"**{_inline(task)}** ({_inline(flip.metric)})", ""]
-        lines.append(f"- {flip.direction}, {flip.before:g} → {flip.after:g}: {_inline(flip.id)}")
+            lines += ["", f"**{_inline(task)}** ({_inline(flip.metric)})", ""]
+        lines.append(f"- {flip.direction}, {flip.before:.4g} → {flip.after:.4g}: {_inline(flip.id)}")
         shown = flip.candidate if flip.candidate.images or flip.candidate.prompt else flip.base
         if shown.prompt:
             lines.append(f"  - asked: {_inline(shown.prompt)}{_pictures(shown.images, images)}")

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.comparison.sides import Measurement
-from evalsuite.errors import DataError, EvalsuiteError
+from evalsuite.errors import DataError, EvalsuiteError, SpecError
 from evalsuite.registry import Registry
 from evalsuite.resolving import built_task
 from evalsuite.stats import Estimate
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy
     import pandas
 
-    from evalsuite.stats import Difference
+    from evalsuite.stats import Difference, Spread
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +71,26 @@ class TaskPair:
         except EvalsuiteError as error:
             _log.warning("%s %s is compared by its stored intervals: %s", self.base.key, metric, error)
             return self._stored(metric, group, null, error)
+
+    def spread(self, metric: str) -> tuple[Spread, int]:
+        """How the per-sample difference spreads, and over how many shared samples.
+
+        Of a metric that is no mean: the variance that a mean of as many samples would need to have the same
+        interval. Raises SpecError where the sides share no sample.
+        """
+        from evalsuite.stats import Clusters, Spread, spread_of
+
+        if not (self.base.is_mean(metric, "") and self.candidate.is_mean(metric, "")):
+            found = self._of_functions(metric, "", 0.0)
+            error = (found.high - found.low) / (2 * 1.959964)
+            return Spread(error**2 * found.n), found.n
+        a, b = self.base.means(metric, ""), self.candidate.means(metric, "")
+        shared = sorted(a.keys() & b.keys())
+        if len(shared) < 2:
+            raise SpecError(f"The runs share {len(shared)} samples of {self.base.key}.", "Name other runs.")
+        scores = [[float(side[i].mean()) for i in shared] for side in (a, b)]
+        clusters = Clusters.of([self.base.clusters.get(i, "") for i in shared])
+        return spread_of(scores[0], scores[1], clusters), len(shared)
 
     def _paired(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
         """The shared samples where the sides can be compared on them, else none."""

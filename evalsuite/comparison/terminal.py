@@ -39,7 +39,7 @@ def console(comparison: Comparison) -> RenderableType:
             Text(row.verdict, _STYLES[row.verdict]),
             f"{row.difference.n}{'' if row.difference.paired else ' unpaired'}", gate,
         )  # fmt: skip
-    lines = [Text(f"{comparison.base} → {comparison.candidate}", "bold"), table]
+    lines: list[RenderableType] = [Text(f"{comparison.base} → {comparison.candidate}", "bold"), table]
     lines += [
         Text(f"FAIL {' '.join(filter(None, (c.task, c.metric, c.group)))} ({c.rule}): {c.message}", "red")
         for c in comparison.failed

@@ -18,7 +18,15 @@ from evalsuite.stats.paired import paired_difference, paired_means
 from evalsuite.stats.proportion import clopper_pearson, tango
 from evalsuite.stats.repeats import Repeated, repeated_mean, repeated_value, with_seeds
 from evalsuite.stats.resampling import Clusters
-from evalsuite.stats.sample_size import Aim, Spread, detectable, disagreement, power, samples_needed
+from evalsuite.stats.sample_size import (
+    Aim,
+    Spread,
+    detectable,
+    disagreement,
+    power,
+    samples_needed,
+    spread_of,
+)
 from evalsuite.stats.significance import mcnemar, permutation, sign_flip
 from evalsuite.stats.unpaired import stored_difference, unpaired_means
 
@@ -48,6 +56,7 @@ __all__ = [
     "repeated_value",
     "samples_needed",
     "sign_flip",
+    "spread_of",
     "stored_difference",
     "tango",
     "unpaired_means",

@@ -8,9 +8,11 @@ wrong answers with the two variances of McNemar's test (Miettinen, Biometrics 24
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalsuite.errors import SpecError
+from evalsuite.stats.resampling import Clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,7 @@ class Spread:
         variance: of the per-sample difference, in squared natural units, were the models equally good.
         binary: scores are 0 or 1, so that `variance` is the share of samples on which they disagree, and a
             true difference lowers it by its square.
-        design_effect: how much more the mean difference varies than it would without clusters; at least the
-            share of a sample that a clustered one is worth.
+        design_effect: how many times as much the mean difference varies as it would without clusters.
     """
 
     variance: float
@@ -84,6 +85,33 @@ def disagreement(baseline: float, difference: float = 0.0, correlation: float = 
         raise SpecError(f"A correlation of {correlation:g} is not in [0, 1].", "Give --correlation 0.5.")
     both = min(p * q + correlation * math.sqrt(p * (1 - p) * q * (1 - q)), p, q)
     return p + q - 2 * both
+
+
+def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters) -> Spread:
+    """The spread of two runs' scores on the same samples.
+
+    The design effect is the cluster-robust variance of the mean difference over that of independent samples;
+    with fewer than 20 clusters it is too uncertain, and 1 at least.
+
+    Args:
+        a, b: scores of the same samples, at least two.
+        clusters: of the samples.
+    """
+    import numpy as np
+
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    difference = second - first
+    binary = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
+    # Around no difference: what the test sees were the models equally good.
+    variance = float((difference**2).mean()) if binary else float(difference.var(ddof=1))
+    alone = float(((difference - difference.mean()) ** 2).sum())
+    effect = 1.0
+    if not clusters.trivial and alone > 0:
+        sums = clusters.sums(difference - difference.mean())
+        effect = float((sums**2).sum()) / alone
+        if clusters.count < 20:
+            effect = max(1.0, effect)
+    return Spread(variance, binary, effect)
 
 
 def samples_needed(difference: float, spread: Spread, aim: Aim | None = None) -> int:
