@@ -155,4 +155,4 @@ def _inline(said: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
     # Neither a mention nor a link: a zero-width character breaks both.
-    return re.sub(r"(@|://|www\.)", "\\1\u200b", text)
+    return re.sub(r"(?<=@)|(?=://)|(?<=www)(?=\.)", "\u200b", text)
