@@ -2,8 +2,8 @@
 
 200,000 rows and 10,000 resamples: answers that are right or wrong, VQA accuracies, and real-valued scores, as
 the differences of two runs. scipy draws every resample row by row; it is given fewer resamples (1,000) and
-its time is multiplied up, as it grows in proportion. Both sides must agree before a ratio is printed. Clusters
-and corpus metrics, which scipy does not have, are timed alone.
+its time is multiplied up, as it grows in proportion. Both sides must agree before a ratio is printed.
+Clusters and corpus metrics, which scipy does not have, are timed alone.
 
     python benchmarks/resampling.py [--rows N] [--resamples N] [--scipy-resamples N] [--json FILE]
 """

@@ -82,7 +82,7 @@ def _details(comparison: Comparison) -> list[str]:
 
 
 def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
-    lines = ["", f"<details><summary>{len(flips)} samples whose score changed most</summary>", ""]
+    lines = ["", f"<details><summary>{len(flips)} samples whose score changed most</summary>"]
     task = ""
     for flip in flips:
         if flip.task != task:
