@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -158,3 +159,22 @@ def test_the_action_documents_every_input_and_its_outputs_come_from_a_step() -> 
     script = next(step["run"] for step in described["runs"]["steps"] if step.get("id") == "compare")
     for name in described["outputs"]:
         assert f'"{name}=' in script
+
+
+def test_the_documented_gates_and_workflow_are_true(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", text, re.S | re.M))
+    assert set(blocks) == {"gates.toml", "compare.yml"}
+    (tmp_path / "gates.toml").write_text(blocks["gates.toml"])
+    gates = evalsuite.load_gates(tmp_path / "gates.toml")
+    known = evalsuite.load_registry()
+    for task, gate in gates.tasks.items():
+        assert gate.metrics.keys() <= {metric.name for metric in known.task(task).metrics}
+    assert gates.limits("mini-vqav2", "accuracy", headline=True).margin == 2
+    described = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    steps = yaml.safe_load(blocks["compare.yml"])["jobs"]["compare"]["steps"]
+    (used,) = [step["with"] for step in steps if "evalsuite@" in step.get("uses", "")]
+    assert used.keys() <= described["inputs"].keys()
+    table = re.findall(r"^\| (`.*?) \| ", text, re.M)
+    assert {name for cell in table for name in re.findall(r"`([\w-]+)`", cell)} == set(described["inputs"])
+    assert set(re.findall(r"outputs\.(\w+)", blocks["compare.yml"])) <= described["outputs"].keys()
