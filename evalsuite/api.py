@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas
 
+    from evalsuite.comparison.sides import Where
     from evalsuite.notebook import Run
     from evalsuite.registry import Registry
 
@@ -124,7 +125,7 @@ def score(path: Path | str, rules: str | None = None, registry: Registry | None 
 
 
 def leaderboard(
-    paths: Path | str | Iterable[Path | str],
+    paths: Where | Iterable[Where],
     *,
     tasks: Sequence[str] = (),
     all_metrics: bool = False,
@@ -145,11 +146,12 @@ def leaderboard(
         StoreError: there is no scored run.
         SpecError: no run has one of `tasks`.
     """
+    from evalsuite.comparison.sides import paths_of
     from evalsuite.errors import SpecError
     from evalsuite.leaderboard import load
     from evalsuite.registry import suggest
 
-    frame = load([paths] if isinstance(paths, str | Path) else paths)
+    frame = load(paths_of(paths))
     for name in tasks:
         if name not in set(frame["task"]):
             raise SpecError(f"No run has a task {name!r}.", suggest(name, set(frame["task"])))
@@ -198,18 +200,18 @@ def list_suites(registry: Registry | None = None) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=["name", "tasks", "models", "title"])
 
 
-def list_runs(paths: Path | str | Iterable[Path | str]) -> pandas.DataFrame:
+def list_runs(paths: Where | Iterable[Where]) -> pandas.DataFrame:
     """How far runs are, one row each: run, model, tasks, samples, answered, failed.
 
     Raises StoreError when there is no run.
     """
     import pandas
 
+    from evalsuite.comparison.sides import paths_of
     from evalsuite.leaderboard.frame import open_runs
 
-    given = [paths] if isinstance(paths, str | Path) else paths
     rows = []
-    for reader in open_runs([Path(path) for path in given]):
+    for reader in open_runs(paths_of(paths)):
         with reader:
             counts = reader.counts().values()
             rows.append(

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from evalsuite.comparison.checks import Check, Compared, checks_of, judged, null_of
 from evalsuite.comparison.gates import Gates, load_gates
 from evalsuite.comparison.measuring import TaskPair
-from evalsuite.comparison.sides import ASPECTS, Measurement, Side, differences, open_side
+from evalsuite.comparison.sides import (
+    ASPECTS,
+    Measurement,
+    Side,
+    Where,
+    differences,
+    open_side,
+    paths_of,
+)
 from evalsuite.errors import SpecError
 from evalsuite.registry import Registry, suggest
 from evalsuite.task import Metric
@@ -101,8 +109,8 @@ FRAME_COLUMNS = (
 
 
 def compare(
-    base: Path | str | Iterable[Path | str],
-    candidate: Path | str | Iterable[Path | str],
+    base: Where | Iterable[Where],
+    candidate: Where | Iterable[Where],
     *,
     gates: Gates | Path | str | None = None,
     allow: Iterable[str] = (),
@@ -116,9 +124,9 @@ def compare(
     """Compares a candidate with a base, task by task, on the same samples.
 
     Args:
-        base, candidate: a run, a folder with runs in it, or several of these, of one model each. Several runs
-            of one task with different seeds are repetitions: their scores are averaged, and the spread
-            between seeds is part of the interval.
+        base, candidate: a run (its folder, or what `load_run` gives), a folder with runs in it, or several of
+            these, of one model each. Several runs of one task with different seeds are repetitions: their
+            scores are averaged, and the spread between seeds is part of the interval.
         gates: limits, or a TOML file with them; None: fail when a headline is shown to be worse.
         allow: what may differ between the sides (`version`, `protocol`, `rules`, `split`, `data`, `scorer`,
             `seed`, `limit`), beside what the gates allow.
@@ -138,7 +146,7 @@ def compare(
         if name not in ASPECTS:
             raise SpecError(f"{name!r} is nothing that can be allowed.", suggest(name, ASPECTS))
     with ExitStack() as stack:
-        sides = open_side(_paths(base), stack), open_side(_paths(candidate), stack)
+        sides = open_side(paths_of(base), stack), open_side(paths_of(candidate), stack)
         keys = _common(sides[0], sides[1], tasks, found)
         different = {key: differences(sides[0].tasks[key], sides[1].tasks[key]) for key in keys}
         _refuse(different, allowed)
@@ -159,10 +167,6 @@ def compare(
         sides[0].name, sides[1].name, sides[0].paths, sides[1].paths, tuple(judged_rows), tuple(checks),
         tuple(notes), found, registry,
     )  # fmt: skip
-
-
-def _paths(given: Path | str | Iterable[Path | str]) -> list[Path]:
-    return [Path(given)] if isinstance(given, Path | str) else [Path(path) for path in given]
 
 
 def _common(base: Side, candidate: Side, tasks: Sequence[str], gates: Gates) -> list[str]:

@@ -38,6 +38,11 @@ class Flip:
     base: SampleView
     candidate: SampleView
 
+    def _repr_html_(self) -> str:
+        from evalsuite.comparison.html import flip_html
+
+        return flip_html(self)
+
 
 def flips_of(comparison: Comparison, tasks: Sequence[str] | None, most: int) -> list[Flip]:
     """The samples with the largest changes of each task's headline score, worse ones first.

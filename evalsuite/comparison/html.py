@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from evalsuite.comparison.comparing import Comparison
+from evalsuite.comparison.flips import Flip
 from evalsuite.comparison.wording import foot, p_text, summary
-from evalsuite.notebook.html import page, table, text
+from evalsuite.notebook.html import page, sample_html, table, text
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -34,3 +35,11 @@ def comparison_html(comparison: Comparison) -> str:
         f'<span class="{kind}">{text(summary(comparison))}</span></div>{table(head, rows)}{failed}{notes}'
         f'<div class="faint">{text(foot(comparison))}</div>'
     )
+
+
+def flip_html(flip: Flip) -> str:
+    """The sample in both runs, side by side."""
+    title = (
+        f"<div><b>{text(flip.direction)}</b> {text(flip.metric)} {flip.before:.4g} → {flip.after:.4g}</div>"
+    )
+    return page(title + table(("base", "candidate"), [(sample_html(flip.base), sample_html(flip.candidate))]))

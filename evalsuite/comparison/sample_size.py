@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from evalsuite.comparison.measuring import TaskPair
-from evalsuite.comparison.sides import open_side
+from evalsuite.comparison.sides import Where, open_side, paths_of
 from evalsuite.errors import SpecError
 from evalsuite.registry import Registry, load_registry, suggest
 from evalsuite.stats import Aim, Spread, detectable, disagreement, power, samples_needed
@@ -81,7 +80,7 @@ def plan_samples(
     task: str,
     *,
     metric: str | None = None,
-    runs: tuple[Path | str, Path | str] | None = None,
+    runs: tuple[Where, Where] | None = None,
     baseline: float | None = None,
     correlation: float | None = None,
     sd: float | None = None,
@@ -156,16 +155,17 @@ def _named(task: str, name: str | None, metrics: tuple[Metric, ...], headline: M
 def _from_runs(
     task: str,
     metric: str | None,
-    runs: tuple[Path | str, Path | str],
+    runs: tuple[Where, Where],
     design_effect: float | None,
     aim: Aim,
     registry: Registry | None,
 ) -> SamplePlan:
     with ExitStack() as stack:
-        sides = [open_side([Path(path)], stack) for path in runs]
-        for path, side in zip(runs, sides, strict=True):
+        sides = [open_side(paths_of(path), stack) for path in runs]
+        for side in sides:
             if task not in side.tasks:
-                raise SpecError(f"{path} has no scores of {task!r}.", suggest(task, side.tasks))
+                where = ", ".join(map(str, side.paths))
+                raise SpecError(f"{where} has no scores of {task!r}.", suggest(task, side.tasks))
         measured = [side.tasks[task] for side in sides]
         info = measured[0][0].result.info
         chosen = _named(task, metric, info.metrics, info.headline)

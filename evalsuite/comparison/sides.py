@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.leaderboard.frame import open_runs
@@ -15,6 +15,26 @@ from evalsuite.store import RunReader, TaskResult
 Aspect = Literal["version", "protocol", "rules", "split", "data", "scorer", "seed", "limit"]
 """What makes two numbers incomparable unless the user allows it."""
 ASPECTS: tuple[str, ...] = get_args(Aspect)
+
+
+class HasPath(Protocol):
+    """A run that was loaded (`evalsuite.load_run`)."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+Where = Path | str | HasPath
+"""A run, or a folder with runs in it."""
+
+
+def paths_of(given: Where | Iterable[Where]) -> list[Path]:
+    """The folders, one or several, however they are told."""
+    if isinstance(given, Path | str):
+        return [Path(given)]
+    if isinstance(given, Iterable):
+        return [path for one in given for path in paths_of(one)]
+    return [given.path]
 
 
 @dataclass(frozen=True, slots=True)

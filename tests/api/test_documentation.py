@@ -24,7 +24,7 @@ def namespace(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.chdir(tmp_path_factory.mktemp("notebook"))
         for block in blocks:
             exec(compile(block, str(DOCUMENT), "exec"), found)
-        found["html"] = [found[name]._repr_html_() for name in ("run", "sample", "comparison")]
+        found["html"] = [found[name]._repr_html_() for name in ("run", "sample", "comparison", "flip")]
     return found
 
 
@@ -41,12 +41,13 @@ def test_the_blocks_do_what_the_text_says(namespace: dict[str, Any]) -> None:
 
 
 def test_a_run_a_sample_and_a_comparison_show_themselves(namespace: dict[str, Any]) -> None:
-    run, sample, comparison = namespace["html"]
+    run, sample, comparison, flip = namespace["html"]
     assert "question-prior" in run
     assert "accuracy" in run
     assert 'src="data:image/png;base64,' in sample
     assert "reference" in sample
     assert "passed: 1 gate held" in comparison
+    assert flip.count('src="data:image/png;base64,') == 2
 
 
 def test_every_public_name_is_in_the_document_or_returned_by_one_that_is() -> None:
