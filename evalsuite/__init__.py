@@ -12,7 +12,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evalsuite.api import leaderboard, list_models, list_runs, list_suites, list_tasks, run, score
+    from evalsuite.api import (
+        explain,
+        leaderboard,
+        list_models,
+        list_published,
+        list_runs,
+        list_suites,
+        list_tasks,
+        reproduce,
+        run,
+        score,
+    )
     from evalsuite.comparison import Comparison, Gates, compare, load_gates
     from evalsuite.comparison.sample_size import SamplePlan, plan_samples
     from evalsuite.errors import EvalsuiteError
@@ -35,9 +46,11 @@ _HOMES = {
     "compare": "comparison",
     "draw_gallery": "gallery:draw",
     "ensure_mini_world": "mini.data:ensure_world",
+    "explain": "api",
     "export_predictions": "exchange",
     "import_predictions": "exchange",
     "list_models": "api",
+    "list_published": "api",
     "list_runs": "api",
     "list_suites": "api",
     "list_tasks": "api",
@@ -45,6 +58,7 @@ _HOMES = {
     "load_registry": "registry",
     "load_run": "notebook",
     "plan_samples": "comparison.sample_size",
+    "reproduce": "api",
     "run": "api",
     "score": "api",
     "verify_run": "store.verify:verify",
@@ -62,10 +76,12 @@ __all__ = [
     "compare",
     "draw_gallery",
     "ensure_mini_world",
+    "explain",
     "export_predictions",
     "import_predictions",
     "leaderboard",
     "list_models",
+    "list_published",
     "list_runs",
     "list_suites",
     "list_tasks",
@@ -73,6 +89,7 @@ __all__ = [
     "load_registry",
     "load_run",
     "plan_samples",
+    "reproduce",
     "run",
     "score",
     "verify_run",

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import pandas
 
     from evalsuite.comparison.sides import Where
+    from evalsuite.explaining import Explanation
     from evalsuite.notebook import Run
     from evalsuite.registry import Registry
+    from evalsuite.reproduction import Reproduction
+    from evalsuite.spec import ExecutionOptions
 
 
 def run(
@@ -58,17 +61,13 @@ def run(
         EvalsuiteError: more samples failed than `max_failures`, or a task could not be scored; what was
             measured is kept, and `load_run` reads it.
     """
-    from evalsuite.errors import EvalsuiteError, SpecError
+    from evalsuite.errors import EvalsuiteError
     from evalsuite.notebook import load_run
     from evalsuite.registry import load_registry
     from evalsuite.running import run as measure
-    from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
+    from evalsuite.spec import ModelSpec, RunSpec, TaskSpec
 
-    unknown = sorted(execution.keys() - ExecutionOptions.model_fields.keys())
-    if unknown:
-        raise SpecError(
-            f"There is no setting {unknown[0]!r}.", f"Known: {', '.join(ExecutionOptions.model_fields)}."
-        )
+    how = _execution(execution)
     files = tuple(Path(path) for path in plugins)
     known = registry or load_registry(files)
     specs: list[TaskSpec] = []
@@ -92,7 +91,7 @@ def run(
         model=ModelSpec(name=model, device=device, dtype=dtype, options=dict(options or {})),
         tasks=changed, seed=seed, limit=limit, plugins=files,
     )  # fmt: skip
-    outcome = measure(spec, Path(out), ExecutionOptions(**execution), known)
+    outcome = measure(spec, Path(out), how, known)
     if outcome.exit_code:
         told = "; ".join(f"{key}: {reason}" for key, reason in outcome.scoring_errors.items())
         counts = f"{outcome.failed} samples failed, {outcome.failures_allowed:g} were allowed"
@@ -163,6 +162,116 @@ def leaderboard(
     return frame[kept].reset_index(drop=True)
 
 
+def reproduce(
+    table: str,
+    model: str | None = None,
+    out: Path | str | None = None,
+    *,
+    rows: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    reuse: Where | Iterable[Where] = (),
+    seed: int = 0,
+    limit: int | None = None,
+    dry_run: bool = False,
+    options: Mapping[str, str] | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+    files: Iterable[Path | str] = (),
+    registry: Registry | None = None,
+    **execution: Any,
+) -> Reproduction:
+    """Measures what a published table needs, or uses runs again, and compares cell by cell.
+
+    Args:
+        table: `PUBLICATION/TABLE`, such as `dreamllm/table-1`; see `list_published`.
+        model: the model to measure; those that the table's rows name by default.
+        out: folder of the runs; `runs/reproduce/PUBLICATION-TABLE` by default.
+        rows, columns: of the table; all by default.
+        reuse: runs, or folders of runs, whose results are used where they fit.
+        seed, limit, options, device, dtype: as for `run`.
+        dry_run: only say what is needed.
+        files: YAML files with published numbers of one's own.
+        execution: fields of `evalsuite.spec.ExecutionOptions`.
+
+    Raises SpecError for an unknown table, row, column or setting, StoreError where `reuse` holds no run.
+    """
+    from evalsuite.comparison.sides import paths_of
+    from evalsuite.published import find_table, publications
+    from evalsuite.reproduction import measure, subjects_of
+    from evalsuite.spec import ModelSpec
+
+    known = _registry(registry)
+    found = find_table(publications(known, map(Path, files)), table)
+    named = ModelSpec(name=model, device=device, dtype=dtype, options=dict(options or {})) if model else None
+    folder = (
+        Path(out) if out is not None else Path("runs/reproduce") / f"{found.publication.name}-{found.name}"
+    )
+    return measure(
+        found.table, subjects_of(found.table, named, rows), known, folder, columns=columns,
+        reuse=paths_of(reuse), seed=seed, limit=limit, dry_run=dry_run, execution=_execution(execution),
+    )  # fmt: skip
+
+
+def explain(
+    path: Path | str,
+    task: str,
+    *,
+    published: str | None = None,
+    metric: str | None = None,
+    others: Where | Iterable[Where] = (),
+    files: Iterable[Path | str] = (),
+    registry: Registry | None = None,
+) -> Explanation:
+    """Takes a number, or its difference from a published one, apart: rules, prompt, decoding, sampling.
+
+    Args:
+        path: folder of the run.
+        task: its name in the run.
+        published: `PUBLICATION/TABLE/ROW/COLUMN`; None takes our number alone apart.
+        metric: the column's, or the task's headline, by default.
+        others: further runs of the model; what they did otherwise is measured.
+        files: YAML files with published numbers of one's own.
+
+    Raises SpecError for an unknown task, metric or cell, DataError when the benchmark's data are missing.
+    """
+    from evalsuite.comparison.sides import paths_of
+    from evalsuite.explaining import explain_number
+    from evalsuite.published import publications
+
+    known = _registry(registry)
+    tables = publications(known, map(Path, files)) if published else {}
+    return explain_number(
+        Path(path), task, known, cell=published, publications=tables, metric=metric, others=paths_of(others)
+    )
+
+
+def list_published(files: Iterable[Path | str] = (), registry: Registry | None = None) -> pandas.DataFrame:
+    """Published numbers, one row per cell: table, model, column, task, protocol, metric, value, confidence.
+
+    `value` is as the paper prints it.
+
+    Args:
+        files: YAML files with published numbers of one's own.
+    """
+    import pandas
+
+    from evalsuite.published import publications
+
+    rows = [
+        (
+            f"{one.name}/{name}", row.model, label, column.task, column.protocol, column.metric, cell.value,
+            cell.confidence, one.source,
+        )
+        for one in publications(_registry(registry), map(Path, files)).values()
+        for name, table in one.tables.items()
+        for row in table.rows
+        for label, column in table.columns.items()
+        if (cell := row.cell(label)) is not None
+    ]  # fmt: skip
+    names = ["table", "model", "column", "task", "protocol", "metric", "value", "confidence", "source"]
+    return pandas.DataFrame(rows, columns=names)
+
+
 def list_tasks(registry: Registry | None = None) -> pandas.DataFrame:
     """The tasks there are, one row each: name, family, capability, metrics, protocols, rules, title."""
     import pandas
@@ -227,3 +336,22 @@ def _registry(registry: Registry | None) -> Registry:
     from evalsuite.registry import load_registry
 
     return registry or load_registry()
+
+
+def _execution(given: Mapping[str, Any]) -> ExecutionOptions:
+    from pydantic import ValidationError
+
+    from evalsuite.errors import SpecError
+    from evalsuite.registry import suggest
+    from evalsuite.spec import ExecutionOptions
+
+    for name in given:
+        if name not in ExecutionOptions.model_fields:
+            raise SpecError(f"There is no setting {name!r}.", suggest(name, ExecutionOptions.model_fields))
+    try:
+        return ExecutionOptions(**given)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise SpecError(
+            f"{fault['loc'][0]}: {fault['msg']}.", "See evalsuite.spec.ExecutionOptions."
+        ) from error

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with
-from evalsuite.errors import SpecError, StoreError
+from evalsuite.cli.common import PluginOption, messages, output, registry_with, write_file
+from evalsuite.errors import SpecError
 
 
 def register(app: typer.Typer) -> None:
@@ -84,11 +84,13 @@ def compare(
             markup=False,
         )
     if markdown is not None:
-        _write(markdown, room.markdown(found, flipped, images).encode())
+        write_file(markdown, room.markdown(found, flipped, images).encode())
     if junit is not None:
-        _write(junit, room.junit(found))
+        write_file(junit, room.junit(found))
     if json is not None:
-        _write(json, room.to_json(found, flipped).encode())
+        write_file(json, room.to_json(found, flipped).encode())
+    for path in filter(None, (markdown, junit, json)):
+        messages().print(f"written: {path}", markup=False)
     raise typer.Exit(found.exit_code)
 
 
@@ -96,12 +98,3 @@ def _line(text: str, longest: int = 100) -> str:
     """Untrusted text on one line of a terminal: no line breaks, no control characters."""
     line = "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
     return line if len(line) <= longest else f"{line[:longest]} …"
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
-    messages().print(f"written: {path}", markup=False)

@@ -37,6 +37,9 @@ def test_the_blocks_do_what_the_text_says(namespace: dict[str, Any]) -> None:
     assert all(view.scores["accuracy"] == 0 for view in namespace["wrong"])
     assert namespace["plan"].samples(1.0) > 100
     assert set(namespace["frame"]["model"]) == {"question-prior", "random"}
+    assert len(namespace["published"]) > 50
+    assert namespace["needed"].needs
+    assert namespace["taken_apart"].parts
     assert "mini-coco-t2i" in set(namespace["tasks"]["name"])
 
 

@@ -147,6 +147,8 @@ def test_errors_suggest_what_was_meant(tmp_path: Path) -> None:
         evalsuite.load_run(tmp_path)
     with pytest.raises(SpecError, match="no setting 'batchsize'"):
         evalsuite.run("adder", "sums", tmp_path / "x", batchsize=3, registry=sums_registry())
+    with pytest.raises(SpecError, match="batch_size: Input should be greater"):
+        evalsuite.run("adder", "sums", tmp_path / "x", batch_size=0, registry=sums_registry())
     with pytest.raises(SpecError, match="No run has a task 'sumz'"):
         evalsuite.leaderboard(tmp_path, tasks=["sumz"])
 
