@@ -267,6 +267,28 @@ def _failures(
     ]  # fmt: skip
 
 
+_SOFTWARE = ("evalsuite", "torch", "transformers", "diffusers", "pillow")
+"""Packages that are known to move answers or scores."""
+
+
+def _software(base: Side, candidate: Side) -> list[str]:
+    """What else may explain a difference, or its absence."""
+    first, second = (next(iter(side.tasks.values()))[0].run.manifest for side in (base, candidate))
+    notes = []
+    if first.model and second.model and first.model.fingerprint == second.model.fingerprint:
+        notes.append("Base and candidate have the same weights (equal fingerprints).")
+    if first.sessions and second.sessions:
+        a, b = (manifest.sessions[-1].environment.packages for manifest in (first, second))
+        changed = [
+            f"{name} {a.get(name, 'none')} against {b.get(name, 'none')}"
+            for name in _SOFTWARE
+            if a.get(name) != b.get(name)
+        ]
+        if changed:
+            notes.append(f"Measured with different software: {', '.join(changed)}.")
+    return notes
+
+
 def _notes(
     base: Side, candidate: Side, different: dict[str, dict[str, str]], rows: Sequence[Compared]
 ) -> list[str]:
@@ -280,6 +302,7 @@ def _notes(
             unscored = [key for key in alone if key in other.unscored]
             told = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
             notes.append(f"Only the {which} has {', '.join(alone)}{told}.")
+    notes += _software(base, candidate)
     unpaired = [row.name for row in rows if not row.difference.paired]
     if unpaired:
         notes.append(

@@ -101,12 +101,12 @@ def with_seeds(difference: Difference, a: Repeated, b: Repeated, *, null: float 
     tail = (1 + difference.level) / 2
     sampling = ((difference.high - difference.low) / (2 * float(ndtri(tail)))) ** 2
     added = [(side.seeds**2, side.runs - 1) for side in (a, b) if side.runs > 1]
-    total = sampling + sum(variance for variance, _ in added)
+    luck = sum(variance for variance, _ in added)
+    total = sampling + luck
     runs = f"seeds: {a.runs} against {b.runs} runs"
-    if not total > 0:  # no interval, or nothing varies
+    if not (luck > 0 and total > 0):  # the seeds change nothing, or there is no interval to widen
         return replace(difference, method=f"{difference.method}; {runs}")
-    loss = sum(variance**2 / freedom for variance, freedom in added)
-    freedom = total**2 / loss if loss > 0 else 1e9
+    freedom = total**2 / sum(variance**2 / freedom for variance, freedom in added)
     spread = total**0.5
     half = float(stdtrit(freedom, tail)) * spread
     p, p_null = (2 * float(stdtr(freedom, -abs(difference.value - shift) / spread)) for shift in (0.0, null))

@@ -85,15 +85,33 @@ def permutation(
     hits = 0
     block = max(1, (1 << 21) // len(kinds))
     for start in range(0, resamples, block):
-        size = min(block, resamples - start)
-        if len(kinds) <= _FEW:
-            dealt = rng.multivariate_hypergeometric(counts, count_a, size=size, method="marginals")
-        else:
-            order = np.argsort(rng.random((size, len(kinds))), axis=1)[:, :count_a]
-            dealt = np.zeros((size, len(kinds)), dtype=np.int64)
-            np.put_along_axis(dealt, order, 1, axis=1)
+        dealt = _dealt(counts, count_a, min(block, resamples - start), rng)
         hits += int((np.abs(differences(dealt @ kinds.real, dealt @ kinds.imag)) >= observed).sum())
     return _share(hits, resamples)
+
+
+def _dealt(counts: Ints, chosen: int, size: int, rng: np.random.Generator) -> Ints:
+    """How many of each kind are among `chosen` clusters picked without replacement, shape (size, kinds).
+
+    Many kinds: every cluster is picked with the right chance on its own, which leaves a few too many or too
+    few; those are put back or added, all alike likely. The same distribution, at a hundredth of the time.
+    """
+    if len(counts) <= 64:
+        return rng.multivariate_hypergeometric(counts, chosen, size=size, method="marginals")
+    share = chosen / int(counts.sum())
+    if int(counts.max()) == 1:
+        dealt = (rng.random((size, len(counts))) < share).astype(np.int64)
+    else:
+        # kind by kind: numpy prepares each binomial once
+        dealt = np.stack([rng.binomial(count, share, size=size) for count in counts], axis=1)
+    for row in dealt:
+        excess = int(row.sum()) - chosen
+        if excess:
+            ends = np.cumsum(row if excess > 0 else counts - row)
+            picked = rng.choice(int(ends[-1]), abs(excess), replace=False, shuffle=False)
+            moved = np.bincount(np.searchsorted(ends, picked, side="right"), minlength=len(counts))
+            row -= moved if excess > 0 else -moved
+    return dealt
 
 
 def _share(hits: int, resamples: int) -> float:

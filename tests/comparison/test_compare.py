@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -249,3 +250,27 @@ def test_a_score_that_was_made_nan_is_not_averaged_away(tmp_path: Path) -> None:
     found = compare(*paths, registry=registry())
     assert found.rows[0].difference.value == pytest.approx(-2 / 30)
     assert found.rows[0].difference.n == 30
+
+
+def test_equal_weights_and_different_software_are_told(tmp_path: Path) -> None:
+    base, candidate = right_and_wrong(20, 1, 2)
+    paths = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate)
+    file = paths[1] / "run.json"
+    manifest = json.loads(file.read_text())
+    manifest["sessions"][-1]["environment"]["packages"]["torch"] = "1.0"
+    file.write_text(json.dumps(manifest))
+    notes = " ".join(compare(*paths).notes)
+    assert "the same weights" in notes
+    assert "against 1.0" in notes
+    other = make_run(tmp_path / "c", candidate, weights="v2")
+    assert compare(paths[0], other).notes == ()
+
+
+def test_seeds_that_change_nothing_leave_the_exact_test(tmp_path: Path) -> None:
+    base, candidate = right_and_wrong(60, 2, 14)
+    for side, values in (("a", base), ("b", candidate)):
+        for seed in (0, 1):
+            make_run(tmp_path / side / str(seed), values, seed=seed)
+    found = compare(tmp_path / "a", tmp_path / "b").rows[0].difference
+    assert found.p == pytest.approx(scipy_stats.binomtest(2, 16).pvalue)
+    assert "2 against 2 runs" in found.method

@@ -61,6 +61,7 @@ def test_unpaired_permutations_agree_with_scipy() -> None:
     for a, b in [
         (rng.integers(0, 2, 80).astype(float), rng.integers(0, 2, 130).astype(float)),
         (rng.exponential(size=60), rng.exponential(1.3, size=45)),
+        (rng.integers(0, 90, 300) / 90, rng.integers(3, 93, 250) / 90),
     ]:
         theirs = scipy_stats.permutation_test(
             (a, b), lambda x, y, axis: abs(y.mean(axis) - x.mean(axis)), vectorized=True,
@@ -69,6 +70,14 @@ def test_unpaired_permutations_agree_with_scipy() -> None:
         ones = (np.ones(len(a), dtype=int), np.ones(len(b), dtype=int))
         found = permutation((a, ones[0]), (b, ones[1]), 20_000, rng)
         assert found == pytest.approx(theirs.pvalue, abs=0.015)
+
+
+def test_many_different_scores_are_binned_for_unpaired_permutations_too() -> None:
+    rng = np.random.default_rng(9)
+    a, b = rng.lognormal(size=3000), rng.lognormal(size=2500) + 0.08
+    ones = np.ones(3000, dtype=int), np.ones(2500, dtype=int)
+    found = permutation((a, ones[0]), (b, ones[1]), 10_000, rng)
+    assert found == pytest.approx(scipy_stats.ttest_ind(a, b).pvalue, abs=0.015)
 
 
 def test_unpaired_means_have_welchs_interval_and_clusters_widen_it() -> None:
