@@ -94,8 +94,8 @@ def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
             lines.append(f"  - asked: {_inline(shown.prompt)}{_pictures(shown.images, images)}")
         elif shown.note:
             lines.append(f"  - {_inline(shown.note)}")
-        if shown.reference is not None:
-            lines.append(f"  - reference: {_inline(_brief(shown.reference))}")
+        if shown.expected:
+            lines.append(f"  - reference: {_inline(shown.expected)}")
         for name, view in (("base", flip.base), ("candidate", flip.candidate)):
             understood = ""
             if view.parsed and view.parsed != view.said:
@@ -105,14 +105,6 @@ def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
             said = "" if only_drawn else _inline(view.said or "nothing")
             lines.append(f"  - {name}: {said}{understood}{drawn}")
     return [*lines, "", "</details>"]
-
-
-def _brief(reference: object) -> str:
-    if isinstance(reference, dict):
-        return "; ".join(f"{name}: {_brief(value)}" for name, value in reference.items())
-    if isinstance(reference, list | tuple):
-        return ", ".join(dict.fromkeys(map(str, reference)))
-    return str(reference)
 
 
 def _pictures(pictures: Sequence[Image], folder: Path | None) -> str:

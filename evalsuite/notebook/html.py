@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -83,7 +82,7 @@ def sample_html(view: SampleView) -> str:
                 rows.append(("prefill", _pre(turn.request.prefill)))
         rows.append((f"response{number}", _response(turn)))
     if view.reference is not None:
-        rows.append(("reference", _pre(_plain(view.reference))))
+        rows.append(("reference", _pre(view.expected)))
     if view.parsed:
         rows.append(("understood as", _pre(view.parsed)))
     if view.scores:
@@ -126,10 +125,3 @@ def _response(turn: Turn) -> str:
 
 def _pre(said: str) -> str:
     return f"<pre>{text(said)}</pre>"
-
-
-def _plain(reference: Any) -> str:
-    """A reference as people read it: a text as it is, anything else as JSON."""
-    if isinstance(reference, str):
-        return reference
-    return json.dumps(reference, ensure_ascii=False, default=str, indent=None)

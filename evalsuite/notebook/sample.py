@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,11 @@ class SampleView:
         return self.turns[-1].answered if self.turns else ""
 
     @property
+    def expected(self) -> str:
+        """The reference on one line; equal answers of several people are counted."""
+        return "" if self.reference is None else _line(self.reference)
+
+    @property
     def said(self) -> str:
         """All answers as text, with a bar between those of several turns."""
         return " | ".join(turn.answered for turn in self.turns)
@@ -137,6 +143,15 @@ class SampleView:
         from evalsuite.notebook.html import sample_html
 
         return sample_html(self)
+
+
+def _line(reference: Any) -> str:
+    if isinstance(reference, Mapping):
+        return "; ".join(f"{name}: {_line(value)}" for name, value in reference.items())
+    if isinstance(reference, list | tuple):
+        counts = Counter(map(_line, reference))
+        return ", ".join(text if count == 1 else f"{text} ({count})" for text, count in counts.items())
+    return str(reference)
 
 
 def views(

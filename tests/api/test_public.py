@@ -130,6 +130,15 @@ def test_a_failed_sample_says_why_and_without_data_the_answers_are_still_shown(t
     assert "The numbers are gone" in view._repr_html_()
 
 
+def test_a_reference_is_told_on_one_line() -> None:
+    def expected(reference: Any) -> str:
+        return SampleView("m", "t", "1", (), reference).expected
+
+    assert expected(["blue"] * 9 + ["navy"]) == "blue (9), navy"
+    assert expected({"prompt": "a dog", "captions": ["one", "two"]}) == "prompt: a dog; captions: one, two"
+    assert (expected(None), expected("yes"), expected(12)) == ("", "yes", "12")
+
+
 def test_errors_suggest_what_was_meant(tmp_path: Path) -> None:
     run_sums(sums_spec("sums", "more-sums"), tmp_path / "run")
     run = evalsuite.load_run(tmp_path / "run", sums_registry())
