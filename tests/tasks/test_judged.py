@@ -52,8 +52,15 @@ def test_an_answer_without_a_grade_is_a_failure_not_a_zero(tmp_path: Path) -> No
     task = build("mm-vet", official(tmp_path / "d"), options={"grades": str(grades), "judge": "someone"})
     (row,) = task.score([answer(next(task.samples()), "x = -1")]).rows
     assert row.failure == "the judge has not graded this answer"
-    bare = build("mm-vet", tmp_path / "d")
-    assert "no grades" in bare.score([answer(next(bare.samples()), "x = -1")]).missing["score"]
+
+
+def test_where_nobody_has_judged_the_score_is_missing_with_the_command_that_would_make_it(
+    tmp_path: Path,
+) -> None:
+    task = build("mm-vet", official(tmp_path))
+    scores = task.score([answer(next(task.samples()), "x = -1")])
+    assert "evalsuite judge RUN --task mm-vet --judge gpt-4-0613" in scores.missing["score"]
+    assert [row.failure for row in scores.rows] == [""]
 
 
 def test_malformed_questions_are_refused(tmp_path: Path) -> None:
