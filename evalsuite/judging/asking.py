@@ -204,7 +204,7 @@ class _Asker:
         exchange = Exchange(self._task, one)
         question = exchange.recall(self._known, run)
         while question is not None:
-            row = await self._judgement(question, one.sample.id, run)
+            row = await self._judgement(question, one, run)
             self._writer.save_judgement(self._judge, row)
             exchange.add(question, self._counted(row))
             question = exchange.next()
@@ -219,10 +219,10 @@ class _Asker:
             self._tally.asked += 1
         return judgement
 
-    async def _judgement(self, question: Question, sample: str, run: int) -> StoredJudgement:
-        place = StoredJudgement(self._key, question.digest, question.attempt, run, sample, None)
+    async def _judgement(self, question: Question, one: Answered, run: int) -> StoredJudgement:
+        place = StoredJudgement(self._key, question.digest, question.attempt, run, one.sample.id, None)
         try:
-            chat = self._with_parameters(self._task.prepared(question.chat))
+            chat = self._with_parameters(self._task.prepared(one, question.chat))
             reply = await self._endpoint.ask(chat)
         except (SampleError, DataError) as error:  # DataError: a picture that cannot be decoded
             return replace(place, error=str(error))

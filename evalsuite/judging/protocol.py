@@ -27,8 +27,9 @@ class Judged(Task, Protocol):
         """
         ...
 
-    def prepared(self, chat: Chat) -> Chat:
-        """A question as it is sent, its pictures resized and encoded as the protocol has them.
+    def prepared(self, answered: Answered, chat: Chat) -> Chat:
+        """A question about an answer as it is sent, its pictures resized and encoded as the protocol has
+        them.
 
         Apart from `question` because it costs time, and because an encoder's next version must not make
         stored judgements unfindable.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -15,20 +14,19 @@ from evalsuite.content import Image
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.endpoint import Chat
-from evalsuite.errors import DataError, SampleError, SpecError
+from evalsuite.errors import DataError, SampleError
 from evalsuite.judging import unjudged
 from evalsuite.request import Request, Response
-from evalsuite.task import Answered, Judgement, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.task import Answered, Judgement, Sample, SampleScore, Scores, Statistic
 
+from .. import judging
 from ..benchmark import Plan
-from ..family import FamilyTask, row_of
+from ..family import row_of
+from ..judging import JudgedFamilyTask, check_options
 from ..sources import Located
 from .grading import GraderSettings, grade_of, grade_question, read_grades
 
-OPTIONS = ("grades", "judge")
-"""`grades=FILE`: the judge's grades, question id -> one number in [0, 1] per run of the judge (the
-official script's grade file); `judge=NAME`: which judge gave them, as it is to stand beside the
-number."""
+OPTIONS = judging.OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +89,7 @@ READERS = MappingProxyType({"mmvet-json": read_mmvet, "mmvet-table": read_column
 
 def build(plan: Plan) -> JudgedTask:
     """The task of a judged benchmark. Raises SpecError for grades without a judge's name."""
-    if ("grades" in plan.options) != ("judge" in plan.options):
-        raise SpecError(
-            f"{plan.benchmark.name}: grades and judge belong together.",
-            "Name both: grades=FILE judge=gpt-4-0613. Numbers of different judges cannot be compared.",
-        )
+    check_options(plan)
     plan.source.path(next(iter(plan.source.files)))
     return JudgedTask(plan)
 
@@ -108,7 +102,7 @@ class Settings(BaseModel):
     judge: GraderSettings
 
 
-class JudgedTask(FamilyTask):
+class JudgedTask(JudgedFamilyTask):
     """A judged benchmark in one protocol; template fields: `image`, `question`.
 
     The grades come from a file (option `grades`) or from what a judge said (`evalsuite judge`). Broken down
@@ -123,16 +117,8 @@ class JudgedTask(FamilyTask):
         self._spread = plan.benchmark.metric("std over runs")
 
     @property
-    def info(self) -> TaskInfo:
-        return replace(super().info, judge=self.plan.options.get("judge", ""))
-
-    @property
     def judge(self) -> str:
         return self._grader.model
-
-    def fingerprint(self) -> str:
-        """Of the questions: grades are made later and change nothing in what was asked."""
-        return self.plan.source.fingerprint()
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
@@ -152,12 +138,9 @@ class JudgedTask(FamilyTask):
         asked: Question = answered.sample.record
         return grade_question(self._grader, asked.question, asked.answer, self.answer(answered), said)
 
-    def prepared(self, chat: Chat) -> Chat:
-        return chat
-
     @cached_property
     def _file(self) -> Mapping[str, tuple[float, ...]] | None:
-        return read_grades(Path(self.plan.options["grades"])) if "grades" in self.plan.options else None
+        return None if self.grades_file is None else read_grades(self.grades_file)
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []
