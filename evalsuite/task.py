@@ -206,6 +206,15 @@ class ListsSamples(Protocol):
         ...
 
 
+@runtime_checkable
+class OffersCleanups(Protocol):
+    """A task that can score the same answers after other clean-ups; optional."""
+
+    def cleanups(self) -> Mapping[str, Task]:
+        """This task with another clean-up of the answer, by what it is called."""
+        ...
+
+
 def mean_statistics(metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()) -> list[Statistic]:
     """The mean of `metric.name` over all scored rows, and over each value of each label in `by`."""
     scored = [i for i, row in enumerate(rows) if not row.failure and metric.name in row.values]

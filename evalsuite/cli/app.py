@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import exchanging, inspecting, judging, measuring, miniature, results
+from evalsuite.cli import exchanging, inspecting, judging, measuring, miniature, publishing, results
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -69,6 +69,7 @@ def _options(
 measuring.register(app)
 judging.register(app)
 results.register(app)
+publishing.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)

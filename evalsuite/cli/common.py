@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.errors import EvalsuiteError, SpecError
+from evalsuite.errors import EvalsuiteError, SpecError, StoreError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,6 +84,15 @@ def grid(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file the user asked for, with the folders above it. Raises StoreError where it cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
 
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
