@@ -108,11 +108,18 @@ class StoredAnswers(Sequence[Answered]):
 def compute(
     run: RunReader | RunWriter, key: str, task: Task, judged: Verdicts | None = None
 ) -> tuple[Scores, StoredAnswers]:
-    """The rows and statistics of one task of a run, with what a judge said where there is one.
+    """The rows and statistics of one task of a run.
 
-    Raises DataError when the data have changed, EvalsuiteError for whatever the task's scorer raises.
+    Args:
+        judged: what a judge said; None takes the only judge's where there is one.
+
+    Raises:
+        DataError: the data have changed.
+        EvalsuiteError: whatever the task's scorer raises.
     """
     complete = None
+    if judged is None and len(judges := judges_of(run, key, task)) == 1 and judges[0] is not None:
+        judged = verdicts(run, judges[0], key)
     if judged is not None and isinstance(task, Judged):
         complete = partial(with_judgements, task, known=judged.known, runs=judged.runs)
     answers = StoredAnswers(run, key, task, complete)

@@ -10,11 +10,33 @@ def text_of(body: dict[str, Any]) -> str:
     return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
+def _answer(body: dict[str, Any]) -> str:
+    return text_of(body).rsplit(" | ", 2)[-2]
+
+
 def grade(body: dict[str, Any]) -> str:
-    """0.5 for "x = -1", nothing readable for "x = -2", 1.0 for the rest; a little hotter, a little kinder."""
-    answer = text_of(body).rsplit(" | ", 2)[-2]
-    if answer == "x = -2":
+    """A grade for MM-Vet: 0.5 for "x = -1", else 1.0."""
+    return "0.5" if _answer(body) == "x = -1" else "1.0"
+
+
+def hesitant(body: dict[str, Any]) -> str:
+    """No grade at all for "x = -2"; for "x = -3" none before it is asked at 0.5 degrees."""
+    answer = _answer(body)
+    if answer == "x = -2" or (answer == "x = -3" and body["temperature"] < 0.5):
         return "I cannot say"
-    if answer == "x = -3" and not body["temperature"]:
-        return "well"
-    return "0.5" if answer == "x = -1" else "1.0"
+    return grade(body)
+
+
+def renamed(body: dict[str, Any]) -> dict[str, Any]:
+    """Another model answers the question about "x = -3"."""
+    name = "judge-new" if _answer(body) == "x = -3" else "judge-old"
+    return {"text": "1.0", "model": name}
+
+
+def viescore(body: dict[str, Any]) -> str:
+    """SC [8, 6], PQ [9, 9]; both unreadable where the instruction says "mumble"."""
+    text = text_of(body)
+    if "Editing instruction: mumble" in text:
+        return "hm"
+    scores = "[8, 6]" if "Editing instruction:" in text else "[9, 9]"
+    return f'{{"score" : {scores}, "reasoning" : "so so"}}'
