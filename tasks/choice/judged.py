@@ -46,7 +46,7 @@ class JudgedChoiceTask(ChoiceTask):
         given = answered.responses[1::2] if self._settings.gate else answered.responses
         options = "".join(f"{letter}. {text}\n" for letter, text in asked.rotations[place].options.items())
         wording = _wording()["chinese" if _CHINESE.search(asked.question) else "english"]
-        answer = clean(text_of(given[place]), self.plan.protocol.clean).strip()
+        answer = clean(text_of(given[place]), self.plan.protocol.clean)
         text = wording.format(asked.question, f"There are several options: \n{options}", answer)
         return Chat((user(text),), max_tokens=2048, temperature=0.0)
 

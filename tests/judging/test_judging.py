@@ -154,7 +154,7 @@ def test_a_server_that_changes_its_model_on_the_way_is_refused(tmp_path: Path) -
     answered(tmp_path / "data", tmp_path / "run", count=6)
     with serving(tmp_path, "tests.judging.replies:renamed") as local:
         with pytest.raises(
-            StoreError, match="answered by 'judge-(new|old)' now and was by 'judge-(new|old)'"
+            StoreError, match=r"answered by 'judge-(new|old)' now and was by 'judge-(new|old)'"
         ):
             judged(tmp_path / "run", local)
         with RunReader(tmp_path / "run") as run:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from evalsuite.errors import DataError
+from evalsuite.judging import Judged
 from tests.data.pictures import encoded
 from tests.tasks.asking import answer, asked, build, pictures, wording, write_json, write_table
 
@@ -45,6 +47,30 @@ def test_dreamllms_wording_is_that_of_its_script(tmp_path: Path) -> None:
         "This is an exam, please answer according to the image and question.<image>What is x in the equation?"
         "Please provide an accurate, detailed and comprehensive answer."
     )
+
+
+def test_the_judges_question_is_the_official_one(tmp_path: Path) -> None:
+    task = build("mm-vet", official(tmp_path))
+    assert isinstance(task, Judged)
+    chat = task.question(answer(next(task.samples()), "x = -1\n"), ())
+    assert chat is not None
+    (message,) = chat.messages
+    prompt, _, asked_about = message.text.rpartition("\n")
+    # Of the string `prompt` in yuweihao/MM-Vet mm-vet_evaluator.py.
+    assert hashlib.sha256(prompt.encode()).hexdigest() == (
+        "d1b3e0a5b4e72c888b77164489d705bba4dd149934fff564dfba6443d81afe3f"
+    )
+    assert asked_about == "What is x in the equation? | -1 <AND> -5 | x = -1 | "
+    assert (chat.max_tokens, chat.temperature) == (3, 0.0)
+
+
+def test_the_official_scripts_own_grade_file_is_read(tmp_path: Path) -> None:
+    graded = {"v1_0": {"model": ["gpt-4-0613"], "content": ["0.5"], "score": [0.5]}}
+    grades = write_json(tmp_path / "grades.json", graded)
+    task = build("mm-vet", official(tmp_path / "d"), options={"grades": str(grades), "judge": "gpt-4-0613"})
+    scores = task.score([answer(next(task.samples()), "x = -1")])
+    assert scores.rows[0].values == {"score": 0.5}
+    assert task.info.judge == "gpt-4-0613"
 
 
 def test_an_answer_without_a_grade_is_a_failure_not_a_zero(tmp_path: Path) -> None:
