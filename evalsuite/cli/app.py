@@ -67,7 +67,7 @@ def _options(
 
 
 measuring.register(app)
-judging.register(app)
+judging.register(app, inspecting.runs)
 results.register(app)
 publishing.register(app)
 exchanging.register(app)

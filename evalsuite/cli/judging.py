@@ -1,4 +1,4 @@
-"""`evalsuite judge`: asks a judge about stored answers."""
+"""`evalsuite judge` asks a judge about stored answers, `evalsuite runs judgements` shows what it said."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from evalsuite.store import Judging
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
+def register(app: typer.Typer, runs: typer.Typer) -> None:
+    """Adds the commands; `runs` is the group of those that look at runs."""
     app.command("judge")(judge)
+    runs.command("judgements")(judgements)
 
 
 def judge(
@@ -108,6 +109,41 @@ def judge(
         _tell(outcome)
     failed = any(outcome.failed or outcome.scored.errors for outcome in outcomes)
     raise typer.Exit(1 if failed else 0)
+
+
+def judgements(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; else standard output.")
+    ] = None,
+) -> None:
+    """Write what judges said, one JSON object a line: judge, task, sample, words, tokens, failures."""
+    import json
+    from dataclasses import asdict
+
+    from evalsuite.errors import StoreError
+    from evalsuite.store import RunReader
+
+    lines: list[str] = []
+    with RunReader(run) as reader:
+        for key in [task] if task else reader.task_keys:
+            reader.manifest.task(key)
+            for one in reader.judges(key):
+                for row in reader.judgements(one, key):
+                    told = {"judge": one.named(one.model), **asdict(row)}
+                    lines.append(json.dumps(told, ensure_ascii=False))
+    if not lines:
+        raise StoreError(f"{run} has no judgements.", "`evalsuite judge` makes them.")
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    messages().print(f"written: {out} ({len(lines)} judgements)", markup=False)
 
 
 def _value(text: str) -> Any:

@@ -3,6 +3,7 @@ invented."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -257,6 +258,9 @@ def test_run_judge_score_leaderboard_of_mmvet_as_typed(tmp_path: Path) -> None:
         done = evalsuite(*typed, "--price-in", "30", "--price-out", "60", LOCAL_KEY=secret)
         assert done.returncode == 0, done.stderr
     assert "4 judgements by grader-2026-01-01" in done.stderr
+    told = [json.loads(line) for line in evalsuite("runs", "judgements", run).stdout.splitlines()]
+    assert sorted(row["sample"] for row in told) == [f"v1_{i}" for i in range(4)]
+    assert {(row["judge"], row["error"], row["price_in"]) for row in told} == {("grader", "", 30.0)}
     again = evalsuite("score", run)
     shown = evalsuite("leaderboard", run)
     for ended in (done, again, shown):
