@@ -15,6 +15,7 @@ from evalsuite.cli import (
     comparing,
     exchanging,
     inspecting,
+    judging,
     measuring,
     miniature,
     publishing,
@@ -76,6 +77,7 @@ def _options(
 
 
 measuring.register(app)
+judging.register(app, inspecting.runs)
 results.register(app)
 publishing.register(app)
 comparing.register(app)

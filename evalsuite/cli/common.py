@@ -57,6 +57,25 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
     return registry
 
 
+def show_numbers(paths: Sequence[Path]) -> None:
+    """The leaderboard of runs, and what of their headlines is missing, with the reason."""
+    from evalsuite.leaderboard import load, table
+    from evalsuite.leaderboard.rendering import console
+    from evalsuite.store import RunReader
+
+    numbers = False
+    for path in paths:
+        with RunReader(path) as reader:
+            for result in reader.metrics():
+                numbers = numbers or bool(result.estimates)
+                reason = result.missing.get(result.info.headline.name)
+                if reason:
+                    told = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
+                    typer.echo(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)
+    if numbers:
+        output().print(console(table(load(paths))))
+
+
 def grid(*columns: str) -> Table:
     """A plain table for listings."""
     from rich.table import Table

@@ -85,6 +85,7 @@ def _row(
         "model": f"{row.model} ({publication})",
         "protocol": column.protocol or like["protocol"],
         "rules": column.rules,
+        "judge": column.options.get("judge", ""),
         "split": f"published, {told}" if told else like["split"],
         "group": column.group,
         "value": cell.value / like["scale"],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUBSET, FAILED, UNFINISHED, PUBLISHED = "†", "‡", "§", "¶"
 
-_VARIANTS = ("protocol", "rules", "version", "split", "data", "scorer")
+_VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer")
 """What makes numbers of one task incomparable; where it differs, it is in the column's name."""
 
 
@@ -100,8 +100,8 @@ def table(
 ) -> Table:
     """The pivot of a frame from `load`.
 
-    Numbers that differ in protocol, rules, task version, split or data never share a column. Models are
-    ordered by their mean rank, an unmeasured column counting as last.
+    Numbers that differ in protocol, rules, judge, task version, split or data never share a column. Models
+    are ordered by their mean rank, an unmeasured column counting as last.
 
     Args:
         tasks: only these, in this order; all when empty.
@@ -193,10 +193,13 @@ def _variants(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str
         task: [i for i in range(len(_VARIANTS)) if len({key[i + 1] for key in keys if key[0] == task}) > 1]
         for task in dict.fromkeys(key[0] for key in keys)
     }
+    # Who judges is said in any case: it decides the number as much as the benchmark does.
+    judge = _VARIANTS.index("judge")
     return {
         key: ", ".join(
             f"{_VARIANTS[i]} {key[i + 1][:8] if _VARIANTS[i] == 'data' else key[i + 1]}"
-            for i in differing[key[0]]
+            for i in range(len(_VARIANTS))
+            if i in differing[key[0]] or (i == judge and key[i + 1])
         )
         for key in keys
     }
