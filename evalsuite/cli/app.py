@@ -11,7 +11,17 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import exchanging, inspecting, judging, measuring, miniature, publishing, results
+from evalsuite.cli import (
+    comparing,
+    exchanging,
+    inspecting,
+    judging,
+    measuring,
+    miniature,
+    publishing,
+    results,
+    sample_size,
+)
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -70,6 +80,8 @@ measuring.register(app)
 judging.register(app, inspecting.runs)
 results.register(app)
 publishing.register(app)
+comparing.register(app)
+sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
