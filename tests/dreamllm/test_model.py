@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from evalsuite.dreamllm.checkpoint import modern_attention
 from evalsuite.dreamllm.configuration import DreamLLMConfig, SpecialTokens
 from evalsuite.dreamllm.conversation import Mark
 from evalsuite.dreamllm.diffusion import Drawing, Painter
+from evalsuite.dreamllm.keys import modern_attention
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.training import PARTS, STAGES, SequenceBuilder, collate, part_of, set_stage
