@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, Piece, Template, r
 from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
 from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
 from evalsuite.dreamllm.interleaved import write_document
+from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.errors import SpecError
@@ -64,19 +64,19 @@ class DreamLLMAdapter:
         if unknown:
             raise SpecError(f"DreamLLM has no option {unknown[0]!r}.", suggest(unknown[0], OPTIONS))
         device, dtype = resolve(options)
-        folder = Path(options.argument)
+        where = locate(options.argument)
         self._template = _template(options.options.get("template", "vicuna_v1.1"))
         self._drawing = _drawing(options.options)
-        self.model = DreamLLMForCausalLM.from_pretrained(folder, device=device, dtype=dtype)
-        self.processor = DreamLLMProcessor.from_pretrained(folder)
+        self.model = DreamLLMForCausalLM.from_pretrained(where.folder, device=device, dtype=dtype)
+        self.processor = DreamLLMProcessor.from_pretrained(where.folder)
         self._painter = Painter(self.model)
         self._device = device
         self._info = ModelInfo(
-            options.options.get("name", folder.name),
+            options.options.get("name", where.name),
             fingerprint([self.model]),
             count([self.model]),
             {
-                "source": folder.name,
+                "source": where.source,
                 "device": str(device),
                 "dtype": str(dtype).removeprefix("torch."),
                 "template": self._template.name,

@@ -80,15 +80,20 @@ def save_checkpoint(
         key: value.detach().to("cpu", dtype if dtype is not None and value.is_floating_point() else None)
         for key, value in tensors.items()
     }
-    config = DreamLLMConfig(**model.config.to_dict())
-    config.dtype = dtype or model.dtype
-    config.architectures = [type(model).__name__]
-    config.save_pretrained(folder)
+    write_config(folder, model.config, dtype or model.dtype)
     write_tensors(tensors, folder, max_shard_size)
     if links:
         (folder / REFERENCES).write_text(json.dumps(links, indent=2) + "\n", encoding="utf-8")
     else:
         (folder / REFERENCES).unlink(missing_ok=True)
+
+
+def write_config(folder: Path, config: DreamLLMConfig, dtype: torch.dtype) -> None:
+    """Write `config.json` for weights of this precision."""
+    written = DreamLLMConfig(**config.to_dict())
+    written.dtype = dtype
+    written.architectures = [DreamLLMForCausalLM.__name__]
+    written.save_pretrained(folder)
 
 
 def _relative(path: str, folder: Path) -> str:

@@ -9,6 +9,7 @@ the CLIP and Stable Diffusion folders that the configuration names, only the con
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,15 @@ from transformers import CLIPVisionConfig, LlamaConfig
 
 from evalsuite.dreamllm import shipped
 from evalsuite.dreamllm.configuration import TOKEN_TEXTS, DreamLLMConfig, SpecialTokens
-from evalsuite.dreamllm.keys import INSIDE, MAIN, PLUGINS, QUERIES, VISION, from_upstream
-from evalsuite.dreamllm.weights import StoredTensor, linear_attention, open_folder, open_tensors, read_json
+from evalsuite.dreamllm.keys import DIFFUSION, INSIDE, MAIN, PLUGINS, QUERIES, VISION, from_upstream
+from evalsuite.dreamllm.weights import (
+    StoredTensor,
+    linear_attention,
+    open_folder,
+    open_tensors,
+    read_json,
+    write_json,
+)
 from evalsuite.errors import CheckpointError
 
 MODEL_TYPE = "dreamllm"
@@ -171,6 +179,75 @@ def _no_configuration(folder: Path, what: str, name: str, known: Mapping[str, An
         f"{folder} names {name!r} as its {what}, which is neither a folder here nor known to us.",
         f"Put its folder (config files suffice) into the checkpoint's. Known by name: {', '.join(known)}.",
     )
+
+
+def write_config(folder: Path, config: DreamLLMConfig, preprocessor: Mapping[str, Any]) -> None:
+    """Write `config.json`, `generation_config.json` and the configurations of the parts as upstream names
+    them; `read_config` undone. What upstream has no field for (`condition_dropout_queries`,
+    `image_resolution`) is not kept.
+    """
+    tokens, text, hidden = config.tokens, config.text_config.to_dict(), config.text_config.hidden_size
+    rope = text.get("rope_parameters") or {}
+    scaling = None if rope.get("rope_type", "default") == "default" else rope
+    ids = {TOKEN_TEXTS[name]: value for name, value in asdict(tokens).items() if value is not None}
+    plain_names = [TOKEN_TEXTS[name] for name in ("bos", "eos", "unk", "pad")]
+    values = {name: text[name] for name in _LLAMA_FIELDS if name in text}
+    values |= {
+        "model_type": MODEL_TYPE,
+        "architectures": ["DreamLLMForCausalMLM"],
+        "rope_theta": rope.get("rope_theta", 10000.0),
+        "rope_scaling": scaling,
+        "bos_token_id": tokens.bos,
+        "eos_token_id": tokens.eos,
+        "pad_token_id": text.get("pad_token_id"),
+        "max_sequence_length": config.max_sequence_length,
+        "torch_dtype": str(config.dtype or "float32").removeprefix("torch."),
+        "loss_weight_lm": config.loss_weight_lm,
+        "loss_weight_vm": config.loss_weight_vm,
+        "loss_scale_schedule": config.loss_scale_schedule,
+        "special_tokens2ids_dict": {
+            **{name: ids[name] for name in plain_names if name in ids},
+            "additional_special_tokens": {k: v for k, v in ids.items() if k not in plain_names},
+        },
+        "plugins_type": {VISION: "embedding", QUERIES: "embedding", DIFFUSION: "head"},
+        "plugins_init_kwargs": {
+            VISION: {
+                "_target_": "omni.models.dreamllm.modeling_plugins.CLIPVisionEmbedding",
+                "clip_vision_model_name_or_path": "clip",
+                "embed_hidden_size": hidden,
+                "projector_type": config.vision_projector,
+                "projector_depth": config.vision_projector_depth,
+                "select_layer": config.select_layer,
+                "use_additional_post_layernorm": config.vision_post_layernorm,
+            },
+            QUERIES: {
+                "_target_": "omni.models.dreamllm.modeling_plugins.DreamEmbedding",
+                "embed_hidden_size": hidden,
+                "num_dream_queries": config.num_dream_queries,
+            },
+            DIFFUSION: {
+                "_target_": "omni.models.dreamllm.modeling_plugins.StableDiffusionHead",
+                "diffusion_name_or_path": "diffusion",
+                "embed_hidden_size": hidden,
+                "projector_type": config.condition_projector,
+                "projector_depth": config.condition_projector_depth,
+                "drop_prob": config.condition_dropout,
+                "noise_offset": config.noise_offset,
+                "input_perturbation": config.input_perturbation,
+                "snr_gamma": config.snr_gamma,
+            },
+        },
+    }
+    generation = {key: values[key] for key in ("bos_token_id", "eos_token_id")} | {"pad_token_id": tokens.pad}
+    vision: Any = config.vision_config
+    write_json(folder / "config.json", values)
+    write_json(folder / "generation_config.json", generation)
+    write_json(folder / "clip" / "config.json", {**vision.to_dict(), "model_type": "clip_vision_model"})
+    write_json(folder / "clip" / "preprocessor_config.json", preprocessor)
+    parts = {"unet": config.unet_config, "vae": config.vae_config, "scheduler": config.scheduler_config}
+    for part, part_config in parts.items():
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        write_json(folder / "diffusion" / part / name, part_config)
 
 
 # -- weights -----------------------------------------------------------------------------------------------

@@ -40,6 +40,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON-able value, making the folder it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
 @dataclass(frozen=True, slots=True)
 class StoredTensor:
     """A tensor that lies in a file and is read when it is wanted.
@@ -158,18 +164,34 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_size: int | str = "5GB") -> None:
-    """Write `model.safetensors`, or shards with an index; each file appears whole or not at all."""
+def write_tensors(
+    tensors: Mapping[str, Tensor],
+    folder: Path,
+    max_shard_size: int | str = "5GB",
+    *,
+    read: Callable[[str], Tensor] | None = None,
+) -> dict[str, str]:
+    """Write `model.safetensors`, or shards with an index; each file appears whole or not at all.
+
+    Args:
+        tensors: what to write, by key.
+        read: gives a key's values when its shard is written, where `tensors` are on the meta device: no more
+            than one shard is in memory then.
+
+    Returns:
+        key -> name of its file.
+    """
     from huggingface_hub import split_torch_state_dict_into_shards
     from safetensors.torch import save_file
 
     plan = split_torch_state_dict_into_shards(
         dict(tensors), filename_pattern="model{suffix}.safetensors", max_shard_size=max_shard_size
     )
+    read = read or tensors.__getitem__
     for name, keys in plan.filename_to_tensors.items():
         temporary = folder / f".{name}.part"
         # the tensors may be mapped from the very file that is replaced, so never write into it
-        save_file({key: tensors[key].contiguous() for key in keys}, temporary, metadata={"format": "pt"})
+        save_file({key: read(key).contiguous() for key in keys}, temporary, metadata={"format": "pt"})
         temporary.chmod(0o644)
         temporary.replace(folder / name)
     if plan.is_sharded:
@@ -181,3 +203,4 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_size: i
     for stale in folder.glob("model*.safetensors*"):
         if stale.name not in keep:
             stale.unlink()
+    return dict(plan.tensor_to_filename)

@@ -1,0 +1,76 @@
+"""A checkpoint by its hub name, from a cache in the hub's own layout."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from evalsuite.dreamllm.locating import locate
+from evalsuite.errors import CheckpointError
+from tests.dreamllm.recordings import TINY
+
+COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """As `hf download owner/tiny` leaves it: files are links into blobs."""
+    root = tmp_path / "hub" / "models--owner--tiny"
+    for number, path in enumerate(sorted(TINY.checkpoint.rglob("*"))):
+        if path.is_file():
+            blob = root / "blobs" / f"{number:040x}"
+            blob.parent.mkdir(parents=True, exist_ok=True)
+            blob.write_bytes(path.read_bytes())
+            link = root / "snapshots" / COMMIT / path.relative_to(TINY.checkpoint)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(blob)
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text(COMMIT)
+    return tmp_path
+
+
+def ask(home: Path, name: str) -> str:
+    """What a fresh process says: huggingface_hub reads its environment when it is imported."""
+    script = f"""
+from evalsuite.errors import EvalsuiteError
+from evalsuite.registry import ModelOptions, load_registry
+try:
+    entry, argument = load_registry().model("dreamllm:{name}")
+    info = entry.build(ModelOptions(argument=argument, device="cpu")).info
+    print(info.name, info.details["source"], info.parameters)
+except EvalsuiteError as error:
+    print(type(error).__name__, error)
+"""
+    environment = {
+        "HF_HOME": str(home),
+        "HF_HUB_OFFLINE": "1",
+        "PATH": "/usr/bin:/bin",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", ["owner/tiny", f"owner/tiny@{COMMIT}"])
+def test_a_hub_name_loads_from_the_cache_and_is_recorded_with_its_commit(home: Path, name: str) -> None:
+    parameters = sum(parameter.numel() for parameter in TINY.model.parameters())
+    assert ask(home, name) == f"tiny owner/tiny@{COMMIT} {parameters}"
+
+
+def test_what_is_not_in_the_cache_names_the_command_that_fetches_it(home: Path) -> None:
+    said = ask(home, "owner/large")
+    assert said.startswith("UnavailableError Model owner/large at main is not in the hub cache")
+    assert "`hf download owner/large --repo-type model --revision main`" in said
+
+
+def test_a_local_folder_goes_first_and_nonsense_is_refused(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "owner" / "tiny").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert locate("owner/tiny").source == "tiny"
+    with pytest.raises(CheckpointError, match="is not a folder"):
+        locate("/nowhere/at/all")
