@@ -17,7 +17,7 @@ from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.weights import linear_attention, open_folder
 from evalsuite.errors import CheckpointError
-from tests.cli.program import evalsuite
+from tests.cli.program import here
 from tests.dreamllm.recordings import TINY
 
 
@@ -221,21 +221,21 @@ def test_missing_and_wrong_dream_queries_are_refused(upstream: Path) -> None:
 # -- commands ----------------------------------------------------------------------------------------------
 
 
-def test_the_commands_show_and_write(tmp_path: Path) -> None:
-    done = evalsuite("dreamllm", "convert", str(TINY.checkpoint), str(tmp_path / "new"), "--dtype", "bf16")
+def test_the_commands_show_and_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = here(capsys, "dreamllm", "convert", TINY.checkpoint, tmp_path / "new", "--dtype", "bf16")
     assert done.returncode == 0, done.stderr
-    shown = evalsuite("dreamllm", "inspect", str(tmp_path / "new"))
+    shown = here(capsys, "dreamllm", "inspect", tmp_path / "new")
     assert shown.returncode == 0
     assert "dream_queries" in shown.stdout
     assert "bfloat16" in shown.stdout
     assert "<dream_start> 515" in shown.stdout
-    values = json.loads(evalsuite("dreamllm", "inspect", str(tmp_path / "new"), "--json").stdout)
+    values = json.loads(here(capsys, "dreamllm", "inspect", tmp_path / "new", "--json").stdout)
     assert values["loads"] is True
     assert values["parameters"] == sum(parameter.numel() for parameter in TINY.model.parameters())
     (tmp_path / "new" / "model.safetensors").unlink()
-    broken = evalsuite("dreamllm", "inspect", str(tmp_path / "new"))
+    broken = here(capsys, "dreamllm", "inspect", tmp_path / "new")
     assert broken.returncode == 1
     assert "does not load" in broken.stdout
-    again = evalsuite("dreamllm", "convert", str(tmp_path / "new"), str(tmp_path / "other"), "--to", "theirs")
+    again = here(capsys, "dreamllm", "convert", tmp_path / "new", tmp_path / "other", "--to", "theirs")
     assert again.returncode == 2
     assert "no layout 'theirs'" in again.stderr
