@@ -105,8 +105,8 @@ def convert(
     part.mkdir(parents=True)
     try:
         manifest = _Writer(source, part, stored, dtype, max_shard_size).write(to)
-        config.dtype = dtype or getattr(torch, stored["model.embed_tokens.weight"].dtype)
-        _write_rest(part, config, processor, to)
+        precision = dtype or getattr(torch, stored["model.embed_tokens.weight"].dtype)
+        _write_rest(part, config, processor, to, precision)
         write_json(part / MANIFEST, asdict(manifest))
         if target.exists():
             target.rmdir()
@@ -116,11 +116,14 @@ def convert(
     return manifest
 
 
-def _write_rest(folder: Path, config: DreamLLMConfig, processor: DreamLLMProcessor, to: Layout) -> None:
+def _write_rest(
+    folder: Path, config: DreamLLMConfig, processor: DreamLLMProcessor, to: Layout, dtype: torch.dtype
+) -> None:
     if to == "evalsuite":
-        write_config(folder, config, config.dtype)
+        write_config(folder, config, dtype)
         processor.save_pretrained(folder)
     else:
+        config.dtype = dtype
         upstream.write_config(folder, config, processor.images.to_config())
         processor.tokenizer.save(folder)
 
@@ -185,7 +188,7 @@ class _Writer:
     def _read(self, name: str) -> Tensor:
         tensor = self.stored[name]
         value = tensor.read().to(self._dtype(tensor)).contiguous()
-        data = memoryview(value.reshape(-1).view(torch.uint8).numpy())
+        data: Any = value.reshape(-1).view(torch.uint8).numpy()
         self.digests[name] = str(value.dtype).removeprefix("torch."), hashlib.sha256(data).hexdigest()
         return value
 
