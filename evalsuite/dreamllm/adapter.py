@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL.Image import Image as PilImage
@@ -14,7 +14,7 @@ from torch import Tensor
 from evalsuite.content import Image, Text
 from evalsuite.data.images import decode
 from evalsuite.devices import resolve
-from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, Piece, Template, render
+from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
 from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
 from evalsuite.dreamllm.interleaved import write_document
@@ -35,9 +35,22 @@ from evalsuite.request import (
     ScoreChoices,
     TextResponse,
 )
+from evalsuite.schedulers import known_scheduler
 from evalsuite.weights import count, fingerprint
 
-OPTIONS = ("name", "template", "steps", "guidance_scale", "scheduler")
+Number = TypeVar("Number", int, float)
+
+OPTIONS = (
+    "name",
+    "template",
+    "steps",
+    "guidance_scale",
+    "scheduler",
+    "top_k",
+    "round_pixels",
+    "channels_last",
+    "compile",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +65,18 @@ class Prompt:
 class DreamLLMAdapter:
     """Text, choices, images, edits and documents from one checkpoint.
 
-    Conversations are rendered in the template `vicuna_v1.1` (option `template`); a prompt to draw from is the
-    raw text and images behind `<s>`, as in training, then the dream block.
+    Conversations are rendered in the template of upstream's evaluation (option `template`); a prompt to draw
+    from is the raw text and images behind `<s>`, as in training, then the dream block.
 
-    Options: `name` (in leaderboards), `template`, and `steps`, `guidance_scale`, `scheduler` where a protocol
-    leaves them open (50, 7.5, ddpm: upstream's pipeline).
+    Options:
+        name: in leaderboards.
+        template: a name of `conversation.TEMPLATES`.
+        steps, guidance_scale, scheduler: of drawing, where a protocol leaves them open (50, 7.5, ddpm:
+            upstream's pipeline).
+        top_k: of sampling; 50 unless set, the default of the library with which the published numbers were
+            sampled. 0 is off.
+        round_pixels: `true` rounds pixels to float16 before the vision tower, as upstream's evaluation does.
+        channels_last, compile: `true` lays out and compiles UNet and VAE for speed, see docs/dreamllm.md.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -65,10 +85,19 @@ class DreamLLMAdapter:
             raise SpecError(f"DreamLLM has no option {unknown[0]!r}.", suggest(unknown[0], OPTIONS))
         device, dtype = resolve(options)
         where = locate(options.argument)
-        self._template = _template(options.options.get("template", "vicuna_v1.1"))
-        self._drawing = _drawing(options.options)
+        given = options.options
+        self._template = _template(given.get("template", VICUNA_EVALUATION.name))
+        self._drawing = _drawing(given)
+        self._top_k = _number(given, "top_k", int, 50)
+        self._round_pixels = _flag(given, "round_pixels")
         self.model = DreamLLMForCausalLM.from_pretrained(where.folder, device=device, dtype=dtype)
         self.processor = DreamLLMProcessor.from_pretrained(where.folder)
+        if _flag(given, "channels_last"):
+            for part in (self.model.unet, self.model.vae):
+                part.to(memory_format=torch.channels_last)
+        if _flag(given, "compile"):
+            self.model.unet.compile()
+            self.model.vae.decoder.compile()
         self._painter = Painter(self.model)
         self._device = device
         self._info = ModelInfo(
@@ -82,6 +111,7 @@ class DreamLLMAdapter:
                 "template": self._template.name,
                 "drawing": f"{self._drawing.steps} steps, guidance {self._drawing.guidance_scale}, "
                 f"{self._drawing.scheduler}",
+                "sampling": f"top_k {self._top_k}",
             },
         )
 
@@ -95,6 +125,8 @@ class DreamLLMAdapter:
         """Decodes, preprocesses and tokenises. Raises SampleError for a prompt that is too long."""
         images = [decode(image) for image in request.images]
         pixels = self.processor.pixels(images) if images else None
+        if pixels is not None and self._round_pixels:
+            pixels = pixels.half().float()
         output = request.output
         group: tuple[Any, ...] = (type(output).__name__,)
         choices: tuple[tuple[int, ...], ...] = ()
@@ -131,6 +163,7 @@ class DreamLLMAdapter:
             max_new_tokens=output.max_new_tokens,
             num_beams=output.num_beams,
             temperature=output.temperature,
+            top_k=self._top_k,
             top_p=output.top_p,
             length_penalty=output.length_penalty,
             length_normalization=output.length_normalization,
@@ -189,7 +222,7 @@ class DreamLLMAdapter:
         return Drawing(
             steps=output.steps or default.steps,
             guidance_scale=default.guidance_scale if output.guidance_scale is None else output.guidance_scale,
-            scheduler=output.scheduler or default.scheduler,
+            scheduler=known_scheduler(output.scheduler or default.scheduler),
             width=output.width,
             height=output.height,
         )
@@ -230,16 +263,26 @@ def _template(name: str) -> Template:
 
 
 def _drawing(options: Mapping[str, str]) -> Drawing:
-    numbers: dict[str, Any] = {}
-    for key, kind in (("steps", int), ("guidance_scale", float)):
-        if key in options:
-            try:
-                numbers[key] = kind(options[key])
-            except ValueError as error:
-                raise SpecError(
-                    f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20."
-                ) from error
-    return Drawing(scheduler=options.get("scheduler", "ddpm"), **numbers)
+    default = Drawing()
+    return Drawing(
+        steps=_number(options, "steps", int, default.steps),
+        guidance_scale=_number(options, "guidance_scale", float, default.guidance_scale),
+        scheduler=known_scheduler(options.get("scheduler", default.scheduler)),
+    )
+
+
+def _number(options: Mapping[str, str], key: str, kind: Callable[[str], Number], default: Number) -> Number:
+    try:
+        return kind(options[key]) if key in options else default
+    except ValueError as error:
+        raise SpecError(f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20.") from error
+
+
+def _flag(options: Mapping[str, str], key: str) -> bool:
+    value = options.get(key, "false")
+    if value not in ("true", "false"):
+        raise SpecError(f"Option {key}={value!r} is neither true nor false.", f"Write {key}=true.")
+    return value == "true"
 
 
 def _png(image: PilImage) -> Image:
