@@ -17,7 +17,7 @@ from evalsuite.devices import resolve
 from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
 from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
-from evalsuite.dreamllm.interleaved import write_document
+from evalsuite.dreamllm.interleaved import write_documents
 from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
@@ -136,7 +136,7 @@ class DreamLLMAdapter:
             group += (self._how(output), output.count, output.negative)
             cost = float(output.count)
         else:
-            pieces = render(request.messages, self._template, request.prefill)
+            pieces = render(request.messages, self._template_for(request), request.prefill)
             if isinstance(output, ScoreChoices):
                 ids, continuations = self.processor.encode_choices(pieces, output.choices)
                 choices = tuple(map(tuple, continuations))
@@ -149,6 +149,12 @@ class DreamLLMAdapter:
     @staticmethod
     def _plain(request: Request) -> list[Piece]:
         return render(request.messages, PLAIN, request.prefill)
+
+    def _template_for(self, request: Request) -> Template:
+        """A document without instruction is gone on with as documents stood in training, behind `<s>`."""
+        asked = any(message.images or message.text.strip() for message in request.messages)
+        raw = isinstance(request.output, GenerateDocument) and not asked
+        return PLAIN if raw else self._template
 
     # -- device steps --------------------------------------------------------------------------------------
 
@@ -204,8 +210,27 @@ class DreamLLMAdapter:
         ]
 
     def generate_documents(self, batch: Sequence[Prepared]) -> list[DocumentResponse]:
-        """One at a time: documents differ in where their images stand."""
-        return [self._document(item) for item in batch]
+        output = batch[0].request.output
+        assert isinstance(output, GenerateDocument)
+        documents = write_documents(
+            self.model,
+            self.processor,
+            self._painter,
+            [item.payload.ids for item in batch],
+            pixels=self._pixels(batch),
+            how=self._how(output.image),
+            max_new_tokens=output.max_new_tokens,
+            max_images=output.max_images,
+            seeds=[item.request.seed for item in batch],
+        )
+        return [
+            DocumentResponse(
+                tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts),
+                truncated=not written.ended,
+                details={"tokens": written.tokens, "pictures": len(written.images)},
+            )
+            for written in documents
+        ]
 
     # -- pieces --------------------------------------------------------------------------------------------
 
@@ -237,23 +262,6 @@ class DreamLLMAdapter:
         for stop in output.stop:
             text = text.split(stop)[0]
         return TextResponse(text.strip(), len(generated.ids), truncated=not generated.ended)
-
-    def _document(self, item: Prepared) -> DocumentResponse:
-        output = item.request.output
-        assert isinstance(output, GenerateDocument)
-        written = write_document(
-            self.model,
-            self.processor,
-            self._painter,
-            item.payload.ids,
-            pixels=item.payload.pixels,
-            how=self._how(output.image),
-            max_new_tokens=output.max_new_tokens,
-            max_images=output.max_images,
-            seed=item.request.seed,
-        )
-        parts = tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts)
-        return DocumentResponse(parts, truncated=not written.ended)
 
 
 def _template(name: str) -> Template:
