@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
 import torch
 from PIL.Image import Image as PilImage
@@ -17,6 +17,7 @@ from evalsuite.devices import resolve
 from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
 from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
+from evalsuite.dreamllm.images import Augment, augmented, to_rgb
 from evalsuite.dreamllm.interleaved import write_documents
 from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
@@ -47,6 +48,7 @@ OPTIONS = (
     "guidance_scale",
     "scheduler",
     "top_k",
+    "augment",
     "round_pixels",
     "channels_last",
     "compile",
@@ -75,6 +77,8 @@ class DreamLLMAdapter:
             upstream's pipeline).
         top_k: of sampling; 50 unless set, the default of the library with which the published numbers were
             sampled. 0 is off.
+        augment: what is done to an image before the vision tower's own preprocessing, a name of
+            `images.Augment`; none unless set, as in the paper's scripts.
         round_pixels: `true` rounds pixels to float16 before the vision tower, as upstream's evaluation does.
         channels_last, compile: `true` lays out and compiles UNet and VAE for speed, see docs/dreamllm.md.
     """
@@ -90,6 +94,7 @@ class DreamLLMAdapter:
         self._drawing = _drawing(given)
         self._top_k = _number(given, "top_k", int, 50)
         self._round_pixels = _flag(given, "round_pixels")
+        self._augment = _augment(given.get("augment", "none"))
         self.model = DreamLLMForCausalLM.from_pretrained(where.folder, device=device, dtype=dtype)
         self.processor = DreamLLMProcessor.from_pretrained(where.folder)
         if _flag(given, "channels_last"):
@@ -112,6 +117,7 @@ class DreamLLMAdapter:
                 "drawing": f"{self._drawing.steps} steps, guidance {self._drawing.guidance_scale}, "
                 f"{self._drawing.scheduler}",
                 "sampling": f"top_k {self._top_k}",
+                "images": self._augment + (", rounded to float16" if self._round_pixels else ""),
             },
         )
 
@@ -123,7 +129,7 @@ class DreamLLMAdapter:
 
     def prepare(self, request: Request) -> Prepared:
         """Decodes, preprocesses and tokenises. Raises SampleError for a prompt that is too long."""
-        images = [decode(image) for image in request.images]
+        images = [augmented(to_rgb(decode(image)), self._augment) for image in request.images]
         pixels = self.processor.pixels(images) if images else None
         if pixels is not None and self._round_pixels:
             pixels = pixels.half().float()
@@ -268,6 +274,12 @@ def _template(name: str) -> Template:
     if name not in TEMPLATES:
         raise SpecError(f"There is no conversation template {name!r}.", suggest(name, TEMPLATES))
     return TEMPLATES[name]
+
+
+def _augment(name: str) -> Augment:
+    if name not in get_args(Augment):
+        raise SpecError(f"There is no image preparation {name!r}.", suggest(name, get_args(Augment)))
+    return cast(Augment, name)
 
 
 def _drawing(options: Mapping[str, str]) -> Drawing:

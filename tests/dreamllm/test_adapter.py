@@ -12,7 +12,14 @@ from PIL import Image as PilImage
 from evalsuite.content import Image, Text, user
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.registry import ModelOptions, load_registry
-from evalsuite.request import GenerateDocument, GenerateImages, GenerateText, Request, ScoreChoices
+from evalsuite.request import (
+    DocumentResponse,
+    GenerateDocument,
+    GenerateImages,
+    GenerateText,
+    Request,
+    ScoreChoices,
+)
 from tests.goldens import golden_dir
 
 FOLDER = golden_dir("dreamllm") / "model-a"
@@ -118,6 +125,24 @@ def test_documents_in_a_batch_equal_documents_alone(model):
     ]
 
 
+def test_documents_pass_the_engine_s_comparison_of_batch_and_single(model):
+    from evalsuite.engine.batching import Batch, Scope
+    from evalsuite.engine.prepare import Ready
+    from evalsuite.engine.worker import Worker
+
+    output = GenerateDocument(max_new_tokens=5, max_images=1)
+    prepared = [
+        model.prepare(Request((user(*parts),), output, seed=seed))
+        for seed, parts in enumerate([("tell a story",), (picture(1), "and then?"), ("go on, please do",)])
+    ]
+    items = tuple(Ready(None, item, "", "", "", "", "generate_documents", 0) for item in prepared)
+    scope = Scope("stories", "generate_documents", output, prepared[0].group)
+    result = Worker(model).run(Batch(scope, items))
+    assert not result.notes
+    assert [outcome.batch_size for outcome in result.outcomes] == [3, 3, 3]
+    assert all(isinstance(outcome.response, DocumentResponse) for outcome in result.outcomes)
+
+
 def test_a_document_without_instruction_goes_on_behind_bos_as_in_training(model):
     output = GenerateDocument(max_new_tokens=4, max_images=1)
     raw = model.prepare(Request((user(),), output, prefill="Once upon a time"))
@@ -168,6 +193,29 @@ def test_pixels_are_rounded_to_half_precision_where_asked(model):
     assert not torch.equal(rounded, plain)
 
 
+def test_images_may_be_prepared_as_the_scripts_could(model):
+    from evalsuite.dreamllm.images import augmented
+
+    source = picture(2)
+    request = Request((user(source, "What?"),), GenerateText())
+    found = build(augment="padding_square_resize").prepare(request).payload.pixels
+    by_hand = augmented(PilImage.open(io.BytesIO(source.read())), "padding_square_resize")
+    assert torch.equal(found, model.processor.pixels([by_hand]))
+    assert not torch.equal(found, model.prepare(request).payload.pixels)
+
+
+def test_every_image_of_a_subject_prompt_is_read(model):
+    """Where upstream encodes the first only."""
+
+    def draw(*sources):
+        request = Request((user("a", sources[0], "on a", sources[1]),), GenerateImages())
+        return pixels(model.generate_images([model.prepare(request)])[0].images[0])
+
+    plain = draw(picture(0), picture(1))
+    assert np.abs(draw(picture(2), picture(1)) - plain).max() > 0
+    assert np.abs(draw(picture(0), picture(2)) - plain).max() > 0
+
+
 def test_an_unknown_scheduler_is_refused_before_anything_is_drawn(model):
     with pytest.raises(SpecError, match="no scheduler 'ddpm2'"):
         model.prepare(Request((user("a cat"),), GenerateImages(scheduler="ddpm2")))
@@ -189,6 +237,7 @@ def test_a_prompt_that_does_not_fit_says_how_many_images_would(model):
         ({"steps": "few"}, "not a number"),
         ({"template": "vicuna"}, "vicuna_v1.1"),
         ({"compile": "yes"}, "neither true nor false"),
+        ({"augment": "square"}, "square_resize"),
     ],
 )
 def test_bad_options_are_named(options, message):

@@ -11,7 +11,9 @@ from evalsuite.dreamllm.conversation import Mark
 from evalsuite.dreamllm.diffusion import Drawing, Painter, check_finite, guide
 from evalsuite.dreamllm.generation import generate_text, sampling_probabilities, score_continuations
 from evalsuite.dreamllm.interleaved import write_document, write_documents
+from evalsuite.dreamllm.shipped import STABLE_DIFFUSION_2_1_BASE
 from evalsuite.errors import SampleError, SpecError
+from evalsuite.schedulers import build_scheduler
 from tests.dreamllm.recordings import TINY as VARIANT
 
 MODEL, PROCESSOR, PAINTER = VARIANT.model, VARIANT.processor, VARIANT.painter
@@ -155,6 +157,24 @@ def test_guidance_of_one_is_no_guidance() -> None:
     pair = torch.stack([torch.zeros(2), torch.ones(2)])
     assert torch.equal(guide(pair, 1.0), torch.ones(1, 2))
     assert torch.equal(guide(pair, 7.5), torch.full((1, 2), 7.5))
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "first", "last"),
+    [
+        # Stable Diffusion 2.1's "leading" spacing with offset 1: 150 steps begin at 895, from pure noise
+        ("ddpm", 150, [895, 889, 883], 1),
+        ("ddpm", 50, [981, 961, 941], 1),
+        ("ddim", 50, [981, 961, 941], 1),
+        ("dpm++", 25, [999, 959, 919], 40),
+        ("DPM-Solver++", 25, [999, 959, 919], 40),
+    ],
+)
+def test_samplers_step_as_the_paper_s_scheduler_spaces_them(name, steps, first, last) -> None:
+    scheduler = build_scheduler(name, STABLE_DIFFUSION_2_1_BASE["scheduler"])
+    scheduler.set_timesteps(steps)
+    timesteps = scheduler.timesteps.tolist()
+    assert (len(timesteps), timesteps[:3], timesteps[-1]) == (steps, first, last)
 
 
 def test_unknown_scheduler_and_size_are_refused() -> None:
