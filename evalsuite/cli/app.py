@@ -13,6 +13,7 @@ import typer
 
 from evalsuite.cli import (
     comparing,
+    dreamllm,
     exchanging,
     inspecting,
     judging,
@@ -85,6 +86,7 @@ sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
+dreamllm.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
