@@ -30,7 +30,7 @@ TYPES = MappingProxyType(
 
 
 def read_mapping(mapping: Path, images: Path) -> Iterator[Session]:
-    """The items of the mapping file in its order; the marks `[ ]` are taken out of both prompts, as officially.
+    """The items of the mapping file in order; the marks `[ ]` are taken out of both prompts, as officially.
 
     Args:
         mapping: `{id: {image_path, original_prompt, editing_prompt, editing_instruction, editing_type_id,
