@@ -51,7 +51,7 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["clip", "dino", "inception", "lpips"]
+    kind: Literal["clip", "dino", "inception", "lpips", "structure"]
     source: str
     preprocess: str = "openai"
     label: str

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
 
-Kind = Literal["clip", "dino", "inception", "lpips"]
+Kind = Literal["clip", "dino", "inception", "lpips", "structure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,13 @@ class NetworkSpec:
 
     Args:
         kind: architecture: `clip` (image and text), `dino` (ViT's class token), `inception` (FID's pool3),
-            `lpips` (distances of pairs).
+            `lpips` and `structure` (keys of a ViT's last layer), both distances of pairs.
         source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed
             package carries; for `inception` a weights file, or its bare name, looked for in the weights
             folders; for `lpips` the backbone (`alex`, `vgg`, `squeeze`).
         preprocess: named way from picture to tensor (see `evalsuite.features.preprocess`; for `inception` the
-            modes of `evalsuite.metrics.inception`, for `lpips` `lpips` or `torchmetrics`). Two scores of
-            different preprocessing are not comparable.
+            modes of `evalsuite.metrics.inception`, for `lpips` `lpips` or `torchmetrics`, for
+            `structure` `unscaled` or `scaled`). Two scores of different preprocessing are not comparable.
         label: the network's name in columns ("ViT-B/32", "miniCLIP"); the source when empty.
         revision: of the hub repository.
     """

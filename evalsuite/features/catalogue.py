@@ -90,6 +90,7 @@ REPOSITORIES: Mapping[str, str] = MappingProxyType(
         "openai/clip-vit-large-patch14": "1.7 GB",
         "openai/clip-vit-large-patch14-336": "1.7 GB",
         "facebook/dino-vits16": "87 MB",
+        "facebook/dino-vitb8": "343 MB",
     }
 )
 """Hub repositories and what they cost; "size unknown" for others."""

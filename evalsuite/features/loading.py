@@ -52,7 +52,7 @@ def load_pair_network(spec: NetworkSpec, device: str = "auto") -> PairNetwork:
     """As `load_network`, for kinds that compare pairs of pictures (`lpips`)."""
     network = load_any_network(spec, device)
     if not isinstance(network, PairNetwork):
-        raise SpecError(f"{spec.name} does not compare pairs.", "Name a network of kind lpips.")
+        raise SpecError(f"{spec.name} does not compare pairs.", "Name a network of kind lpips or structure.")
     return network
 
 
@@ -82,6 +82,11 @@ def _load(spec: NetworkSpec, device: str) -> FeatureNetwork | PairNetwork:
         from evalsuite.features.lpips import Lpips
 
         return Lpips(spec, device)
+    if spec.kind == "structure":
+        from evalsuite.features.structure import StructureNetwork
+
+        return StructureNetwork(spec, device)
     raise SpecError(
-        f"There is no feature network of kind {spec.kind!r}.", "Known: clip, dino, inception, lpips."
+        f"There is no feature network of kind {spec.kind!r}.",
+        "Known: clip, dino, inception, lpips, structure.",
     )

@@ -56,8 +56,9 @@ class ProtocolSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    turns: Literal["single", "multi"] = "single"
+    turns: Literal["single", "multi"] = "multi"
     """`single`: every turn is a sample and starts from the official picture before it. `multi`: a session is
-    a sample, each turn edits the model's own previous result, and the last result is scored."""
+    a sample, each turn edits the model's own previous result, and the last result is scored; where sessions
+    are single edits, that is all there is."""
     exclude: list[str] = Field(default_factory=list)
     """Rows that are left out and counted: `identical-captions`, or a rule of `Settings.exclude`."""
