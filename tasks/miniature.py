@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from evalsuite.data.jsonfile import read_lines
 from evalsuite.errors import DataError
 from evalsuite.mini.detect import Detection, Match, detect, matches
-from evalsuite.mini.formats.truth import read_prompts, read_scenes
-from evalsuite.mini.world import CANVAS, Scene
+from evalsuite.mini.formats.truth import read_prompts, read_scenes, read_subjects
+from evalsuite.mini.subjects import Wanted, match_subject
+from evalsuite.mini.world import CANVAS, HELD_OUT, Scene
 
 from .sources import Located
 
@@ -118,6 +119,44 @@ class PromptTruth(SceneTruth):
         return Seen(values, describe(found))
 
 
+class SubjectTruth:
+    """What pictures drawn for subjects must show. Raises DataError where the file is malformed."""
+
+    def __init__(self, wanted: Mapping[tuple[str, str], Wanted]) -> None:
+        self._wanted = wanted
+
+    @classmethod
+    def read(cls, source: Located) -> SubjectTruth:
+        return cls(read_subjects(source.path("truth")))
+
+    def labels(self, subject: str, prompt: str) -> dict[str, str]:
+        """For break-downs: what the prompt asks for, and whether training never showed such a subject."""
+        wanted = self._of(subject, prompt)
+        held_out = (wanted.subject[1], wanted.subject[0]) in HELD_OUT
+        return {"asks": "place" if wanted.place else "relation", "held_out": "yes" if held_out else "no"}
+
+    def drawn(self, subject: str, prompt: str, picture: PilImage) -> Seen:
+        """Whether a picture shows the subject and what its prompt asks for.
+
+        Columns: `right result` (both), `subject kept` (its shape, colour and size are there),
+        `prompt followed` (a thing of its class stands where the prompt says, and nothing else is there).
+
+        Raises DataError for a prompt that is not in the truth.
+        """
+        found = _seen(picture)
+        match = match_subject(self._of(subject, prompt), found)
+        values = {"right result": match.right, "subject kept": match.kept, "prompt followed": match.followed}
+        return Seen({name: float(value) for name, value in values.items()}, describe(found))
+
+    def _of(self, subject: str, prompt: str) -> Wanted:
+        if (subject, prompt) not in self._wanted:
+            raise DataError(
+                f"The truth file does not know the prompt {prompt!r} of subject {subject}.",
+                "Write the miniature world again.",
+            )
+        return self._wanted[subject, prompt]
+
+
 def describe(found: list[Detection]) -> str:
     """What was seen, in words.
 
@@ -128,13 +167,18 @@ def describe(found: list[Detection]) -> str:
 
 
 def _look(scene: Scene, picture: PilImage) -> tuple[Match, list[Detection]]:
+    found = _seen(picture)
+    return matches(scene, found), found
+
+
+def _seen(picture: PilImage) -> list[Detection]:
+    """What a picture shows, brought to the world's size."""
     import numpy as np
     from PIL import Image
 
     if picture.size != (CANVAS, CANVAS):
         picture = picture.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
-    found = detect(np.asarray(picture.convert("RGB")))
-    return matches(scene, found), found
+    return detect(np.asarray(picture.convert("RGB")))
 
 
 def _by_name(path: Path) -> dict[str, Scene]:
