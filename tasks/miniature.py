@@ -12,10 +12,14 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from evalsuite.content import Document, Text
+from evalsuite.data.documents import InterleavedDocument
+from evalsuite.data.images import decode
 from evalsuite.data.jsonfile import read_lines
 from evalsuite.errors import DataError
 from evalsuite.mini.detect import Detection, Match, detect, matches
 from evalsuite.mini.formats.truth import read_prompts, read_scenes, read_subjects
+from evalsuite.mini.reading import follows, read_sentence
 from evalsuite.mini.subjects import Wanted, match_subject
 from evalsuite.mini.world import CANVAS, HELD_OUT, Scene
 
@@ -48,9 +52,9 @@ class SceneTruth:
 
     def scene(self, name: str) -> Scene:
         """The scene of a picture. Raises DataError for one that is not in the truth."""
-        if name not in self._scenes:
+        if _name(name) not in self._scenes:
             raise DataError(f"The truth file says nothing about {name}.", "Write the miniature world again.")
-        return self._scenes[name]
+        return self._scenes[_name(name)]
 
     def labels(self, name: str) -> dict[str, str]:
         """For break-downs: number of things, and whether a combination is one that training never showed."""
@@ -155,6 +159,44 @@ class SubjectTruth:
                 "Write the miniature world again.",
             )
         return self._wanted[subject, prompt]
+
+
+class StoryTruth(SceneTruth):
+    """What the pictures of stories must show."""
+
+    def document(self, story: InterleavedDocument, parts: Document) -> Seen:
+        """Whether the pictures of a document show what its sentences say.
+
+        Columns: `right pictures` (share of pictures that show what the text before says and, besides, what
+        the picture before really shows), `right document` (all do, and there is one), `sentences` (share of
+        texts that stories could say), `true pictures` (share of pictures that show the true document's scene
+        at their place).
+
+        Raises DataError for a broken picture.
+        """
+        right: list[bool] = []
+        true: list[bool] = []
+        said: list[bool] = []
+        words: list[str] = []
+        before: list[Detection] = []
+        text = ""
+        wanted = [self.scene(picture.label) for picture in story.pictures]
+        for part in parts:
+            if isinstance(part, Text):
+                text = part.text
+                said.append(read_sentence(text) is not None)
+                continue
+            found = _seen(decode(part))
+            right.append(follows(text, before, found))
+            place = len(true)
+            true.append(place < len(wanted) and matches(wanted[place], found).all)
+            words.append(f"[{place + 1}] {describe(found)}{'' if right[-1] else ' (does not follow)'}")
+            before, text = found, ""
+        values = {"right document": float(bool(right) and all(right))}
+        for name, checks in (("right pictures", right), ("true pictures", true), ("sentences", said)):
+            if checks:
+                values[name] = sum(checks) / len(checks)
+        return Seen(values, "; ".join(words))
 
 
 def describe(found: list[Detection]) -> str:

@@ -1,4 +1,4 @@
-"""Subjects of the miniature world: shown elsewhere than asked, prompts that state only the shape, one truth."""
+"""Subjects of the miniature world: shown elsewhere than asked, prompts that state only the shape."""
 
 from __future__ import annotations
 
