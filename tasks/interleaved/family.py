@@ -138,6 +138,7 @@ class _Documents(FamilyTask):
             self.most_pictures,
             self._truth,
             self.plan.benchmark.by,
+            self.protocol.opening == "prefill",
             self.written,
         )
         return scorer.score(answered)

@@ -36,6 +36,7 @@ class Scorer:
     Args:
         how: of each column in `columns.names`.
         most_pictures: that the protocol allows in a document.
+        opened: the first text of each document was given to the model; it counts in no score of text.
         written: the document of an answer and whether a limit ended it; raises SampleError.
     """
 
@@ -45,6 +46,7 @@ class Scorer:
     most_pictures: int
     truth: StoryTruth | None
     by: Sequence[str]
+    opened: bool
     written: Callable[[Answered], tuple[Document, bool]]
 
     def score(self, answered: Iterable[Answered]) -> Scores:
@@ -153,7 +155,9 @@ class Scorer:
         wanted = {name: how.measure for name, how in self.how.items() if how.measure in TEXT}
         if not wanted or not made:
             return
-        scores = score_captions([one.text for one in made], [[one.document.text] for one in made])
+        said = [_words(one.parts, self.opened) for one in made]
+        true = [[_words(one.document.parts, self.opened)] for one in made]
+        scores = score_captions(said, true)
         columns = {"CIDEr": scores.cider, "ROUGE-L": scores.rouge}
         for name, measure in wanted.items():
             for one, value in zip(made, columns[measure], strict=True):
@@ -201,10 +205,6 @@ class _Made:
         return [part for part in self.parts if isinstance(part, Image)]
 
     @property
-    def text(self) -> str:
-        return " ".join(part.text for part in self.parts if isinstance(part, Text))
-
-    @property
     def captions(self) -> list[str]:
         """The text before each picture, since the picture before; empty where there is none."""
         found, text = [], ""
@@ -231,6 +231,12 @@ def outline(parts: Document) -> str:
         else:
             words.append(part.text)
     return " ".join(words)
+
+
+def _words(parts: Document, opened: bool) -> str:
+    """The text of a document, without the opening where the model was given it."""
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    return " ".join(texts[1:] if opened else texts)
 
 
 def _pairwise(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
