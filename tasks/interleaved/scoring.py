@@ -70,7 +70,8 @@ class Scorer:
     def _alone(self, one: Answered, parts: Document, truncated: bool) -> tuple[dict[str, float], str]:
         """The columns of a document by itself, and in words what it is."""
         pictures = [part for part in parts if isinstance(part, Image)]
-        wrong = faults(parts, truncated, self.limits, self.most_pictures)
+        checked = any(how.measure == "form" for how in self.how.values())
+        wrong = faults(parts, truncated, self.limits, self.most_pictures) if checked else []
         values: dict[str, float] = {}
         words = [outline(parts), *wrong]
         seen = self.truth.document(one.sample.record, parts) if self.truth else None
