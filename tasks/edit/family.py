@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from evalsuite.content import Image
+from evalsuite.content import Document, Image
 from evalsuite.data.edits import Session, Turn
 from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.registry import suggest
@@ -206,6 +206,13 @@ class EditTask(FamilyTask):
         if last.mask is not None:
             found["mask"] = fingerprint(list(last.mask))
         return found
+
+    def reference(self, sample: Sample) -> Document:
+        """The accepted result, for studies. Raises SampleError where there is none."""
+        target = sample.record.last.target
+        if target is None:
+            raise SampleError(f"Edit {sample.id} has no accepted result.", "Leave the reference out.")
+        return (target,)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         how = {name: self.settings.columns[name] for name in self.columns.names}

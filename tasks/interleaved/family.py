@@ -125,6 +125,11 @@ class _Documents(FamilyTask):
     def target(self, sample: Sample) -> Any:
         return {"document": describe_document(sample.record.parts)}
 
+    def reference(self, sample: Sample) -> Document:
+        """The true document, for studies."""
+        parts: Document = sample.record.parts
+        return parts
+
     def written(self, one: Answered) -> tuple[Document, bool]:
         """The document that was made, and whether a limit ended it. Raises SampleError."""
         raise NotImplementedError
