@@ -19,8 +19,9 @@ HOSTILE = "<script>document.title = 'owned'</script><img src=x onerror=\"documen
 class Writer:
     """Writes the instruction back with hostile text and a picture whose metadata names the model."""
 
-    def __init__(self, name: str) -> None:
-        self.info = ModelInfo(name, name)
+    def __init__(self, name: str, shade: int) -> None:
+        self.info = ModelInfo(name, f"{name} {shade}")
+        self._shade = shade
 
     def prepare(self, request: Request) -> Prepared:
         return Prepared(request, None)
@@ -41,7 +42,7 @@ class Writer:
         told = PngInfo()
         told.add_text("Software", self.info.name)
         buffer = io.BytesIO()
-        pil.new("RGB", (size, size), (sum(map(ord, self.info.name)) % 256, 90, 90)).save(
+        pil.new("RGB", (size, size), (sum(map(ord, self.info.name)) % 256, self._shade, 90)).save(
             buffer, "PNG", pnginfo=told
         )
         return Image(buffer.getvalue(), name=f"{self.info.name}.png")
@@ -51,6 +52,7 @@ def models() -> Iterator[ModelEntry]:
     for name in ("writer-one", "writer-two"):
 
         def build(options: ModelOptions, name: str = name) -> Writer:
-            return Writer(options.options.get("name", name))
+            chosen = options.options
+            return Writer(chosen.get("name", name), int(chosen.get("shade", "90")))
 
         yield ModelEntry(name, "writes for tests", frozenset({"interleaved", "edit"}), build)
