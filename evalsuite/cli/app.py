@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import exchanging, inspecting, measuring, miniature, results, study, tradeoff
+from evalsuite.cli import (
+    comparing,
+    exchanging,
+    inspecting,
+    judging,
+    measuring,
+    miniature,
+    publishing,
+    results,
+    sample_size,
+    study,
+    tradeoff,
+)
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -67,7 +79,11 @@ def _options(
 
 
 measuring.register(app)
+judging.register(app, inspecting.runs)
 results.register(app)
+publishing.register(app)
+comparing.register(app)
+sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
