@@ -56,6 +56,11 @@ class StructureNetwork:
         return self._spec.preprocess
 
     @property
+    def dtype(self) -> str:
+        """In which the keys are computed."""
+        return "float32"
+
+    @property
     def fingerprint(self) -> str:
         """sha256 of the weights and the preprocessing."""
         return self._fingerprint
