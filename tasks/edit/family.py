@@ -73,7 +73,7 @@ def build(plan: Plan) -> EditTask:
     described = _described(plan.source)
 
     def unavailable(column: str) -> str:
-        if settings.columns[column].measure == "text" and not described:
+        if settings.columns[column].measure in ("text", "target text") and not described:
             return f"The source {plan.source.reader} has no descriptions of the results."
         return ""
 

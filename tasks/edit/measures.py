@@ -23,8 +23,11 @@ QUALITIES = {"PSNR": psnr, "MSE": mse, "SSIM": ssim}
 PAIRS = ("LPIPS", "structure")
 OF_SOURCE = (*QUALITIES, *PAIRS, "source text", "direction")
 """Measures that always look at the source."""
-FEATURES = ("image", "text", "source text", "direction")
+FEATURES = ("image", "text", "source text", "target text", "direction")
 """Measures in the features of a network."""
+
+_OF_TEXT = {"source text": "source", "target text": "target"}
+"""Whose picture is compared with its description, where it is not the result's."""
 
 
 def needs(how: ColumnSettings) -> set[str]:
@@ -34,6 +37,8 @@ def needs(how: ColumnSettings) -> set[str]:
         found.add("source")
     if how.measure in ("L1", "L2", "image"):
         found.add(how.against)
+    if how.measure == "target text":
+        found.add("target")
     if how.region != "whole":
         found.add("mask")
     return found
@@ -97,9 +102,9 @@ class _Seen:
             likeness = cosines(*changes)
         else:
             formula = FORMULAS[how.formula]
-            source = how.measure == "source text"
-            pictures = "source" if source else "drawn" if how.region == "whole" else how.region
-            texts = self._texts("source_description" if source else "description", formula.prefix)
+            pictures = _OF_TEXT.get(how.measure, "drawn" if how.region == "whole" else how.region)
+            described = "source_description" if how.measure == "source text" else "description"
+            texts = self._texts(described, formula.prefix)
             likeness = formula.value(cosines(self._pictures(pictures), texts))
         for at, i in enumerate(places):
             keep = region(self._results[i], how.region)

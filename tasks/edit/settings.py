@@ -17,16 +17,17 @@ class ColumnSettings(BaseModel):
     `PSNR`, `MSE`, `SSIM`: of result and source, one region kept and the rest black on both sides;
     `LPIPS`, `structure`: a network's distance of result and source, the same region kept;
     `image`: cosine in a network's features; `text`: similarity of the result and its description;
-    `source text`: of the source and its description; `direction`: cosine of the change of the pictures and
-    the change of the descriptions;
+    `source text`: of the source and its description; `target text`: of the accepted result and the
+    description, what a perfect result would get;
+    `direction`: cosine of the change of the pictures and the change of the descriptions;
     `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     measure: Literal[
-        "L1", "L2", "PSNR", "MSE", "SSIM", "LPIPS", "structure", "image", "text", "source text", "direction",
-        "truth",
+        "L1", "L2", "PSNR", "MSE", "SSIM", "LPIPS", "structure", "image", "text", "source text",
+        "target text", "direction", "truth",
     ]  # fmt: skip
     network: str = ""
     against: Literal["target", "source"] = "target"
