@@ -1,28 +1,26 @@
-"""A contact sheet: what models drew, with prompts and, for editing, the picture they started from."""
+"""A contact sheet: what models drew, with prompts and, for editing, the picture they started from; documents
+as strips of text and pictures."""
 
 from __future__ import annotations
 
-import io
-import textwrap
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.content import Image, Text
+from evalsuite.content import Document, Image, Text
+from evalsuite.document_sheet import strips
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import DocumentResponse, ImageResponse, Response
+from evalsuite.request import DocumentResponse, ImageResponse, Request, Response
 from evalsuite.resolving import build_task, task_keys
+from evalsuite.sheets import FAINT, GAP, INK, PAPER, fit, font_for, thumbnail, wrapped
 from evalsuite.store import RunReader
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
-    from PIL.ImageFont import FreeTypeFont, ImageFont
 
-_GAP = 6
-_INK, _FAINT, _PAPER = (27, 31, 36), (110, 116, 125), (255, 255, 255)
 _LINES = 3
 """Lines of prompt under a sample; longer prompts are cut."""
 
@@ -33,6 +31,8 @@ class Shown:
 
     prompt: str
     pictures: tuple[tuple[str, Image], ...]
+    documents: tuple[tuple[str, Document], ...] = ()
+    """Instead of pictures where models wrote documents."""
 
 
 def draw(
@@ -50,7 +50,7 @@ def draw(
     Args:
         task: key of the task in the runs; the first that draws when None.
         count: samples at most.
-        columns: samples per line.
+        columns: samples per line; of documents, pictures per line.
         size: edge of a picture in pixels.
 
     Returns:
@@ -68,7 +68,10 @@ def draw(
         shown = _samples(readers, key, count, registry)
     if not shown:
         raise SpecError(f"Task {key!r} has no image that all runs have drawn.", "Choose another --task.")
-    sheet = _sheet(shown, columns, size)
+    if any(sample.documents for sample in shown):
+        sheet = strips([(one.prompt, one.documents) for one in shown], columns, size)
+    else:
+        sheet = _sheet(shown, columns, size)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(out, "PNG")
@@ -103,6 +106,9 @@ def _samples(readers: Sequence[RunReader], key: str, count: int, registry: Regis
         if request is None:
             continue
         last = request.messages[-1]
+        if any(isinstance(responses[-1], DocumentResponse) for responses in answers):
+            found.append(_shown_documents(request, readers, answers))
+            continue
         words = " ".join("".join(p.text if isinstance(p, Text) else " " for p in last.parts).split())
         pictures = [("source", image) for image in last.images[-1:]]
         for reader, responses in zip(readers, answers, strict=True):
@@ -112,66 +118,47 @@ def _samples(readers: Sequence[RunReader], key: str, count: int, registry: Regis
     return found
 
 
+def _shown_documents(
+    request: Request, readers: Sequence[RunReader], answers: Sequence[Sequence[Response | None]]
+) -> Shown:
+    words = " ".join(request.messages[-1].text.split())
+    documents: list[tuple[str, Document]] = []
+    for reader, responses in zip(readers, answers, strict=True):
+        response = responses[-1]
+        if isinstance(response, DocumentResponse):
+            opening = (Text(request.prefill),) if request.prefill else ()
+            documents.append((reader.model_name, (*opening, *response.parts)))
+    return Shown(words, (), tuple(documents))
+
+
 def _images(response: Response | None) -> list[Image]:
     match response:
         case ImageResponse(images=images):
             return list(images[:1])
-        case DocumentResponse(parts=parts):
-            return [part for part in parts if isinstance(part, Image)]
     return []
 
 
 def _sheet(shown: Sequence[Shown], columns: int, size: int) -> Picture:
     from PIL import Image as pil
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    font = ImageFont.load_default(size=max(11, size // 10))
-    line = int(font.size * 1.3) if hasattr(font, "size") else 14
+    font, line = font_for(size)
     widest = max(len(sample.pictures) for sample in shown)
     columns = min(columns if widest == 1 else max(1, columns // widest), len(shown))
     labels = line if widest > 1 else 0
-    width = widest * (size + _GAP) + 2 * _GAP
-    prompts = [_wrapped(sample.prompt, font, width - 2 * _GAP) for sample in shown]
-    height = size + labels + max(map(len, prompts)) * line + 3 * _GAP
+    width = widest * (size + GAP) + 2 * GAP
+    prompts = [wrapped(sample.prompt, font, width - 2 * GAP, _LINES) for sample in shown]
+    height = size + labels + max(map(len, prompts)) * line + 3 * GAP
     rows = -(-len(shown) // columns)
-    sheet = pil.new("RGB", (columns * width + _GAP, rows * height + _GAP), _PAPER)
+    sheet = pil.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
     pen = ImageDraw.Draw(sheet)
     for i, sample in enumerate(shown):
-        left, top = (i % columns) * width + _GAP, (i // columns) * height + _GAP
+        left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
         for j, (label, image) in enumerate(sample.pictures):
-            x = left + j * (size + _GAP)
+            x = left + j * (size + GAP)
             if labels:
-                pen.text((x, top), _fit(label, font, size), fill=_FAINT, font=font)
-            sheet.paste(_thumbnail(image, size), (x, top + labels))
+                pen.text((x, top), fit(label, font, size), fill=FAINT, font=font)
+            sheet.paste(thumbnail(image, size), (x, top + labels))
         for k, text in enumerate(prompts[i]):
-            pen.text((left, top + labels + size + _GAP // 2 + k * line), text, fill=_INK, font=font)
+            pen.text((left, top + labels + size + GAP // 2 + k * line), text, fill=INK, font=font)
     return sheet
-
-
-def _thumbnail(image: Image, size: int) -> Picture:
-    """The picture in a square: small ones by whole pixels, so that the sheet shows what was drawn."""
-    from PIL import Image as pil
-
-    with pil.open(io.BytesIO(image.read())) as opened:
-        picture = opened.convert("RGB")
-    scale = size / max(picture.size)
-    target = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    picture = picture.resize(target, pil.Resampling.NEAREST if scale > 1 else pil.Resampling.LANCZOS)
-    square = pil.new("RGB", (size, size), _PAPER)
-    square.paste(picture, ((size - target[0]) // 2, (size - target[1]) // 2))
-    return square
-
-
-def _fit(text: str, font: FreeTypeFont | ImageFont, width: float) -> str:
-    """The text, cut with an ellipsis where it is wider than `width`."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(text + "…") > width:
-        text = text[:-1]
-    return text + "…"
-
-
-def _wrapped(text: str, font: FreeTypeFont | ImageFont, width: float) -> list[str]:
-    per_line = max(8, int(width / max(font.getlength("n"), 1.0) * 1.05))
-    lines = textwrap.wrap(text, per_line, max_lines=_LINES, placeholder=" …")
-    return [_fit(line, font, width) for line in lines]

@@ -18,7 +18,16 @@ from pydantic import BaseModel, ConfigDict
 from evalsuite.content import Image
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SpecError, UnavailableError
-from evalsuite.features import FeatureNetwork, NetworkSpec, TextFeatureNetwork, load_network, require_weights
+from evalsuite.features import (
+    FeatureNetwork,
+    NetworkSpec,
+    PairNetwork,
+    TextFeatureNetwork,
+    load_any_network,
+    load_network,
+    load_pair_network,
+    require_weights,
+)
 from evalsuite.registry import suggest
 from evalsuite.task import Metric, TaskInfo
 
@@ -42,7 +51,7 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["clip", "dino", "inception"]
+    kind: Literal["clip", "dino", "inception", "lpips", "structure"]
     source: str
     preprocess: str = "openai"
     label: str
@@ -85,6 +94,10 @@ class Columns:
             raise SpecError(f"The network {network.name} has no text side.", "Name a network of kind clip.")
         return network
 
+    def pair_network(self, key: str) -> PairNetwork:
+        """The network of that key, which compares pairs. Raises SpecError for one of another kind."""
+        return load_pair_network(self.networks[key], self.device)
+
     def details(self) -> dict[str, Any]:
         """What scoring puts on record about the networks: weights and preprocessing (JSON-able)."""
         return {
@@ -92,7 +105,7 @@ class Columns:
                 "name": spec.name,
                 "source": spec.source,
                 "preprocess": spec.preprocess,
-                "sha256": self.network(key).fingerprint,
+                "sha256": load_any_network(spec, self.device).fingerprint,
             }
             for key, spec in self.networks.items()
         }

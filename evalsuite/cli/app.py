@@ -22,6 +22,8 @@ from evalsuite.cli import (
     publishing,
     results,
     sample_size,
+    study,
+    tradeoff,
 )
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
@@ -87,6 +89,8 @@ exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
 dreamllm.register(app)
+study.register(app)
+tradeoff.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,6 +7,8 @@ The same network gives other scores under another resize, so each way has a name
   them.
 * `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats
   without antialiasing, whatever its aspect.
+* `tensor-bicubic-signed`: the same on pixels in [-1, 1] with the mean and deviation for [0, 1]: what
+  InstructPix2Pix' `compute_metrics.py` gives that function.
 """
 
 from __future__ import annotations
@@ -83,9 +85,21 @@ def tensor_bicubic(image: PilImage, geometry: Geometry) -> np.ndarray:
     return _normalised(square[0].numpy(), geometry)
 
 
+def tensor_bicubic_signed(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32: `tensor_bicubic` of pixels in [-1, 1] under a mean and a standard deviation
+    that are meant for [0, 1], as InstructPix2Pix's `compute_metrics.py` feeds its network."""
+    import numpy as np
+
+    mean, std = np.array(geometry.mean), np.array(geometry.std)
+    # 2 p - 1 normalised by (m, s) is p normalised by ((1 + m) / 2, s / 2).
+    signed = Geometry(geometry.size, geometry.resize, _triple((1 + mean) / 2), _triple(std / 2))
+    return tensor_bicubic(image, signed)
+
+
 PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
     "openai": openai,
     "tensor-bicubic": tensor_bicubic,
+    "tensor-bicubic-signed": tensor_bicubic_signed,
 }
 
 

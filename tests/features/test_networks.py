@@ -137,11 +137,11 @@ def test_inception_runs_with_a_weights_file_and_names_its_mode(
     [
         (
             NetworkSpec("clip", "openai/clip-vit-base-patch32"),
-            ["605 MB", "hf download openai/clip-vit-base-patch32"],
+            ["605 MB", "evalsuite weights fetch openai/clip-vit-base-patch32"],
         ),
         (NetworkSpec("dino", "facebook/dino-vits16", revision="abc"), ["87 MB", "--revision abc"]),
         (NetworkSpec("inception", "pt_inception-2015-12-05-6726825d.pth", "clean"),
-         ["91 MB", "curl -L", "mseitzer/pytorch-fid/releases"]),
+         ["91 MB", "evalsuite weights fetch pt_inception"]),
         (NetworkSpec("clip", "package:no_such_package/clip"), ["no_such_package is not installed"]),
         (NetworkSpec("clip", "package:evalsuite/nowhere"), ["lacks model.safetensors and config.json"]),
         (NetworkSpec("clip", "./no/such/folder"), ["no checkpoint folder"]),
