@@ -100,14 +100,16 @@ class Columns:
 
     def details(self) -> dict[str, Any]:
         """What scoring puts on record about the networks: weights and preprocessing (JSON-able)."""
+        return {key: self._details(spec) for key, spec in self.networks.items()}
+
+    def _details(self, spec: NetworkSpec) -> dict[str, str]:
+        network = load_any_network(spec, self.device)
         return {
-            key: {
-                "name": spec.name,
-                "source": spec.source,
-                "preprocess": spec.preprocess,
-                "sha256": load_any_network(spec, self.device).fingerprint,
-            }
-            for key, spec in self.networks.items()
+            "name": spec.name,
+            "source": spec.source,
+            "preprocess": spec.preprocess,
+            "dtype": network.dtype,
+            "sha256": network.fingerprint,
         }
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.devices import resolve
 from evalsuite.errors import CheckpointError
+from evalsuite.features.base import NetworkSpec
+from evalsuite.features.preprocess import Geometry, preprocess
+from evalsuite.features.weights import find_folder
 from evalsuite.registry import ModelOptions
+from evalsuite.weights import fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from PIL.Image import Image as PilImage
 
 BATCH = 64
 
@@ -88,6 +94,60 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
             "Give the folder of the right checkpoint.",
         )
     return model.eval()
+
+
+class PretrainedNetwork(ABC):
+    """Base of the networks that are transformers models in a folder: loading, identity, pictures in batches.
+
+    A network gives `dim` and `pooled`; `geometry` says what its input is where no file does.
+    """
+
+    dtype = "float32"
+
+    def __init__(self, spec: NetworkSpec, device: str, kind: Any) -> None:
+        self._spec = spec
+        self._transform = preprocess(spec.preprocess)
+        self._folder = find_folder(spec.source, spec.revision)
+        self._device = device_of(device)
+        self._model = load_pretrained(kind, self._folder, spec.source).to(self._device)
+        self._geometry = self.geometry()
+        self._fingerprint = fingerprint_of(fingerprint([self._model]), spec.preprocess, self._geometry)
+
+    @property
+    def name(self) -> str:
+        return self._spec.name
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Length of a feature vector."""
+
+    @property
+    def preprocess(self) -> str:
+        return self._spec.preprocess
+
+    @property
+    def fingerprint(self) -> str:
+        return self._fingerprint
+
+    @abstractmethod
+    def geometry(self) -> Geometry:
+        """Sizes and scaling of the input."""
+
+    @abstractmethod
+    def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(n, dim) features of (n, 3, side, side) pixels."""
+
+    def images(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, dim) float32 features of pictures of any sizes, not normalised, in order."""
+        return collect(images, self.dim, self._step)
+
+    def _step(self, batch: Sequence[PilImage]) -> torch.Tensor:
+        import numpy as np
+        import torch
+
+        pixels = torch.from_numpy(np.stack([self._transform(image, self._geometry) for image in batch]))
+        return self.pooled(pixels.to(self._device))
 
 
 def _require_kind(kind: Any, folder: Path, source: str) -> None:

@@ -63,6 +63,11 @@ class FeatureNetwork(Protocol):
         """sha256 of the weights and the preprocessing: features of equal fingerprint may be compared."""
         ...
 
+    @property
+    def dtype(self) -> str:
+        """The precision it computes in."""
+        ...
+
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, dim) float32 features of RGB pictures of any sizes, not normalised, in order."""
         ...
@@ -90,6 +95,9 @@ class PairNetwork(Protocol):
 
     @property
     def fingerprint(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
 
     def distances(self, first: Sequence[PilImage], second: Sequence[PilImage]) -> np.ndarray:
         """(n,) float64 distances of the pairs first[i], second[i] of equal sizes."""

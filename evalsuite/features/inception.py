@@ -58,6 +58,7 @@ class InceptionNetwork:
     """pool3 of TensorFlow's 2015 Inception (2,048 dimensions), the features of FID."""
 
     dim = 2048
+    dtype = "float32"
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         if spec.preprocess not in MODES:

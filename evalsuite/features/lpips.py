@@ -169,6 +169,8 @@ class Lpips:
         SpecError: unknown backbone or normalisation.
     """
 
+    dtype = "float32"
+
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         if spec.preprocess not in NORMALISATIONS:
             raise SpecError(
