@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image as PilImage
 
+    from evalsuite.metrics.frechet import Means
+
 BATCH = 64
 
 
@@ -103,6 +105,7 @@ class PretrainedNetwork(ABC):
     """
 
     dtype = "float32"
+    means: Means = "float64"
 
     def __init__(self, spec: NetworkSpec, device: str, kind: Any) -> None:
         self._spec = spec
@@ -111,7 +114,8 @@ class PretrainedNetwork(ABC):
         self._device = device_of(device)
         self._model = load_pretrained(kind, self._folder, spec.source).to(self._device)
         self._geometry = self.geometry()
-        self._fingerprint = fingerprint_of(fingerprint([self._model]), spec.preprocess, self._geometry)
+        self._weights_sha256 = fingerprint([self._model])
+        self._fingerprint = fingerprint_of(self._weights_sha256, spec.preprocess, self._geometry)
 
     @property
     def name(self) -> str:
@@ -129,6 +133,10 @@ class PretrainedNetwork(ABC):
     @property
     def fingerprint(self) -> str:
         return self._fingerprint
+
+    @property
+    def weights_sha256(self) -> str:
+        return self._weights_sha256
 
     @abstractmethod
     def geometry(self) -> Geometry:

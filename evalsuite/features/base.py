@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
 
+    from evalsuite.metrics.frechet import Means
+
 Kind = Literal["clip", "dino", "inception", "lpips"]
 
 
@@ -66,6 +68,16 @@ class FeatureNetwork(Protocol):
     @property
     def dtype(self) -> str:
         """The precision it computes in."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """sha256 of the weights alone."""
+        ...
+
+    @property
+    def means(self) -> Means:
+        """The precision in which this way of measuring averages features."""
         ...
 
     def images(self, images: Sequence[PilImage]) -> np.ndarray:

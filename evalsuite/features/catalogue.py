@@ -63,6 +63,12 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
                 "6726825d",
             ),
             WeightsFile(
+                "inception-2015-12-05.pt",
+                "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+                "inception-2015-12-05.pt",
+                "91 MB",
+            ),
+            WeightsFile(
                 "alexnet-owt-7be5be79.pth",
                 f"{_TORCHVISION}alexnet-owt-7be5be79.pth",
                 "233 MB",

@@ -47,6 +47,7 @@ def read_karpathy_split(source: Located) -> Iterator[Captioned]:
     )
 
 
+KID_RULES = ("clean-fid", "torch-fidelity")
 READERS = MappingProxyType({"coco-captions-json": read_coco, "karpathy-json": read_karpathy_split})
 
 
@@ -64,9 +65,10 @@ def build(plan: Plan) -> ImageTask:
                 f"{name}: settings.columns does not say how {metric.name!r} is computed.",
                 "Correct the benchmark's file.",
             )
-        if column.formula not in FORMULAS:
+        formulas = KID_RULES if column.measure == "kid" else tuple(FORMULAS)
+        if column.formula not in formulas:
             raise SpecError(
-                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
+                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, formulas)
             )
     output = plan.output()
     assert isinstance(output, GenerateImages)
@@ -80,7 +82,8 @@ def build(plan: Plan) -> ImageTask:
         # Without the selecting network there is no best of several pictures.
         selected = output.count > 1 and column.images == "selected"
         needs[metric_name] = tuple(filter(None, (column.network, settings.select if selected else "")))
-    columns = choose_columns(plan, settings.networks, needs)
+    optional = {name for name, column in settings.columns.items() if column.optional}
+    columns = choose_columns(plan, settings.networks, needs, optional=optional)
     plan.source.path("captions")
     return ImageTask(plan, settings, columns, output.count)
 

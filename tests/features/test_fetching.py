@@ -130,5 +130,5 @@ def test_every_known_digest_agrees_with_the_files_name() -> None:
         if len(file.sha256) == 8:
             assert f"-{file.sha256}.pth" in file.name
         else:
-            assert len(file.sha256) == 64
+            assert len(file.sha256) in (0, 64)
     assert {name for group in catalogue.GROUPS.values() for name in group} <= set(catalogue.FILES)
