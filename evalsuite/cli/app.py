@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import exchanging, inspecting, measuring, miniature, results, weighing
+from evalsuite.cli import comparing_pictures, exchanging, inspecting, measuring, miniature, results, weighing
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -72,6 +72,7 @@ exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
 weighing.register(app)
+comparing_pictures.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Image
@@ -65,6 +66,42 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
         raise DataError(
             f"Image {_where(image)} is damaged or truncated ({error}).", "Fetch it again."
         ) from error
+
+
+def lossy(image: Image) -> str:
+    """What of an encoded image has lost detail in compression: "JPEG", "lossy WebP", "" for a lossless one.
+
+    Compression moves distances between distributions by points, so drawn pictures must not have seen any.
+    """
+    data = image.read()
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and _webp_chunks(data) & {b"VP8 "}:
+        return "lossy WebP"
+    return ""
+
+
+def _webp_chunks(data: bytes) -> set[bytes]:
+    """Names of the chunks of a WebP file, those inside animation frames included."""
+    found, at = set(), 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        found.add(name)
+        at += 8 + (16 if name == b"ANMF" else size + size % 2)
+    return found
+
+
+def pictures_in(folder: Path) -> list[Image]:
+    """The pictures of a folder and its subfolders by name. Raises DataError where there are none."""
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.", "Check the path.")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise DataError(f"The folder {folder} holds no pictures.", f"Known: {', '.join(_SUFFIXES)}.")
+    return [Image(path=path, name=str(path.relative_to(folder))) for path in found]
+
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
 def _where(image: Image) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.data.checksum import sha256_of
 from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.images import pictures_in
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
 from evalsuite.request import GenerateImages, Request, Response, fingerprint
@@ -152,12 +153,7 @@ class ImageTask(FamilyTask):
         if chosen is not None and chosen.is_file():
             return chosen
         if chosen is not None:
-            found = sorted(path for path in chosen.rglob("*") if path.suffix.lower() in _SUFFIXES)
-            if not found:
-                raise DataError(
-                    f"The reference folder {chosen} holds no pictures.", "Check the path after reference=."
-                )
-            return [Image(path=path, name=path.name) for path in found]
+            return pictures_in(chosen)
         if self.settings.reference == "listed":
             return [prompt.reference for prompt in self.prompts]
         return [one.image for one in self._read(self.plan.source)]
@@ -171,6 +167,3 @@ class ImageTask(FamilyTask):
         if not path.exists():
             raise DataError(f"The reference {path} does not exist.", "Check the path after reference=.")
         return path
-
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}

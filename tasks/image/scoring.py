@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode
+from evalsuite.data.images import decode, lossy
 from evalsuite.errors import DataError, SampleError
 from evalsuite.features import FeatureNetwork
 from evalsuite.request import ImageResponse
@@ -124,7 +124,7 @@ class Scorer:
             said = f"picture {selected[at] + 1} of {self.count}" if self.count > 1 else ""
             parsed = "; ".join(filter(None, (said, words[at])))
             rows.append(SampleScore(sample.id, values[at], sample.cluster, sample.labels, parsed))
-        return self._told(rows, place, features)
+        return self._told(rows, place, features, chosen)
 
     def _network(self, key: str) -> FeatureNetwork | Logits:
         name = key.removeprefix(_LOGITS)
@@ -205,6 +205,7 @@ class Scorer:
         rows: Sequence[SampleScore],
         place: Mapping[int, int],
         features: Mapping[tuple[str, Which], np.ndarray],
+        chosen: Mapping[Which, Sequence[Image]],
     ) -> Scores:
         metrics = {metric.name: metric for metric in self.columns.info.metrics}
         scored = [i for i, row in enumerate(rows) if not row.failure]
@@ -217,6 +218,9 @@ class Scorer:
                 statistics += mean_statistics(metric, rows, by=self.by)
                 continue
             drawn = features[feature_key(how), how.images][[place[i] for i in scored]]
+            if lost := next(filter(None, (lossy(chosen[how.images][place[i]]) for i in scored)), ""):
+                missing[name] = f"a drawn picture is a {lost}, whose losses would be measured too"
+                continue
             try:
                 statistics.append(distances.statistic(metric, how, scored, drawn))
             except SampleError as error:

@@ -12,8 +12,9 @@ from ..networks import NetworkSettings
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of drawn to reference pictures in a network's features; `inception-score`: of the drawn ones alone; `similarity`: of picture and prompt
-    in a network's common space; `truth`: the column of that name of the exact detector.
+    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of drawn to reference pictures in a
+    network's features; `inception-score`: of the drawn ones alone; `similarity`: of picture and prompt in a
+    network's common space; `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
