@@ -117,6 +117,7 @@ def choose_columns(
     needs: Mapping[str, Sequence[str]],
     unavailable: Callable[[str], str] = lambda _: "",
     optional: Collection[str] = (),
+    required: bool = True,
 ) -> Columns:
     """Which columns are wanted and can be computed here.
 
@@ -125,6 +126,7 @@ def choose_columns(
         needs: column -> keys of the networks it needs.
         unavailable: reason why a column cannot be computed for another cause, "" where it can.
         optional: columns that are computed only when `metrics=` asks for them.
+        required: without the headline there is nothing to run for.
 
     Raises:
         SpecError: an unknown column or network key.
@@ -150,7 +152,7 @@ def choose_columns(
                 reason, remedy = reason or error.what, remedy or error.remedy
         if not reason:
             continue
-        if column == headline:
+        if column == headline and required:
             rest = ",".join(c for c in declared if c != column and not needs.get(c))
             raise UnavailableError(
                 f"{name}: {column} cannot be computed here. {reason}",

@@ -189,6 +189,7 @@ class Scorer:
             for at, prompt in enumerate(prompts):
                 if at in broken:
                     continue
+                assert prompt.reference is not None
                 try:
                     seen = self.truth.drawn(
                         prompt.image_id, prompt.reference.label, prompt.text, decode(chosen[which][at])

@@ -51,6 +51,10 @@ class Settings(BaseModel):
     """Of the drawn list."""
     networks: dict[str, NetworkSettings] = Field(default_factory=dict)
     columns: dict[str, ColumnSettings]
+    every_caption: bool = False
+    """Every caption is a prompt, nothing is drawn."""
+    gallery: bool = False
+    """Pictures are drawn even where the headline's network is not here: they are made to be looked at."""
     select: str = ""
     """Network that selects among several pictures per prompt; empty: the first is taken."""
     reference: Literal["all", "listed"] = "all"
