@@ -14,9 +14,9 @@ from evalsuite.content import Image
 from evalsuite.data.images import decode, lossy
 from evalsuite.errors import DataError, SampleError
 from evalsuite.features import FeatureNetwork
-from evalsuite.request import ImageResponse
 from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
 
+from ..family import pictures_of
 from ..miniature import PromptTruth
 from ..networks import Columns, cosines, image_features
 from . import distributions
@@ -132,11 +132,10 @@ class Scorer:
         return network if name == key else Logits(network)
 
     def _unusable(self, one: Answered) -> str:
-        response = one.response
-        if not isinstance(response, ImageResponse):
-            return f"the answer is a {type(response).__name__}, not pictures"
-        if len(response.images) != self.count:
-            return f"{len(response.images)} pictures came back, {self.count} were asked for"
+        try:
+            pictures_of(one.response, self.count)
+        except SampleError as error:
+            return str(error)
         return ""
 
     def _selected(
