@@ -43,13 +43,13 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
         ImageFile.LOAD_TRUNCATED_IMAGES = False
     data = image.read()
     if not data:
-        raise DataError(f"Image {_where(image)} is empty (0 bytes).", "Fetch it again.")
+        raise DataError(f"Image {image.where} is empty (0 bytes).", "Fetch it again.")
     try:
         with pil.open(io.BytesIO(data)) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise DataError(
-                    f"Image {_where(image)} is {width}×{height}, more than {max_pixels:,} pixels.",
+                    f"Image {image.where} is {width}×{height}, more than {max_pixels:,} pixels.",
                     "Raise max_pixels if the file is to be trusted.",
                 )
             opened.load()
@@ -57,14 +57,14 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
             return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(
-            f"Image {_where(image)} is not an image that PIL knows ({len(data):,} bytes).", "Fetch it again."
+            f"Image {image.where} is not an image that PIL knows ({len(data):,} bytes).", "Fetch it again."
         ) from error
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
-        raise DataError(f"Image {_where(image)} is too large to be decoded safely: {error}") from error
+        raise DataError(f"Image {image.where} is too large to be decoded safely: {error}") from error
     # PIL's decoders raise these for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF), …
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as error:
         raise DataError(
-            f"Image {_where(image)} is damaged or truncated ({error}).", "Fetch it again."
+            f"Image {image.where} is damaged or truncated ({error}).", "Fetch it again."
         ) from error
 
 
@@ -102,8 +102,3 @@ def pictures_in(folder: Path) -> list[Image]:
 
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
-
-
-def _where(image: Image) -> str:
-    """How the user finds the image: its path where it is a file, else its name."""
-    return str(image.path) if image.path is not None else repr(image.label)
