@@ -36,6 +36,8 @@ Floats = NDArray[np.float64]
 _log = logging.getLogger(__name__)
 
 
+_TOGETHER = 512
+"""Features that are folded into the co-moment at a time: few would cost more than the features themselves."""
 Means = Literal["float64", "float32"]
 
 
@@ -137,53 +139,82 @@ class GaussianStatistics:
     def __init__(self, means: Means = "float64") -> None:
         self.count = 0
         self.means = means
+        self._waiting: list[Floats] = []
         self._sum32: NDArray[np.float32] | None = None
+        # Of the features that do not wait any more.
+        self._folded = 0
         self._mean: Floats | None = None
         self._moment: Floats | None = None
 
     def update(self, features: ArrayLike) -> None:
         """Adds features of shape (B, D). Raises SampleError on other shapes and on values not finite."""
-        batch = np.asarray(features, dtype=np.float64)
+        batch = np.array(features, dtype=np.float64)
         if batch.ndim != 2:
             raise SampleError(f"Features must have shape (count, dimensions), not {batch.shape}.")
         if not np.isfinite(batch).all():
             raise SampleError("Features contain NaN or infinity.", "Check the feature network.")
-        if len(batch):
-            mean = batch.mean(axis=0)
-            centred = batch - mean
-            self._add(len(batch), mean, centred.T @ centred)
-            if self.means == "float32":
-                self._add32(np.asarray(features, dtype=np.float32))
+        if not len(batch):
+            return
+        self._require(batch.shape[1])
+        self.count += len(batch)
+        self._waiting.append(batch)
+        if sum(map(len, self._waiting)) >= _TOGETHER:
+            self._fold_waiting()
+        if self.means == "float32":
+            self._add32(np.asarray(features, dtype=np.float32))
 
     def merge(self, other: GaussianStatistics) -> None:
         """Adds what `other` has seen, as if this one had seen it."""
         if self.means != other.means:
             raise SampleError(f"Means in {self.means} and in {other.means} cannot be mixed.")
-        if other._mean is not None and other._moment is not None:
-            self._add(other.count, other._mean, other._moment)
+        if other.count == 0:
+            return
+        self._fold_waiting()
+        other._fold_waiting()
+        assert other._mean is not None
+        assert other._moment is not None
+        self._require(other._mean.size)
+        self._fold(other._folded, other._mean, other._moment.copy())
+        self.count += other.count
         if other._sum32 is not None:
             self._add32(other._sum32[None])
+
+    def _require(self, dimensions: int) -> None:
+        known = self._mean.size if self._mean is not None else None
+        if self._waiting:
+            known = self._waiting[0].shape[1]
+        if known is not None and known != dimensions:
+            raise SampleError(f"Features of {dimensions} and {known} dimensions cannot be mixed.")
+
+    def _fold_waiting(self) -> None:
+        if not self._waiting:
+            return
+        rows = np.concatenate(self._waiting)
+        self._waiting.clear()
+        mean = rows.mean(axis=0)
+        rows -= mean
+        self._fold(len(rows), mean, rows.T @ rows)
+
+    def _fold(self, count: int, mean: Floats, moment: Floats) -> None:
+        """Joins two sets (Chan, Golub & LeVeque 1979); `moment` is used up."""
+        if self._mean is None or self._moment is None:
+            self._folded, self._mean, self._moment = count, mean.copy(), moment
+            return
+        total = self._folded + count
+        delta = mean - self._mean
+        self._moment += moment
+        self._moment += np.outer(delta * (self._folded * count / total), delta)
+        self._mean += delta * (count / total)
+        self._folded = total
 
     def _add32(self, rows: NDArray[np.float32]) -> None:
         # Row after row, as numpy's mean adds along the first axis: the same sum as in one array.
         first = rows if self._sum32 is None else np.concatenate([self._sum32[None], rows])
         self._sum32 = np.add.reduce(first, axis=0, dtype=np.float32)
 
-    def _add(self, count: int, mean: Floats, moment: Floats) -> None:
-        if self._mean is None or self._moment is None:
-            self.count, self._mean, self._moment = count, mean.copy(), moment.copy()
-            return
-        if mean.shape != self._mean.shape:
-            raise SampleError(f"Features of {mean.size} and {self._mean.size} dimensions cannot be mixed.")
-        # Chan, Golub & LeVeque 1979.
-        total = self.count + count
-        delta = mean - self._mean
-        self._moment += moment + np.outer(delta, delta) * (self.count * count / total)
-        self._mean += delta * (count / total)
-        self.count = total
-
     def finalize(self, protocol: Protocol | None = None) -> Gaussian:
         """Mean and covariance of everything seen; at least two features are needed."""
+        self._fold_waiting()
         if self._mean is None or self._moment is None or self.count < 2:
             raise SampleError(f"A covariance needs at least two features, there are {self.count}.")
         if self.count <= self._mean.size:
