@@ -8,9 +8,9 @@ made-up weights. Both sides must agree before a ratio is printed. Then ours alon
 of N pictures against those of a fifth of them, and shards merged in random order against one pass.
 
 `--peers` is the Python of an environment that has the tools. They must not be installed beside evalsuite, some
-of them replace torch. Install them with `pip install --no-deps`: pytorch-fid, clean-fid, torch-fidelity,
-torchmetrics, torchvision, lightning-utilities; and torch, scipy, requests. A tool that is not there is said to
-be skipped.
+of them replace torch. Install with `pip install --no-deps`: pytorch-fid, clean-fid, torch-fidelity,
+torchmetrics, torchvision, lightning-utilities; and torch, scipy, requests. A tool that is absent is skipped,
+with the reason.
 """
 
 from __future__ import annotations

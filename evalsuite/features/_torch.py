@@ -98,45 +98,44 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
     return model.eval()
 
 
-class PretrainedNetwork(ABC):
+class Described:
+    """What every network says about itself.
+
+    Args:
+        spec: what it was made from.
+        weights_sha256: of its weights alone.
+        settings: what else changes its features, for the fingerprint.
+    """
+
+    dtype = "float32"
+
+    def __init__(self, spec: NetworkSpec, weights_sha256: str, *settings: object) -> None:
+        self.name = spec.name
+        self.preprocess = spec.preprocess
+        self.weights_sha256 = weights_sha256
+        self.fingerprint = fingerprint_of(weights_sha256, spec.preprocess, *settings)
+
+
+class PretrainedNetwork(Described, ABC):
     """Base of the networks that are transformers models in a folder: loading, identity, pictures in batches.
 
     A network gives `dim` and `pooled`; `geometry` says what its input is where no file does.
     """
 
-    dtype = "float32"
     means: Means = "float64"
 
     def __init__(self, spec: NetworkSpec, device: str, kind: Any) -> None:
-        self._spec = spec
         self._transform = preprocess(spec.preprocess)
         self._folder = find_folder(spec.source, spec.revision)
         self._device = device_of(device)
         self._model = load_pretrained(kind, self._folder, spec.source).to(self._device)
         self._geometry = self.geometry()
-        self._weights_sha256 = fingerprint([self._model])
-        self._fingerprint = fingerprint_of(self._weights_sha256, spec.preprocess, self._geometry)
-
-    @property
-    def name(self) -> str:
-        return self._spec.name
+        super().__init__(spec, fingerprint([self._model]), self._geometry)
 
     @property
     @abstractmethod
     def dim(self) -> int:
         """Length of a feature vector."""
-
-    @property
-    def preprocess(self) -> str:
-        return self._spec.preprocess
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
-
-    @property
-    def weights_sha256(self) -> str:
-        return self._weights_sha256
 
     @abstractmethod
     def geometry(self) -> Geometry:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import SpecError
-from evalsuite.features._torch import batched, device_of, fingerprint_of
+from evalsuite.features._torch import Described, batched, device_of
 from evalsuite.features.base import NetworkSpec
 from evalsuite.features.catalogue import FILES
 from evalsuite.features.weights import find_file
@@ -79,16 +79,14 @@ MODES: Mapping[str, Mode] = MappingProxyType(
 """FID by name. They differ by points: a number without its mode says little."""
 
 
-class InceptionNetwork:
+class InceptionNetwork(Described):
     """pool3 of TensorFlow's 2015 Inception (2,048 dimensions), the features of FID."""
 
     dim = 2048
-    dtype = "float32"
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         if spec.preprocess not in MODES:
             raise SpecError(f"There is no Inception mode {spec.preprocess!r}.", f"Known: {', '.join(MODES)}.")
-        self._spec = spec
         self._mode = MODES[spec.preprocess]
         path = find_file(spec.source)
         self._network = load_inception(path, str(device_of(device)))
@@ -99,23 +97,7 @@ class InceptionNetwork:
                 path,
                 self._network.sha256[:8],
             )
-        self._fingerprint = fingerprint_of(self._network.sha256, spec.preprocess)
-
-    @property
-    def name(self) -> str:
-        return self._spec.name
-
-    @property
-    def preprocess(self) -> str:
-        return self._spec.preprocess
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
-
-    @property
-    def weights_sha256(self) -> str:
-        return self._network.sha256
+        super().__init__(spec, self._network.sha256)
 
     @property
     def means(self) -> Means:
