@@ -4,11 +4,11 @@
 
 All on the same data in the same run: pictures (256 × 256 PNG) to the network's input in each tool's way;
 statistics of N features of 2,048 dimensions; the distance of two such statistics; the Inception network with
-made-up weights. Both sides must agree before a ratio is printed. Then ours alone: peak memory of the statistics
-of N pictures against those of a fifth of them, and shards merged in random order against one pass.
+made-up weights. Both sides must agree before a ratio is printed. Then ours alone: peak memory of the
+statistics of N pictures against those of a fifth of them, and shards merged in random order against one pass.
 
-`--peers` is the Python of an environment that has the tools. They must not be installed beside evalsuite, some
-of them replace torch. Install with `pip install --no-deps`: pytorch-fid, clean-fid, torch-fidelity,
+`--peers` is the Python of an environment that has the tools. They must not be installed beside evalsuite:
+some of them replace torch. Install with `pip install --no-deps`: pytorch-fid, clean-fid, torch-fidelity,
 torchmetrics, torchvision, lightning-utilities; and torch, scipy, requests. A tool that is absent is skipped,
 with the reason.
 """
