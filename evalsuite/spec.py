@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,13 @@ class ExecutionOptions(_Frozen):
     image_shards: int | None = Field(default=None, ge=0)
     """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
     than 20,000."""
+
+
+def slug(model: str) -> str:
+    """A folder name for a model: `dreamllm:/data/my ckpt` is `dreamllm-my-ckpt`."""
+    name, _, argument = model.partition(":")
+    last = argument.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9._]+", "-", f"{name}-{last}" if last else name).strip("-.") or "model"
 
 
 def _difference(ours: Any, theirs: Any, path: str) -> list[str]:

@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import comparing_pictures, exchanging, inspecting, measuring, miniature, results, weighing
+from evalsuite.cli import (
+    comparing,
+    exchanging,
+    inspecting,
+    judging,
+    measuring,
+    miniature,
+    picture_sets,
+    publishing,
+    results,
+    sample_size,
+    weighing,
+)
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -67,12 +79,16 @@ def _options(
 
 
 measuring.register(app)
+judging.register(app, inspecting.runs)
 results.register(app)
+publishing.register(app)
+comparing.register(app)
+sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
 weighing.register(app)
-comparing_pictures.register(app)
+picture_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from evalsuite.content import Image
 from evalsuite.errors import StoreError
-from evalsuite.store import codec, shards
+from evalsuite.store import codec, judgements, shards
 from evalsuite.store.images import ImageReference
 from evalsuite.store.layout import RESPONSES, reporting
 from evalsuite.store.records import Note, Record
@@ -57,7 +57,7 @@ def connect_for_writing(root: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(file, timeout=30, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA + shards.SCHEMA)
+        connection.executescript(_SCHEMA + judgements.SCHEMA + shards.SCHEMA)
         return connection
 
 
