@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from evalsuite.content import Image
 from evalsuite.request import Capability, Request, Response
 
 
@@ -203,6 +205,15 @@ class ListsSamples(Protocol):
 
     def sample_ids(self) -> Iterator[str]:
         """The ids of `samples()`, in any order."""
+        ...
+
+
+@runtime_checkable
+class HasReference(Protocol):
+    """A task that compares what is drawn with reference pictures; optional."""
+
+    def reference(self) -> Path | Sequence[Image]:
+        """The pictures, or a file of their statistics."""
         ...
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from evalsuite.content import Image
 from evalsuite.errors import SampleError
-from evalsuite.request import Response, TextResponse
+from evalsuite.request import ImageResponse, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
@@ -62,6 +63,15 @@ def text_of(response: Response) -> str:
     if not isinstance(response, TextResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not text")
     return response.text
+
+
+def pictures_of(response: Response, count: int) -> tuple[Image, ...]:
+    """The pictures of a response. Raises SampleError for another kind, and for another number of them."""
+    if not isinstance(response, ImageResponse):
+        raise SampleError(f"the answer is a {type(response).__name__}, not pictures")
+    if len(response.images) != count:
+        raise SampleError(f"{len(response.images)} pictures came back, {count} were asked for")
+    return response.images
 
 
 def row_of(one: Answered) -> Callable[..., SampleScore]:

@@ -19,11 +19,13 @@ from evalsuite.cli import (
     judging,
     measuring,
     miniature,
+    picture_sets,
     publishing,
     results,
     sample_size,
     study,
     tradeoff,
+    weighing,
 )
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
@@ -91,6 +93,8 @@ miniature.register(app)
 dreamllm.register(app)
 study.register(app)
 tradeoff.register(app)
+weighing.register(app)
+picture_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
