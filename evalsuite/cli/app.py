@@ -19,6 +19,7 @@ from evalsuite.cli import (
     measuring,
     miniature,
     publishing,
+    reporting,
     results,
     sample_size,
 )
@@ -82,6 +83,7 @@ results.register(app)
 publishing.register(app)
 comparing.register(app)
 sample_size.register(app)
+reporting.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)

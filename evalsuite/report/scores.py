@@ -1,0 +1,91 @@
+"""The per-sample scores of a page, found by sample id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import StoreError
+from evalsuite.report.gathering import Answers
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How one sample did under one set of rules; see `evalsuite.task.SampleScore`."""
+
+    rules: str
+    values: Mapping[str, float | None]
+    parsed: str
+    failure: str
+    labels: Mapping[str, str]
+    cluster: str
+
+
+class ScoreTable:
+    """The scores of one run's answers under one set of rules.
+
+    Args:
+        frame: as `RunReader.scores` gives it.
+    """
+
+    def __init__(self, rules: str, frame: pandas.DataFrame) -> None:
+        self.rules = rules
+        self._place = {name: i for i, name in enumerate(frame["id"])}
+        self._text = {name: frame[name].array for name in ("parsed", "failure", "cluster")}
+        self._values = {_bare(name): frame[name].to_numpy() for name in frame if name.startswith("value.")}
+        # The few distinct labels are kept once, as codes.
+        self._labels = {
+            _bare(name): frame[name].astype("category").array for name in frame if name.startswith("label.")
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """The score columns."""
+        return list(self._values)
+
+    def failures(self) -> Iterator[tuple[str, str]]:
+        """Samples that have no score, each with the reason."""
+        failed = self._text["failure"]
+        for name, i in self._place.items():
+            if reason := _text(failed[i]):
+                yield name, reason
+
+    def get(self, sample: str) -> Score | None:
+        """The sample's score; None when it has no row."""
+        i = self._place.get(sample)
+        if i is None:
+            return None
+        parsed, failure, cluster = (_text(self._text[name][i]) for name in ("parsed", "failure", "cluster"))
+        values = {name: _number(column[i]) for name, column in self._values.items()}
+        labels = {name: text for name, column in self._labels.items() if (text := _text(column[i]))}
+        return Score(self.rules, values, parsed, failure, labels, cluster)
+
+
+def tables(answers: Answers) -> list[ScoreTable]:
+    """The score tables of a run's answers, the run's own rules first; empty when it is unscored."""
+    own = answers.record.info.rules
+    names = dict.fromkeys([own, *(result.rules for result in answers.results)])
+    found = []
+    for rules in names:
+        try:
+            found.append(ScoreTable(rules, answers.reader.scores(answers.key, rules)))
+        except StoreError:
+            continue  # scored by other rules only, or not yet
+    return found
+
+
+def _bare(column: str) -> str:
+    return column.partition(".")[2]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return None if number != number else number
