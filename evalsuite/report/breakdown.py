@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.charts import Bar, Mark, Scale, Spoke, band, corners, histogram, polygon, ring, spokes
 from evalsuite.report.gathering import Answers, Page
+from evalsuite.report.privacy import without_folders
 from evalsuite.report.scores import ScoreTable
 from evalsuite.stats import Estimate
 from evalsuite.task import Metric
@@ -252,6 +253,7 @@ def failures(page: Page, tables: Sequence[Sequence[ScoreTable]]) -> list[Failure
             if len(examples[reason]) < _EXAMPLES:
                 examples[reason].append(sample)
         found += [
-            Failure(one, reason, count, tuple(examples[reason])) for reason, count in reasons.most_common()
+            Failure(one, without_folders(reason), count, tuple(examples[reason]))
+            for reason, count in reasons.most_common()
         ]
     return found

@@ -15,6 +15,7 @@ from evalsuite.report.encoding import pack, plain, to_json
 from evalsuite.report.gathering import Page
 from evalsuite.report.output import Output
 from evalsuite.report.pictures import Pictures
+from evalsuite.report.privacy import without_folders
 from evalsuite.report.scores import Score, ScoreTable, tables
 from evalsuite.report.walking import Step, Visit, asked, choose, walk
 from evalsuite.task import Metric
@@ -197,7 +198,7 @@ class SampleWriter:
             "title": page.title,
             "capability": page.info.capability,
             "total": self.total,
-            "missing": page.built[1],
+            "missing": page.unavailable,
             "colours": [answers.colour for answers in page.answers],
         }
         self.files.finish(about, page.metrics)
@@ -255,7 +256,7 @@ class SampleWriter:
                 place = prompts.index(prompt)
             record = step.record
             answer = (
-                {"k": "failed", "e": record.error}
+                {"k": "failed", "e": without_folders(record.error)}
                 if record.response is None
                 else self._describer.response(record.response)
             )
@@ -264,7 +265,7 @@ class SampleWriter:
             {
                 "r": score.rules,
                 "p": score.parsed,
-                "f": score.failure,
+                "f": without_folders(score.failure),
                 "s": {name: value for name, value in score.values.items() if value is not None},
             }
             for score in scores
@@ -300,7 +301,7 @@ def _said(steps: Sequence[Step], scores: Sequence[Score]) -> str:
         return ""
     last = steps[-1].record
     if last.response is None:
-        return last.error
+        return without_folders(last.error)
     parsed = next((score.parsed for score in scores if score.parsed), "")
     if parsed:
         return " ".join(parsed.split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -80,14 +81,20 @@ class Spoke:
     label_y: float
     anchor: str
 
+    @property
+    def lines(self) -> list[str]:
+        """The name on one line or two, cut where it is longer."""
+        return textwrap.wrap(self.name.replace("_", " "), 18, max_lines=2, placeholder=" …") or ["(none)"]
+
 
 def spokes(names: Sequence[str]) -> list[Spoke]:
     """Axes clockwise from the top."""
     found = []
     for i, name in enumerate(names):
         x, y = _point(i, len(names), 1.0)
-        label_x, label_y = _point(i, len(names), 1.1)
-        anchor = "middle" if abs(x) < 0.2 * RADIUS else "start" if x > 0 else "end"
+        upright = abs(x) < 0.2 * RADIUS
+        label_x, label_y = _point(i, len(names), 1.2 if upright else 1.1)
+        anchor = "middle" if upright else "start" if x > 0 else "end"
         found.append(Spoke(name, x, y, label_x, label_y, anchor))
     return found
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from evalsuite.errors import EvalsuiteError
 from evalsuite.registry import Registry
+from evalsuite.report.privacy import without_folders
 from evalsuite.resolving import build_task, task_keys
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader, TaskResult
@@ -80,6 +81,11 @@ class Page:
         """Metrics by name in the task's order."""
         infos = [*(result.info for a in self.answers for result in a.results), self.info]
         return {metric.name: metric for info in infos for metric in info.metrics}
+
+    @property
+    def unavailable(self) -> str:
+        """Why there are no prompts and references, for readers elsewhere; empty where there are."""
+        return without_folders(self.built[1])
 
     @cached_property
     def built(self) -> tuple[Task | None, str]:

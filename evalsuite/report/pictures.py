@@ -13,6 +13,7 @@ from evalsuite.content import Image
 from evalsuite.data.images import MAX_PIXELS, decode
 from evalsuite.errors import DataError, EvalsuiteError
 from evalsuite.report.output import Output
+from evalsuite.report.privacy import without_folders
 
 _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}
 """What browsers show and what cannot hold a script; other formats are written as PNG."""
@@ -52,7 +53,7 @@ class Pictures:
             digest = hashlib.sha256(data).hexdigest()
             found = self._known.get(digest) or self._add(self.output, image, data, digest)
         except EvalsuiteError as error:
-            found = {"e": error.what}
+            found = {"e": without_folders(error.what)}
             digest = ""
         for name in (key, digest):
             if name:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from evalsuite.report.privacy import without_folders
 from evalsuite.store import Counts, Note, RunReader
 from evalsuite.store.manifest import Manifest
 
@@ -38,11 +38,11 @@ class Account:
         details = model.details if model else {}
         return [
             ("folder", self.folder),
-            ("model", spec.model.name),
+            ("model", _told(spec.model.name)),
             ("fingerprint", model.fingerprint if model else "not loaded yet"),
             ("parameters", f"{model.parameters:,}" if model and model.parameters is not None else "–"),
             *((name, _told(value)) for name, value in sorted(details.items())),
-            *((f"option {name}", value) for name, value in sorted(spec.model.options.items())),
+            *((f"option {name}", _told(value)) for name, value in sorted(spec.model.options.items())),
             ("device, dtype", f"{spec.model.device}, {spec.model.dtype}"),
             ("seed", str(spec.seed)),
             ("limit", str(spec.limit) if spec.limit else "none: all samples"),
@@ -120,8 +120,6 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _told(value: Any) -> str:
-    if isinstance(value, Path):
-        return value.name
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
-    return "" if value is None else str(value)
+    return "" if value is None else without_folders(str(value))

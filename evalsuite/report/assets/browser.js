@@ -218,8 +218,8 @@
       const columns = columnsShown();
       const tiles = [];
       if (source && source.s) tiles.push(tile(source, "source"));
-      for (const column of columns) if (drawn && drawn[column] && drawn[column].s) tiles.push(tile(drawn[column], index.columns[column]));
-      item.replaceChildren(make("div", { class: "tiles" }, ...tiles), make("p", { class: "words" }, text(prompt || said[columns[0]] || id)), chips(place));
+      for (const column of columns) if (drawn && drawn[column] && drawn[column].s) tiles.push(tile(drawn[column], index.columns[column], chip(column, place)));
+      item.replaceChildren(make("div", { class: "tiles" }, ...tiles), make("p", { class: "words" }, text(prompt || said[columns[0]] || id)));
       return;
     }
     const line = prompt || said[Number(controls.a.value)] || reference;
@@ -229,16 +229,21 @@
       make("div", { class: "lines" }, make("p", { class: "words" }, text(line)), make("p", { class: "under" }, make("span", { class: "id" }, text(id)), chips(place))));
   }
 
-  function tile(image, name) {
-    return make("figure", {}, make("img", { src: E.thumbnail(image), alt: name, loading: "lazy", class: Math.max(image.w, image.h) < 160 ? "small" : "" }), make("figcaption", {}, name));
+  function tile(image, name, chip) {
+    return make("figure", {}, make("img", { src: E.thumbnail(image), alt: name, loading: "lazy", class: Math.max(image.w, image.h) < 160 ? "small" : "" }), make("figcaption", {}, chip, name));
   }
 
   function cell() {
     if (!gallery) return { width: 0, height: 64 };
     const count = columnsShown().length + (index.capability === "edit" ? 1 : 0);
-    const one = count > 1 ? 124 : 172;
-    const wide = Math.min(Math.max(240, list.clientWidth || 800), count * one + 24);
-    return { width: wide, height: (count > 1 ? 124 : 172) * Math.ceil((count * one) / (wide - 23)) + 96 };
+    /* As many samples in a line as fit best, their pictures then as large as the line allows. */
+    const room = (list.clientWidth || 800) - 2;
+    const usual = count > 1 ? 136 : 200;
+    const across = Math.min(count, Math.max(1, Math.floor((room - 24) / 108)));
+    const perLine = Math.max(1, Math.round(room / (across * usual + 24)));
+    const edge = Math.max(80, Math.min(192, Math.floor((room / perLine - 24) / across) - 8));
+    list.style.setProperty("--edge", edge + "px");
+    return { width: Math.floor(room / perLine), height: Math.ceil(count / across) * (edge + 25) + 68 };
   }
 
   function mark() {

@@ -77,7 +77,7 @@
 
   function remarks(answer, seconds) {
     const told = [];
-    if (typeof answer.n === "number") told.push(`${answer.n} tokens`);
+    if (typeof answer.n === "number") told.push(answer.n === 1 ? "1 token" : `${answer.n} tokens`);
     if (answer.cut) told.push("cut at the token limit");
     if (seconds) told.push(`${seconds.toFixed(2)} s`);
     const line = told.length ? make("p", { class: "faint remarks" }, told.join(" · ")) : null;
