@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from evalsuite.report import write_report
-from tests.report.support import ALL, measure, registry
+from tests.report.support import ALL, measure, once, registry
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -26,18 +26,22 @@ OPTIONS = (
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of each model."""
-    folder = tmp_path_factory.mktemp("runs")
-    measure(folder / "exact", "exact", *ALL)
-    measure(folder / "odd", "odd", *ALL)
-    return folder
+
+    def make(folder: Path) -> None:
+        measure(folder / "exact", "exact", *ALL)
+        measure(folder / "odd", "odd", *ALL)
+
+    return once(tmp_path_factory, "report-runs", make)
 
 
 @pytest.fixture(scope="session")
 def site(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of these runs."""
-    out = tmp_path_factory.mktemp("sites") / "site"
-    write_report([runs], out, title="Shapes & <b>colours</b>", registry=registry())
-    return out
+
+    def make(folder: Path) -> None:
+        write_report([runs], folder, title="Shapes & <b>colours</b>", registry=registry())
+
+    return once(tmp_path_factory, "report-site", make)
 
 
 @pytest.fixture(scope="session")

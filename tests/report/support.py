@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
+from filelock import FileLock
 
 from evalsuite.registry import Registry
 from evalsuite.running import run
@@ -19,6 +24,19 @@ def registry() -> Registry:
     found = Registry()
     found.add_file(PLUGIN)
     return found
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that `make` fills once for all processes of this test session."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / name
+    with FileLock(shared / f"{name}.lock"):
+        if not folder.exists():
+            make(shared / f"{name}.part")
+            (shared / f"{name}.part").rename(folder)
+    return folder
 
 
 def measure(out: Path, model: str, *tasks: str | TaskSpec, limit: int | None = None) -> Path:

@@ -57,7 +57,7 @@
     const scored = index.scores.length > 0;
     const main = make("div", { class: "line" }, make("label", { class: "search" }, make("span", { class: "sr" }, "Search"), query, make("kbd", {}, "/")),
       labelA, scored ? labelScore : null, labelOutcome, several ? labelRelation : null, several ? labelB : null,
-      make("button", { type: "button", class: "quiet", onclick: reset }, "Reset"),
+      make("button", { type: "button", class: "quiet", id: "clear", onclick: reset }, "Reset"),
       make("button", { type: "button", class: "quiet", title: "Keys", onclick: () => document.getElementById("help").showModal() }, "?"));
     const more = make("details", { class: "more-filters" }, make("summary", {}, "More filters"),
       make("div", { class: "line" }, ...labels.map(([, label]) => label), scored ? [labelLow, labelHigh, labelSort] : null),
@@ -65,12 +65,18 @@
     form.append(main, more);
     controls = { a, b, score, outcome, relation, sort, low, high, query, more, labels: Object.fromEntries(labels.map(([control]) => [control.name.slice(6), control])), shown: shown.map((label) => label.querySelector("input")) };
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", (event) => {
-      if (event.target.name === "show" || event.target === b) openSample(false);
-      if (event.target === query) seek();
-      else if (event.target.name !== "show") apply();
+    const changed = (event) => {
+      if (event.target.name === "show") {
+        layout();
+        openSample(false);
+      } else if (event.target === query) seek();
+      else apply();
       remember();
-    });
+    };
+    /* Fields tell while one types; choices tell once they are made. */
+    const field = (event) => event.target.matches("[type=search], [type=number]");
+    form.addEventListener("input", (event) => field(event) && changed(event));
+    form.addEventListener("change", (event) => field(event) || changed(event));
   }
 
   const crowded = 4; /* so many models are side by side at first */
@@ -273,10 +279,7 @@
   }
 
   async function openSample(opening) {
-    if (!opening && !open) {
-      if (gallery) layout();
-      return;
-    }
+    if (!opening && !open) return;
     if (current < 0 || current >= places.length) return;
     const place = places[current];
     const number = index.pageOf(place);

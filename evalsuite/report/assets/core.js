@@ -25,9 +25,9 @@ window.Evalsuite = (function () {
   /* A promise of a data file's value. The value is handed over once; callers keep what they need. */
   function load(name) {
     if (waiting.has(name)) return waiting.get(name);
+    const script = document.createElement("script");
+    script.src = policy ? policy.createScriptURL(name) : address(name);
     const promise = new Promise((resolve, reject) => {
-      const script = document.createElement("script");
-      script.src = policy ? policy.createScriptURL(name) : address(name);
       script.onload = () => {
         script.remove();
         waiting.delete(name);

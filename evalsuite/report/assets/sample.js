@@ -167,8 +167,8 @@
       const [a, b] = [before, after].map((label) => found[Number(label.querySelector("select").value)]);
       box.replaceChildren(slider(a, b, file));
     };
-    before.addEventListener("input", draw);
-    after.addEventListener("input", draw);
+    before.addEventListener("change", draw);
+    after.addEventListener("change", draw);
     draw();
     return make("section", { class: "comparison" }, make("h3", {}, "Before and after"), make("p", { class: "sides" }, before, after), box);
   }

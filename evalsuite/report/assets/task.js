@@ -24,7 +24,7 @@
   if (measure && articles.some((article) => article.dataset.measure === state.get("metric"))) measure.value = state.get("metric");
   const off = state.has("off") ? state.get("off").split(".") : null;
   boxes.forEach((box, i) => { box.checked = off ? !off.includes(String(i)) : i < crowded; });
-  tools.addEventListener("input", () => {
+  tools.addEventListener("change", () => {
     show();
     const left = boxes.flatMap((box, i) => (box.checked ? [] : [i]));
     writeState({ metric: measure && measure.selectedIndex > 0 ? measure.value : "", off: left.join(".") });
