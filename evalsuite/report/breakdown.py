@@ -108,7 +108,7 @@ class Failure:
 
 def measures(page: Page) -> list[Measure]:
     """Every metric under every set of rules, the headline under the runs' own rules first."""
-    found = []
+    found: list[Measure] = []
     headline = page.info.headline.name
     for rules in page.rules:
         estimates = {

@@ -49,6 +49,7 @@ class Describer:
 
     def response(self, response: Response) -> dict[str, Any]:
         """The answer, by `k`ind."""
+        found: dict[str, Any]
         match response:
             case TextResponse(text, tokens, truncated, details):
                 found = {"k": "text", "x": text, "n": tokens, "cut": truncated}

@@ -131,7 +131,7 @@ def gather(readers: Sequence[RunReader], registry: Registry, tasks: Iterable[str
     pages = []
     for identity, answers in groups.items():
         names = [answer.reader.model_name for answer in answers]
-        labelled = []
+        labelled: list[Answers] = []
         for answer in answers:
             name = answer.reader.model_name
             label = f"{name} [{answer.reader.path.name}]" if names.count(name) > 1 else name

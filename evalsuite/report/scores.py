@@ -36,10 +36,11 @@ class ScoreTable:
         self.rules = rules
         self._place = {name: i for i, name in enumerate(frame["id"])}
         self._text = {name: frame[name].array for name in ("parsed", "failure", "cluster")}
-        self._values = {_bare(name): frame[name].to_numpy() for name in frame if name.startswith("value.")}
+        names = [str(name) for name in frame]
+        self._values = {_bare(name): frame[name].to_numpy() for name in names if name.startswith("value.")}
         # The few distinct labels are kept once, as codes.
         self._labels = {
-            _bare(name): frame[name].astype("category").array for name in frame if name.startswith("label.")
+            _bare(name): frame[name].astype("category").array for name in names if name.startswith("label.")
         }
 
     @property

@@ -13,7 +13,7 @@ from evalsuite.content import Image
 from evalsuite.engine import subset
 from evalsuite.errors import EvalsuiteError
 from evalsuite.report.gathering import Answers, Page
-from evalsuite.request import Request
+from evalsuite.request import Request, Response
 from evalsuite.store import Record
 from evalsuite.task import Sample, Task
 
@@ -89,7 +89,8 @@ def _visit(page: Page, task: Task, sample: Sample) -> Visit:
 
 
 def _steps(task: Task, sample: Sample, records: Sequence[Record]) -> tuple[Step, ...]:
-    found, earlier = [], []
+    found: list[Step] = []
+    earlier: list[Response] = []
     for record in records:
         request, unknown = None, ""
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evalsuite.report.browsing import ROWS, SampleFiles
+from evalsuite.report.files import ROWS, SampleFiles
 from evalsuite.report.output import Output
 from evalsuite.task import Metric
 
