@@ -176,7 +176,9 @@ def _flat(target: Any) -> str:
     found: dict[str, None] = {}
 
     def collect(value: Any) -> None:
-        if isinstance(value, Mapping):
+        if isinstance(value, str):
+            found[" ".join(value.split())] = None
+        elif isinstance(value, Mapping):
             for key, item in value.items():
                 if key != "sha256":
                     collect(item)
@@ -184,7 +186,7 @@ def _flat(target: Any) -> str:
             for item in value:
                 collect(item)
         elif value is not None:
-            found[" ".join(str(value).split())] = None
+            found[str(value)] = None
 
     collect(target)
     return " · ".join(found)

@@ -70,6 +70,8 @@ class Describer:
         known: dict[str, Image] = {}
 
         def shown(value: Any) -> Any:
+            if isinstance(value, str):
+                return value
             if isinstance(value, Mapping):
                 if set(value) == {"image", "sha256"}:
                     if not known:

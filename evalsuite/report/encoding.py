@@ -13,7 +13,11 @@ _TAGS = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 def plain(value: Any) -> Any:
     """The value as standard JSON holds it: NaN and infinities, which it lacks, become their names."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

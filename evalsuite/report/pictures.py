@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,9 @@ _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP
 THUMBNAIL = 320
 """Longest edge of a thumbnail in pixels; smaller images are their own."""
 
+_RECENT = 8
+"""Image objects whose reference is at hand: those of one sample are asked for several times."""
+
 _REMEMBERED = 50_000
 """References kept: the picture that many questions share is read once; more only costs time."""
 
@@ -36,6 +39,7 @@ class Pictures:
         self.output = output
         self.count = 0
         """Different images written."""
+        self._recent: deque[tuple[Image, dict[str, Any]]] = deque(maxlen=_RECENT)
         self._known: OrderedDict[str | Path, dict[str, Any]] = OrderedDict()
 
     def refer(self, image: Image) -> dict[str, Any]:
@@ -45,13 +49,21 @@ class Pictures:
         """
         if self.output is None:
             return {"n": image.label, "e": "left out (--no-images)"}
+        for recent, found in self._recent:
+            if recent is image:
+                return found
+        found = self._refer(self.output, image)
+        self._recent.append((image, found))
+        return found
+
+    def _refer(self, output: Output, image: Image) -> dict[str, Any]:
         key = image.path if image.path is not None else None
         if key is not None and key in self._known:
             return _named(image, self._known[key])
         try:
             data = image.read()
             digest = hashlib.sha256(data).hexdigest()
-            found = self._known.get(digest) or self._add(self.output, image, data, digest)
+            found = self._known.get(digest) or self._add(output, image, data, digest)
         except EvalsuiteError as error:
             found = {"e": without_folders(error.what)}
             digest = ""
