@@ -97,6 +97,15 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A metric that could not be computed where these models' runs were scored, and why."""
+
+    metric: str
+    reason: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """One reason, how many samples of a model it hit, and some of them."""
 
@@ -201,6 +210,18 @@ def _radar(
         for part in (0.25, 0.5, 0.75, 1.0)
     )
     return Radar(tuple(spokes(names)), rings, tuple(outlines))
+
+
+def gaps(page: Page) -> list[Gap]:
+    """The metrics that could not be computed, each reason once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in page.answers:
+        for result in one.results:
+            for metric, reason in result.missing.items():
+                labels = found.setdefault((metric, without_folders(reason)), [])
+                if one.label not in labels:
+                    labels.append(one.label)
+    return [Gap(metric, reason, tuple(labels)) for (metric, reason), labels in found.items()]
 
 
 def spreads(page: Page, writer: SampleWriter) -> list[Spread]:

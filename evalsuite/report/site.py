@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 _HERE = Path(__file__).parent
 _ASSETS = (
     "style.css", "samples.css", "theme.js", "core.js", "leaderboard.js", "task.js",
-    "columns.js", "virtual.js", "slider.js", "sample.js", "browser.js",
+    "columns.js", "virtual.js", "slider.js", "sample.js", "filters.js", "browser.js",
 )  # fmt: skip
 _WEB = re.compile(r"https?://[^\s<>\"']+")
 
@@ -51,6 +51,7 @@ class _TaskPage:
 
     page: Page
     measures: Sequence[breakdown.Measure]
+    gaps: Sequence[breakdown.Gap]
     spreads: Sequence[breakdown.Spread]
     failures: Sequence[breakdown.Failure]
     samples: int
@@ -113,6 +114,7 @@ def _task_page(output: Output, page: Page, pictures: Pictures, most: int | None)
     return _TaskPage(
         page,
         breakdown.measures(page),
+        breakdown.gaps(page),
         breakdown.spreads(page, writer),
         breakdown.failures(page, writer.tables),
         writer.files.count,

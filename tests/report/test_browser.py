@@ -128,6 +128,7 @@ def test_a_tasks_page_switches_metrics_and_models(chrome: Chrome, site: Path) ->
 def test_samples_are_walked_by_keys(chrome: Chrome, site: Path) -> None:
     page = Shown(chrome, site, "samples/shapes.html")
     page.await_sample("shapes/0 <b>")
+    assert page.one("#item-0").get_attribute("aria-selected") == "true"
     page.press("j", "j")
     page.await_sample("shapes/2 <b>")
     page.press("k")

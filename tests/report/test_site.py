@@ -66,6 +66,7 @@ def test_failures_are_told_with_their_reasons_and_without_folders(site: Path) ->
     text = (site / "tasks" / "shapes.html").read_text()
     assert "The image …/20.png is &lt;b&gt;broken&lt;/b&gt;." in text
     assert "cannot be parsed: &lt;b&gt;" in text
+    assert text.count("FID is left out for exact, odd: no weights here &lt;b&gt;") == 1
     assert "/home/somebody" not in (site / "provenance.html").read_text()
 
 

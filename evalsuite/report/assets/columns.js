@@ -62,7 +62,7 @@
     }
 
     /* Places of the samples that fit, in the wanted order.
-       wanted: {a, b, score, outcome, low, high, labels: {name: value}, relation, sort, mask} */
+       wanted: {a, b, score, outcome, low, high, labels: [[name, value]], relation, sort, mask} */
     filter(wanted) {
       const found = new Uint32Array(this.count);
       const { a, b } = wanted;
@@ -73,7 +73,7 @@
       const theirs = score ? score.data[b] : null;
       const best = score ? (score.higher ? Math.max(score.high, score.scale === 100 ? 1 : score.high) : score.low) : NaN;
       const sign = score && !score.higher ? -1 : 1;
-      const labels = Object.entries(wanted.labels).map(([name, value]) => {
+      const labels = wanted.labels.map(([name, value]) => {
         const column = this.labels[name];
         return [column.codes, column.values.indexOf(value)];
       });

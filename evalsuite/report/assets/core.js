@@ -109,13 +109,13 @@ window.Evalsuite = (function () {
     return element;
   }
 
-  /* A sort of dictionary in the address behind `#`, so that what is seen can be linked to. */
+  /* Names and values in the address behind `#`, so that what is seen can be linked to. */
   function readState() {
     return new URLSearchParams(location.hash.slice(1));
   }
   function writeState(state) {
     const kept = new URLSearchParams();
-    for (const [name, value] of Object.entries(state)) if (value !== "" && value !== null && value !== undefined) kept.set(name, value);
+    for (const [name, value] of state) if (value !== "" && value !== null && value !== undefined) kept.set(name, value);
     const hash = "#" + kept.toString();
     if (hash === location.hash || (hash === "#" && !location.hash)) return;
     try { history.replaceState(null, "", hash); } catch (error) { location.replace(hash); }

@@ -56,7 +56,7 @@
     table.hidden = empty;
     document.getElementById("count").textContent = count === rows.length && columns === heads.length - 1 ? "" : `${count} of ${rows.length} models, ${columns} of ${heads.length - 1} columns`;
     const picked = [...chosen].join(".");
-    writeState({ q: models.value, tasks: tasks.value, columns: picked === headlines ? "" : picked, sort: sorted.by && sorted.by + (sorted.descending ? "" : ".up") });
+    writeState([["q", models.value], ["tasks", tasks.value], ["columns", picked === headlines ? "" : picked], ["sort", sorted.by && sorted.by + (sorted.descending ? "" : ".up")]]);
   }
 
   function restore() {

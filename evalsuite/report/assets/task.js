@@ -27,7 +27,7 @@
   tools.addEventListener("change", () => {
     show();
     const left = boxes.flatMap((box, i) => (box.checked ? [] : [i]));
-    writeState({ metric: measure && measure.selectedIndex > 0 ? measure.value : "", off: left.join(".") });
+    writeState([["metric", measure && measure.selectedIndex > 0 ? measure.value : ""], ["off", left.join(".")]]);
   });
   show();
 })();
