@@ -145,12 +145,13 @@ def gather(readers: Sequence[RunReader], registry: Registry, tasks: Iterable[str
     return pages
 
 
-_PARTS = ("", "version", "protocol", "split", "data")
+_PARTS = ("", "protocol", "version", "split", "data")
+"""In the order in which leaderboards name them, so that a page and its column have one title."""
 
 
 def _identity(record: TaskRecord) -> tuple[str, ...]:
     info = record.info
-    return (info.name, info.version, info.protocol, info.split, record.data_fingerprint)
+    return (info.name, info.protocol, info.version, info.split, record.data_fingerprint)
 
 
 def _titles(identities: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:

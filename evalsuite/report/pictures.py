@@ -21,6 +21,9 @@ _SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP
 THUMBNAIL = 320
 """Longest edge of a thumbnail in pixels; smaller images are their own."""
 
+_ORIENTATION = 0x0112
+"""The EXIF tag that says how a photograph is to be turned."""
+
 _RECENT = 8
 """Image objects whose reference is at hand: those of one sample are asked for several times."""
 
@@ -80,6 +83,8 @@ class Pictures:
         try:
             with pil.open(io.BytesIO(data)) as opened:
                 (width, height), suffix = opened.size, _SUFFIXES.get(opened.format or "", "")
+                if opened.getexif().get(_ORIENTATION, 1) != 1:
+                    suffix = ""  # browsers would turn it; models see it as it is stored
         except (OSError, ValueError, SyntaxError, pil.DecompressionBombError):
             decode(image)  # says in our words what is wrong
             raise DataError(f"Image {image.label!r} cannot be read.") from None

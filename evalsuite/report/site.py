@@ -142,9 +142,13 @@ def _write_pages(
     frame = frame_of(readers)
     if tasks:
         frame = frame[frame["task"].isin(tasks)]
-    hrefs: dict[str, str] = {}
-    for one in pages:
-        hrefs.setdefault(one.page.info.name, f"tasks/{one.page.slug}.html")
+    names = [one.page.info.name for one in pages]
+    hrefs = {
+        name: f"tasks/{one.page.slug}.html"
+        for one in pages
+        for name in (one.page.title, one.page.info.name)
+        if name == one.page.title or names.count(name) == 1
+    }
     board = None if frame.empty else standings(frame, hrefs)
     unscored = [
         f"{answers.label} on {one.page.title}"

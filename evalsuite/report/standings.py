@@ -62,7 +62,7 @@ def standings(frame: pandas.DataFrame, hrefs: Mapping[str, str]) -> Standings:
     """All metrics of all tasks, the headlines visible, models in the order of the headlines' ranks.
 
     Args:
-        hrefs: pages by task name.
+        hrefs: pages by their titles, and by task name where a task has only one.
     """
     brief = table(frame)
     whole = table(frame, all_metrics=True)
@@ -70,7 +70,7 @@ def standings(frame: pandas.DataFrame, hrefs: Mapping[str, str]) -> Standings:
     rows = sorted(whole.rows, key=lambda row: order.get(row.name, len(order)))
     shown = {(column.task, column.metric, column.variant) for column in brief.columns}
     headings = [
-        Heading(column, (column.task, column.metric, column.variant) in shown, hrefs.get(column.task, ""))
+        Heading(column, (column.task, column.metric, column.variant) in shown, _href(column, hrefs))
         for column in whole.columns
     ]
     scales = [_scale([row.cells[i] for row in rows]) for i in range(len(headings))]
@@ -85,6 +85,10 @@ def standings(frame: pandas.DataFrame, hrefs: Mapping[str, str]) -> Standings:
         for row in rows
     ]
     return Standings(tuple(headings), tuple(found), tuple(legend(whole)))
+
+
+def _href(column: Column, hrefs: Mapping[str, str]) -> str:
+    return hrefs.get(column.title) or hrefs.get(column.task, "")
 
 
 def _scale(cells: Sequence[Cell | None]) -> Scale:

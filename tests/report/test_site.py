@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image as pil
 
+from evalsuite.content import Image
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.report import write_report
+from evalsuite.report.output import Output
+from evalsuite.report.pictures import Pictures
 from evalsuite.scoring import score_run
 from evalsuite.spec import TaskSpec
 from tests.report.support import ALL, PLUGIN, measure, read_data, registry, samples_of
@@ -79,6 +85,32 @@ def test_images_are_named_by_their_content_and_written_once(site: Path) -> None:
     assert all(path.suffix == ".webp" for path in (site / "thumbnails").rglob("*.*"))
 
 
+def test_pictures_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Path) -> None:
+    def encoded(kind: str, **options: Any) -> bytes:
+        stream = io.BytesIO()
+        pil.new("RGB", (40, 20), "red").save(stream, kind, **options)
+        return stream.getvalue()
+
+    turned = pil.Exif()
+    turned[0x0112] = 6
+    output = Output(tmp_path / "site")
+    pictures = Pictures(output)
+    for data, suffix in (
+        (encoded("JPEG"), ".jpg"),
+        (encoded("JPEG", exif=turned), ".png"),  # a browser would turn it
+        (encoded("TIFF"), ".png"),
+    ):
+        found = pictures.refer(Image(data, name="../x"))
+        assert (found["w"], found["h"], found["x"]) == (40, 20, suffix)
+        with pil.open(tmp_path / "site" / "images" / found["s"][:2] / (found["s"] + suffix)) as opened:
+            assert opened.size == (40, 20)
+            assert opened.getexif().get(0x0112, 1) == 1
+    script = Image(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", name="a.svg")
+    assert "is not an image that PIL knows" in pictures.refer(script)["e"]
+    absent = pictures.refer(Image(path=Path("/data/secret/1.png")))
+    assert absent == {"n": "1.png", "e": "Image …/1.png cannot be read (No such file or directory)."}
+
+
 def test_the_index_filters_by_what_the_scores_say(site: Path) -> None:
     index = read_data(site, "shapes/index")
     assert (index["count"], index["total"], index["columns"]) == (24, 24, ["exact", "odd"])
@@ -125,10 +157,14 @@ def test_another_version_or_protocol_is_another_page(tmp_path: Path) -> None:
     written = write_report([tmp_path], tmp_path / "site", registry=registry())
     pages = sorted(path.stem for path in (tmp_path / "site" / "tasks").iterdir())
     assert written.tasks == 3
-    assert [page.startswith("shapes-version-") for page in pages] == [True] * 3
+    assert pages == [
+        "shapes-protocol-fancy-version-1-data-shapes-1",
+        "shapes-protocol-plain-version-1-data-shapes-1",
+        "shapes-protocol-plain-version-2-data-shapes-2",
+    ]
     text = (tmp_path / "site" / "index.html").read_text()
-    for column in ("version 1", "version 2", "protocol fancy"):
-        assert column in text
+    for page in pages:  # each column leads to the page of what was measured in it
+        assert f'href="tasks/{page}.html">shapes (protocol ' in text
 
 
 def test_an_unscored_run_shows_its_answers_and_says_how_to_score_it(tmp_path: Path) -> None:
