@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.charts import Bar, Mark, Scale, Spoke, band, corners, histogram, polygon, ring, spokes
-from evalsuite.report.gathering import Answers, Page
+from evalsuite.report.gathering import Answers, Page, rules_of
 from evalsuite.report.privacy import without_folders
 from evalsuite.report.scores import ScoreTable
 from evalsuite.stats import Estimate
@@ -121,7 +121,9 @@ def measures(page: Page) -> list[Measure]:
     headline = page.info.headline.name
     for rules in page.rules:
         estimates = {
-            one.label: [e for result in one.results if result.rules == rules for e in result.numbers()]
+            one.label: [
+                e for result in one.results if rules_of(result.info) == rules for e in result.numbers()
+            ]
             for one in page.answers
         }
         metrics = {e.metric.name: e.metric for each in estimates.values() for e in each}

@@ -9,6 +9,7 @@ from evalsuite.report.describing import Describer, brief, first_picture, words_o
 from evalsuite.report.encoding import plain
 from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
 from evalsuite.report.gathering import Page
+from evalsuite.report.judged import judgements
 from evalsuite.report.output import Output
 from evalsuite.report.pictures import Pictures
 from evalsuite.report.privacy import without_folders
@@ -33,6 +34,7 @@ class SampleWriter:
         self._pictures = pictures
         self._most = most
         self.tables: list[list[ScoreTable]] = [tables(answers) for answers in page.answers]
+        self._judged = [judgements(answers) for answers in page.answers]
         found = dict.fromkeys((t.rules, n) for column in self.tables for t in column for n in t.names)
         order = {name: i for i, name in enumerate(page.metrics)}
         headline = page.info.headline.name
@@ -65,7 +67,8 @@ class SampleWriter:
         labels = self._labels(visit, scores)
         prompts: list[dict[str, Any]] = []
         answers = [
-            self._answer(steps, found, prompts) for steps, found in zip(visit.steps, scores, strict=True)
+            self._answer(steps, found, prompts, judged.get(visit.id, []))
+            for steps, found, judged in zip(visit.steps, scores, self._judged, strict=True)
         ]
         target = self._describer.target(visit)
         sample: dict[str, Any] = {"id": visit.id, "l": labels, "p": prompts, "a": answers}
@@ -98,9 +101,14 @@ class SampleWriter:
         return next((dict(score.labels) for found in scores for score in found if score.labels), {})
 
     def _answer(
-        self, steps: Sequence[Step], scores: Sequence[Score], prompts: list[dict[str, Any]]
+        self,
+        steps: Sequence[Step],
+        scores: Sequence[Score],
+        prompts: list[dict[str, Any]],
+        judged: Sequence[Sequence[str]],
     ) -> dict[str, Any] | None:
-        """One run's part of a sample: `s`teps of prompt's place, answer and seconds; `v`erdicts per rules."""
+        """One run's part of a sample: `s`teps of prompt's place, answer and seconds; `v`erdicts per rules;
+        `j`udges' words."""
         if not steps:
             return None
         told = []
@@ -127,7 +135,7 @@ class SampleWriter:
             }
             for score in scores
         ]
-        return {"s": told, "v": plain(verdicts)}
+        return {"s": told, "v": plain(verdicts), **({"j": judged} if judged else {})}
 
     def _row(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> list[Any]:
         """What lists show: id, prompt, reference, answers; where there are pictures, source and answers."""

@@ -43,6 +43,11 @@ class Answers:
         return self.record.key
 
 
+def rules_of(info: TaskInfo) -> str:
+    """The scoring rules with who judges: two judges are as different as two rules."""
+    return f"{info.rules}, judge {info.judge}" if info.judge else info.rules
+
+
 @dataclass(frozen=True)
 class Page:
     """A task as one group of runs measured it: same version, split, data and protocol.
@@ -72,9 +77,11 @@ class Page:
 
     @property
     def rules(self) -> list[str]:
-        """All rules that some run was scored by, the runs' own first."""
-        own = [a.record.info.rules for a in self.answers]
-        return list(dict.fromkeys([*own, *(result.rules for a in self.answers for result in a.results)]))
+        """All rules, with their judges, that some run was scored by, the runs' own first."""
+        own = [rules_of(a.record.info) for a in self.answers]
+        found = [rules_of(result.info) for a in self.answers for result in a.results]
+        kept = [rules for rules in own if rules in found] or own
+        return list(dict.fromkeys([*kept, *found]))
 
     @property
     def metrics(self) -> dict[str, Metric]:

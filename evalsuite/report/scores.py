@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import StoreError
-from evalsuite.report.gathering import Answers
+from evalsuite.report.gathering import Answers, rules_of
 
 if TYPE_CHECKING:
     import pandas
@@ -29,6 +29,7 @@ class ScoreTable:
     """The scores of one run's answers under one set of rules.
 
     Args:
+        rules: the rules with who judges; see `rules_of`.
         frame: as `RunReader.scores` gives it.
     """
 
@@ -68,12 +69,12 @@ class ScoreTable:
 
 def tables(answers: Answers) -> list[ScoreTable]:
     """The score tables of a run's answers, the run's own rules first; empty when it is unscored."""
-    own = answers.record.info.rules
-    names = dict.fromkeys([own, *(result.rules for result in answers.results)])
     found = []
-    for rules in names:
+    infos = {rules_of(info): info for info in (answers.record.info, *(r.info for r in answers.results))}
+    for rules, info in infos.items():
         try:
-            found.append(ScoreTable(rules, answers.reader.scores(answers.key, rules)))
+            frame = answers.reader.scores(answers.key, info.rules, info.judge)
+            found.append(ScoreTable(rules, frame))
         except StoreError:
             continue  # scored by other rules only, or not yet
     return found

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from evalsuite.report.output import Output
 from evalsuite.report.pictures import Pictures
 from evalsuite.scoring import score_run
 from evalsuite.spec import TaskSpec
+from evalsuite.store import RunReader, RunWriter
+from evalsuite.store.judgements import Judge, StoredJudgement
+from evalsuite.task import SampleScore
 from tests.report.support import ALL, PLUGIN, measure, read_data, registry, samples_of
 
 
@@ -188,6 +192,28 @@ def test_two_sets_of_rules_are_told_apart(tmp_path: Path) -> None:
     ]
     verdicts = samples_of(tmp_path / "site", "shapes")[0]["a"][0]["v"]
     assert [(v["r"], v["s"]["accuracy"]) for v in verdicts] == [("official", 0.0), ("lenient", 1.0)]
+
+
+def test_judges_are_told_apart_and_their_words_shown(tmp_path: Path) -> None:
+    run = measure(tmp_path / "run", "exact")
+    judge = Judge("gpt")
+    (result,) = RunReader(run).metrics()
+    with RunWriter.for_scoring(run) as writer:
+        said = StoredJudgement("shapes", "q" * 64, 0, 0, "shapes/0 <b>", "<b>Good</b>", model="gpt-1")
+        refused = StoredJudgement("shapes", "r" * 64, 0, 0, "shapes/0 <b>", None, "content filter")
+        for judgement in (said, refused):
+            writer.save_judgement(judge, judgement)
+        info = replace(result.info, judge="gpt-1")
+        rows = [SampleScore("shapes/0 <b>", {"accuracy": 0.5})]
+        writer.save_scores("shapes", "official", rows, "gpt-1")
+        writer.save_results([result.model_copy(update={"info": info})])
+    write_report([run], tmp_path / "site", registry=registry())
+    index = read_data(tmp_path / "site", "shapes/index")
+    assert list(dict.fromkeys(s["rules"] for s in index["scores"])) == ["official", "official, judge gpt-1"]
+    answer = samples_of(tmp_path / "site", "shapes")[0]["a"][0]
+    assert [v["s"]["accuracy"] for v in answer["v"]] == [1.0, 0.5]
+    assert answer["j"] == [["gpt-1", "<b>Good</b>", ""], ["gpt", "", "content filter"]]
+    assert "judge gpt-1" in (tmp_path / "site" / "index.html").read_text()
 
 
 def test_one_sample_asked_twice_shows_both_prompts(tmp_path: Path) -> None:

@@ -98,6 +98,12 @@
       found.p ? make("p", { class: "parsed" }, make("span", { class: "faint" }, "understood as "), text(found.p)) : null);
   }
 
+  function judged(list) {
+    return make("details", { class: "more-details" }, make("summary", {}, list.length === 1 ? "what the judge said" : `what judges said (${list.length})`),
+      ...list.map(([judge, words, failure]) => make("div", { class: "judge" }, make("p", { class: "faint" }, text(judge)),
+        failure ? make("p", { class: "failure" }, "No judgement: ", text(failure)) : make("div", { class: "said" }, text(words)))));
+  }
+
   function card(index, sample, column, place, score) {
     const name = index.columns[column];
     const answer = sample.a[column];
@@ -118,6 +124,7 @@
           said(given, own, name), ...remarks(given, seconds)));
       });
       body.push(...answer.v.map((found) => verdict(index, found, answer.v.length > 1)));
+      if (answer.j) body.push(judged(answer.j));
     }
     const mark = make("span", { class: "gauge", "aria-hidden": "true" });
     if (quality !== null) mark.append(fill(quality));
