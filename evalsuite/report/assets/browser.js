@@ -149,7 +149,7 @@
     const perLine = Math.max(1, Math.round(room / (across * usual + 24)));
     const edge = Math.max(80, Math.min(192, Math.floor((room / perLine - 24) / across) - 8));
     list.style.setProperty("--edge", edge + "px");
-    return { width: Math.floor(room / perLine), height: Math.ceil(count / across) * (edge + 25) + 68 };
+    return { width: Math.floor(room / perLine), height: Math.ceil(count / across) * (edge + 25) + 60 };
   }
 
   function mark() {

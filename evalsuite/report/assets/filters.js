@@ -30,7 +30,7 @@
       this.sort = select("sort", ORDERS);
       this.low = bound("low");
       this.high = bound("high");
-      this.query = make("input", { type: "search", name: "q", placeholder: "Search ids, prompts, answers", autocomplete: "off", spellcheck: "false" });
+      this.query = make("input", { type: "search", name: "q", placeholder: "Search text and ids", autocomplete: "off", spellcheck: "false" });
       this.labels = Object.entries(index.labels).map(([name, column]) => {
         const values = column.values.filter((value) => value !== null).sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
         return [name, select("label." + name, [["", "any"], ...values.map((value) => [value, value])])];
