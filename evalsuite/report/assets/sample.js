@@ -16,8 +16,7 @@
     const small = Math.max(image.w, image.h) < 160;
     const shown = make("img", { src: file(image), width: image.w, height: image.h, loading: "lazy", alt: alt || image.n || "image", class: small ? "small" : "" });
     if (small) {
-      shown.width = image.w * Math.max(1, Math.floor(160 / Math.max(image.w, image.h)));
-      shown.height = (shown.width * image.h) / image.w;
+      shown.style.width = image.w * Math.max(1, Math.floor(160 / Math.max(image.w, image.h))) + "px"; /* whole pixels */
     }
     return make("a", { class: "picture", href: file(image), title: `${image.n ? image.n + ", " : ""}${image.w}×${image.h}` }, shown);
   }
