@@ -25,6 +25,20 @@ class Score:
     cluster: str
 
 
+class _Texts:
+    """A column of texts as codes into its distinct ones; an absent text is empty."""
+
+    def __init__(self, column: pandas.Series) -> None:
+        import pandas
+
+        codes, distinct = pandas.factorize(column)
+        self._codes = codes.astype("int32")
+        self._distinct = [*(str(text) for text in distinct), ""]  # the code -1, absent, is the last
+
+    def __getitem__(self, place: int) -> str:
+        return self._distinct[self._codes[place]]
+
+
 class ScoreTable:
     """The scores of one run's answers under one set of rules.
 
@@ -36,13 +50,12 @@ class ScoreTable:
     def __init__(self, rules: str, frame: pandas.DataFrame) -> None:
         self.rules = rules
         self._place = {name: i for i, name in enumerate(frame["id"])}
-        self._text = {name: frame[name].array for name in ("parsed", "failure", "cluster")}
+        self._parsed, self._failure, self._cluster = (
+            _Texts(frame[name]) for name in ("parsed", "failure", "cluster")
+        )
         names = [str(name) for name in frame]
         self._values = {_bare(name): frame[name].to_numpy() for name in names if name.startswith("value.")}
-        # The few distinct labels are kept once, as codes.
-        self._labels = {
-            _bare(name): frame[name].astype("category").array for name in names if name.startswith("label.")
-        }
+        self._labels = {_bare(name): _Texts(frame[name]) for name in names if name.startswith("label.")}
 
     @property
     def names(self) -> list[str]:
@@ -51,9 +64,8 @@ class ScoreTable:
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """Samples that have no score, each with the reason."""
-        failed = self._text["failure"]
         for name, i in self._place.items():
-            if reason := _text(failed[i]):
+            if reason := self._failure[i]:
                 yield name, reason
 
     def get(self, sample: str) -> Score | None:
@@ -61,10 +73,9 @@ class ScoreTable:
         i = self._place.get(sample)
         if i is None:
             return None
-        parsed, failure, cluster = (_text(self._text[name][i]) for name in ("parsed", "failure", "cluster"))
         values = {name: _number(column[i]) for name, column in self._values.items()}
-        labels = {name: text for name, column in self._labels.items() if (text := _text(column[i]))}
-        return Score(self.rules, values, parsed, failure, labels, cluster)
+        labels = {name: text for name, column in self._labels.items() if (text := column[i])}
+        return Score(self.rules, values, self._parsed[i], self._failure[i], labels, self._cluster[i])
 
 
 def tables(answers: Answers) -> list[ScoreTable]:
@@ -82,10 +93,6 @@ def tables(answers: Answers) -> list[ScoreTable]:
 
 def _bare(column: str) -> str:
     return column.partition(".")[2]
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float | None:
