@@ -226,6 +226,15 @@ class OffersCleanups(Protocol):
         ...
 
 
+@runtime_checkable
+class ExplainsProtocol(Protocol):
+    """A task that can tell its protocol in words; optional."""
+
+    def explain(self) -> Mapping[str, str]:
+        """What a reader must know to ask the same: heading to text (template, system prompt, clean-up …)."""
+        ...
+
+
 def mean_statistics(metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()) -> list[Statistic]:
     """The mean of `metric.name` over all scored rows, and over each value of each label in `by`."""
     scored = [i for i, row in enumerate(rows) if not row.failure and metric.name in row.values]

@@ -37,6 +37,22 @@ class FamilyTask(ABC):
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
 
+    def explain(self) -> dict[str, str]:
+        """The protocol in words, for reports."""
+        protocol, benchmark = self.plan.protocol, self.plan.benchmark
+        told = {
+            "template": protocol.template,
+            "system prompt": protocol.system,
+            "prefill": protocol.prefill,
+            "decoding": ", ".join(f"{name} = {value}" for name, value in protocol.decoding.items()),
+            "clean-up": ", ".join(protocol.clean),
+            "settings": ", ".join(f"{name} = {value}" for name, value in protocol.settings.items()),
+            "options": ", ".join(f"{name} = {value}" for name, value in self.plan.options.items()),
+            "note": protocol.note,
+            "licence of the data": benchmark.licence,
+        }
+        return {heading: text for heading, text in told.items() if text}
+
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""
         return clean(text_of(one.response), self.plan.protocol.clean)

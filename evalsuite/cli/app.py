@@ -21,6 +21,7 @@ from evalsuite.cli import (
     miniature,
     picture_sets,
     publishing,
+    reporting,
     results,
     sample_size,
     study,
@@ -87,6 +88,7 @@ results.register(app)
 publishing.register(app)
 comparing.register(app)
 sample_size.register(app)
+reporting.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
