@@ -237,6 +237,7 @@ def test_fewer_samples_and_no_images_on_request(runs: Path, tmp_path: Path) -> N
     none = write_report([runs], tmp_path / "none", max_samples=0, registry=registry())
     assert none.samples == 0
     assert not (tmp_path / "none" / "samples").exists()
+    assert "odd, 22 samples" in (tmp_path / "none" / "tasks" / "shapes.html").read_text()  # the distribution
 
 
 def test_an_earlier_report_is_replaced_and_other_peoples_files_are_left(runs: Path, tmp_path: Path) -> None:
