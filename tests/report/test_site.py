@@ -18,6 +18,7 @@ from PIL import Image as pil
 
 from evalsuite.content import Image
 from evalsuite.errors import SpecError, StoreError
+from evalsuite.registry import TaskOptions
 from evalsuite.report import write_report
 from evalsuite.report.output import Output
 from evalsuite.report.pictures import Pictures
@@ -153,6 +154,19 @@ def test_without_data_answers_are_shown_and_prompts_said_to_be_missing(tmp_path:
     assert "Prompts and references need the benchmark's data" in (
         (tmp_path / "site" / "tasks" / "shapes.html").read_text()
     )
+
+
+def test_changed_data_are_not_shown_as_what_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = measure(tmp_path / "run", "exact")
+    plugin = registry()
+    built = plugin.task("shapes").build(TaskOptions())
+    monkeypatch.setattr(type(built), "fingerprint", lambda self: "changed")
+    write_report([run], tmp_path / "site", registry=plugin)
+    missing = read_data(tmp_path / "site", "shapes/index")["missing"]
+    assert missing == "The data here (fingerprint changed) are not those measured (shapes-10000)."
+    assert samples_of(tmp_path / "site", "shapes")[0]["p"] == []
 
 
 def test_another_version_or_protocol_is_another_page(tmp_path: Path) -> None:
