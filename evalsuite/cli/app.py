@@ -13,6 +13,7 @@ import typer
 
 from evalsuite.cli import (
     comparing,
+    dreamllm,
     exchanging,
     inspecting,
     judging,
@@ -87,6 +88,7 @@ sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
+dreamllm.register(app)
 study.register(app)
 tradeoff.register(app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from evalsuite.data.checksum import sha256_of
 from evalsuite.data.coco import Captioned, read_captions, read_karpathy
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
-from evalsuite.request import GenerateImages, Request, Response, fingerprint
+from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
@@ -24,7 +25,7 @@ from ..family import FamilyTask
 from ..miniature import PromptTruth
 from ..networks import Columns, choose_columns
 from ..sources import Located
-from .prompt_list import Prompt, draw_prompts, list_digest, listed_prompts
+from .prompt_list import Prompt, draw_prompts, list_digest, listed_prompts, shuffled
 from .scoring import FORMULAS, Scorer
 from .settings import ProtocolSettings, Settings
 
@@ -94,6 +95,7 @@ class ImageTask(FamilyTask):
         self.columns = columns
         self.count = count
         self._read = plan.reader(READERS)
+        self._orders: dict[int, dict[str, str]] = {}
 
     @property
     def info(self) -> TaskInfo:
@@ -124,19 +126,41 @@ class ImageTask(FamilyTask):
             yield Sample(id=prompt.image_id, record=prompt, labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        return None if earlier else self.plan.request({"prompt": sample.record.text})
+        if self._protocol.pairing == "prompt":
+            return None if earlier else self.plan.request({"prompt": sample.record.text})
+        if len(earlier) >= self.count:
+            return None
+        caption = self._captions_of(len(earlier))[sample.id]
+        request = self.plan.request({"prompt": caption})
+        assert isinstance(request.output, GenerateImages)
+        return replace(request, output=replace(request.output, count=1))
+
+    @property
+    def _protocol(self) -> ProtocolSettings:
+        return self.plan.settings(ProtocolSettings, protocol=True)
+
+    def _captions_of(self, number: int) -> dict[str, str]:
+        """Sample id -> caption that its picture `number` is drawn for, where pictures are shuffled."""
+        if number not in self._orders:
+            others = shuffled(self.prompts, number)
+            self._orders[number] = {
+                prompt.image_id: other.text for prompt, other in zip(self.prompts, others, strict=True)
+            }
+        return self._orders[number]
 
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        select_by = self.plan.settings(ProtocolSettings, protocol=True).select_by
+        protocol = self._protocol
+        if protocol.pairing == "shuffled":
+            answered = map(_together, answered)
         scorer = Scorer(
             columns=self.columns,
             how={name: self.settings.columns[name] for name in self.columns.names},
             count=self.count,
             select=self.settings.select if self.count > 1 else "",
-            any_caption=select_by == "any-caption",
+            any_caption=protocol.select_by == "any-caption",
             truth=self._truth,
             reference=self.reference(),
             by=self.plan.benchmark.by,
@@ -168,6 +192,13 @@ class ImageTask(FamilyTask):
         if not path.exists():
             raise DataError(f"The reference {path} does not exist.", "Check the path after reference=.")
         return path
+
+
+def _together(one: Answered) -> Answered:
+    """The pictures of several answers as one answer."""
+    several = [response.images for response in one.responses if isinstance(response, ImageResponse)]
+    pictures = [image for images in several for image in images]
+    return replace(one, responses=(ImageResponse(tuple(pictures)),))
 
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}

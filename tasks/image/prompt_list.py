@@ -92,6 +92,13 @@ def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
     return list(found.values())
 
 
+def shuffled(prompts: Sequence[Prompt], number: int) -> list[Prompt]:
+    """The list in another order for each `number`, by sha256 of number and image id."""
+    return sorted(
+        prompts, key=lambda prompt: hashlib.sha256(f"{number}\0{prompt.image_id}".encode()).digest()
+    )
+
+
 def list_digest(prompts: Sequence[Prompt]) -> str:
     """sha256 over all pairs in order."""
     return fingerprint([[prompt.image_id, prompt.text] for prompt in prompts])

@@ -51,3 +51,6 @@ class ProtocolSettings(BaseModel):
     select_by: Literal["prompt", "any-caption"] = "prompt"
     """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's
     script)."""
+    pairing: Literal["prompt", "shuffled"] = "prompt"
+    """What the pictures of a sample are drawn for: its own caption, or each for another one of the list, in
+    an order that differs for each picture's number (DreamLLM's script)."""
