@@ -94,6 +94,7 @@ class ModelEntry:
         capabilities: known before anything is loaded, so that an impossible run is refused at once.
         build: loads it.
         takes_argument: it is called `name:ARGUMENT`.
+        group: what it stands under in listings.
     """
 
     name: str
@@ -101,6 +102,7 @@ class ModelEntry:
     capabilities: frozenset[Capability]
     build: Callable[[ModelOptions], Model]
     takes_argument: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
