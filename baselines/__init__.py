@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evalsuite.registry import ModelEntry
 
-from . import diffusion, image_text, mini, reference
+from . import diffusion, image_text, mini, reference, unified
 
 
 def models() -> Iterator[ModelEntry]:
@@ -18,3 +18,4 @@ def models() -> Iterator[ModelEntry]:
     yield from reference.models()
     yield from diffusion.models()
     yield from image_text.models()
+    yield from unified.models()

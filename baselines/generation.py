@@ -11,7 +11,7 @@ NEUTRAL: dict[str, Any] = {
     "do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": None, "typical_p": 1.0,
     "repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "num_beams": 1, "length_penalty": 1.0,
     "max_length": None, "max_new_tokens": None, "min_length": 0, "min_new_tokens": None,
-    "early_stopping": False, "num_return_sequences": 1,
+    "early_stopping": False, "num_return_sequences": 1, "guidance_scale": None,
 }  # fmt: skip
 """Decoding parameters that belong to the protocol; a checkpoint's own values are put aside."""
 

@@ -26,10 +26,12 @@ class ImageTextModel:
     Padding is set on the language model's tokenizer only (a Q-Former keeps its own).
     """
 
-    def __init__(self, options: ModelOptions, adapter: str = "transformers") -> None:
+    def __init__(
+        self, options: ModelOptions, adapter: str = "transformers", more: tuple[str, ...] = ()
+    ) -> None:
         import transformers
 
-        self.checkpoint = Checkpoint.of(options, adapter)
+        self.checkpoint = Checkpoint.of(options, adapter, more)
         self.checkpoint.require_config()
         self.processor, backend = load_processor(self.checkpoint)
         self.model = self.checkpoint.load(transformers.AutoModelForImageTextToText)
@@ -37,14 +39,15 @@ class ImageTextModel:
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
         chosen = self.checkpoint.options
-        aside = neutralise(self.model) if chosen.get("generation_config") != "checkpoint" else {}
+        keep = chosen.get("generation_config") == "checkpoint"
+        self.decoding_aside = {} if keep else neutralise(self.model)
         self.template = prompts.template_of(self.processor, chosen.get("template"))
         self._form = prompts.form_of(self.model.config.model_type, self.processor)
         self._info = self.checkpoint.info(
             self.model,
             image_backend=backend,
             prompt=prompts.PLAIN if self.template is None else "chat template",
-            decoding_defaults_put_aside=aside,
+            decoding_defaults_put_aside=self.decoding_aside,
         )
 
     @property

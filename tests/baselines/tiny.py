@@ -379,3 +379,61 @@ NEEDS_TORCHVISION: dict[str, Callable[[], Made]] = {
     "LLaVA-OneVision": llava_onevision,
 }
 """Their processors hold a video processor, which is torchvision's."""
+
+
+def janus() -> Made:
+    words = tokenizer(image_token="<image>", boi_token="<boi>", eoi_token="<eoi>")
+    config = hf.JanusConfig(
+        text_config=hf.LlamaConfig(**TEXT),
+        vision_config={**{k: v for k, v in VISION.items() if k != "intermediate_size"}, "mlp_ratio": 1,
+                       "projection_dim": 16, "num_image_tokens": 4},
+        vq_config={"embed_dim": 4, "num_embeddings": 32, "latent_channels": 8, "base_channels": 32,
+                   "channel_multiplier": [1, 1], "num_res_blocks": 1, "num_patches": 2, "projection_dim": 16,
+                   "image_token_embed_dim": 16},
+        image_token_id=words.convert_tokens_to_ids("<image>"), tie_word_embeddings=False,
+    )  # fmt: skip
+    model = hf.JanusForConditionalGeneration(config)
+    model.generation_config.generation_kwargs = {"boi_token_id": words.convert_tokens_to_ids("<boi>")}
+    model.generation_config._from_model_config = False
+    model.generation_config.update(pad_token_id=0, bos_token_id=1, eos_token_id=2)
+    images = hf.JanusImageProcessorPil(size=SIZE, min_size=4)
+    return model, hf.JanusProcessor(images, words, chat_template=CHAT, num_image_tokens=4)
+
+
+def emu3() -> Made:
+    visual = [f"<|visual token {i:06d}|>" for i in range(16)]
+    words = tokenizer(
+        *visual, "<|extra_200|>", image_token="<image>", boi_token="<|image start|>", eoi_token="<|image end|>",
+        image_wrapper_token="<|image token|>", eof_token="<|extra_201|>",
+    )  # fmt: skip
+    vocabulary = {word: words.convert_tokens_to_ids(word) for word in [*visual, "<|extra_200|>", "<image>"]}
+    config = hf.Emu3Config(
+        text_config=TEXT,
+        vq_config={"codebook_size": 16, "embed_dim": 4, "latent_channels": 4, "base_channels": 32,
+                   "channel_multiplier": [1, 1, 1, 1], "num_res_blocks": 1, "hidden_size": 32,
+                   "attn_resolutions": []},
+        vocabulary_map=vocabulary,
+    )  # fmt: skip
+    images = hf.Emu3ImageProcessor(min_pixels=16 * 16, max_pixels=32 * 32)
+    return hf.Emu3ForConditionalGeneration(config), hf.Emu3Processor(images, words, chat_template=CHAT)
+
+
+def chameleon() -> Made:
+    visual = [f"IMGIMG{letters}Z" for letters in ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")]
+    words = tokenizer(
+        *visual, image_token="<image>", boi_token="<racm3:break>", eoi_token="<eoss>", sep_token="<sep>"
+    )
+    vocabulary = {word: words.convert_tokens_to_ids(word) for word in [*visual, "<image>"]}
+    config = hf.ChameleonConfig(
+        **TEXT, vocabulary_map=vocabulary,
+        vq_config={"embed_dim": 4, "num_embeddings": 10, "latent_channels": 4, "base_channels": 32,
+                   "channel_multiplier": [1, 1], "num_res_blocks": 1, "resolution": 16},
+    )  # fmt: skip
+    images = hf.ChameleonImageProcessorPil(size={"shortest_edge": 16}, crop_size=SIZE)
+    processor = hf.ChameleonProcessor(images, words, image_seq_length=64)
+    processor.chat_template = CHAT
+    return hf.ChameleonForConditionalGeneration(config), processor
+
+
+UNIFIED: dict[str, Callable[[], Made]] = {"Janus": janus, "Emu3": emu3}
+FAMILIES["Chameleon"] = chameleon
