@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evalsuite.registry import ModelEntry
 
-from . import diffusion, image_text, mini, reference, unified
+from . import diffusion, image_text, language, mini, reference, unified
 
 
 def models() -> Iterator[ModelEntry]:
@@ -19,3 +19,4 @@ def models() -> Iterator[ModelEntry]:
     yield from diffusion.models()
     yield from image_text.models()
     yield from unified.models()
+    yield from language.models()
