@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evalsuite.registry import ModelEntry
 
-from . import diffusion, image_text, language, mini, reference, unified
+from . import diffusion, image_text, language, mini, reference, server, unified
 
 
 def models() -> Iterator[ModelEntry]:
@@ -20,3 +20,4 @@ def models() -> Iterator[ModelEntry]:
     yield from image_text.models()
     yield from unified.models()
     yield from language.models()
+    yield from server.models()

@@ -8,7 +8,7 @@ from typing import Any
 from evalsuite.request import GenerateText, Request, TextResponse
 
 NEUTRAL: dict[str, Any] = {
-    "do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": None, "typical_p": 1.0,
+    "do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": None, "min_p": None, "typical_p": 1.0,
     "repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "num_beams": 1, "length_penalty": 1.0,
     "max_length": None, "max_new_tokens": None, "min_length": 0, "min_new_tokens": None,
     "early_stopping": False, "num_return_sequences": 1, "guidance_scale": None,
@@ -65,13 +65,16 @@ def generate(
     if output.temperature > 0:
         torch.manual_seed(seed)
         arguments |= {"do_sample": True, "temperature": output.temperature, "top_p": output.top_p}
+        arguments |= {"top_k": model.generation_config.top_k or 0}  # else transformers takes its own 50
     prompt = inputs["input_ids"]
     if output.stop:
         stops = _Stops(tokenizer, output.stop, prompt.shape[1])
         arguments["stopping_criteria"] = StoppingCriteriaList([stops])
     with torch.inference_mode():
         found = model.generate(**inputs, **arguments, **more)
-    return [response(tokenizer, row, output) for row in without_prompt(found, prompt, is_encoder_decoder(model))]
+    return [
+        response(tokenizer, row, output) for row in without_prompt(found, prompt, is_encoder_decoder(model))
+    ]
 
 
 def without_prompt(found: Any, prompt: Any, encoder_decoder: bool = False) -> Any:

@@ -64,7 +64,9 @@ def _sums(model: Any, inputs: Any, rows: Sequence[tuple[Any, str]]) -> list[tupl
         if start == len(ids):
             raise SampleError(f"Choice {choice!r} adds no token to the prompt.", "Choices must not be empty.")
         if start == 0:
-            raise SampleError("The prompt is empty.", "Likelihoods need at least one token before the choice.")
+            raise SampleError(
+                "The prompt is empty.", "Likelihoods need at least one token before the choice."
+            )
         starts.append(start)
     width = inputs["input_ids"].shape[1]
     first = min(starts) - 1

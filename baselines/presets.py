@@ -37,6 +37,8 @@ class Preset(BaseModel):
     """Paper or page that says how it is to be prompted."""
     note: str = ""
     """What a reader of its numbers should know."""
+    capabilities: tuple[Capability, ...] = ()
+    """Where it can do less than its adapter."""
 
 
 def read(path: Path) -> list[Preset]:
@@ -55,7 +57,7 @@ def entries(path: Path, capabilities: frozenset[Capability], group: str, load: L
         yield ModelEntry(
             preset.name,
             preset.title,
-            capabilities,
+            frozenset(preset.capabilities) or capabilities,
             partial(_build, preset, load),
             group=group,
         )

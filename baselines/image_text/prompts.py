@@ -56,9 +56,7 @@ def template_of(processor: Any, wanted: str | None) -> str | None:
         return None
     if wanted:
         return wanted
-    found = getattr(processor, "chat_template", None) or getattr(
-        processor.tokenizer, "chat_template", None
-    )
+    found = getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)
     return found.get("default") if isinstance(found, dict) else found
 
 

@@ -49,14 +49,12 @@ class UnifiedModel(ImageTextModel):
 
         output = item.request.output
         assert isinstance(output, GenerateImages)
+        aside = self.decoding_aside
         guidance = output.guidance_scale
         if guidance is None:
-            guidance = float(self.decoding_aside.get("guidance_scale") or self._draw.guidance)
-        sampling = {
-            name: self.decoding_aside[name]
-            for name in ("temperature", "top_p", "top_k")
-            if name in self.decoding_aside
-        }
+            guidance = float(aside.get("guidance_scale") or self._draw.guidance)
+        # the checkpoint's own sampling; without one, all tokens (transformers would take the best 50)
+        sampling = {"top_k": 0} | {n: aside[n] for n in ("temperature", "top_p", "top_k") if n in aside}
         images = []
         for i in range(output.count):
             torch.manual_seed(item.request.seed + i)

@@ -30,8 +30,9 @@ class Drawer:
 
 def _janus(owner: UnifiedModel, item: Prepared, guidance: float, sampling: Mapping[str, Any]) -> PilImage:
     inputs = owner.inputs([(item, "")], "left", generation_mode="image")
+    # transformers 5 computes both halves always but joins them above 1 only; 1 + ε is no guidance too
     tokens = owner.model.generate(
-        **inputs, generation_mode="image", do_sample=True, guidance_scale=guidance, **sampling
+        **inputs, generation_mode="image", do_sample=True, guidance_scale=max(guidance, 1 + 1e-6), **sampling
     )
     return _picture(owner.model.decode_image_tokens(tokens)[0])
 
@@ -66,7 +67,9 @@ def _emu3(owner: UnifiedModel, item: Prepared, guidance: float, sampling: Mappin
     # decode_image_tokens cuts three tokens off: those that would end the picture and the answer
     closed = tokens.new_full((1, 3), owner.tokenizer.eos_token_id)
     pixels = owner.model.decode_image_tokens(
-        image_tokens=tokens.new_tensor([[*tokens[0].tolist(), *closed[0].tolist()]]), height=height, width=width
+        image_tokens=tokens.new_tensor([[*tokens[0].tolist(), *closed[0].tolist()]]),
+        height=height,
+        width=width,
     )
     return _picture(pixels[0].movedim(0, -1))
 

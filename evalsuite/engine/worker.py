@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalsuite.engine.batching import Batch, Scope
-from evalsuite.engine.checks import check_contract, same_answer
+from evalsuite.engine.checks import Answer, check_contract, same_answer
 from evalsuite.engine.prepare import error_text
-from evalsuite.errors import AdapterError, OutOfMemoryError
+from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
 from evalsuite.model import Model, Prepared
 from evalsuite.request import Response
 
@@ -49,7 +49,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    responses: list[Response] | None
+    responses: list[Answer] | None
     error: str = ""
     memory: bool = False
     seconds: float = 0.0
@@ -60,7 +60,7 @@ class Worker:
 
     A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
     the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
-    fails. The first batch of a scope (of a task's first four) is compared with single requests; where answers
+    fails. An adapter that says UnavailableError stops the run. The first batch of a scope (of a task's first four) is compared with single requests; where answers
     differ, that scope runs one by one.
 
     Args:
@@ -70,7 +70,7 @@ class Worker:
 
     def __init__(self, model: Model, *, self_check: bool = True) -> None:
         self.model = model
-        self._self_check = self_check
+        self._self_check = self_check and not getattr(model, "answers_apart", False)
         self._fits: dict[Scope, int] = {}
         self._checked: set[Scope] = set()
 
@@ -97,7 +97,7 @@ class Worker:
                         continue
                 share = attempt.seconds / len(chunk)
                 for i, response in zip(chunk, attempt.responses, strict=True):
-                    outcomes[i] = Outcome(response, "", share, len(chunk))
+                    outcomes[i] = _outcome(response, share, len(chunk))
             elif len(chunk) == 1:
                 reason = (
                     f"out of memory at batch size 1: {attempt.error}" if attempt.memory else attempt.error
@@ -120,7 +120,7 @@ class Worker:
                 self.model.info.name, method, batch, getattr(self.model, method)(batch)
             )
             return _Attempt(responses, seconds=time.perf_counter() - started)
-        except AdapterError:
+        except (AdapterError, UnavailableError):
             raise
         except Exception as caught:  # whatever an adapter raises costs a sample, not the run
             memory = is_out_of_memory(caught)
@@ -136,7 +136,7 @@ class Worker:
         return sum(known.task == scope.task for known in self._checked) < _CHECKS
 
     def _difference(
-        self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Response]
+        self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Answer]
     ) -> str:
         """Asks the dearest and the cheapest alone: padding, the usual culprit, differs most there."""
         self._checked.add(scope)
@@ -153,6 +153,12 @@ class Worker:
     def _prepared(prepared: Prepared | None) -> Prepared:
         assert prepared is not None
         return prepared
+
+
+def _outcome(answer: Answer, seconds: float, batch_size: int) -> Outcome:
+    if isinstance(answer, SampleError):
+        return Outcome(None, error_text(answer), seconds, batch_size)
+    return Outcome(answer, "", seconds, batch_size)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

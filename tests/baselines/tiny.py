@@ -156,7 +156,9 @@ def idefics2() -> Made:
                           "resampler_head_dim": 8, "num_key_value_heads": 2, "hidden_size": 16},
         image_token_id=words.convert_tokens_to_ids("<image>"),
     )  # fmt: skip
-    images = hf.Idefics2ImageProcessorPil(size={"shortest_edge": 16, "longest_edge": 16}, do_image_splitting=False)
+    images = hf.Idefics2ImageProcessorPil(
+        size={"shortest_edge": 16, "longest_edge": 16}, do_image_splitting=False
+    )
     return hf.Idefics2ForConditionalGeneration(config), hf.Idefics2Processor(
         images, words, image_seq_len=4, chat_template=CHAT
     )
@@ -190,7 +192,9 @@ def paligemma() -> Made:
 
 
 def gemma3() -> Made:
-    words = tokenizer(boi_token="<start_of_image>", eoi_token="<end_of_image>", image_token="<image_soft_token>")
+    words = tokenizer(
+        boi_token="<start_of_image>", eoi_token="<end_of_image>", image_token="<image_soft_token>"
+    )
     config = hf.Gemma3Config(
         text_config=hf.Gemma3TextConfig(**TEXT, head_dim=8, sliding_window=64, tie_word_embeddings=False),
         vision_config=hf.SiglipVisionConfig(**VISION), mm_tokens_per_image=4, tie_word_embeddings=False,
@@ -435,5 +439,24 @@ def chameleon() -> Made:
     return hf.ChameleonForConditionalGeneration(config), processor
 
 
+def llama() -> Made:
+    words = tokenizer()
+    words.chat_template = (
+        "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant:{% endif %}"
+    )
+    return hf.LlamaForCausalLM(hf.LlamaConfig(**TEXT)), words
+
+
+def opt() -> Made:
+    config = hf.OPTConfig(
+        vocab_size=300, hidden_size=16, ffn_dim=32, num_hidden_layers=2, num_attention_heads=2,
+        word_embed_proj_dim=16, max_position_embeddings=512, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    return hf.OPTForCausalLM(config), tokenizer()
+
+
+LANGUAGE: dict[str, Callable[[], Made]] = {"Llama": llama, "OPT": opt}
 UNIFIED: dict[str, Callable[[], Made]] = {"Janus": janus, "Emu3": emu3}
 FAMILIES["Chameleon"] = chameleon
