@@ -119,10 +119,18 @@ def gib(count: float) -> str:
 
 
 def _counted(folder: Path) -> int | None:
-    files = sorted(folder.rglob("*.safetensors"))
+    """Number of weights in a checkpoint's files; those of a pipeline are in its folders, variants beside them."""
+    pattern = "*/*.safetensors" if (folder / "model_index.json").is_file() else "*.safetensors"
+    files = sorted(path for path in folder.glob(pattern) if not _is_variant(path))
     if not files:
         return None
     return sum(_elements(path) for path in files)
+
+
+def _is_variant(path: Path) -> bool:
+    """`model.fp16.safetensors` beside `model.safetensors`: the same weights once more."""
+    head, _, _ = path.name.partition(".")
+    return path.name.count(".") > 1 and (path.parent / f"{head}.safetensors").is_file()
 
 
 def _elements(path: Path) -> int:
@@ -153,7 +161,7 @@ def _cached(source: str, revision: str) -> Path | None:
     found = try_to_load_from_cache(source, "config.json", revision=revision)
     folder = Path(found).parent if isinstance(found, str) else None
     # a snapshot of which only the configuration has been fetched tells nothing about its weights
-    return folder if folder is not None and any(folder.rglob("*.safetensors")) else None
+    return folder if folder is not None and any(folder.glob("*.safetensors")) else None
 
 
 def _announced(source: str, revision: str) -> int | None:
