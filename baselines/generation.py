@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from evalsuite import memory
+from evalsuite.memory import cache_per_token
+from evalsuite.model import Prepared
 from evalsuite.request import GenerateText, Request, TextResponse
 
 NEUTRAL: dict[str, Any] = {
@@ -75,6 +78,23 @@ def generate(
     return [
         response(tokenizer, row, output) for row in without_prompt(found, prompt, is_encoder_decoder(model))
     ]
+
+
+def batch_that_fits(model: Any, item: Prepared, images: int = 0) -> int:
+    """How many requests like this one the device's free memory holds, by an estimate of its tokens.
+
+    A token is taken for two characters of the prompt, and an image for 1,000 tokens: rather too many.
+    """
+    output = item.request.output
+    text = sum(len(message.text) for message in item.request.messages)
+    tokens, beams = text // 2 + IMAGE_TOKENS * images, 1
+    if isinstance(output, GenerateText):
+        tokens, beams = tokens + output.max_new_tokens, output.num_beams
+    cache = cache_per_token(model.config.to_dict(), model.dtype.itemsize)
+    return memory.batch_that_fits(cache, tokens * beams, model.device)
+
+
+IMAGE_TOKENS = 1000
 
 
 def without_prompt(found: Any, prompt: Any, encoder_decoder: bool = False) -> Any:

@@ -161,7 +161,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _places() -> Iterator[Finding]:
-    from evalsuite.mini.data import cache_folder
+    from evalsuite.cache import cache_folder
 
     cache = cache_folder()
     try:

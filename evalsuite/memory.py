@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,15 @@ def cache_per_token(config: dict[str, Any], bytes_each: int) -> int:
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return 0
     return 2 * layers * groups * width * bytes_each
+
+
+def batch_that_fits(cache: int, tokens: int, device: torch.device) -> int:
+    """How many sequences of so many tokens the free memory holds, by their key-value caches.
+
+    Args:
+        cache: bytes of one token, as `cache_per_token` says; 0 where that is unknown: nothing is foreseen.
+    """
+    return int(RESERVE * free_memory(device) // (cache * max(1, tokens))) if cache else sys.maxsize
 
 
 def free_memory(device: torch.device) -> int:

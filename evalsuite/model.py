@@ -61,8 +61,8 @@ class Model(Protocol):
 
     Two optional attributes tell the engine more. `answers_apart = True`: requests of a batch never meet (each
     goes to a server by itself), so that comparing a batch with single requests says nothing about batching;
-    a device step may then give a SampleError in place of a single response. `memory_per_request(prepared)`:
-    bytes that one more request in a batch takes on the device, at most.
+    a device step may then give a SampleError in place of a single response. `batch_that_fits(prepared)`: an
+    estimate of how many requests like this one memory will hold at once.
     """
 
     @property

@@ -8,7 +8,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.engine import Asker, LocalExecutor, Progress, Silent, Source, TaskPlan, Worker, survey
+from evalsuite.cache import cache_folder
+from evalsuite.engine import (
+    Asker,
+    LocalExecutor,
+    Progress,
+    Silent,
+    Source,
+    TaskPlan,
+    Worker,
+    blinded,
+    sizes_for,
+    survey,
+)
 from evalsuite.errors import StoreError
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
@@ -125,9 +137,10 @@ def _ask(
         return
     progress.on_stage(f"loading {spec.model.name}")
     model = build_model(spec, registry)
-    writer.set_model(model.info)
+    writer.set_model(blinded(model.info) if spec.model.blind else model.info)
     worker = Worker(model, self_check=options.self_check)
-    asker = Asker(model, LocalExecutor(worker, options.batch_size), writer, options, spec.seed, progress)
+    executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
+    asker = Asker(model, executor, writer, options, spec.seed, progress, spec.model.blind)
     progress.on_start(total, done)
     for plan in plans:
         if len(finished[plan.key]) < plan.total:

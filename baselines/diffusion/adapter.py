@@ -164,7 +164,9 @@ class DiffusersPipeline:
         diffusers.utils.logging.set_verbosity_error()
         diffusers.utils.logging.disable_progress_bar()
         arguments: dict[str, Any] = {
-            name: self._options[name] for name in ("revision", "variant", "device_map") if name in self._options
+            name: self._options[name]
+            for name in ("revision", "variant", "device_map")
+            if name in self._options
         }
         if not switch(self._options, "safety_checker", default=True):
             arguments["safety_checker"] = None

@@ -12,7 +12,7 @@ from evalsuite.registry import ModelOptions
 from evalsuite.request import ChoiceResponse, GenerateText, Request, TextResponse
 
 from ..checkpoint import Checkpoint, explaining
-from ..generation import generate, group_of, is_encoder_decoder, neutralise
+from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise
 from ..likelihood import score
 from . import prompts
 
@@ -61,6 +61,9 @@ class ImageTextModel:
         length = len(text) if isinstance(text, str) else sum(len(t) for t in text if isinstance(t, str))
         cost = length + IMAGE_COST * len(pictures)
         return Prepared(request, (text, pictures), cost, group_of(request, bool(pictures)))
+
+    def batch_that_fits(self, prepared: Prepared) -> int:
+        return batch_that_fits(self.model, prepared, len(prepared.request.images))
 
     def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
         output = batch[0].request.output

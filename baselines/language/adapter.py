@@ -11,7 +11,7 @@ from evalsuite.registry import ModelOptions
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
 from ..checkpoint import Checkpoint, explaining
-from ..generation import generate, group_of, neutralise
+from ..generation import batch_that_fits, generate, group_of, neutralise
 from ..image_text.prompts import PLAIN
 from ..likelihood import score
 from .source import located
@@ -69,6 +69,9 @@ class LanguageModel:
         template = self._for_choices if isinstance(request.output, ScoreChoices) else self._for_answers
         text = self._rendered(request, template) + request.prefill
         return Prepared(request, (text, template is not None), float(len(text)), group_of(request))
+
+    def batch_that_fits(self, prepared: Prepared) -> int:
+        return batch_that_fits(self._model, prepared)
 
     def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
         output = batch[0].request.output

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from evalsuite.content import Image
+from evalsuite.engine.blind import without_images
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import Item, Source
 from evalsuite.engine.seeds import request_seed
@@ -45,8 +46,12 @@ class Ready:
         return self.prepared.cost if self.prepared is not None else 0.0
 
 
-def make_ready(task: Task, model: Model, seed: int, item: Item) -> Ready:
-    """Builds, hashes and prepares one request; whatever goes wrong is recorded as this sample's failure."""
+def make_ready(task: Task, model: Model, seed: int, item: Item, *, blind: bool = False) -> Ready:
+    """Builds, hashes and prepares one request; whatever goes wrong is recorded as this sample's failure.
+
+    Args:
+        blind: take the images out, before anything is hashed: what is recorded is what was asked.
+    """
     sample, step = item.sample, item.step
     hashes = {"sample_hash": "", "request_hash": "", "target_hash": ""}
     prepared, method, error = None, "", ""
@@ -58,6 +63,7 @@ def make_ready(task: Task, model: Model, seed: int, item: Item) -> Ready:
         if request is None:
             raise SampleError("The task asks nothing about this sample.", "Its `request` returned None.")
         request = replace(request, seed=request_seed(seed, task.info.name, sample.id, step))
+        request = without_images(request) if blind else request
         hashes["request_hash"] = request.fingerprint(digest)
         method = METHODS[request.output.capability]
         if not callable(getattr(model, method, None)):

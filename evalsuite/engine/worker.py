@@ -60,8 +60,8 @@ class Worker:
 
     A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
     the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
-    fails. An adapter that says UnavailableError stops the run. The first batch of a scope (of a task's first four) is compared with single requests; where answers
-    differ, that scope runs one by one.
+    fails. An adapter that says UnavailableError stops the run. The first batch of a scope (of a task's first
+    four) is compared with single requests; where answers differ, that scope runs one by one.
 
     Args:
         model: the adapter.
@@ -72,17 +72,25 @@ class Worker:
         self.model = model
         self._self_check = self_check and not getattr(model, "answers_apart", False)
         self._fits: dict[Scope, int] = {}
+        self._alone: set[Scope] = set()
+        self._foreseen: set[Scope] = set()
         self._checked: set[Scope] = set()
 
     def limit(self, scope: Scope, upper: int) -> int:
         """The largest batch of a scope that is known to be safe, at most `upper`."""
-        return min(upper, self._fits.get(scope, upper))
+        return 1 if scope in self._alone else min(upper, self._fits.get(scope, upper))
+
+    def fits(self, scope: Scope) -> int | None:
+        """How many requests of a scope memory was found to hold; None while all fitted."""
+        return self._fits.get(scope)
 
     def run(self, batch: Batch) -> BatchResult:
         """Answers or fails every request. Raises AdapterError when the adapter breaks its contract."""
         scope, notes = batch.scope, []
         prepared = [self._prepared(ready.prepared) for ready in batch.items]
         outcomes: dict[int, Outcome] = {}
+        foreseen = self._foresee(scope, prepared)
+        notes += [foreseen] if foreseen else []
         chunks = deque(_split(range(len(prepared)), self.limit(scope, len(prepared))))
         while chunks:
             chunk = chunks.popleft()
@@ -92,7 +100,7 @@ class Worker:
                     difference = self._difference(scope, prepared, chunk, attempt.responses)
                     if difference:
                         notes.append(difference)
-                        self._fits[scope] = 1
+                        self._alone.add(scope)
                         chunks.extendleft(reversed(_split(chunk, 1)))
                         continue
                 share = attempt.seconds / len(chunk)
@@ -112,6 +120,18 @@ class Worker:
             else:
                 chunks.extendleft(reversed(_split(chunk, 1)))
         return BatchResult(batch, tuple(outcomes[i] for i in range(len(prepared))), tuple(notes))
+
+    def _foresee(self, scope: Scope, prepared: list[Prepared]) -> str:
+        """Asks the adapter, once per scope, how many requests like the dearest memory will hold."""
+        ask = getattr(self.model, "batch_that_fits", None)
+        if ask is None or scope in self._foreseen:
+            return ""
+        self._foreseen.add(scope)
+        fits = max(1, ask(prepared[0]))
+        if fits >= len(prepared):
+            return ""
+        self._fits[scope] = self.limit(scope, fits)
+        return f"a batch of {len(prepared)} would not fit into memory by estimate; going on with {fits}"
 
     def _attempt(self, method: str, batch: list[Prepared]) -> _Attempt:
         started = time.perf_counter()

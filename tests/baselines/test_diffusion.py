@@ -138,7 +138,9 @@ def test_a_pipeline_can_be_switched_to_inpainting_and_keeps_what_the_mask_leaves
     assert pixels(painted.images[0]).shape == (16, 16, 3)
     with pytest.raises(SampleError, match="needs two images, source and mask"):
         model.prepare(Request((user(source(), "red"),), GenerateImages()))
-    with pytest.raises(SpecError, match="no inpainting pipeline for a StableDiffusionInstructPix2PixPipeline"):
+    with pytest.raises(
+        SpecError, match="no inpainting pipeline for a StableDiffusionInstructPix2PixPipeline"
+    ):
         build(folders / "ip2p", task="inpainting")
 
 
