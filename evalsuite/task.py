@@ -206,6 +206,19 @@ class ListsSamples(Protocol):
         ...
 
 
+@runtime_checkable
+class AnswersItself(Protocol):
+    """A task whose annotations hold an answer: what people said, or what is right; optional.
+
+    It is the upper bound that a metric grants to people. Only a model whose registry entry says
+    `reads_annotations` is ever given it.
+    """
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The answer to `request(sample, earlier)`; None where the annotations are not public. Pure."""
+        ...
+
+
 def mean_statistics(metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()) -> list[Statistic]:
     """The mean of `metric.name` over all scored rows, and over each value of each label in `by`."""
     scored = [i for i, row in enumerate(rows) if not row.failure and metric.name in row.values]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from evalsuite.errors import SampleError
-from evalsuite.request import Response, TextResponse
+from evalsuite.request import ChoiceResponse, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
@@ -37,6 +37,15 @@ class FamilyTask(ABC):
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""
         return clean(text_of(one.response), self.plan.protocol.clean)
+
+
+IMPOSSIBLE = -100.0
+"""Log-likelihood that an upper bound gives to a wrong choice."""
+
+
+def certain(right: int, count: int) -> ChoiceResponse:
+    """Certainty that the choice at `right` of `count` is meant."""
+    return ChoiceResponse(tuple(0.0 if i == right else IMPOSSIBLE for i in range(count)), (1,) * count)
 
 
 def text_of(response: Response) -> str:

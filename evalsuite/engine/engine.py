@@ -49,6 +49,7 @@ class Asker:
         sink: takes the answers.
         seed: the run's.
         blind: the model is shown no images.
+        annotated: it is an upper bound, which is given the task's own answers.
     """
 
     model: Model
@@ -58,11 +59,14 @@ class Asker:
     seed: int
     progress: Progress
     blind: bool = False
+    annotated: bool = False
 
     def ask(self, source: Source) -> None:
         """Asks until nothing is missing; answers are saved batch by batch."""
         plan, options = source.plan, self.options
-        prepare = partial(make_ready, plan.task, self.model, self.seed, blind=self.blind)
+        prepare = partial(
+            make_ready, plan.task, self.model, self.seed, blind=self.blind, annotated=self.annotated
+        )
         most = options.batch_size if isinstance(options.batch_size, int) else MOST
         count = max(most, options.prepare_ahead // 2)
         least = options.batch_size if isinstance(options.batch_size, int) else START

@@ -15,7 +15,7 @@ from evalsuite.data.checksum import sha256_of
 from evalsuite.data.coco import Captioned, read_captions, read_karpathy
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
-from evalsuite.request import GenerateImages, Request, Response, fingerprint
+from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
@@ -125,6 +125,12 @@ class ImageTask(FamilyTask):
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         return None if earlier else self.plan.request({"prompt": sample.record.text})
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The picture that the caption was written about."""
+        output = self.plan.output()
+        assert isinstance(output, GenerateImages)
+        return ImageResponse((sample.record.reference,) * output.count)
 
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
