@@ -1,4 +1,4 @@
-"""Text generation with `transformers`: decoding as the protocol says, and answers cut out of what comes back."""
+"""Text generation with `transformers`: decoding as the protocol says, answers cut out of what comes back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def neutralise(model: Any) -> dict[str, Any]:
 
 
 def group_of(request: Request, *more: Any) -> tuple[Any, ...]:
-    """What requests of one batch must share; one that samples stands alone, so that its batch cannot matter."""
+    """What requests of one batch must share; one that samples stands alone: its batch cannot matter."""
     output = request.output
     if isinstance(output, GenerateText):
         return (*more, output, request.seed if output.temperature > 0 else None)

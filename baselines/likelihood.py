@@ -11,8 +11,8 @@ from evalsuite.model import Prepared
 from evalsuite.request import ChoiceResponse, ScoreChoices
 
 Encode = Callable[[Sequence[tuple[Prepared, str]]], Any]
-"""Prompts, each with a continuation, to model inputs that are padded on the RIGHT: a decoder's numbers for the
-text before the padding then cannot depend on it, and no position has to be told."""
+"""Prompts, each with a continuation, to model inputs that are padded on the right: a decoder's numbers for
+the text before the padding then cannot depend on it, and no position has to be told."""
 
 
 def score(model: Any, encode: Encode, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
@@ -49,7 +49,7 @@ def _chunks(rows: Sequence[tuple[Prepared, str]], size: int) -> list[Sequence[tu
 def _ids(inputs: Any) -> list[Any]:
     """Each row's tokens without its padding."""
     ids = inputs["input_ids"]
-    mask = inputs["attention_mask"] if "attention_mask" in inputs else None
+    mask = inputs.get("attention_mask")
     return [row if mask is None else row[: int(mask[i].sum())] for i, row in enumerate(ids)]
 
 

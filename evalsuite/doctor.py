@@ -33,7 +33,14 @@ class Finding:
     remedy: str = ""
 
 
-_EXTRAS = {"meteor": "pycocoevalcap", "cleanfid": "cleanfid", "ray": "ray", "api": "openai", "test": "pytest"}
+_EXTRAS = {
+    "meteor": "pycocoevalcap",
+    "cleanfid": "cleanfid",
+    "ray": "ray",
+    "api": "openai",
+    "gguf": "gguf",
+    "test": "pytest",
+}
 """Extra -> the module it brings."""
 
 _WEIGHTS = {

@@ -111,8 +111,8 @@ def require_room(source: str, found: Estimate | None, device: torch.device, *, s
     if found.weights > RESERVE * free:
         where = "this machine" if spread else str(device)
         raise UnavailableError(
-            f"{source} will not fit: {found.parameters / 1e9:.2f} billion parameters need {gib(found.weights)}, "
-            f"{gib(free)} are free on {where}.",
+            f"{source} will not fit: {found.parameters / 1e9:.2f} billion parameters need "
+            f"{gib(found.weights)}, {gib(free)} are free on {where}.",
             "Use --dtype bfloat16, --option quantization=4bit or --option device_map=auto; "
             "--option memory_check=no loads anyway.",
         )
@@ -129,7 +129,7 @@ def gib(count: float) -> str:
 
 
 def _counted(folder: Path) -> int | None:
-    """Number of weights in a checkpoint's files; those of a pipeline are in its folders, variants beside them."""
+    """Number of weights in a checkpoint's files; those of a pipeline are in its folders."""
     pattern = "*/*.safetensors" if (folder / "model_index.json").is_file() else "*.safetensors"
     files = sorted(path for path in folder.glob(pattern) if not _is_variant(path))
     if not files:

@@ -122,7 +122,7 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
     """A checkpoint's processor, and what computes its pixels.
 
     PIL is pinned, because torchvision's resizing gives other pixels; the few models that only torchvision
-    serves keep it, on record. (AutoProcessor's own `backend` also goes to video processors, which have no PIL.)
+    serves keep it, on record. (AutoProcessor's own `backend` also goes to video processors, which have none.)
     """
     import transformers
 

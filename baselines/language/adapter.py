@@ -109,10 +109,10 @@ class LanguageModel:
 
 
 def _quietly() -> None:
-    """transformers shows how it unpacks GGUF tensors with no switch to turn it off; a run has its own progress."""
+    """transformers shows how it unpacks GGUF tensors, without a switch; a run shows its own progress."""
     from functools import partial
+    from importlib import import_module
 
-    from transformers import modeling_gguf_pytorch_utils as reader
-
+    reader: Any = import_module("transformers.modeling_gguf_pytorch_utils")
     if not isinstance(reader.tqdm, partial):
         reader.tqdm = partial(reader.tqdm, disable=True)

@@ -15,8 +15,8 @@ from .training_answers import TrainingAnswers
 class MajorityAnswer:
     """Gives training's most frequent answer to every question, and its most frequent caption to the rest.
 
-    Among lettered options it takes the one whose answer was the most frequent in training, and the first where
-    none was ever given.
+    Among lettered options it takes the one whose answer was the most frequent in training, and the first
+    where none was ever given.
     """
 
     def __init__(self, known: TrainingAnswers) -> None:

@@ -15,9 +15,9 @@ from .prompts import options_of, question_of, stem_of
 class NearestNeighbour:
     """Says of an image what was said of the training picture nearest to it.
 
-    Asked a question, it takes the answer of the nearest picture about which the same question was asked (among
-    options, the one with that text; the first where none has it), and nothing where it was never asked. Asked
-    anything else, it gives that picture's caption.
+    Asked a question, it takes the answer of the nearest picture about which the same question was asked
+    (among options, the one with that text; the first where none has it), and nothing where it was never
+    asked. Asked anything else, it gives the nearest picture's caption.
     """
 
     def __init__(self, album: Album) -> None:

@@ -15,8 +15,9 @@ from ..pictures import encoded
 class Oracle:
     """Gives the answer that the task itself takes from its annotations.
 
-    It is no model: the engine hands it answers only because its entry says `reads_annotations`, and that stands
-    in the run. What it scores is what a metric grants to people: less than everything wherever they disagree.
+    It is no model: the engine hands it answers only because its entry says `reads_annotations`, and that
+    stands in the run. What it scores is what a metric grants to people: less than everything wherever they
+    disagree.
     """
 
     @property

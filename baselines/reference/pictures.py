@@ -71,10 +71,12 @@ class Album:
 def load(options: Mapping[str, str]) -> Album:
     """Reads `pictures`, or renders the miniature's training split when it is not given.
 
-    The file holds JSON lines `{"image": path, "caption": text}`, with `"answers": {question: answer}` where there
-    are some; paths are relative to it. `network` is a folder or hub id of a CLIP (the miniature's by default).
+    The file holds JSON lines `{"image": path, "caption": text}`, with `"answers": {question: answer}` where
+    there are some; paths are relative to it. `network` is a folder or hub id of a CLIP, by default the
+    miniature's.
 
-    Raises DataError for a missing or malformed file, UnavailableError where the network's weights are not here.
+    Raises DataError for a missing or malformed file, UnavailableError where the network's weights are not
+    here.
     """
     from evalsuite.features.base import NetworkSpec, TextFeatureNetwork
     from evalsuite.features.loading import load_network

@@ -25,7 +25,7 @@ class ServedChat:
     Options: those of `serving.OPTIONS`; `omit` names parameters, with commas, that are left to the server
     (reasoning models refuse a temperature); `ignore_beams=yes` asks greedily where a protocol wants beams.
 
-    A request that fails costs its own sample; a server that cannot be used stops the run, which goes on later.
+    A request that fails costs its own sample; a server that cannot be used stops the run, to go on later.
     """
 
     answers_apart = True
@@ -120,9 +120,9 @@ def _choices(request: Request, reply: Reply) -> ChoiceResponse | SampleError:
     unseen = [choice for choice in choices if choice not in found]
     if len(unseen) == len(choices):
         return SampleError(
-            f"None of the choices {', '.join(map(repr, choices[:4]))} is among the first tokens that the server "
-            "gives log-probabilities of.",
-            "Servers score choices of one token, as letters are; else use a protocol that generates the answer.",
+            f"None of the choices {', '.join(map(repr, choices[:4]))} is among the first tokens that the "
+            "server gives log-probabilities of.",
+            "Servers score choices of one token, as letters are; else generate the answer.",
         )
     details = {"at_most": unseen} if unseen else {}
     return ChoiceResponse(tuple(found.get(choice, least) for choice in choices), (1,) * len(choices), details)

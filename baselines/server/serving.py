@@ -22,7 +22,7 @@ OPTIONS = (
 
 
 def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -> Server:
-    """The server that the options describe. Raises SpecError for an option that is unknown or out of range."""
+    """The server that the options describe. Raises SpecError for one that is unknown or out of range."""
     given = options.options
     check_known(given, (*OPTIONS, *more), adapter)
     settings: dict[str, Any] = {"base_url": OPENAI, "model": options.argument}
@@ -44,7 +44,7 @@ def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -
 
 
 def info_of(server: Server, name: str, **more: Any) -> ModelInfo:
-    """Who is asked. What a server really runs it tells with each answer; that is in the responses' details."""
+    """Who is asked. What a server really runs it tells with each answer: see the responses' details."""
     address = server.address
     return ModelInfo(
         name or server.model,

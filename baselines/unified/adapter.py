@@ -26,7 +26,8 @@ class UnifiedModel(ImageTextModel):
         kind = self.model.config.model_type
         if kind not in DRAWERS:
             raise CheckpointError(
-                f"transformers has no way to draw with a {kind} ({options.argument}). {suggest(kind, DRAWERS)}",
+                f"transformers has no way to draw with a {kind} ({options.argument}). "
+                f"{suggest(kind, DRAWERS)}",
                 f"To measure its text alone, use transformers:{options.argument}.",
             )
         self._draw = DRAWERS[kind]

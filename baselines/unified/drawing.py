@@ -60,8 +60,8 @@ def _emu3(owner: UnifiedModel, item: Prepared, guidance: float, sampling: Mappin
         }
     count = height * (width + 1)
     found = owner.model.generate(
-        **inputs, do_sample=True, max_new_tokens=count, min_new_tokens=count, prefix_allowed_tokens_fn=allowed,
-        **sampling,
+        **inputs, do_sample=True, max_new_tokens=count, min_new_tokens=count,
+        prefix_allowed_tokens_fn=allowed, **sampling,
     )  # fmt: skip
     tokens = found[:, start:]
     # decode_image_tokens cuts three tokens off: those that would end the picture and the answer

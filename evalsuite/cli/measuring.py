@@ -64,9 +64,7 @@ def run(
     ] = False,
     batch_size: Annotated[
         str | None,
-        typer.Option(
-            help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits and remembers."
-        ),
+        typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
@@ -101,7 +99,8 @@ def run(
     file = read_file(config)
     asked = Asked(
         models=model or (), suite=suite, tasks=task or (), out=out, limit=limit, seed=seed, device=device,
-        dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data, options=pairs(option, "--option"),
+        dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data,
+        options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
         execution={name: value for name, value in execution.items() if value is not None},
     )  # fmt: skip

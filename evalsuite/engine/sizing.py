@@ -1,4 +1,4 @@
-"""How large a batch may be: a number, or found out (`--batch-size auto`) and remembered per machine and model."""
+"""How large a batch may be: a number, or found out and remembered per machine and model."""
 
 from __future__ import annotations
 

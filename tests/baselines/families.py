@@ -1,15 +1,17 @@
 """What each model type does through the public path: the tests' helper, and the table in `docs/models.md`.
 
-    python -m tests.baselines.families        # measures all again and writes the table
+    python -m tests.baselines.families            # measures all again and writes the table
+    python -m tests.baselines.families FOLDER     # writes the tiny checkpoints, to be run by name
 
-Families whose processors need torchvision are measured where it can be imported, and are named as not measured
-elsewhere.
+Families whose processors need torchvision are measured where it can be imported, and are named as not
+measured elsewhere.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -145,12 +147,22 @@ def _draws(model: Any, adapter: str) -> str:
 
 def table() -> str:
     """The table in Markdown."""
-    head = "| family | class | adapter | prompt | batch = one at a time | choices (batch against alone) | draws |"
+    head = "| family | class | adapter | prompt | batch = single | choices (batch against single) | draws |"
     rows = [measure(family).row() for family in families()]
     return "\n".join([head, "| --- " * 7 + "|", *rows])
 
 
+def write_all(root: Path) -> None:
+    """Writes every checkpoint that can be made here into a folder of its family's name."""
+    for family, (_, make) in families().items():
+        if family not in tiny.NEEDS_TORCHVISION or torchvision.available():
+            save(make, root / re.sub(r"[^a-z0-9.]+", "-", family.lower()).strip("-"))
+
+
 def main() -> None:
+    if len(sys.argv) > 1:
+        write_all(Path(sys.argv[1]))
+        return
     text = DOCUMENT.read_text(encoding="utf-8")
     made = re.sub(
         r"(<!-- families -->\n).*?(\n<!-- end -->)", lambda m: m[1] + table() + m[2], text, flags=re.DOTALL

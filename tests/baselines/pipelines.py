@@ -66,7 +66,8 @@ def _flux(kind: str) -> Any:
         tokenizer_2=_words(),
         transformer=diffusers.FluxTransformer2DModel(
             patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
-            num_attention_heads=2, joint_attention_dim=16, pooled_projection_dim=16, axes_dims_rope=(4, 4, 8)),
+            num_attention_heads=2, joint_attention_dim=16, pooled_projection_dim=16,
+            axes_dims_rope=(4, 4, 8)),
     )  # fmt: skip
 
 

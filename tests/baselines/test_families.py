@@ -1,4 +1,4 @@
-"""Every model type that people compare with, tiny and random, saved to a folder and loaded as a run loads it."""
+"""Every model type that people compare with, tiny and random, saved and loaded as a run loads it."""
 
 from __future__ import annotations
 
@@ -319,13 +319,11 @@ def test_drawing_refuses_what_a_unified_model_cannot_honour(loaded):
 def test_presets_name_their_checkpoint_and_set_its_options(monkeypatch, saved):
     from evalsuite_baselines import presets
 
-    table = presets.read(Path(presets.__file__).parent / "image_text" / "presets.yaml")
+    path = Path(presets.__file__).parent / "image_text" / "presets.yaml"
+    table = presets.read(path)
     assert len({preset.name for preset in table}) == len(table)
     seen: list[ModelOptions] = []
-    entry = next(
-        presets.entries(Path(presets.__file__).parent / "image_text" / "presets.yaml", frozenset({"text"}), "g",
-                        lambda options: seen.append(options))
-    )  # fmt: skip
+    entry = next(presets.entries(path, frozenset({"text"}), "g", lambda options: seen.append(options)))
     entry.build(ModelOptions(device="cpu", options={"attention": "eager"}))
     assert seen[0].argument == "llava-hf/llava-1.5-7b-hf"
     assert seen[0].dtype == "auto", "half precision is for GPUs"

@@ -226,11 +226,7 @@ def test_no_other_model_is_ever_given_the_answers(tmp_path, monkeypatch):
     from evalsuite.engine.prepare import make_ready
 
     class Thief:
-        info = None
-        asked = []
-
         def prepare(self, request):
-            self.asked.append(request)
             raise SampleError("prepared as any other")
 
         def prepare_annotated(self, request, answer):

@@ -293,9 +293,9 @@ def qwen2_5_vl() -> Made:
     words = tokenizer(**QWEN_MARKS)
     config = hf.Qwen2_5_VLConfig(
         text_config=QWEN_TEXT, **_qwen_ids(words),
-        vision_config={"depth": 2, "hidden_size": 16, "num_heads": 2, "intermediate_size": 16, "patch_size": 8,
-                       "spatial_merge_size": 2, "out_hidden_size": 16, "fullatt_block_indexes": [1],
-                       "window_size": 32},
+        vision_config={"depth": 2, "hidden_size": 16, "num_heads": 2, "intermediate_size": 16,
+                       "patch_size": 8, "spatial_merge_size": 2, "out_hidden_size": 16,
+                       "fullatt_block_indexes": [1], "window_size": 32},
     )  # fmt: skip
     images = hf.Qwen2VLImageProcessorPil(
         patch_size=8, merge_size=2, size={"shortest_edge": 256, "longest_edge": 1024}
@@ -310,9 +310,9 @@ def qwen3_vl() -> Made:
     words = tokenizer(**QWEN_MARKS)
     config = hf.Qwen3VLConfig(
         text_config={**QWEN_TEXT, "head_dim": 8}, **_qwen_ids(words),
-        vision_config={"depth": 2, "hidden_size": 16, "num_heads": 2, "intermediate_size": 16, "patch_size": 8,
-                       "spatial_merge_size": 2, "out_hidden_size": 16, "deepstack_visual_indexes": [0],
-                       "num_position_embeddings": 16},
+        vision_config={"depth": 2, "hidden_size": 16, "num_heads": 2, "intermediate_size": 16,
+                       "patch_size": 8, "spatial_merge_size": 2, "out_hidden_size": 16,
+                       "deepstack_visual_indexes": [0], "num_position_embeddings": 16},
     )  # fmt: skip
     images = hf.Qwen2VLImageProcessorPil(
         patch_size=8, merge_size=2, size={"shortest_edge": 256, "longest_edge": 1024}
@@ -342,7 +342,8 @@ def internvl() -> Made:
 
 def smolvlm() -> Made:
     words = tokenizer(
-        image_token="<image>", fake_image_token="<fake_token_around_image>", global_image_token="<global-img>",
+        image_token="<image>", fake_image_token="<fake_token_around_image>",
+        global_image_token="<global-img>",
         end_of_utterance_token="<end_of_utterance>",
     )  # fmt: skip
     config = hf.SmolVLMConfig(
@@ -407,7 +408,8 @@ def janus() -> Made:
 def emu3() -> Made:
     visual = [f"<|visual token {i:06d}|>" for i in range(16)]
     words = tokenizer(
-        *visual, "<|extra_200|>", image_token="<image>", boi_token="<|image start|>", eoi_token="<|image end|>",
+        *visual, "<|extra_200|>", image_token="<image>", boi_token="<|image start|>",
+        eoi_token="<|image end|>",
         image_wrapper_token="<|image token|>", eof_token="<|extra_201|>",
     )  # fmt: skip
     vocabulary = {word: words.convert_tokens_to_ids(word) for word in [*visual, "<|extra_200|>", "<image>"]}

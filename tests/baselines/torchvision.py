@@ -1,7 +1,7 @@
 """torchvision beside a torch without CUDA.
 
-torchvision's CUDA build does not find its libraries there, so that its two operators are not registered and its
-import fails, although everything that processors need of it is Python. Registering them is enough.
+torchvision's CUDA build does not find its libraries there, so that its two operators are not registered and
+its import fails, although everything that processors need of it is Python. Registering them is enough.
 """
 
 from __future__ import annotations
