@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import ChoiceResponse, Request, ScoreChoices, TextResponse
 
+from .bounds import LOWER_BOUND
 from .prompts import options_of, question_of
 from .training_answers import TrainingAnswers
 
@@ -26,7 +27,9 @@ class MajorityAnswer:
         self._answer = _most(self._counts)
         self._caption = _most(known.captions)
         self._info = ModelInfo(
-            "majority", known.fingerprint(), details={"answers": known.source, "answer": self._answer}
+            "majority",
+            known.fingerprint(),
+            details={"answers": known.source, "answer": self._answer, **LOWER_BOUND},
         )
 
     @property

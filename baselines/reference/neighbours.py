@@ -8,6 +8,7 @@ from evalsuite.errors import SampleError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateImages, ImageResponse, Request, TextResponse
 
+from .bounds import LOWER_BOUND
 from .pictures import Album
 from .prompts import options_of, question_of, stem_of
 
@@ -22,7 +23,9 @@ class NearestNeighbour:
 
     def __init__(self, album: Album) -> None:
         self._album = album
-        self._info = ModelInfo("nearest-neighbour", album.fingerprint(), details={"pictures": album.source})
+        self._info = ModelInfo(
+            "nearest-neighbour", album.fingerprint(), details={"pictures": album.source, **LOWER_BOUND}
+        )
 
     @property
     def info(self) -> ModelInfo:
@@ -60,7 +63,9 @@ class Retrieval:
 
     def __init__(self, album: Album) -> None:
         self._album = album
-        self._info = ModelInfo("retrieval", album.fingerprint(), details={"pictures": album.source})
+        self._info = ModelInfo(
+            "retrieval", album.fingerprint(), details={"pictures": album.source, **LOWER_BOUND}
+        )
 
     @property
     def info(self) -> ModelInfo:

@@ -22,7 +22,7 @@ class Oracle:
 
     @property
     def info(self) -> ModelInfo:
-        return ModelInfo("oracle", "1")
+        return ModelInfo("oracle", "1", details={"reference": "upper bound"})
 
     def prepare(self, request: Request) -> Prepared:
         raise AssertionError("the engine calls prepare_annotated for an entry that reads annotations")

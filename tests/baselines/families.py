@@ -29,7 +29,10 @@ from evalsuite.registry import ModelOptions, Registry, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from tests.baselines import tiny, torchvision
 
+HAS_TORCHVISION = torchvision.available()
+"""Asked before transformers loads anything: it would import torchvision itself."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
+BEGIN, END = "<!-- families -->", "<!-- end -->"
 TEXTS = ("what is it?", "how many red things are left of the blue one?", "red?", "describe the picture")
 CHOICES = (" red", " blue, of course")
 
@@ -115,7 +118,7 @@ class Finding:
 def measure(family: str) -> Finding:
     """Builds, saves, loads and asks one family."""
     adapter, make = families()[family]
-    if family in tiny.NEEDS_TORCHVISION and not torchvision.available():
+    if family in tiny.NEEDS_TORCHVISION and not HAS_TORCHVISION:
         return Finding(family, "–", adapter, "–", "not measured: no torchvision here", "–")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -155,7 +158,7 @@ def table() -> str:
 def write_all(root: Path) -> None:
     """Writes every checkpoint that can be made here into a folder of its family's name."""
     for family, (_, make) in families().items():
-        if family not in tiny.NEEDS_TORCHVISION or torchvision.available():
+        if family not in tiny.NEEDS_TORCHVISION or HAS_TORCHVISION:
             save(make, root / re.sub(r"[^a-z0-9.]+", "-", family.lower()).strip("-"))
 
 
@@ -163,11 +166,9 @@ def main() -> None:
     if len(sys.argv) > 1:
         write_all(Path(sys.argv[1]))
         return
-    text = DOCUMENT.read_text(encoding="utf-8")
-    made = re.sub(
-        r"(<!-- families -->\n).*?(\n<!-- end -->)", lambda m: m[1] + table() + m[2], text, flags=re.DOTALL
-    )
-    DOCUMENT.write_text(made, encoding="utf-8")
+    head, rest = DOCUMENT.read_text(encoding="utf-8").split(BEGIN)
+    _, tail = rest.split(END)
+    DOCUMENT.write_text(f"{head}{BEGIN}\n{table()}\n{END}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,8 +17,18 @@ from evalsuite.errors import CheckpointError, SampleError, SpecError, Unavailabl
 from evalsuite.registry import ModelOptions, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.task import Sample
-from tests.baselines import tiny, torchvision
-from tests.baselines.families import CHOICES, answers, asked, families, likelihoods, load, picture, save
+from tests.baselines import tiny
+from tests.baselines.families import (
+    CHOICES,
+    HAS_TORCHVISION,
+    answers,
+    asked,
+    families,
+    likelihoods,
+    load,
+    picture,
+    save,
+)
 
 NAMES = list(families())
 CHANGED_BY_BATCHES = {"Kosmos-2"}
@@ -33,7 +43,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory):
     known: dict[str, Path] = {}
 
     def folder(name: str) -> Path:
-        if name in tiny.NEEDS_TORCHVISION and not torchvision.available():
+        if name in tiny.NEEDS_TORCHVISION and not HAS_TORCHVISION:
             pytest.skip("its processor needs torchvision, which is not here")
         if name not in known:
             known[name] = tmp_path_factory.mktemp("family")
