@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,20 +148,15 @@ class Checkpoint:
         return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=self.dtype)
 
 
-class explaining:
+@contextmanager
+def explaining(source: str, wanted: str) -> Iterator[None]:
     """Turns what `from_pretrained` raises into a CheckpointError that says what to do."""
-
-    def __init__(self, source: str, wanted: str) -> None:
-        self._source, self._wanted = source, wanted
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, OSError | ValueError | ImportError | AttributeError | KeyError | TypeError):
-            return
+    try:
+        yield
+    except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
         text = " ".join(str(error).split())
         raise CheckpointError(
-            f"{self._source} cannot be loaded as {self._wanted} ({text[:600]}).", _remedy(text)
+            f"{source} cannot be loaded as {wanted} ({text[:600]}).", _remedy(text)
         ) from error
 
 

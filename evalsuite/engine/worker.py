@@ -73,12 +73,14 @@ class Worker:
         self._self_check = self_check and not getattr(model, "answers_apart", False)
         self._fits: dict[Scope, int] = {}
         self._alone: set[Scope] = set()
-        self._foreseen: set[Scope] = set()
+        self._foreseen: dict[Scope, int] = {}
         self._checked: set[Scope] = set()
 
     def limit(self, scope: Scope, upper: int) -> int:
         """The largest batch of a scope that is known to be safe, at most `upper`."""
-        return 1 if scope in self._alone else min(upper, self._fits.get(scope, upper))
+        if scope in self._alone:
+            return 1
+        return min(upper, self._fits.get(scope, upper), self._foreseen.get(scope, upper))
 
     def fits(self, scope: Scope) -> int | None:
         """How many requests of a scope memory was found to hold; None while all fitted."""
@@ -126,11 +128,9 @@ class Worker:
         ask = getattr(self.model, "batch_that_fits", None)
         if ask is None or scope in self._foreseen:
             return ""
-        self._foreseen.add(scope)
-        fits = max(1, ask(prepared[0]))
+        fits = self._foreseen[scope] = max(1, ask(prepared[0]))
         if fits >= len(prepared):
             return ""
-        self._fits[scope] = self.limit(scope, fits)
         return f"a batch of {len(prepared)} would not fit into memory by estimate; going on with {fits}"
 
     def _attempt(self, method: str, batch: list[Prepared]) -> _Attempt:
