@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -74,6 +75,16 @@ class ExecutionOptions(_Frozen):
     """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
     retry_failed: bool = False
     """Ask samples again that failed in an earlier session of this run."""
+    image_shards: int | None = Field(default=None, ge=0)
+    """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
+    than 20,000."""
+
+
+def slug(model: str) -> str:
+    """A folder name for a model: `dreamllm:/data/my ckpt` is `dreamllm-my-ckpt`."""
+    name, _, argument = model.partition(":")
+    last = argument.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9._]+", "-", f"{name}-{last}" if last else name).strip("-.") or "model"
 
 
 def _difference(ours: Any, theirs: Any, path: str) -> list[str]:

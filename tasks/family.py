@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
+from evalsuite.content import Image
 from evalsuite.errors import SampleError
-from evalsuite.request import ChoiceResponse, Response, TextResponse
+from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
@@ -34,9 +37,41 @@ class FamilyTask(ABC):
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
 
+    def explain(self) -> dict[str, str]:
+        """The protocol in words, for reports."""
+        protocol, benchmark = self.plan.protocol, self.plan.benchmark
+        told = {
+            "template": protocol.template,
+            "system prompt": protocol.system,
+            "prefill": protocol.prefill,
+            "decoding": ", ".join(f"{name} = {value}" for name, value in protocol.decoding.items()),
+            "clean-up": ", ".join(protocol.clean),
+            "settings": ", ".join(f"{name} = {value}" for name, value in protocol.settings.items()),
+            "options": ", ".join(f"{name} = {value}" for name, value in self.plan.options.items()),
+            "note": protocol.note,
+            "licence of the data": benchmark.licence,
+        }
+        return {heading: text for heading, text in told.items() if text}
+
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""
         return clean(text_of(one.response), self.plan.protocol.clean)
+
+    def cleanups(self) -> dict[str, FamilyTask]:
+        """This task with the answer left as it is, and with the clean-ups of the benchmark's other protocols.
+
+        Only those that differ from its own; see `evalsuite.task.OffersCleanups`.
+        """
+        named = {"none": (), **{name: p.clean for name, p in self.plan.benchmark.protocols.items()}}
+        found: dict[tuple[str, ...], str] = {self.plan.protocol.clean: ""}
+        for name, clean_up in named.items():
+            found.setdefault(clean_up, name if not clean_up else f"{name}'s ({', '.join(clean_up)})")
+        return {name: self._with_clean_up(clean_up) for clean_up, name in found.items() if name}
+
+    def _with_clean_up(self, names: tuple[str, ...]) -> FamilyTask:
+        other = copy.copy(self)
+        other.plan = replace(self.plan, protocol=self.plan.protocol.model_copy(update={"clean": names}))
+        return other
 
 
 IMPOSSIBLE = -100.0
@@ -53,6 +88,15 @@ def text_of(response: Response) -> str:
     if not isinstance(response, TextResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not text")
     return response.text
+
+
+def pictures_of(response: Response, count: int) -> tuple[Image, ...]:
+    """The pictures of a response. Raises SampleError for another kind, and for another number of them."""
+    if not isinstance(response, ImageResponse):
+        raise SampleError(f"the answer is a {type(response).__name__}, not pictures")
+    if len(response.images) != count:
+        raise SampleError(f"{len(response.images)} pictures came back, {count} were asked for")
+    return response.images
 
 
 def row_of(one: Answered) -> Callable[..., SampleScore]:

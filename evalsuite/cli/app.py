@@ -11,7 +11,23 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import exchanging, inspecting, measuring, miniature, results
+from evalsuite.cli import (
+    comparing,
+    dreamllm,
+    exchanging,
+    inspecting,
+    judging,
+    measuring,
+    miniature,
+    picture_sets,
+    publishing,
+    reporting,
+    results,
+    sample_size,
+    study,
+    tradeoff,
+    weighing,
+)
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -67,10 +83,20 @@ def _options(
 
 
 measuring.register(app)
+judging.register(app, inspecting.runs)
 results.register(app)
+publishing.register(app)
+comparing.register(app)
+sample_size.register(app)
+reporting.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
+dreamllm.register(app)
+study.register(app)
+tradeoff.register(app)
+weighing.register(app)
+picture_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, pairs, registry_with, tell
+from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers, tell
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -82,6 +82,12 @@ def run(
     retry_failed: Annotated[
         bool | None, typer.Option("--retry-failed", help="Ask samples again that failed before.")
     ] = None,
+    image_shards: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Images per tar archive; 0: files. Default: archives from 20,000 images on."
+        ),
+    ] = None,
 ) -> None:
     """Measure models, and show the leaderboard.
 
@@ -95,6 +101,7 @@ def run(
     execution = {
         "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
         "self_check": self_check, "retry_failed": retry_failed,
+        "image_shards": image_shards,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(
@@ -131,7 +138,7 @@ def score(
             for key, reason in scored.errors.items():
                 failed = True
                 typer.echo(f"error: {run_path}: {key}: {reason}", err=True)
-    _leaderboard(runs)
+    show_numbers(runs)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -166,7 +173,7 @@ def _show(outcomes: list[RunOutcome]) -> None:
     from evalsuite.store import RunReader
 
     if any(outcome.results for outcome in outcomes):
-        _leaderboard([outcome.path for outcome in outcomes])
+        show_numbers([outcome.path for outcome in outcomes])
     console = messages()
     for outcome in outcomes:
         for key, reason in outcome.scoring_errors.items():
@@ -185,10 +192,3 @@ def _show(outcomes: list[RunOutcome]) -> None:
             for reason, count in reasons.most_common(_REASONS):
                 console.print(f"  {count} x {reason}", markup=False)
     console.print(f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False)
-
-
-def _leaderboard(paths: list[Path]) -> None:
-    from evalsuite.leaderboard import load, table
-    from evalsuite.leaderboard.rendering import console
-
-    output().print(console(table(load(paths))))

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with
-from evalsuite.errors import SpecError, StoreError
+from evalsuite.cli.common import PluginOption, messages, output, registry_with, write_file
+from evalsuite.errors import SpecError
 
 _SUFFIXES = {"tex": "latex", "markdown": "md", "htm": "html"}
 
@@ -36,6 +36,11 @@ def leaderboard(
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
     groups: Annotated[bool, typer.Option("--groups", help="Break-downs too.")] = False,
+    published: Annotated[
+        list[str] | None,
+        typer.Option("--published", help="Rows of a paper beside the runs, e.g. dreamllm; repeatable."),
+    ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Show runs side by side. Numbers that were measured differently never share a column."""
     from evalsuite.leaderboard import load, render, table
@@ -45,19 +50,19 @@ def leaderboard(
         suffix = out.suffix.lstrip(".").lower()
         kind = _SUFFIXES.get(suffix, suffix)
     frame = load(paths)
+    if published:
+        from evalsuite.leaderboard import with_published
+        from evalsuite.published import find_publication, publications
+
+        known = publications(registry_with(plugin))
+        frame = with_published(frame, [find_publication(known, name) for name in published])
     shown = table(frame, task or (), all_metrics=all_metrics, groups=groups)
     if kind is None:
         output().print(console(shown))
         return
     content = render(frame[frame["task"].isin(task)] if task else frame, shown, kind)
     if out is not None:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_bytes(content)
-        except OSError as error:
-            raise StoreError(
-                f"{out} cannot be written ({error.strerror}).", "Choose another --out."
-            ) from error
+        write_file(out, content)
         messages().print(f"written: {out}", markup=False)
     elif kind == "parquet" and sys.stdout.isatty():
         raise SpecError("Parquet is not for a terminal.", "Use --out FILE.parquet.")
@@ -67,18 +72,23 @@ def leaderboard(
 
 def gallery(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, side by side.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG or WebP file to write; 300 samples a file.")],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Task; the first that draws by default.")
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 24,
     columns: Annotated[int, typer.Option(min=1, help="Samples per line.")] = 6,
     size: Annotated[int, typer.Option(min=16, help="Edge of a picture in pixels.")] = 128,
+    every: Annotated[
+        bool, typer.Option("--every", help="All pictures of a sample, not only the first.")
+    ] = False,
     plugin: PluginOption = None,
 ) -> None:
     """Draw a grid of generated or edited images with their prompts."""
     from evalsuite.gallery import draw
 
     registry = registry_with(plugin) if plugin else None
-    shown = draw(runs, out, task=task, count=count, columns=columns, size=size, registry=registry)
+    shown = draw(
+        runs, out, task=task, count=count, columns=columns, size=size, every=every, registry=registry
+    )
     messages().print(f"written: {out} ({shown} samples)", markup=False)

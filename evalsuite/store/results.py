@@ -174,6 +174,9 @@ def write_results(root: Path, results: Sequence[TaskResult]) -> None:
     except StoreError:
         known = {}  # damaged numbers can be made again from the responses; they must not stop a new scoring
     known.update({(result.task, result.rules, result.judge): result for result in results})
+    for result in results:
+        if result.judging:  # the number that was missing because nobody had judged
+            known.pop((result.task, result.rules, ""), None)
     text = _Results(results=tuple(known.values())).model_dump_json(indent=1)
     write_durably(root / METRICS, text.encode())
 
