@@ -3,11 +3,13 @@ as strips of text and pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import count as count_from
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Document, Image, Text
 from evalsuite.document_sheet import strips
@@ -43,41 +45,69 @@ def draw(
     count: int = 24,
     columns: int = 6,
     size: int = 128,
+    every: bool = False,
+    page: int = 300,
     registry: Registry | None = None,
 ) -> int:
-    """Writes a PNG with samples evenly spread over those that all runs answered.
+    """Writes a picture with samples evenly spread over those that all runs answered.
 
     Args:
+        out: `.png`, or `.webp` for a smaller file that is as lossless. More than a page goes on in files that
+            are called `OUT-2.png` and so on: one page at a time is in memory.
         task: key of the task in the runs; the first that draws when None.
         count: samples at most.
         columns: samples per line; of documents, pictures per line.
         size: edge of a picture in pixels.
+        every: all pictures of a sample, not only the first.
+        page: samples of a file.
 
     Returns:
         Number of samples shown.
 
     Raises:
-        SpecError: no run has such a task, or it draws nothing.
+        SpecError: no run has such a task, or it draws nothing; `out` has another suffix.
         DataError: the benchmark's data, from which the prompts come, are missing.
         StoreError: a run cannot be read, or the file cannot be written.
     """
+    if out.suffix.lower() not in _ENCODERS:
+        raise SpecError(f"A gallery is a picture, {out.name} is none.", f"Known: {', '.join(_ENCODERS)}.")
+    total = 0
     with ExitStack() as stack:
         readers = [stack.enter_context(RunReader(path)) for path in runs]
         registry = registry or load_registry(plugin for r in readers for plugin in r.spec.plugins)
         key = task or _first_drawing(readers)
-        shown = _samples(readers, key, count, registry)
-    if not shown:
+        samples = _samples(readers, key, count, every, registry)
+        for number in count_from(1):
+            shown = list(islice(samples, page))
+            if not shown:
+                break
+            target = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+            _save(_page(shown, columns, size), target)
+            total += len(shown)
+    if not total:
         raise SpecError(f"Task {key!r} has no image that all runs have drawn.", "Choose another --task.")
+    return total
+
+
+def _page(shown: Sequence[Shown], columns: int, size: int) -> Picture:
     if any(sample.documents for sample in shown):
-        sheet = strips([(one.prompt, one.documents) for one in shown], columns, size)
-    else:
-        sheet = _sheet(shown, columns, size)
+        return strips([(one.prompt, one.documents) for one in shown], columns, size)
+    return _sheet(shown, columns, size)
+
+
+def _save(sheet: Picture, target: Path) -> None:
+    kind, how = _ENCODERS[target.suffix.lower()]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(out, "PNG")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(target, kind, **how)
     except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error}).", "Choose another --out.") from error
-    return len(shown)
+        raise StoreError(f"{target} cannot be written ({error}).", "Choose another --out.") from error
+
+
+_ENCODERS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
 
 
 def _first_drawing(readers: Sequence[RunReader]) -> str:
@@ -88,7 +118,9 @@ def _first_drawing(readers: Sequence[RunReader]) -> str:
     raise SpecError("None of these runs draws anything.", "Give a run with a text-to-image or editing task.")
 
 
-def _samples(readers: Sequence[RunReader], key: str, count: int, registry: Registry) -> list[Shown]:
+def _samples(
+    readers: Sequence[RunReader], key: str, count: int, every: bool, registry: Registry
+) -> Iterator[Shown]:
     first = readers[0]
     specs = dict(zip(task_keys(first.spec), first.spec.tasks, strict=True))
     if any(key not in reader.task_keys for reader in readers):
@@ -98,7 +130,6 @@ def _samples(readers: Sequence[RunReader], key: str, count: int, registry: Regis
     built = build_task(specs[key], registry)
     samples = [sample for sample in built.samples() if sample.id in answered]
     chosen = [samples[i * len(samples) // count] for i in range(count)] if len(samples) > count else samples
-    found = []
     for sample in chosen:
         answers = [[record.response for record in reader.steps(key, sample.id)] for reader in readers]
         earlier = [response for response in answers[0][:-1] if response is not None]
@@ -107,15 +138,15 @@ def _samples(readers: Sequence[RunReader], key: str, count: int, registry: Regis
             continue
         last = request.messages[-1]
         if any(isinstance(responses[-1], DocumentResponse) for responses in answers):
-            found.append(_shown_documents(request, readers, answers))
+            yield _shown_documents(request, readers, answers)
             continue
         words = " ".join("".join(p.text if isinstance(p, Text) else " " for p in last.parts).split())
         pictures = [("source", image) for image in last.images[-1:]]
         for reader, responses in zip(readers, answers, strict=True):
-            pictures += [(reader.model_name, image) for image in _images(responses[-1])]
+            drawn = _images(responses[-1], every)
+            pictures += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
         if len(pictures) > len(last.images[-1:]):
-            found.append(Shown(words, tuple(pictures)))
-    return found
+            yield Shown(words, tuple(pictures))
 
 
 def _shown_documents(
@@ -131,10 +162,10 @@ def _shown_documents(
     return Shown(words, (), tuple(documents))
 
 
-def _images(response: Response | None) -> list[Image]:
+def _images(response: Response | None, every: bool) -> list[Image]:
     match response:
         case ImageResponse(images=images):
-            return list(images[:1])
+            return list(images if every else images[:1])
     return []
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from evalsuite.content import Image
 from evalsuite.errors import SampleError
-from evalsuite.request import Response, TextResponse
+from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
@@ -36,6 +37,22 @@ class FamilyTask(ABC):
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
 
+    def explain(self) -> dict[str, str]:
+        """The protocol in words, for reports."""
+        protocol, benchmark = self.plan.protocol, self.plan.benchmark
+        told = {
+            "template": protocol.template,
+            "system prompt": protocol.system,
+            "prefill": protocol.prefill,
+            "decoding": ", ".join(f"{name} = {value}" for name, value in protocol.decoding.items()),
+            "clean-up": ", ".join(protocol.clean),
+            "settings": ", ".join(f"{name} = {value}" for name, value in protocol.settings.items()),
+            "options": ", ".join(f"{name} = {value}" for name, value in self.plan.options.items()),
+            "note": protocol.note,
+            "licence of the data": benchmark.licence,
+        }
+        return {heading: text for heading, text in told.items() if text}
+
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""
         return clean(text_of(one.response), self.plan.protocol.clean)
@@ -57,11 +74,29 @@ class FamilyTask(ABC):
         return other
 
 
+IMPOSSIBLE = -100.0
+"""Log-likelihood that an upper bound gives to a wrong choice."""
+
+
+def certain(right: int, count: int) -> ChoiceResponse:
+    """Certainty that the choice at `right` of `count` is meant."""
+    return ChoiceResponse(tuple(0.0 if i == right else IMPOSSIBLE for i in range(count)), (1,) * count)
+
+
 def text_of(response: Response) -> str:
     """The text of a response. Raises SampleError for one of another kind."""
     if not isinstance(response, TextResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not text")
     return response.text
+
+
+def pictures_of(response: Response, count: int) -> tuple[Image, ...]:
+    """The pictures of a response. Raises SampleError for another kind, and for another number of them."""
+    if not isinstance(response, ImageResponse):
+        raise SampleError(f"the answer is a {type(response).__name__}, not pictures")
+    if len(response.images) != count:
+        raise SampleError(f"{len(response.images)} pictures came back, {count} were asked for")
+    return response.images
 
 
 def row_of(one: Answered) -> Callable[..., SampleScore]:

@@ -19,11 +19,14 @@ from evalsuite.cli import (
     judging,
     measuring,
     miniature,
+    picture_sets,
     publishing,
+    reporting,
     results,
     sample_size,
     study,
     tradeoff,
+    weighing,
 )
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
@@ -85,12 +88,15 @@ results.register(app)
 publishing.register(app)
 comparing.register(app)
 sample_size.register(app)
+reporting.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
 dreamllm.register(app)
 study.register(app)
 tradeoff.register(app)
+weighing.register(app)
+picture_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

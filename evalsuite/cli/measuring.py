@@ -59,8 +59,12 @@ def run(
     plugin: PluginOption = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto (default).")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto (default).")] = None,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Show the models no images: what can be answered without looking?")
+    ] = False,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Upper limit; halved where memory runs out. Default: 32.")
+        str | None,
+        typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
@@ -78,6 +82,12 @@ def run(
     retry_failed: Annotated[
         bool | None, typer.Option("--retry-failed", help="Ask samples again that failed before.")
     ] = None,
+    image_shards: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Images per tar archive; 0: files. Default: archives from 20,000 images on."
+        ),
+    ] = None,
 ) -> None:
     """Measure models, and show the leaderboard.
 
@@ -91,11 +101,13 @@ def run(
     execution = {
         "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
         "self_check": self_check, "retry_failed": retry_failed,
+        "image_shards": image_shards,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(
         models=model or (), suite=suite, tasks=task or (), out=out, limit=limit, seed=seed, device=device,
-        dtype=dtype, protocol=protocol, rules=rules, data=data, options=pairs(option, "--option"),
+        dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data,
+        options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
         execution={name: value for name, value in execution.items() if value is not None},
     )  # fmt: skip

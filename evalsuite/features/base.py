@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
 
+    from evalsuite.metrics.frechet import Means
+
 Kind = Literal["clip", "dino", "inception", "lpips", "structure"]
 
 
@@ -63,6 +65,21 @@ class FeatureNetwork(Protocol):
         """sha256 of the weights and the preprocessing: features of equal fingerprint may be compared."""
         ...
 
+    @property
+    def dtype(self) -> str:
+        """The precision it computes in."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """sha256 of the weights alone."""
+        ...
+
+    @property
+    def means(self) -> Means:
+        """The precision in which this way of measuring averages features."""
+        ...
+
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, dim) float32 features of RGB pictures of any sizes, not normalised, in order."""
         ...
@@ -90,6 +107,9 @@ class PairNetwork(Protocol):
 
     @property
     def fingerprint(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
 
     def distances(self, first: Sequence[PilImage], second: Sequence[PilImage]) -> np.ndarray:
         """(n,) float64 distances of the pairs first[i], second[i] of equal sizes."""

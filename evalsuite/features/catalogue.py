@@ -63,6 +63,12 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
                 "6726825d",
             ),
             WeightsFile(
+                "inception-2015-12-05.pt",
+                "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+                "inception-2015-12-05.pt",
+                "91 MB",
+            ),
+            WeightsFile(
                 "alexnet-owt-7be5be79.pth",
                 f"{_TORCHVISION}alexnet-owt-7be5be79.pth",
                 "233 MB",
@@ -82,6 +88,16 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
     }
 )
 """Single files by name."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "inception": ("pt_inception-2015-12-05-6726825d.pth",),
+        "lpips-alex": ("alexnet-owt-7be5be79.pth", "lpips-v0.1-alex.pth"),
+        "lpips-vgg": ("vgg16-397923af.pth", "lpips-v0.1-vgg.pth"),
+        "lpips-squeeze": ("squeezenet1_1-b8a52dc0.pth", "lpips-v0.1-squeeze.pth"),
+    }
+)
+"""What one network needs, by a name that can be typed."""
 
 REPOSITORIES: Mapping[str, str] = MappingProxyType(
     {

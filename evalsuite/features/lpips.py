@@ -13,6 +13,7 @@ Checked against both packages with made-up weights (tests/features/test_lpips.py
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import CheckpointError, SampleError, SpecError
-from evalsuite.features._torch import batched, device_of, file_sha256, fingerprint_of
+from evalsuite.features._torch import Described, batched, device_of, file_sha256
 from evalsuite.features.base import NetworkSpec
 from evalsuite.features.weights import find_file
 
@@ -155,7 +156,7 @@ def state_dict_shapes(source: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-class Lpips:
+class Lpips(Described):
     """LPIPS with its weights, float32, linear heads, mean over positions.
 
     Args:
@@ -175,7 +176,7 @@ class Lpips:
                 f"LPIPS has no normalisation {spec.preprocess!r}.", f"Known: {', '.join(NORMALISATIONS)}."
             )
         paths = [find_file(name) for name in weights_files(spec.source)]
-        self._spec = spec
+        self._backbone = spec.source
         self._steps = BACKBONES[spec.source][0]
         self._least = _least_side(self._steps)
         self._normalise = NORMALISATIONS[spec.preprocess]
@@ -184,21 +185,7 @@ class Lpips:
             key: tensor.to(self._device)
             for key, tensor in _read(paths, state_dict_shapes(spec.source)).items()
         }
-        self._fingerprint = fingerprint_of("".join(map(file_sha256, paths)), spec.preprocess)
-
-    @property
-    def name(self) -> str:
-        return self._spec.name
-
-    @property
-    def preprocess(self) -> str:
-        """The named normalisation."""
-        return self._spec.preprocess
-
-    @property
-    def fingerprint(self) -> str:
-        """sha256 of both files of weights and the normalisation."""
-        return self._fingerprint
+        super().__init__(spec, hashlib.sha256("".join(map(file_sha256, paths)).encode()).hexdigest())
 
     def distances(self, first: Sequence[PilImage], second: Sequence[PilImage]) -> np.ndarray:
         """(n,) float64 distances of the pairs first[i], second[i], 0 for equal pictures.
@@ -232,7 +219,7 @@ class Lpips:
         if first.size and min(first.shape[1:3]) < self._least:
             raise SampleError(
                 f"Pictures of {first.shape[2]} × {first.shape[1]} pixels are too small for LPIPS "
-                f"({self._spec.source} needs {self._least} each way)."
+                f"({self._backbone} needs {self._least} each way)."
             )
         pixels = torch.from_numpy(np.concatenate([first, second]).astype(np.float32)).permute(0, 3, 1, 2)
         with torch.inference_mode():

@@ -5,6 +5,7 @@ The same network gives other scores under another resize, so each way has a name
 * `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL
   bicubic (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to
   them.
+* `cmmd`: CMMD's code (sayakpaul/cmmd-pytorch): crop to the largest centred square first, then PIL bicubic;
 * `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats
   without antialiasing, whatever its aspect.
 * `tensor-bicubic-signed`: the same on pixels in [-1, 1] with the mean and deviation for [0, 1]: what
@@ -96,10 +97,21 @@ def tensor_bicubic_signed(image: PilImage, geometry: Geometry) -> np.ndarray:
     return tensor_bicubic(image, signed)
 
 
+def cmmd(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; the largest centred square, then PIL bicubic to the network's size."""
+    from PIL import Image
+
+    short = min(image.size)
+    left, top = (image.width - short) // 2, (image.height - short) // 2
+    square = image.convert("RGB").crop((left, top, left + short, top + short))
+    return _scaled(square.resize((geometry.size, geometry.size), Image.Resampling.BICUBIC), geometry)
+
+
 PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
     "openai": openai,
     "tensor-bicubic": tensor_bicubic,
     "tensor-bicubic-signed": tensor_bicubic_signed,
+    "cmmd": cmmd,
 }
 
 

@@ -186,6 +186,10 @@ class EditTask(FamilyTask):
             output = replace(output, width=output.width or width, height=output.height or height)
         return replace(request, output=output)
 
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The picture that people accepted as the turn's result."""
+        return ImageResponse((sample.record.turns[len(earlier)].target,))
+
     def target(self, sample: Sample) -> Any:
         last: Turn = sample.record.last
         found: dict[str, Any] = {"instructions": [turn.instruction for turn in sample.record.turns]}

@@ -14,6 +14,8 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.data.checksum import sha256_of
 from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.images import pictures_in
+from evalsuite.data.prompts import read_narratives, read_prompt_table
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
@@ -25,7 +27,7 @@ from ..family import FamilyTask
 from ..miniature import PromptTruth
 from ..networks import Columns, choose_columns
 from ..sources import Located
-from .prompt_list import Prompt, draw_prompts, list_digest, listed_prompts, shuffled
+from .prompt_list import Prompt, all_prompts, draw_prompts, list_digest, listed_prompts, shuffled
 from .scoring import FORMULAS, Scorer
 from .settings import ProtocolSettings, Settings
 
@@ -48,7 +50,33 @@ def read_karpathy_split(source: Located) -> Iterator[Captioned]:
     )
 
 
-READERS = MappingProxyType({"coco-captions-json": read_coco, "karpathy-json": read_karpathy_split})
+KID_RULES = ("clean-fid", "torch-fidelity")
+
+
+def read_localized_narratives(source: Located) -> Iterator[Captioned]:
+    """`captions` (Localized Narratives' JSON lines), pictures in the folder `images`."""
+    return read_narratives(source.path("captions"), source.folder_of("images"))
+
+
+CAPTIONED = MappingProxyType(
+    {
+        "coco-captions-json": read_coco,
+        "karpathy-json": read_karpathy_split,
+        "localized-narratives-jsonl": read_localized_narratives,
+    }
+)
+"""Files of captioned pictures."""
+
+
+def read_table(source: Located) -> list[Prompt]:
+    """`prompts`: a CSV or TSV file; `columns` says where the prompt and the labels are."""
+    rows = read_prompt_table(source.path("prompts"), source.columns)
+    return [Prompt(f"{row.number:05}", row.text, (row.text,), None, labels=row.labels) for row in rows]
+
+
+TABLES = MappingProxyType({"prompt-table": read_table})
+"""Files of prompts that are about no picture."""
+READERS = MappingProxyType({**CAPTIONED, **TABLES})
 
 
 def build(plan: Plan) -> ImageTask:
@@ -65,9 +93,10 @@ def build(plan: Plan) -> ImageTask:
                 f"{name}: settings.columns does not say how {metric.name!r} is computed.",
                 "Correct the benchmark's file.",
             )
-        if column.formula not in FORMULAS:
+        formulas = KID_RULES if column.measure == "kid" else tuple(FORMULAS)
+        if column.formula not in formulas:
             raise SpecError(
-                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
+                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, formulas)
             )
     output = plan.output()
     assert isinstance(output, GenerateImages)
@@ -81,8 +110,9 @@ def build(plan: Plan) -> ImageTask:
         # Without the selecting network there is no best of several pictures.
         selected = output.count > 1 and column.images == "selected"
         needs[metric_name] = tuple(filter(None, (column.network, settings.select if selected else "")))
-    columns = choose_columns(plan, settings.networks, needs)
-    plan.source.path("captions")
+    optional = {name for name, column in settings.columns.items() if column.optional}
+    columns = choose_columns(plan, settings.networks, needs, optional=optional, required=not settings.gallery)
+    plan.source.path("prompts" if plan.source.reader in TABLES else "captions")
     return ImageTask(plan, settings, columns, output.count)
 
 
@@ -94,7 +124,7 @@ class ImageTask(FamilyTask):
         self.settings = settings
         self.columns = columns
         self.count = count
-        self._read = plan.reader(READERS)
+        plan.reader(READERS)
         self._orders: dict[int, dict[str, str]] = {}
 
     @property
@@ -111,10 +141,18 @@ class ImageTask(FamilyTask):
     @cached_property
     def prompts(self) -> list[Prompt]:
         """The whole list, in order."""
-        images = self._read(self.plan.source)
-        if self.plan.source.has("prompt_list"):
-            return listed_prompts(self.plan.source.path("prompt_list"), images)
+        source = self.plan.source
+        if source.reader in TABLES:
+            return TABLES[source.reader](source)
+        images = self._captioned()
+        if source.has("prompt_list"):
+            return listed_prompts(source.path("prompt_list"), images)
+        if self.settings.every_caption:
+            return all_prompts(images)
         return draw_prompts(images, self.settings.prompts, self.settings.seed)
+
+    def _captioned(self) -> Iterator[Captioned]:
+        return CAPTIONED[self.plan.source.reader](self.plan.source)
 
     @cached_property
     def _truth(self) -> PromptTruth | None:
@@ -122,8 +160,11 @@ class ImageTask(FamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for prompt in self.prompts:
-            labels = self._truth.labels(prompt.reference.label) if self._truth else {}
-            yield Sample(id=prompt.image_id, record=prompt, labels=labels)
+            labels = dict(prompt.labels)
+            if self._truth is not None and prompt.reference is not None:
+                labels |= self._truth.labels(prompt.reference.label)
+            cluster = prompt.image_id if prompt.number else ""
+            yield Sample(id=prompt.id, record=prompt, cluster=cluster, labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if self._protocol.pairing == "prompt":
@@ -144,9 +185,15 @@ class ImageTask(FamilyTask):
         if number not in self._orders:
             others = shuffled(self.prompts, number)
             self._orders[number] = {
-                prompt.image_id: other.text for prompt, other in zip(self.prompts, others, strict=True)
+                prompt.id: other.text for prompt, other in zip(self.prompts, others, strict=True)
             }
         return self._orders[number]
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The picture that the caption was written about."""
+        output = self.plan.output()
+        assert isinstance(output, GenerateImages)
+        return ImageResponse((sample.record.reference,) * output.count)
 
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
@@ -173,15 +220,10 @@ class ImageTask(FamilyTask):
         if chosen is not None and chosen.is_file():
             return chosen
         if chosen is not None:
-            found = sorted(path for path in chosen.rglob("*") if path.suffix.lower() in _SUFFIXES)
-            if not found:
-                raise DataError(
-                    f"The reference folder {chosen} holds no pictures.", "Check the path after reference=."
-                )
-            return [Image(path=path, name=path.name) for path in found]
+            return pictures_in(chosen)
         if self.settings.reference == "listed":
-            return [prompt.reference for prompt in self.prompts]
-        return [one.image for one in self._read(self.plan.source)]
+            return list({p.image_id: p.reference for p in self.prompts if p.reference is not None}.values())
+        return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]
 
     @property
     def _reference_option(self) -> Path | None:
@@ -199,6 +241,3 @@ def _together(one: Answered) -> Answered:
     several = [response.images for response in one.responses if isinstance(response, ImageResponse)]
     pictures = [image for images in several for image in images]
     return replace(one, responses=(ImageResponse(tuple(pictures)),))
-
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}

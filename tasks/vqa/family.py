@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -195,6 +196,16 @@ class VQATask(FamilyTask):
         if len(earlier) > bool(gate) or (gate and gate.closes(earlier[0])):
             return None
         return self.plan.request(_fields(question))
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """What most people answered, the first of equally frequent answers; a gate is passed accordingly."""
+        answers = sample.record.answers
+        if not answers:
+            return None
+        said = Counter(answers).most_common(1)[0][0]
+        if self._gate and not earlier:
+            return TextResponse(self._gate.contains if said == self._gate.answer else "yes")
+        return TextResponse(said)
 
     def target(self, sample: Sample) -> Any:
         return list(sample.record.answers)

@@ -359,7 +359,8 @@ def test_the_headlines_weights_are_asked_for_before_anything_is_edited(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
-        UnavailableError, match=r"CLIP-I ViT-B/32 cannot be.*weights fetch openai/clip-vit-base-patch32"
+        UnavailableError,
+        match=r"CLIP-I ViT-B/32 cannot be.*evalsuite weights fetch openai/clip-vit-base-patch32",
     ):
         build("magicbrush", official(data))
     assert build("magicbrush", official(data), metrics=PIXELS).info.headline.name == "L1"
