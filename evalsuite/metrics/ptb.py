@@ -12,6 +12,7 @@ the recorded official tokens agree (tests/metrics/test_ptb.py).
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -30,9 +31,17 @@ PUNCTUATION = frozenset(
 # "\n".
 _LINE_ENDS = re.compile("[\n\r\v\f\u2028\u2029]")
 _BEYOND_PLANE_0 = re.compile("[\U00010000-\U0010ffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # A word with what follows it, as captions mostly have it; see `_tokens`.
 _PLAIN_WORD = re.compile("[A-Za-z]+(?:,? |\\.?\n)|\\.\n")
 _CACHED_WORDS = 1 << 18
+
+# Java's words for `_lower_greek`, in characters that stand for letters, digits, dashes and ignorable marks.
+_KINDS_IN_WORD = {
+    **dict.fromkeys(("Lu", "Ll", "Lt", "Lm", "Lo", "Mc"), "l"), "Nd": "d", "Pd": "m", "Pc": "m",
+    **dict.fromkeys(("Mn", "Me", "Cf"), "i"),
+}  # fmt: skip
+_JAVA_WORD = re.compile("(?:l[li]*(?:ml[li]*)*|d[di]*)+")
 
 
 @lru_cache(maxsize=1)
@@ -44,6 +53,47 @@ def _lexer() -> Lexer:
 @lru_cache(maxsize=1)
 def _word_cache() -> dict[str, tuple[str, int]]:
     return {}
+
+
+def _units(text: str) -> str:
+    """The text as Java sees it: one character per UTF-16 code unit."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    return "".join(chr(units[i] | units[i + 1] << 8) for i in range(0, len(units), 2))
+
+
+def _characters(units: str) -> str:
+    """The opposite of `_units`; halves without their other half stay as they are."""
+    return units.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+def _lower(token: str) -> str:
+    if _SURROGATE.search(token) is not None:
+        # Java matches by code unit, but changes the case of whole characters (Deseret, Osage …).
+        return _units(_characters(token).lower())
+    return _lower_greek(token) if "Σ" in token else token.lower()
+
+
+def _lower_greek(token: str) -> str:
+    """Java's lower case of a token with a capital sigma.
+
+    It is a final one if a cased letter stands before it, and none behind it, in its word; Java's words hold
+    digits, and hyphens and the like between letters. Python looks at the neighbouring letters alone.
+    """
+    kinds = "".join(map(_kind_in_word, token))
+    made = list(token.lower())
+    if len(made) != len(token):  # a character whose lower case is longer: too rare to follow
+        return "".join(made)
+    for word in _JAVA_WORD.finditer(kinds):
+        cased = [at for at in range(*word.span()) if token[at].isupper() or token[at].islower()]
+        for at in (at for at in cased if token[at] == "Σ"):
+            made[at] = "ς" if at == cased[-1] and at != cased[0] else "σ"
+    return "".join(made)
+
+
+def _kind_in_word(char: str) -> str:
+    if "\u3041" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or char in "\"'.":
+        return "m" if char < "\u3041" else " "  # Java puts kana and ideographs into words of their own
+    return _KINDS_IN_WORD.get(unicodedata.category(char), " ")
 
 
 def _tokens(text: str) -> list[str]:
@@ -75,7 +125,7 @@ def _tokens(text: str) -> list[str]:
         if word and token is not None and read <= word.end() and len(known) < _CACHED_WORDS:
             known[word[0]] = (token.lower(), kept - rule.repeat - at)
         if token is not None:
-            add(token if token is NEWLINE_TOKEN else token.lower())
+            add(token if token is NEWLINE_TOKEN else _lower(token))
         at = kept - rule.repeat
     return tokens
 
@@ -85,9 +135,7 @@ def ptb_lines(text: str) -> str:
     line."""
     wide = _BEYOND_PLANE_0.search(text) is not None
     if wide:
-        # The Java program sees UTF-16 code units.
-        units = text.encode("utf-16-le", "surrogatepass")
-        text = "".join(chr(units[i] | units[i + 1] << 8) for i in range(0, len(units), 2))
+        text = _units(text)
     lines: list[str] = []
     line: list[str] = []
     for token in _tokens(text):
@@ -98,8 +146,8 @@ def ptb_lines(text: str) -> str:
             line.append(token)
     printed = "\n".join([*lines, " ".join(line)])
     if wide:
-        units = printed.encode("utf-16-le", "surrogatepass")
-        printed = units.decode("utf-16-le", "replace").replace("\ufffd", "?")
+        # Halves of characters whose other half was dropped are printed as question marks.
+        printed = _SURROGATE.sub("?", _characters(printed))
     return printed
 
 
