@@ -199,7 +199,13 @@ def _plugins(registry: Registry) -> Iterator[Finding]:
     counts = f"{len(registry.tasks)} tasks, {len(registry.models)} models, {len(registry.suites)} suites"
     yield Finding("plugins", "loaded", "ok", counts)
     for name, reason in registry.broken.items():
-        yield Finding("plugins", name, "broken", reason, "Update or uninstall the package that brings it.")
+        yield Finding(
+            "plugins",
+            name,
+            "broken",
+            reason,
+            "Correct the file, or update or uninstall the package that brings it.",
+        )
 
 
 def _data(registry: Registry) -> Iterator[Finding]:

@@ -19,8 +19,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from evalsuite.content import Message, Text
+from evalsuite.data.inspection import DataReport
 from evalsuite.errors import DataError, SpecError
-from evalsuite.registry import SuiteEntry, TaskEntry, TaskOptions, suggest
+from evalsuite.registry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions, suggest
 from evalsuite.request import (
     Capability,
     GenerateDocument,
@@ -280,17 +281,21 @@ def load(path: Path) -> Benchmark:
         raise SpecError(f"{path}: {_explain(error)}", "Correct the file.") from error
 
 
-def entries(folder: Path | str) -> list[TaskEntry]:
+def entries(folder: Path | str) -> list[TaskEntry | BrokenEntry]:
     """The registry entries of all benchmark files (`*.yaml`) in a folder and its subfolders, sorted by name.
 
     The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
-
-    Raises:
-        SpecError: a file is malformed; names the file and the field.
+    A malformed file becomes an entry that says so, and hides no other.
     """
     root = Path(folder)
     paths = [path for path in root.rglob("*.yaml") if path.parent.name != "suites"]
-    return [_entry(load(path)) for path in sorted(paths, key=lambda path: path.stem)]
+    found: list[TaskEntry | BrokenEntry] = []
+    for path in sorted(paths, key=lambda path: path.stem):
+        try:
+            found.append(_entry(load(path)))
+        except SpecError as error:
+            found.append(BrokenEntry(path.stem, str(error)))
+    return found
 
 
 class _Suite(_Strict):
@@ -326,7 +331,14 @@ def _entry(benchmark: Benchmark) -> TaskEntry:
         rules=tuple(benchmark.rules),
         build=lambda options: build(benchmark, options),
         family=benchmark.family,
+        inspect=lambda data, read: _inspect(benchmark, data, read),
     )
+
+
+def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
+    from .checking import inspect  # which builds benchmarks, and so needs this module
+
+    return inspect(benchmark, data, read=read)
 
 
 def build(benchmark: Benchmark, options: TaskOptions) -> Task:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalsuite.content import Image
 from evalsuite.data import coco, files
@@ -19,6 +20,8 @@ from evalsuite.data.files import Origin
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
 from evalsuite.request import fingerprint
+
+_CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
 
 
 class Hub(BaseModel):
@@ -52,6 +55,15 @@ class Source(BaseModel):
     get: str = ""
     """Where people find the files."""
     size: str = ""
+    checksums: dict[str, str] = Field(default_factory=dict)
+    """Role -> `md5:HEX` or `sha256:HEX` of its one file, as its publisher gives it."""
+
+    @model_validator(mode="after")
+    def _known_roles(self) -> Source:
+        for role, checksum in self.checksums.items():
+            if role not in self.files or not _CHECKSUM.match(checksum):
+                raise ValueError(f"checksums: {role}: {checksum!r} is no checksum of a file of this source")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ def locate(
         )
     for source in wanted:
         if source.place:
-            return located(source, _place(source.place))
+            return located(source, made_place(source.place))
     for source in wanted:
         if source.hub is not None:
             from evalsuite.data.hub import snapshot
@@ -214,7 +226,12 @@ PLACES: Mapping[str, Callable[[str], Path]] = MappingProxyType(
 """Kinds of places by the name before the colon; each makes the folder from what stands behind it."""
 
 
-def _place(place: str) -> Path:
+MADE = frozenset({"mini-world"})
+"""Places whose files are made when a task is built."""
+
+
+def made_place(place: str) -> Path:
+    """The folder of a source's place. Raises SpecError for an unknown kind, DataError where it is absent."""
     kind, _, rest = place.partition(":")
     if kind not in PLACES:
         raise SpecError(f"There is no place {place!r}.", suggest(kind, PLACES))

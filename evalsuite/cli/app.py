@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import exchanging, inspecting, measuring, miniature, results
+from evalsuite.cli import data, exchanging, inspecting, measuring, miniature, results
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -68,6 +68,7 @@ def _options(
 
 measuring.register(app)
 results.register(app)
+data.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
