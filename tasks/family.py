@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 
 from evalsuite.errors import SampleError
 from evalsuite.request import Response, TextResponse
@@ -12,6 +12,7 @@ from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
 from .prompts import clean
+from .shots import Shot
 
 
 class FamilyTask(ABC):
@@ -33,6 +34,30 @@ class FamilyTask(ABC):
     @abstractmethod
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
+
+    @property
+    def gated(self) -> bool:
+        """Whether a first question decides what becomes of the second."""
+        return False
+
+    def _examples(self) -> Iterator[Sample]:
+        """The samples that in-context examples are drawn from; families with `SHOTS` define it."""
+        raise NotImplementedError
+
+    def _shot(self, example: Sample) -> Shot:
+        """An example as the protocol's template shows it; families with `SHOTS` define it."""
+        raise NotImplementedError
+
+    @cached_property
+    def _pool(self) -> tuple[Sample, ...]:
+        assert self.plan.shots is not None
+        return self.plan.shots.pool(self._examples())
+
+    def shots(self, sample: Sample) -> tuple[Shot, ...]:
+        """The in-context examples of a sample; none unless they are asked for. Raises DataError."""
+        if self.plan.shots is None:
+            return ()
+        return tuple(map(self._shot, self.plan.shots.draw(sample, self._pool)))
 
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""

@@ -6,7 +6,7 @@ import importlib.util
 import re
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -34,6 +34,19 @@ class Hub(BaseModel):
     """A commit where one is known; what a branch stands for is resolved and recorded."""
 
 
+class Examples(BaseModel):
+    """Where a source's in-context examples are: the same reader over another split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    split: str
+    """Its name, for records."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """As the source's `files`; roles that are not named are the source's own."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """As the source's `settings`, likewise."""
+
+
 class Source(BaseModel):
     """One way to have a benchmark's data: which reader understands them, and where the files are."""
 
@@ -49,6 +62,8 @@ class Source(BaseModel):
     """Our field -> column, for tables."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What else the reader wants to know."""
+    examples: Examples | None = None
+    """The split that in-context examples are drawn from."""
     place: str = ""
     """Where the files are when the user names no folder: `mini-world`, or `package:NAME/FOLDER`."""
     hub: Hub | None = None
@@ -82,6 +97,7 @@ class Located:
     settings: Mapping[str, Any]
     origin: Origin
     commit: str = ""
+    examples: Examples | None = None
     _paths: dict[str, list[Path]] = field(default_factory=dict, compare=False, repr=False)
 
     def path(self, role: str) -> Path:
@@ -106,6 +122,21 @@ class Located:
     def image(self, role: str, **values: Any) -> Image:
         """The image whose path pattern belongs to a role; `.png` is taken for `.jpg` and vice versa."""
         return coco.find_image((self.folder,), self._name(role).format(**values))
+
+    def of_examples(self) -> Located:
+        """The split that in-context examples are drawn from. Raises SpecError where the source names none."""
+        if self.examples is None:
+            raise SpecError(
+                f"{self.origin.benchmark}: the source {self.reader!r} names no split for examples.",
+                "Leave out shots=, or add `examples` to the benchmark's file.",
+            )
+        return replace(
+            self,
+            files={**self.files, **self.examples.files},
+            settings={**self.settings, **self.examples.settings},
+            examples=None,
+            _paths={},
+        )
 
     def has(self, role: str) -> bool:
         """Whether the source names files for a role."""
@@ -161,6 +192,7 @@ def locate(
             source.settings,
             origin_of(benchmark, source, licence),
             commit,
+            source.examples,
         )
 
     folder = files.data_folder(benchmark, data)

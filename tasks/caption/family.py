@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +23,7 @@ from ..benchmark import Plan
 from ..family import FamilyTask, row_of
 from ..miniature import SceneTruth
 from ..networks import Columns, choose_columns
+from ..shots import Shot
 from ..sources import Located
 from . import meteor
 from .relatives import RELATIVES
@@ -34,6 +35,7 @@ BLEU = {f"BLEU-{n}": n - 1 for n in range(1, 5)}
 COLUMNS = ("CIDEr", *BLEU, "ROUGE-L", "METEOR")
 MEANS = frozenset({"CIDEr", "ROUGE-L"})
 """The columns whose corpus score is the mean over images; BLEU and METEOR add up counts first."""
+SHOTS = True
 OPTIONS = ("metrics",)
 """`metrics=NAME,NAME` computes only these columns."""
 
@@ -99,7 +101,7 @@ class CaptionTask(FamilyTask):
         super().__init__(plan)
         self.settings = settings
         self.columns = columns
-        self._read = partial(plan.reader(READERS), plan.source)
+        self._read: Callable[[Located], Iterator[Captioned]] = plan.reader(READERS)
 
     @property
     def info(self) -> TaskInfo:
@@ -110,14 +112,23 @@ class CaptionTask(FamilyTask):
         return SceneTruth.read(self.plan.source) if self.settings.truth else None
 
     def _samples(self) -> Iterator[Sample]:
-        for image in self._read():
+        return self._of(self.plan.source)
+
+    def _examples(self) -> Iterator[Sample]:
+        return self._of(self.plan.source.of_examples())
+
+    def _shot(self, example: Sample) -> Shot:
+        return Shot({"image": example.record.image}, example.record.captions[0].strip())
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for image in self._read(source):
             labels = dict(image.labels)
             if self._truth:
                 labels |= self._truth.labels(image.image.label)
             yield Sample(id=image.id, record=image, labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        return None if earlier else self.plan.request({"image": sample.record.image})
+        return None if earlier else self.plan.request({"image": sample.record.image}, self.shots(sample))
 
     def target(self, sample: Sample) -> Any:
         return list(sample.record.captions)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -23,10 +23,12 @@ from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mea
 from ..benchmark import Plan
 from ..family import FamilyTask, row_of, text_of
 from ..prompts import fields_of
+from ..shots import Shot
 from ..sources import Located
 from . import unanswerable
 from .relatives import RELATIVES
 
+SHOTS = True
 EXACT = "exact"
 """The rule of benchmarks with one right answer: equal but for case, outer space and a final period."""
 VERBATIM = "verbatim"
@@ -137,7 +139,7 @@ def build(plan: Plan) -> VQATask:
             suggest(plan.rule, [EXACT, VERBATIM, ANLS, *VQA_RULES]),
         )
     settings = plan.settings(Settings)
-    task = VQATask(plan, partial(plan.reader(READERS), plan.source, settings))
+    task = VQATask(plan, plan.reader(READERS), settings)
     plan.source.paths(next(iter(plan.source.files)))
     return task
 
@@ -145,9 +147,10 @@ def build(plan: Plan) -> VQATask:
 class VQATask(FamilyTask):
     """A VQA benchmark in one protocol; template fields: `image`, `question`, and `ocr` where there is any."""
 
-    def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
+    def __init__(self, plan: Plan, read: Callable[..., Iterator[Question]], settings: Settings) -> None:
         super().__init__(plan)
         self._read = read
+        self._settings = settings
         self._accuracy = plan.benchmark.metric("ANLS" if plan.rule == ANLS else "accuracy")
         self._gate = plan.settings(ProtocolSettings, protocol=True).gate
         self._wants_ocr = "ocr" in fields_of(plan.protocol.template)
@@ -160,8 +163,23 @@ class VQATask(FamilyTask):
         rows = read_table(source.paths("table"), {"id": source.columns["id"]})
         return (str(row["id"]) for _, row in rows)
 
+    @property
+    def gated(self) -> bool:
+        return self._gate is not None
+
     def _samples(self) -> Iterator[Sample]:
-        for question in self._read():
+        return self._of(self.plan.source)
+
+    def _examples(self) -> Iterator[Sample]:
+        return (sample for sample in self._of(self.plan.source.of_examples()) if sample.record.answers)
+
+    def _shot(self, example: Sample) -> Shot:
+        # The answer that most people gave, the first of them where several are as frequent.
+        answers = Counter(example.record.answers)
+        return Shot(_fields(example.record), max(answers, key=answers.__getitem__))
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for question in self._read(source, self._settings):
             labels = {"question_type": question.question_type, "answer_type": question.answer_type}
             yield Sample(
                 id=question.id,
@@ -182,7 +200,7 @@ class VQATask(FamilyTask):
             return Request(self.plan.messages(_fields(question), gate.template), self.plan.output())
         if len(earlier) > bool(gate) or (gate and gate.closes(earlier[0])):
             return None
-        return self.plan.request(_fields(question))
+        return self.plan.request(_fields(question), self.shots(sample))
 
     def target(self, sample: Sample) -> Any:
         return list(sample.record.answers)
