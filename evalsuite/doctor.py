@@ -136,14 +136,23 @@ def _extras() -> Iterator[Finding]:
 
 
 def _java() -> Iterator[Finding]:
+    from evalsuite.metrics.meteor import meteor_obstacle
+    from evalsuite.metrics.spice import spice_obstacle
+
     java = shutil.which("java")
     if java:
         yield Finding("optional programs", "java", "ok", java)
     else:
         yield Finding(
-            "optional programs", "java", "missing", "METEOR needs it; all other caption metrics do not",
+            "optional programs", "java", "missing",
+            "METEOR needs it, and SPICE; all other caption metrics do not",
             "Install a Java runtime (8 or newer), e.g. `apt install default-jre-headless`.",
         )  # fmt: skip
+    for name, obstacle in (("METEOR", meteor_obstacle()), ("SPICE", spice_obstacle())):
+        if obstacle:
+            yield Finding("optional programs", name, "missing", obstacle)
+        else:
+            yield Finding("optional programs", name, "ok", "Java and its program are here")
 
 
 def _weights() -> Iterator[Finding]:

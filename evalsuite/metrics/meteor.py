@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import SampleError, UnavailableError
 
-__all__ = ["MeteorScores", "meteor", "meteor_available"]
+__all__ = ["MeteorScores", "meteor", "meteor_available", "meteor_obstacle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,20 @@ def _jar() -> Path:
     )
 
 
+def meteor_obstacle() -> str:
+    """Why METEOR cannot be computed here, and what to do; "" where it can."""
+    if shutil.which("java") is None:
+        return "METEOR needs Java, and there is no `java` on the PATH. Install a Java runtime (8 or newer)."
+    try:
+        _jar()
+    except UnavailableError as error:
+        return str(error)
+    return ""
+
+
 def meteor_available() -> bool:
     """Whether Java and the METEOR program are here."""
-    try:
-        return shutil.which("java") is not None and _jar().exists()
-    except UnavailableError:
-        return False
+    return not meteor_obstacle()
 
 
 class _Program:
