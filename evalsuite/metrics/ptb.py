@@ -32,7 +32,7 @@ PUNCTUATION = frozenset(
 _LINE_ENDS = re.compile("[\n\r\v\f\u2028\u2029]")
 _BEYOND_PLANE_0 = re.compile("[\U00010000-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# A word with what follows it, as captions mostly have it; see `_tokens`.
+# A word with what follows it, as captions mostly have it; see `_scan`.
 _PLAIN_WORD = re.compile("[A-Za-z]+(?:,? |\\.?\n)|\\.\n")
 _CACHED_WORDS = 1 << 18
 
@@ -80,11 +80,9 @@ def _lower_greek(token: str) -> str:
     digits, and hyphens and the like between letters. Python looks at the neighbouring letters alone.
     """
     kinds = "".join(map(_kind_in_word, token))
-    made = list(token.lower())
-    if len(made) != len(token):  # a character whose lower case is longer: too rare to follow
-        return "".join(made)
+    made = [char.lower() for char in token]
     for word in _JAVA_WORD.finditer(kinds):
-        cased = [at for at in range(*word.span()) if token[at].isupper() or token[at].islower()]
+        cased = [at for at in range(*word.span()) if token[at].islower() or token[at].istitle()]
         for at in (at for at in cased if token[at] == "Σ"):
             made[at] = "ς" if at == cased[-1] and at != cased[0] else "σ"
     return "".join(made)
@@ -96,18 +94,17 @@ def _kind_in_word(char: str) -> str:
     return _KINDS_IN_WORD.get(unicodedata.category(char), " ")
 
 
-def _tokens(text: str) -> list[str]:
+def _scan(text: str, at: int) -> tuple[list[str], int, bool]:
+    """The tokens of one line from `at`, where the next begins, and whether a line end was met."""
     lexer, known = _lexer(), _word_cache()
     plain, match, rules = _PLAIN_WORD.match, lexer.match, RULES
     tokens: list[str] = []
     add = tokens.append
-    at, size = 0, len(text)
+    size = len(text)
     while at < size:
         char = text[at]
         if char == "\n":
-            add(NEWLINE_TOKEN)
-            at += 1
-            continue
+            return tokens, at + 1, True
         # Spaces of all kinds in a row are one match; before ASCII a single one can be stepped over.
         if char == " " and text[at + 1 : at + 2] < "\x80":
             at += 1
@@ -124,31 +121,95 @@ def _tokens(text: str) -> list[str]:
         # The first token of `word` depends on `word` alone if nothing behind it was looked at.
         if word and token is not None and read <= word.end() and len(known) < _CACHED_WORDS:
             known[word[0]] = (token.lower(), kept - rule.repeat - at)
-        if token is not None:
-            add(token if token is NEWLINE_TOKEN else _lower(token))
         at = kept - rule.repeat
-    return tokens
+        if token is NEWLINE_TOKEN:
+            return tokens, at, True
+        if token is not None:
+            add(_lower(token))
+    return tokens, at, False
+
+
+class _Parts(dict[str, str | None]):
+    """What stands between two spaces -> its tokens, each behind a space; None where it depends on more.
+
+    Most captions are made of such parts alone, and need no lexer once their words are known.
+
+    Args:
+        end: what follows the part: a space, a line end, or both.
+        dropped: tokens that are left out.
+    """
+
+    def __init__(self, end: str, dropped: frozenset[str]) -> None:
+        super().__init__()
+        self._end = end
+        self._dropped = dropped
+
+    def __missing__(self, part: str) -> str | None:
+        found = self._tokens(part)
+        if len(self) < _CACHED_WORDS:
+            self[part] = found
+        return found
+
+    def _tokens(self, part: str) -> str | None:
+        if not (part.isascii() and part.isprintable()):
+            return None
+        # Where a match looks behind `end`, it would depend on the text there.
+        text, seen, at, tokens = part + self._end + "x", len(part + self._end), 0, ""
+        while at < len(part):
+            index, end, read = _lexer().match(text, at)
+            rule = RULES[index]
+            kept = end - rule.split
+            token = rule.text(text[at:kept])
+            if read > seen or kept > len(part):
+                return None
+            if token is not None and token.lower() not in self._dropped:
+                tokens += " " + token.lower()
+            at = kept - rule.repeat
+        return tokens
+
+
+@lru_cache(maxsize=2)
+def _parts(dropped: frozenset[str]) -> tuple[_Parts, _Parts, _Parts]:
+    return _Parts(" ", dropped), _Parts("\n", dropped), _Parts(" \n", dropped)
+
+
+def _lines(text: str, dropped: frozenset[str]) -> list[str]:
+    """The printed lines, tokens with spaces between, without the dropped ones."""
+    middle, last, last_spaced = _parts(dropped)
+    lines: list[str] = []
+    at, more = 0, True
+    while more:
+        end = text.find("\n", at)
+        if end >= 0:
+            parts = text[at:end].split(" ")
+            final, ends = parts.pop(), last
+            if not final and parts:
+                final, ends = parts.pop(), last_spaced
+            found = [middle[part] for part in parts]
+            found.append(ends[final])
+            if None not in found:
+                lines.append("".join(found)[1:])  # type: ignore[arg-type]
+                at = end + 1
+                continue
+        tokens, at, more = _scan(text, at)
+        line = " ".join(tokens)
+        if dropped:
+            line = " ".join([word for word in line.rstrip().split(" ") if word not in dropped])
+        lines.append(line)
+    return lines
+
+
+def _printed(text: str, dropped: frozenset[str] = frozenset()) -> list[str]:
+    if _BEYOND_PLANE_0.search(text) is None:
+        return _lines(text, dropped)
+    # Halves of characters whose other half was dropped are printed as question marks.
+    return [_SURROGATE.sub("?", _characters(line)) for line in _lines(_units(text), dropped)]
 
 
 def ptb_lines(text: str) -> str:
     """What `PTBTokenizer -preserveLines -lowerCase` prints for `text`: tokens with spaces between, line by
     line."""
-    wide = _BEYOND_PLANE_0.search(text) is not None
-    if wide:
-        text = _units(text)
-    lines: list[str] = []
-    line: list[str] = []
-    for token in _tokens(text):
-        if token is NEWLINE_TOKEN:
-            lines.append(" ".join(line))
-            line = []
-        else:
-            line.append(token)
-    printed = "\n".join([*lines, " ".join(line)])
-    if wide:
-        # Halves of characters whose other half was dropped are printed as question marks.
-        printed = _SURROGATE.sub("?", _characters(printed))
-    return printed
+    return "\n".join(_printed(text))
 
 
 def tokenize_captions(captions: Iterable[str]) -> list[str]:
@@ -167,6 +228,4 @@ def tokenize_captions(captions: Iterable[str]) -> list[str]:
     lines = [_LINE_ENDS.sub(" ", caption) for caption in captions]
     if not lines:
         return []
-    printed = ptb_lines("\n".join(lines)).split("\n")
-    kept = ([word for word in line.rstrip().split(" ") if word not in PUNCTUATION] for line in printed)
-    return [" ".join(words) for words in kept]
+    return _printed("\n".join(lines), PUNCTUATION)
