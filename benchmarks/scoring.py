@@ -192,8 +192,8 @@ def mmbench_data(count: int) -> list[dict[str, Any]]:
             letter = source.choice("ABCD")
             said = options[letter]
             prediction = source.choice(
-                [letter, f"{letter}.", f"The answer is {letter}", said, f"I see {said}.", f"({letter}) {said}",
-                 "It could be A or B, I cannot tell.", "Sorry"]
+                [letter, f"{letter}.", f"The answer is {letter}", said, f"I see {said}.",
+                 f"({letter}) {said}", "It could be A or B, I cannot tell.", "Sorry"]
             )  # fmt: skip
             right = next(name for name, text in options.items() if text == texts[0])
             index = question + 1_000_000 * turn
