@@ -72,61 +72,6 @@ def _first_entry(path: Path) -> Any:
     return next(iter(value), None) if isinstance(value, list) else value
 
 
-_FIELDS = ("question_id", "questionId", "id", "image_id", "img_id", "image_name", "index", "pid")
-"""Where other harnesses' logs keep a question's own id, in the order in which they are tried."""
-_METRIC_IDS = ("question_id", "questionId", "image_id", "index")
-"""Where lmms-eval's tasks keep it in what they hand to their metrics."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """One answer.
-
-    Args:
-        key: the question's id as the file has it; empty where it only has a position.
-        position: of the question in its benchmark, where the file says so.
-        where: file and place, for messages.
-        prompt: what was asked, where the file tells: a position is checked by it.
-    """
-
-    key: str
-    text: str
-    where: str
-    position: int | None = None
-    prompt: str = ""
-
-
-def recognize(path: Path) -> str:
-    """The format of a file: a name in `FORMATS`, by its suffix and its first entry.
-
-    Raises:
-        DataError: the file is missing, empty, or of no known form.
-    """
-    if path.suffix in (".tsv", ".csv", ".xlsx"):
-        return "vlmevalkit"
-    first: Any = None
-    if path.suffix == ".jsonl":
-        first = next((row for _, row in read_lines(path)), None)
-    else:
-        try:
-            value = read_json(path)
-        except DataError:  # lines in a file that is called .json, as POPE's are
-            first = next((row for _, row in read_lines(path)), None)
-        else:
-            if isinstance(value, dict) and all(isinstance(text, str) for text in value.values()):
-                # One answer line reads like an object, too.
-                first = value if {"answer", "text"} & value.keys() else None
-                if value and first is None:
-                    return "mmvet"
-            elif isinstance(value, dict):
-                return "lmms-eval" if isinstance(value.get("logs"), list) else _by_fields(path, value)
-            else:
-                first = value[0] if isinstance(value, list) and value else None
-                if isinstance(first, dict) and {"question_id", "text"} <= first.keys():
-                    first = None
-    return _by_fields(path, first)
-
-
 _FIELDS = (
     ("lmms-eval", {"filtered_resps"}), ("lmms-eval", {"resps"}), ("vlmevalkit", {"index", "prediction"}),
     ("gqa", {"questionId", "prediction"}), ("docvqa", {"questionId", "answer"}),
