@@ -37,7 +37,7 @@ def inspect(benchmark: Benchmark, data: Path | None = None, *, read: bool = Fals
     report = DataReport(
         benchmark.name, benchmark.title, benchmark.licence, benchmark.home, benchmark.count, sources
     )
-    begun = [source for source in sources if any(file.state == "ok" for file in source.files)]
+    begun = [source for source in sources if any(f.state == "ok" and not f.optional for f in source.files)]
     used = next((source for source in sources if source.complete), begun[0] if begun else None)
     report = replace(report, used=used, problems=tuple(_of_files(used)))
     if not read or used is None or not used.complete:
@@ -54,7 +54,7 @@ def _of_files(used: SourceReport | None) -> Iterator[str]:
         yield "none of its files is here"
         return
     for file in used.files:
-        if file.state in ("missing", "different"):
+        if file.state in ("missing", "different") and not file.optional:
             yield f"{file.name} is {file.state}" + (f" ({file.detail})" if file.detail else "")
 
 
@@ -70,8 +70,11 @@ def _source(benchmark: Benchmark, source: Source, given: Path | None, *, read: b
     if folder is None and source.hub is not None:
         found = cached(source.hub.repository, source.hub.revision, tuple(source.files.values()))
         folder = found.folder if found else None
-    reports = tuple(_file(folder, role, name, source, read=read) for role, name in source.files.items())
-    return SourceReport(source.reader, folder, reports, origin.get, origin.size)
+    reports = [_file(folder, role, name, source, read=read) for role, name in source.files.items()]
+    for role, name in (source.examples.files if source.examples else {}).items():
+        example = _file(folder, role, name, source, read=False)
+        reports.append(replace(example, role=f"{role} (for shots=)", optional=True))
+    return SourceReport(source.reader, folder, tuple(reports), origin.get, origin.size)
 
 
 def _file(folder: Path | None, role: str, name: str, source: Source, *, read: bool) -> FileReport:

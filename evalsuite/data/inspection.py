@@ -22,6 +22,7 @@ class FileReport:
         state: `different` is a file whose checksum is not the published one.
         size: bytes on disk, all files of a pattern together; 0 for folders of images.
         detail: what else is known (shards, checksum).
+        optional: only some options need it (in-context examples).
     """
 
     role: str
@@ -29,6 +30,7 @@ class FileReport:
     state: State
     size: int = 0
     detail: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,11 @@ class SourceReport:
 
     @property
     def complete(self) -> bool:
-        """Whether all files but images are here, and none is different."""
-        wanted = [file for file in self.files if not file.role.startswith("images")]
-        return all(file.state in ("ok", "made when needed") for file in wanted) and all(
-            file.state != "different" for file in self.files
+        """Whether all files are here that are needed; images are counted one by one."""
+        return all(
+            file.state in ("ok", "made when needed")
+            for file in self.files
+            if not file.optional and not file.role.startswith("images")
         )
 
 

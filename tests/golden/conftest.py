@@ -24,33 +24,32 @@ def compared(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [
-        report
-        for outcome in ("passed", "failed", "error")
-        for report in terminalreporter.stats.get(outcome, [])
-        if isinstance(report, pytest.TestReport)
-    ]
-    lines: dict[str, list[int]] = {}
-    failed = set()
-    for report in reports:
-        if report.when != "call" and report.passed:
-            continue
-        for key, told in report.user_properties:
+    def reports(*outcomes: str) -> list[pytest.TestReport]:
+        found = (report for outcome in outcomes for report in terminalreporter.stats.get(outcome, []))
+        return [report for report in found if isinstance(report, pytest.TestReport)]
+
+    counts: dict[str, int] = {}
+    for report in reports("passed"):
+        for key, told in report.user_properties if report.when == "call" else ():
             if key == _PROPERTY:
                 name, count = told
-                lines.setdefault(name, []).append(count)
-                if report.failed:
-                    failed.add(name)
-    if not lines:
+                counts[name] = counts.get(name, 0) + count
+    different, skipped = reports("failed", "error"), reports("skipped")
+    if not counts and not different:
         return
     terminalreporter.section(f"golden cases in {golden_root()}")
-    width = max(map(len, lines))
-    for name, counts in sorted(lines.items()):
-        mark = "DIFFERENT" if name in failed else "equal"
-        terminalreporter.write_line(f"{name:{width}}  {sum(counts):>7,} cases  {mark}")
-    for report in terminalreporter.stats.get("skipped", []):
+    width = max(map(len, counts), default=0)
+    for name in sorted(counts):
+        terminalreporter.write_line(f"{name:{width}}  {counts[name]:>7,} cases  equal")
+    absent = set()
+    for report in skipped:
+        test = report.nodeid.split("::")[-1]
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        test, reason = report.nodeid.split("::")[-1], reason.removeprefix("Skipped: ")
         if "empty parameter set" in reason:
-            test, reason = test.split("[")[0], "the folder has no case file for it"
-        terminalreporter.write_line(f"not compared: {test}: {reason}")
+            absent.add(f"{report.nodeid.split('::')[0].rpartition('/')[2]}: {test.split('[')[0]}")
+        else:
+            terminalreporter.write_line(f"not compared: {test}: {reason.removeprefix('Skipped: ')}")
+    if absent:
+        terminalreporter.write_line(f"no case files for {len(absent)} checks: {'; '.join(sorted(absent))}")
+    for report in different:
+        terminalreporter.write_line(f"DIFFERENT: {report.nodeid.split('::')[-1]}")
