@@ -1,8 +1,13 @@
-"""Maps the folders `tasks/` and `baselines/` onto import names that may be installed (see pyproject.toml)."""
+"""Maps `tasks/`, `baselines/` and `results/` onto import names that may be installed (see pyproject.toml)."""
 
 from setuptools import find_packages, setup
 
-ROOMS = {"evalsuite": "evalsuite", "evalsuite_tasks": "tasks", "evalsuite_baselines": "baselines"}
+ROOMS = {
+    "evalsuite": "evalsuite",
+    "evalsuite_tasks": "tasks",
+    "evalsuite_baselines": "baselines",
+    "evalsuite_results": "results",
+}
 
 setup(
     package_dir=ROOMS,

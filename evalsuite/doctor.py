@@ -35,6 +35,7 @@ class Finding:
 
 _EXTRAS = {"meteor": "pycocoevalcap", "cleanfid": "cleanfid", "ray": "ray", "api": "openai", "test": "pytest"}
 """Extra -> the module it brings."""
+_PURPOSES = {"api": "models and judges behind an OpenAI-compatible server"}
 
 _WEIGHTS = {
     "pt_inception-2015-12-05-6726825d.pth": "Fréchet Inception distance as pytorch-fid computes it",
@@ -64,6 +65,7 @@ def examine(plugins: Iterable[Path] = (), *, data: bool = True) -> Iterator[Find
     yield from _software()
     yield from _device()
     yield from _extras()
+    yield from _keys()
     yield from _java()
     yield from _weights()
     yield from _places()
@@ -126,13 +128,27 @@ def _device() -> Iterator[Finding]:
 
 def _extras() -> Iterator[Finding]:
     for extra, module in _EXTRAS.items():
+        purpose = f" ({_PURPOSES[extra]})" if extra in _PURPOSES else ""
         if find_spec(module) is not None:
-            yield Finding("optional extras", extra, "ok", f"{module} is installed")
+            yield Finding("optional extras", extra, "ok", f"{module} is installed{purpose}")
         else:
             yield Finding(
-                "optional extras", extra, "missing", f"{module} is not installed",
+                "optional extras", extra, "missing", f"{module} is not installed{purpose}",
                 f"pip install 'evalsuite[{extra}]'",
             )  # fmt: skip
+
+
+def _keys() -> Iterator[Finding]:
+    """Whether the key of the default server is set; the key itself is not shown."""
+    from evalsuite.endpoint.server import DEFAULT_KEY
+
+    if os.environ.get(DEFAULT_KEY):
+        yield Finding("judges", DEFAULT_KEY, "ok", "is set")
+    else:
+        yield Finding(
+            "judges", DEFAULT_KEY, "missing", "is not set; servers of your own need no key",
+            f"export {DEFAULT_KEY}=…, or name another variable with --key-env.",
+        )  # fmt: skip
 
 
 def _java() -> Iterator[Finding]:

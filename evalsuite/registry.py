@@ -1,8 +1,8 @@
 """Finds task and model plugins: installed ones through entry points, and those in a file the user names.
 
-An entry point of the group `evalsuite.tasks` or `evalsuite.models`, and a plugin file's module, is an object
-with any of the attributes `tasks`, `models`, `suites`: functions without arguments that return entries. They
-must be cheap: nothing heavy is imported until an entry is built.
+An entry point of the groups in `GROUPS`, and a plugin file's module, is an object with any of the attributes
+`tasks`, `models`, `suites`, `published`: functions without arguments that return entries. They must be cheap:
+nothing heavy is imported until an entry is built.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalsuite.data.inspection import DataReport
 from evalsuite.errors import EvalsuiteError, SpecError
@@ -24,7 +25,10 @@ from evalsuite.request import Capability
 from evalsuite.spec import TaskSpec
 from evalsuite.task import Metric, Task
 
-GROUPS = ("evalsuite.tasks", "evalsuite.models")
+if TYPE_CHECKING:
+    from evalsuite.published.schema import Publication
+
+GROUPS = ("evalsuite.tasks", "evalsuite.models", "evalsuite.published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +144,18 @@ class Registry:
         self.tasks: dict[str, TaskEntry] = {}
         self.models: dict[str, ModelEntry] = {}
         self.suites: dict[str, SuiteEntry] = {}
+        self._published: list[tuple[str, Callable[[], Iterable[Publication]]]] = []
         self.broken: dict[str, str] = {}
         """Installed plugins and single entries that failed to load, with the reason; `evalsuite doctor` shows
         them."""
+
+    @cached_property
+    def published(self) -> dict[str, Publication]:
+        """Published numbers by name, read when they are first asked for."""
+        found: dict[str, Publication] = {}
+        for source, function in self._published:
+            self._take(source, function(), found)
+        return found
 
     def task(self, name: str) -> TaskEntry:
         return self._find(name, self.tasks, "task")
@@ -170,10 +183,13 @@ class Registry:
             ("suites", self.suites),
         )
         functions = [(getattr(plugin, kind, None), known) for kind, known in kinds]
-        if not any(callable(function) for function, _ in functions):
+        numbers = getattr(plugin, "published", None)
+        if callable(numbers):
+            self._published.append((source, numbers))
+        elif not any(callable(function) for function, _ in functions):
             raise SpecError(
                 f"Plugin {source} offers nothing.",
-                "Define tasks(), models() or suites() that return entries.",
+                "Define tasks(), models(), suites() or published() that return entries.",
             )
         for function, known in functions:
             if callable(function):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalsuite.errors import SpecError
 from evalsuite.model import METHODS, Model
-from evalsuite.registry import ModelOptions, Registry, TaskEntry, TaskOptions, suggest
+from evalsuite.registry import ModelOptions, Registry, TaskEntry, TaskOptions, load_registry, suggest
 from evalsuite.spec import RunSpec, TaskSpec
 from evalsuite.task import Task
+
+if TYPE_CHECKING:
+    from evalsuite.store import RunReader
 
 
 def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
@@ -57,6 +61,17 @@ def build_task(spec: TaskSpec, registry: Registry, rules: str | None = None) -> 
             protocol=resolved.protocol, rules=resolved.rules, data=resolved.data, options=resolved.options
         )
     )
+
+
+def built_task(run: RunReader, key: str, registry: Registry | None = None) -> Task:
+    """The task of a run that is called `key`; None loads installed plugins and those of the run.
+
+    Raises SpecError when the run has no such task, DataError when its data are missing.
+    """
+    specs = dict(zip(task_keys(run.spec), run.spec.tasks, strict=True))
+    if key not in specs:
+        raise SpecError(f"{run.path} has no task {key!r}.", suggest(key, specs))
+    return build_task(specs[key], registry or load_registry(run.spec.plugins))
 
 
 def build_model(spec: RunSpec, registry: Registry) -> Model:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import overload
 
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.judging import Judged, with_judgements
+from evalsuite.judging.stored import Verdicts, verdicts
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import DocumentResponse, ImageResponse, TextResponse
 from evalsuite.resolving import build_task, task_keys
-from evalsuite.store import Cost, Record, RunReader, RunWriter, TaskResult
+from evalsuite.store import Cost, Judge, Record, RunReader, RunWriter, TaskResult
 from evalsuite.store.manifest import Manifest, TaskRecord
 from evalsuite.store.results import stored
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Task
@@ -44,12 +47,20 @@ class StoredAnswers(Sequence[Answered]):
         run: where the responses are.
         key: the task in the run.
         task: gives the samples.
+        complete: adds to an answer what else is known of it.
     """
 
-    def __init__(self, run: RunReader | RunWriter, key: str, task: Task) -> None:
+    def __init__(
+        self,
+        run: RunReader | RunWriter,
+        key: str,
+        task: Task,
+        complete: Callable[[Answered], Answered] | None = None,
+    ) -> None:
         self._run = run
         self._key = key
         self._task = task
+        self._complete = complete
         self._checked = False
         self._kept: list[Answered] | None = None
         self.failed = {record.sample: record.error for record in run.failures(key)}
@@ -67,7 +78,8 @@ class StoredAnswers(Sequence[Answered]):
             records = self._run.steps(self._key, sample.id)
             if not self._checked:
                 self._check(sample, records[0])
-            yield Answered(sample, tuple(r.response for r in records if r.response is not None))
+            one = Answered(sample, tuple(r.response for r in records if r.response is not None))
+            yield one if self._complete is None else self._complete(one)
         if found != len(self._answered):
             raise DataError(
                 f"Task {self._key!r}: {len(self._answered) - found} answered samples are not in its data.",
@@ -93,12 +105,24 @@ class StoredAnswers(Sequence[Answered]):
             )
 
 
-def compute(run: RunReader | RunWriter, key: str, task: Task) -> tuple[Scores, StoredAnswers]:
+def compute(
+    run: RunReader | RunWriter, key: str, task: Task, judged: Verdicts | None = None
+) -> tuple[Scores, StoredAnswers]:
     """The rows and statistics of one task of a run.
 
-    Raises DataError when the data have changed, EvalsuiteError for whatever the task's scorer raises.
+    Args:
+        judged: what a judge said; None takes the only judge's where there is one.
+
+    Raises:
+        DataError: the data have changed.
+        EvalsuiteError: whatever the task's scorer raises.
     """
-    answers = StoredAnswers(run, key, task)
+    complete = None
+    if judged is None and len(judges := judges_of(run, key, task)) == 1 and judges[0] is not None:
+        judged = verdicts(run, judges[0], key)
+    if judged is not None and isinstance(task, Judged):
+        complete = partial(with_judgements, task, known=judged.known, runs=judged.runs)
+    answers = StoredAnswers(run, key, task, complete)
     if not len(answers):
         return Scores((), ()), answers
     try:
@@ -119,15 +143,24 @@ def compute(run: RunReader | RunWriter, key: str, task: Task) -> tuple[Scores, S
     return scores, answers
 
 
-def score_task(writer: RunWriter, key: str, task: Task) -> TaskResult:
+def judges_of(run: RunReader | RunWriter, key: str, task: Task) -> list[Judge | None]:
+    """The judges to score a task by: those that were asked about it; None alone where nobody judges, or where
+    the task brings its judge's grades itself."""
+    if not isinstance(task, Judged) or task.info.judge:
+        return [None]
+    return list(run.judges(key)) or [None]
+
+
+def score_task(writer: RunWriter, key: str, task: Task, judge: Judge | None = None) -> TaskResult:
     """Scores one task of a run and writes its table; `save_results` of the writer keeps the numbers."""
     from evalsuite.stats import estimate
 
-    scores, answers = compute(writer, key, task)
+    judged = verdicts(writer, judge, key) if judge else None
+    scores, answers = compute(writer, key, task, judged)
     numbers = estimate(scores, seed=writer.manifest.spec.seed)
     failed = [SampleScore(name, failure=reason) for name, reason in answers.failed.items()]
-    info = replace(task.info)
-    writer.save_scores(key, info.rules, [*scores.rows, *failed])
+    info = replace(task.info, judge=judged.name) if judged else replace(task.info)
+    writer.save_scores(key, info.rules, [*scores.rows, *failed], info.judge)
     record = writer.manifest.task(key)
     return TaskResult(
         task=key,
@@ -143,6 +176,7 @@ def score_task(writer: RunWriter, key: str, task: Task) -> TaskResult:
         estimates=stored(numbers),
         missing=dict(scores.missing),
         details=dict(scores.details),
+        judging=judged.account() if judged else None,
     )
 
 
@@ -165,7 +199,7 @@ def score_run(path: Path, rules: str | None = None, registry: Registry | None = 
         changed: dict[str, str] = {}
         for key, task in tasks.items():
             try:
-                _check_same(writer.manifest.task(key), task)
+                check_same(writer.manifest.task(key), task)
             except DataError as error:
                 changed[key] = str(error)
         scored = score_all(writer, {key: task for key, task in tasks.items() if key not in changed})
@@ -183,13 +217,15 @@ def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None
     return {key: build_task(spec, registry, rules) for key, spec in pairs}
 
 
-def score_all(writer: RunWriter, tasks: dict[str, Task]) -> Scored:
-    """Scores tasks one by one; one that cannot be scored does not stop the others."""
+def score_all(writer: RunWriter, tasks: Mapping[str, Task]) -> Scored:
+    """Scores tasks one by one, a judged one by each of its judges; one that cannot be scored does not stop
+    the
+    others."""
     results: list[TaskResult] = []
     errors: dict[str, str] = {}
     for key, task in tasks.items():
         try:
-            results.append(score_task(writer, key, task))
+            results += [score_task(writer, key, task, judge) for judge in judges_of(writer, key, task)]
         except EvalsuiteError as error:
             errors[key] = str(error)
         except Exception as error:  # statistics of a task's own function, a table it cannot write
@@ -199,7 +235,8 @@ def score_all(writer: RunWriter, tasks: dict[str, Task]) -> Scored:
     return Scored(tuple(results), errors)
 
 
-def _check_same(record: TaskRecord, task: Task) -> None:
+def check_same(record: TaskRecord, task: Task) -> None:
+    """Raises DataError when the task's data are not those that the run was measured with."""
     found = task.fingerprint()
     if found != record.data_fingerprint:
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,13 @@ class ExecutionOptions(_Frozen):
     """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
     retry_failed: bool = False
     """Ask samples again that failed in an earlier session of this run."""
+
+
+def slug(model: str) -> str:
+    """A folder name for a model: `dreamllm:/data/my ckpt` is `dreamllm-my-ckpt`."""
+    name, _, argument = model.partition(":")
+    last = argument.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9._]+", "-", f"{name}-{last}" if last else name).strip("-.") or "model"
 
 
 def _difference(ours: Any, theirs: Any, path: str) -> list[str]:

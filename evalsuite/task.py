@@ -41,6 +41,7 @@ class TaskInfo:
         rules: named scoring rules; `official` is the benchmark's own scorer.
         metrics: in display order; exactly one is the headline.
         title, source: for people: full name; paper or official repository.
+        judge: the model whose judgements the score is made of; empty where nobody judges.
     """
 
     name: str
@@ -52,6 +53,7 @@ class TaskInfo:
     metrics: tuple[Metric, ...]
     title: str = ""
     source: str = ""
+    judge: str = ""
 
     @property
     def headline(self) -> Metric:
@@ -77,11 +79,32 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a judge said to one question about an answer.
+
+    Args:
+        text: its words, unparsed.
+        model: as its server names it.
+        failure: why it said nothing; empty where it did.
+    """
+
+    text: str = ""
+    model: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
-    """A sample with what the model gave: one response, or one per turn where a protocol asks again."""
+    """A sample with what the model gave: one response, or one per turn where a protocol asks again.
+
+    Args:
+        judgements: one tuple per run of the judge, with what it said question by question (see
+            `evalsuite.judging`); empty where no judge has been asked.
+    """
 
     sample: Sample
     responses: tuple[Response, ...]
+    judgements: tuple[tuple[Judgement, ...], ...] = ()
 
     @property
     def response(self) -> Any:
@@ -180,6 +203,15 @@ class ListsSamples(Protocol):
 
     def sample_ids(self) -> Iterator[str]:
         """The ids of `samples()`, in any order."""
+        ...
+
+
+@runtime_checkable
+class OffersCleanups(Protocol):
+    """A task that can score the same answers after other clean-ups; optional."""
+
+    def cleanups(self) -> Mapping[str, Task]:
+        """This task with another clean-up of the answer, by what it is called."""
         ...
 
 

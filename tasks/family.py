@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 
 from evalsuite.errors import SampleError
@@ -62,6 +64,22 @@ class FamilyTask(ABC):
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""
         return clean(text_of(one.response), self.plan.protocol.clean)
+
+    def cleanups(self) -> dict[str, FamilyTask]:
+        """This task with the answer left as it is, and with the clean-ups of the benchmark's other protocols.
+
+        Only those that differ from its own; see `evalsuite.task.OffersCleanups`.
+        """
+        named = {"none": (), **{name: p.clean for name, p in self.plan.benchmark.protocols.items()}}
+        found: dict[tuple[str, ...], str] = {self.plan.protocol.clean: ""}
+        for name, clean_up in named.items():
+            found.setdefault(clean_up, name if not clean_up else f"{name}'s ({', '.join(clean_up)})")
+        return {name: self._with_clean_up(clean_up) for clean_up, name in found.items() if name}
+
+    def _with_clean_up(self, names: tuple[str, ...]) -> FamilyTask:
+        other = copy.copy(self)
+        other.plan = replace(self.plan, protocol=self.plan.protocol.model_copy(update={"clean": names}))
+        return other
 
 
 def text_of(response: Response) -> str:

@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli import data, exchanging, inspecting, measuring, miniature, results
+from evalsuite.cli import (
+    comparing,
+    data,
+    exchanging,
+    inspecting,
+    judging,
+    measuring,
+    miniature,
+    publishing,
+    results,
+    sample_size,
+)
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
 from evalsuite.errors import EvalsuiteError
@@ -67,8 +78,12 @@ def _options(
 
 
 measuring.register(app)
+judging.register(app, inspecting.runs)
 results.register(app)
 data.register(app)
+publishing.register(app)
+comparing.register(app)
+sample_size.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)

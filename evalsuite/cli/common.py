@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.errors import EvalsuiteError, SpecError
+from evalsuite.errors import EvalsuiteError, SpecError, StoreError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,6 +57,25 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
     return registry
 
 
+def show_numbers(paths: Sequence[Path]) -> None:
+    """The leaderboard of runs, and what of their headlines is missing, with the reason."""
+    from evalsuite.leaderboard import load, table
+    from evalsuite.leaderboard.rendering import console
+    from evalsuite.store import RunReader
+
+    numbers = False
+    for path in paths:
+        with RunReader(path) as reader:
+            for result in reader.metrics():
+                numbers = numbers or bool(result.estimates)
+                reason = result.missing.get(result.info.headline.name)
+                if reason:
+                    told = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
+                    typer.echo(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)
+    if numbers:
+        output().print(console(table(load(paths))))
+
+
 def grid(*columns: str) -> Table:
     """A plain table for listings."""
     from rich.table import Table
@@ -65,6 +84,15 @@ def grid(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a file the user asked for, with the folders above it. Raises StoreError where it cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
 
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, output, pairs, registry_with
+from evalsuite.cli.common import PluginOption, pairs, registry_with, show_numbers
 
 
 def register(app: typer.Typer) -> None:
@@ -49,8 +49,6 @@ def import_(
 ) -> None:
     """Make a run of predictions that were made elsewhere, and score it."""
     from evalsuite.exchange import import_predictions
-    from evalsuite.leaderboard import load, table
-    from evalsuite.leaderboard.rendering import console
     from evalsuite.spec import TaskSpec
 
     spec = TaskSpec(
@@ -68,7 +66,7 @@ def import_(
     )
     for key, reason in scored.errors.items():
         typer.echo(f"error: {run}: {key}: {reason}", err=True)
-    output().print(console(table(load([run]))))
+    show_numbers([run])
     raise typer.Exit(1 if scored.errors else 0)
 
 

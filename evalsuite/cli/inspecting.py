@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import PluginOption, grid, output, registry_with
+from evalsuite.cli.judging import account
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
@@ -139,12 +140,16 @@ def _show(reader: RunReader) -> None:
         for e in result.numbers():
             scale = e.metric.scale
             shown = [f"{end * scale:.{e.metric.digits}f}" for end in (e.value, e.low, e.high)]
-            name = f"{result.task} {e.metric.name} ({result.rules})"
+            by = f", judged by {result.judge}" if result.judge else ""
+            name = f"{result.task} {e.metric.name} ({result.rules}{by})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)
     console.print(numbers)
     for result in reader.metrics():
         for metric, reason in result.missing.items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
+    for result in reader.metrics():
+        if result.judging:
+            console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)
     for session in manifest.sessions:
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, pairs, registry_with, tell
+from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers, tell
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def score(
             for key, reason in scored.errors.items():
                 failed = True
                 typer.echo(f"error: {run_path}: {key}: {reason}", err=True)
-    _leaderboard(runs)
+    show_numbers(runs)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -161,7 +161,7 @@ def _show(outcomes: list[RunOutcome]) -> None:
     from evalsuite.store import RunReader
 
     if any(outcome.results for outcome in outcomes):
-        _leaderboard([outcome.path for outcome in outcomes])
+        show_numbers([outcome.path for outcome in outcomes])
     console = messages()
     for outcome in outcomes:
         for key, reason in outcome.scoring_errors.items():
@@ -180,10 +180,3 @@ def _show(outcomes: list[RunOutcome]) -> None:
             for reason, count in reasons.most_common(_REASONS):
                 console.print(f"  {count} x {reason}", markup=False)
     console.print(f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False)
-
-
-def _leaderboard(paths: list[Path]) -> None:
-    from evalsuite.leaderboard import load, table
-    from evalsuite.leaderboard.rendering import console
-
-    output().print(console(table(load(paths))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from evalsuite.errors import SpecError
 from evalsuite.registry import Registry
-from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
+from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec, slug
 
 
 class RunFile(BaseModel):
@@ -186,10 +185,3 @@ def _folders(models: Sequence[str], out: Path) -> list[Path]:
         / (found if slugs.count(found) == 1 else f"{found}-{hashlib.sha256(name.encode()).hexdigest()[:6]}")
         for name, found in zip(models, slugs, strict=True)
     ]
-
-
-def slug(model: str) -> str:
-    """A folder name for a model: `dreamllm:/data/my ckpt` is `dreamllm-my-ckpt`."""
-    name, _, argument = model.partition(":")
-    last = argument.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
-    return re.sub(r"[^A-Za-z0-9._]+", "-", f"{name}-{last}" if last else name).strip("-.") or "model"

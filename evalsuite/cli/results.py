@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with
-from evalsuite.errors import SpecError, StoreError
+from evalsuite.cli.common import PluginOption, messages, output, registry_with, write_file
+from evalsuite.errors import SpecError
 
 _SUFFIXES = {"tex": "latex", "markdown": "md", "htm": "html"}
 
@@ -36,6 +36,11 @@ def leaderboard(
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
     groups: Annotated[bool, typer.Option("--groups", help="Break-downs too.")] = False,
+    published: Annotated[
+        list[str] | None,
+        typer.Option("--published", help="Rows of a paper beside the runs, e.g. dreamllm; repeatable."),
+    ] = None,
+    plugin: PluginOption = None,
 ) -> None:
     """Show runs side by side. Numbers that were measured differently never share a column."""
     from evalsuite.leaderboard import load, render, table
@@ -45,19 +50,19 @@ def leaderboard(
         suffix = out.suffix.lstrip(".").lower()
         kind = _SUFFIXES.get(suffix, suffix)
     frame = load(paths)
+    if published:
+        from evalsuite.leaderboard import with_published
+        from evalsuite.published import find_publication, publications
+
+        known = publications(registry_with(plugin))
+        frame = with_published(frame, [find_publication(known, name) for name in published])
     shown = table(frame, task or (), all_metrics=all_metrics, groups=groups)
     if kind is None:
         output().print(console(shown))
         return
     content = render(frame[frame["task"].isin(task)] if task else frame, shown, kind)
     if out is not None:
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_bytes(content)
-        except OSError as error:
-            raise StoreError(
-                f"{out} cannot be written ({error.strerror}).", "Choose another --out."
-            ) from error
+        write_file(out, content)
         messages().print(f"written: {out}", markup=False)
     elif kind == "parquet" and sys.stdout.isatty():
         raise SpecError("Parquet is not for a terminal.", "Use --out FILE.parquet.")

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 COLUMNS = (
-    "model", "task", "title", "version", "protocol", "rules", "split", "data", "scorer", "metric", "group",
+    "model", "task", "title", "version", "protocol", "rules", "judge", "split", "data", "scorer", "metric",
+    "group",
     "value", "low", "high", "level", "n", "failures", "missing", "total", "limit", "seed",
     "seconds", "tokens", "images", "headline", "scale", "digits", "higher_is_better", "method",
     "model_fingerprint", "evalsuite", "run",
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
 and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
-else decides a score (a metric's network with its weights, a judge); `missing` samples were not asked yet;
-`seconds` is device time of the whole task."""
+else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked
+yet; `seconds` is device time of the whole task."""
 
 
 def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
@@ -84,6 +85,7 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         "version": info.version,
         "protocol": info.protocol,
         "rules": info.rules,
+        "judge": info.judge,
         "split": info.split,
         "data": result.data_fingerprint,
         "scorer": _told(result.details),

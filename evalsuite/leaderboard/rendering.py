@@ -177,7 +177,7 @@ def render(frame: pandas.DataFrame, table: Table, kind: str) -> bytes:
     raise SpecError(f"There is no format {kind!r}.", suggest(kind, FORMATS))
 
 
-_LATEX_MARKS = {"†": "dag", "‡": "ddag", "§": "S"}
+_LATEX_MARKS = {"†": "dag", "‡": "ddag", "§": "S", "¶": "P"}
 _TEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError
+from evalsuite.leaderboard.published import RUN, is_published
 from evalsuite.registry import suggest
 
 if TYPE_CHECKING:
     import pandas
 
-SUBSET, FAILED, UNFINISHED = "†", "‡", "§"
+SUBSET, FAILED, UNFINISHED, PUBLISHED = "†", "‡", "§", "¶"
 
-_VARIANTS = ("protocol", "rules", "version", "split", "data", "scorer")
+_VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer")
 """What makes numbers of one task incomparable; where it differs, it is in the column's name."""
 
 
@@ -56,9 +57,9 @@ class Cell:
 
     Args:
         value, low, high: in natural units; ends are NaN where there is no interval.
-        marks: † subset, ‡ failed samples, § unfinished.
+        marks: † subset, ‡ failed samples, § unfinished, ¶ published, not measured here.
         rank: 1 + number of models whose whole interval is better; equal ranks cannot be told apart. None
-            where the cell is not comparable with the others of its column (another subset).
+            where the cell is not comparable with the others of its column: another subset, or published.
         best, second: by value, among the comparable; ties share.
     """
 
@@ -99,8 +100,8 @@ def table(
 ) -> Table:
     """The pivot of a frame from `load`.
 
-    Numbers that differ in protocol, rules, task version, split or data never share a column. Models are
-    ordered by their mean rank, an unmeasured column counting as last.
+    Numbers that differ in protocol, rules, judge, task version, split or data never share a column. Models
+    are ordered by their mean rank, an unmeasured column counting as last.
 
     Args:
         tasks: only these, in this order; all when empty.
@@ -143,8 +144,9 @@ def table(
         )  # fmt: skip
         name = names[record["model"], record["run"]]
         cells.setdefault(column, {})[name] = _cell(record)
-        comparable.setdefault(column, {})[name] = _subset(record)
-    ranked = {column: _ranked(column, found, comparable[column]) for column, found in cells.items()}
+        if not is_published(record):
+            comparable.setdefault(column, {})[name] = _subset(record)
+    ranked = {column: _ranked(column, found, comparable.get(column, {})) for column, found in cells.items()}
     rows = [
         Row(name, tuple(ranked[column].get(name) for column in ranked))
         for name in dict.fromkeys(names.values())
@@ -170,6 +172,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         (SUBSET if _subset(record) is not None else "")
         + (FAILED if record["failures"] else "")
         + (UNFINISHED if record["missing"] else "")
+        + (PUBLISHED if is_published(record) else "")
     )
     return Cell(float(record["value"]), float(record["low"]), float(record["high"]), int(record["n"]), marks)
 
@@ -190,10 +193,13 @@ def _variants(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str
         task: [i for i in range(len(_VARIANTS)) if len({key[i + 1] for key in keys if key[0] == task}) > 1]
         for task in dict.fromkeys(key[0] for key in keys)
     }
+    # Who judges is said in any case: it decides the number as much as the benchmark does.
+    judge = _VARIANTS.index("judge")
     return {
         key: ", ".join(
             f"{_VARIANTS[i]} {key[i + 1][:8] if _VARIANTS[i] == 'data' else key[i + 1]}"
-            for i in differing[key[0]]
+            for i in range(len(_VARIANTS))
+            if i in differing[key[0]] or (i == judge and key[i + 1])
         )
         for key in keys
     }
@@ -223,7 +229,9 @@ def _ranked(column: Column, cells: Mapping[str, Cell], subsets: Mapping[str, Has
     kinds = list(subsets.values())
     main = None if None in kinds else max(kinds, key=kinds.count, default=None)
     peers = {
-        name: cell for name, cell in cells.items() if subsets[name] == main and not math.isnan(cell.value)
+        name: cells[name]
+        for name, subset in subsets.items()
+        if subset == main and not math.isnan(cells[name].value)
     }
     sign = 1 if column.higher_is_better else -1
     values = sorted({sign * cell.value for cell in peers.values()}, reverse=True)
@@ -260,7 +268,10 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
     subsets: dict[str, None] = {}
     failed: dict[str, None] = {}
     unfinished: dict[str, None] = {}
+    published: dict[str, None] = {}
     for record in records:
+        if is_published(record):
+            published[f"{str(record['run']).removeprefix(RUN)}, {record['method']}"] = None
         what = f"{names[record['model'], record['run']]} on {record['task']}"
         if record["limit"] is not None:
             subsets[f"--limit {record['limit']}"] = None
@@ -272,4 +283,5 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
         *([f"{SUBSET} a subset of the benchmark ({', '.join(subsets)})"] if subsets else []),
         *([f"{FAILED} failed samples, not in the score: {', '.join(failed)}"] if failed else []),
         *([f"{UNFINISHED} unfinished: {', '.join(unfinished)}"] if unfinished else []),
+        *([f"{PUBLISHED} as published, not measured here ({'; '.join(published)})"] if published else []),
     ]

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from evalsuite.errors import DataError
-from evalsuite.stats.resampling import Clusters, acceleration, bca_interval, bootstrap_means
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How much higher `b` scores than `a`.
-
-    Args:
-        value: mean of b - a over the shared samples, in natural units.
-        low, high: interval at `level`; NaN where none can be had.
-        p: two-sided p-value of the sign-flip test: the chance of so large a difference if a and b were
-            exchangeable.
-        n: shared samples.
-        better, worse: samples on which b scores higher, lower.
-        level: confidence.
-    """
-
-    value: float
-    low: float
-    high: float
-    p: float
-    n: int
-    better: int
-    worse: int
-    level: float = 0.95
+from evalsuite.stats.difference import Difference
+from evalsuite.stats.proportion import tango
+from evalsuite.stats.resampling import (
+    Clusters,
+    Floats,
+    acceleration,
+    bca_interval,
+    bootstrap_means,
+)
+from evalsuite.stats.significance import mcnemar, sign_flip
 
 
 def paired_difference(
@@ -43,16 +27,14 @@ def paired_difference(
     resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
+    null: float = 0.0,
 ) -> Difference:
     """The mean of b - a over the samples that both have, with interval and p-value.
-
-    The interval is the bootstrap of the differences over clusters. The p-value is that of a randomisation
-    test: the sign of each cluster's summed difference is flipped at random; p = (1 + hits) / (1 + resamples),
-    which keeps its level exactly (Phipson & Smyth 2010). For 0/1 scores this is McNemar's test by simulation.
 
     Args:
         a, b: score of each sample by its id.
         clusters: cluster of each sample by its id; samples that are not in it stand alone.
+        resamples, seed, level, null: as for `paired_means`.
 
     Raises:
         DataError: no sample is in both, or a score is not a number.
@@ -60,39 +42,72 @@ def paired_difference(
     shared = sorted(a.keys() & b.keys())
     if not shared:
         raise DataError("The two runs share no sample.", "Compare runs of the same task, version and split.")
-    difference = np.array([b[i] - a[i] for i in shared], dtype=np.float64)
-    if not np.isfinite(difference).all():
-        bad = shared[int(np.flatnonzero(~np.isfinite(difference))[0])]
-        raise DataError(f"Sample {bad!r} has a score that is not a number.", "Score the run again.")
+    first = np.array([a[i] for i in shared], dtype=np.float64)
+    second = np.array([b[i] for i in shared], dtype=np.float64)
+    bad = np.flatnonzero(~np.isfinite(first - second))
+    if len(bad):
+        raise DataError(
+            f"Sample {shared[int(bad[0])]!r} has a score that is not a number.", "Score the run again."
+        )
     grouped = Clusters.of([(clusters or {}).get(i, "") for i in shared])
-    sums = grouped.sums(difference)
-    value = float(difference.mean())
-    rng = np.random.default_rng([seed, len(shared)])
+    return paired_means(first, second, grouped, resamples=resamples, seed=seed, level=level, null=null)
+
+
+def paired_means(
+    a: Floats,
+    b: Floats,
+    clusters: Clusters,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+    null: float = 0.0,
+) -> Difference:
+    """The mean of b - a over the same rows, with interval and p-value.
+
+    - Scores that are all 0 or 1, no clusters: Tango's score interval, McNemar's exact test.
+    - Otherwise: the BCa bootstrap of the differences over clusters; the permutation test that flips the sign
+      of each cluster's summed difference.
+    - No row differs: the test has nothing to show (p = 1), and the interval is Tango's with clusters as
+      pairs, for scores in [0, 1].
+
+    Args:
+        a, b: finite scores, shape (n,), n at least 1.
+        clusters: of the rows.
+        resamples: bootstrap samples and sign patterns.
+        seed: equal seeds give equal results.
+        level: confidence in (0, 1).
+        null: `p_null` tests against this difference; for the permutation test the differences are shifted by
+            it.
+    """
+    difference = b - a
+    n = len(difference)
+    better, worse = int((difference > 0).sum()), int((difference < 0).sum())
+    sums = clusters.sums(difference)
+    rng = np.random.default_rng([seed, n])
+    unit = bool(((a >= 0) & (a <= 1) & (b >= 0) & (b <= 1)).all())
+    binary = unit and bool(((a % 1 == 0) & (b % 1 == 0)).all())
     low = high = np.nan
-    if grouped.count > 1 and (difference != difference[0]).any():
-        resampled = bootstrap_means(sums, grouped.sizes, resamples, rng)
-        low, high = bca_interval(value, resampled, grouped.count, level, acceleration(sums, grouped.sizes))
+    if binary and clusters.trivial:
+        low, high = tango(better, worse, n, level)
+        p, method = mcnemar(better, worse), "score interval (Tango), McNemar exact"
+    elif not better and not worse:
+        if unit:
+            low, high = tango(0, 0, clusters.count, level)
+        p, method = 1.0, "no sample differs"
+    else:
+        p, method = sign_flip(sums, resamples, rng), "no interval"
+        if clusters.count > 1 and (difference != difference[0]).any():
+            value = float(difference.mean())
+            resampled = bootstrap_means(sums, clusters.sizes, resamples, rng)
+            low, high = bca_interval(
+                value, resampled, clusters.count, level, acceleration(sums, clusters.sizes)
+            )
+            method = "paired bootstrap (BCa)"
+        over = "" if clusters.trivial else f", {clusters.count} clusters"
+        method = f"{method}, sign flips, {resamples} resamples{over}"
+    p_null = p if null == 0 else sign_flip(sums - null * clusters.sizes, resamples, rng)
     return Difference(
-        value,
-        low,
-        high,
-        _sign_flip(sums, resamples, rng),
-        len(shared),
-        int((difference > 0).sum()),
-        int((difference < 0).sum()),
-        level,
-    )
-
-
-def _sign_flip(sums: np.ndarray, resamples: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of the summed differences under random signs; clusters without any play no part."""
-    sizes, counts = np.unique(np.abs(sums[sums != 0]), return_counts=True)
-    if len(sizes) == 0:
-        return 1.0
-    # The signed sum of `count` equal values v is v * (2 * Binomial(count, 1/2) - count).
-    total = np.zeros(resamples)
-    for size, count in zip(sizes, counts, strict=True):
-        total += size * (2.0 * rng.binomial(count, 0.5, size=resamples) - count)
-    observed = abs(float(sums.sum()))
-    hits = int((np.abs(total) >= observed * (1 - 1e-12)).sum())
-    return (1 + hits) / (1 + resamples)
+        float(difference.mean()), low, high, p, n, better, worse, level, float(a.mean()), float(b.mean()),
+        True, method, p_null,
+    )  # fmt: skip

@@ -93,9 +93,7 @@ def bootstrap_means(sums: Floats, sizes: Ints, resamples: int, rng: np.random.Ge
         Means over rows, shape (resamples,).
     """
     count = len(sums)
-    kinds, kind_count = np.unique(sums + 1j * sizes, return_counts=True)
-    if len(kinds) * 16 > count and count * resamples > _MANY:
-        kinds, kind_count = _binned(sums, sizes)
+    kinds, kind_count = kinds_of(sums, sizes, most=count // 16 if count * resamples > _MANY else count)
     means = np.empty(resamples)
     multinomial = len(kinds) * 16 <= count
     block = max(1, _BLOCK // (len(kinds) if multinomial else count))
@@ -112,14 +110,25 @@ def bootstrap_means(sums: Floats, sizes: Ints, resamples: int, rng: np.random.Ge
     return means
 
 
+def kinds_of(sums: Floats, sizes: Ints, most: int) -> tuple[Any, Ints]:
+    """The different clusters, as sum + size * 1j, and how often each occurs.
+
+    More than `most` kinds are put into bins of nearly equal sums.
+    """
+    kinds, counts = np.unique(sums + 1j * sizes, return_counts=True)
+    return (kinds, counts) if len(kinds) <= most else _binned(sums, sizes)
+
+
 def _binned(sums: Floats, sizes: Ints) -> tuple[Any, Ints]:
     """Kinds of clusters of nearly equal sum; each stands for its members' mean sum.
 
     As long as this takes less than 1e-4 of the variance (5e-5 of an interval's width); otherwise every
     cluster is a kind of its own.
     """
-    low, high = float(sums.min()), float(sums.max())
-    bins = np.minimum(((sums - low) * (_BINS / (high - low))).astype(np.int64), _BINS - 1)
+    # Narrow where most clusters are, wider in the tails: skewed scores need it.
+    place = np.arcsinh((sums - np.median(sums)) / (float(sums.std()) or 1.0))
+    low, high = float(place.min()), float(place.max())
+    bins = np.minimum(((place - low) * (_BINS / (high - low or 1.0))).astype(np.int64), _BINS - 1)
     _, code, counts = np.unique(bins + 1j * sizes, return_inverse=True, return_counts=True)
     mean = np.bincount(code, sums) / counts
     if float(((sums - mean[code]) ** 2).mean()) > 1e-4 * float(sums.var()):

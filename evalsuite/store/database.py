@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from evalsuite.errors import StoreError
-from evalsuite.store import codec
+from evalsuite.store import codec, judgements
 from evalsuite.store.layout import RESPONSES, reporting
 from evalsuite.store.records import Note, Record
 
@@ -55,7 +55,7 @@ def connect_for_writing(root: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(file, timeout=30, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA)
+        connection.executescript(_SCHEMA + judgements.SCHEMA)
         return connection
 
 

@@ -29,6 +29,7 @@ _PACKAGES = (
     "safetensors",
     "pycocoevalcap",
     "clean-fid",
+    "openai",
 )
 
 

@@ -27,10 +27,12 @@ _OURS = frozenset(
 )
 
 
-def scores_file(path: Path, task: str, rules: str) -> Path:
-    """The table of per-sample scores of one task under one set of rules; names are escaped, never trusted."""
-    safe = [quote(part, safe="@ ").replace("/", "%2F") for part in (task, rules)]
-    return path / SCORES / f"{safe[0]}.{safe[1]}.parquet"
+def scores_file(path: Path, task: str, rules: str, judge: str = "") -> Path:
+    """The table of per-sample scores of one task under one set of rules and by one judge; names are escaped,
+    never trusted."""
+    parts = (task, rules, judge) if judge else (task, rules)
+    safe = [quote(part, safe="@ ").replace("/", "%2F") for part in parts]
+    return path / SCORES / f"{'.'.join(safe)}.parquet"
 
 
 def is_unused(path: Path) -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import EvalsuiteError
 from evalsuite.spec import RunSpec
-from evalsuite.store import database, results
+from evalsuite.store import database, judgements, results
+from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST
 from evalsuite.store.manifest import Manifest, read_manifest
 from evalsuite.store.records import Counts, Note, Record
@@ -72,13 +73,24 @@ class RunReader:
         """What the engine thought a reader of the results should know, oldest first."""
         return database.notes(self._connection, self.path)
 
-    def scores(self, task: str, rules: str | None = None) -> pandas.DataFrame:
+    def judges(self, task: str) -> list[Judge]:
+        """The judges that were asked about a task's answers, the earliest first."""
+        return judgements.judges(self._connection, self.path, task)
+
+    def judgements(self, judge: Judge, task: str) -> list[StoredJudgement]:
+        """What a judge was asked about a task, and what it said."""
+        return judgements.select(self._connection, self.path, judge, task)
+
+    def scores(self, task: str, rules: str | None = None, judge: str | None = None) -> pandas.DataFrame:
         """One row per sample: `id, cluster, parsed, failure, value.NAME…, label.NAME…`.
 
-        `rules` defaults to those of the run's specification. Raises StoreError when not scored by them.
+        `rules` defaults to those of the run's specification, `judge` (a `TaskResult.judge`) likewise. Raises
+        StoreError when not scored by them.
         """
-        record = self.manifest.task(task)
-        return results.read_scores(self.path, task, rules or record.info.rules)
+        info = self.manifest.task(task).info
+        return results.read_scores(
+            self.path, task, rules or info.rules, info.judge if judge is None else judge
+        )
 
     def metrics(self) -> list[TaskResult]:
         """The numbers per task and rules; empty when nothing is scored yet."""

@@ -56,6 +56,29 @@ class Cost(_Part):
     images: int = 0
 
 
+class Judging(_Part):
+    """What judging a task took.
+
+    Args:
+        judge: model as it was asked for; `served` as its server names it.
+        runs: how often the judge was asked about every answer.
+        questions: judgements that were had; `failed` questions got none.
+        prompt_tokens, completion_tokens: None where the server did not count.
+        cost: in the currency of the prices given; None where a price or a count is unknown.
+    """
+
+    judge: str
+    served: str
+    runs: int
+    questions: int
+    failed: int
+    retries: int
+    seconds: float
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost: float | None
+
+
 class TaskResult(_Part):
     """The numbers of one task of one run under one set of rules.
 
@@ -80,10 +103,16 @@ class TaskResult(_Part):
     """Metrics that could not be computed on the scoring machine, with the reason."""
     details: dict[str, Any] = {}
     """What the scorer put on record: feature networks with the sha256 of their weights."""
+    judging: Judging | None = None
+    """What the judge took; None where nobody judges."""
 
     @property
     def rules(self) -> str:
         return self.info.rules
+
+    @property
+    def judge(self) -> str:
+        return self.info.judge
 
     @property
     def failures(self) -> int:
@@ -139,17 +168,20 @@ def read_results(root: Path) -> list[TaskResult]:
 
 
 def write_results(root: Path, results: Sequence[TaskResult]) -> None:
-    """Puts results into `metrics.json`; those of the same task and rules are replaced, others stay."""
+    """Puts results into `metrics.json`; those of the same task, rules and judge are replaced, others stay."""
     try:
-        known = {(result.task, result.rules): result for result in read_results(root)}
+        known = {(result.task, result.rules, result.judge): result for result in read_results(root)}
     except StoreError:
         known = {}  # damaged numbers can be made again from the responses; they must not stop a new scoring
-    known.update({(result.task, result.rules): result for result in results})
+    known.update({(result.task, result.rules, result.judge): result for result in results})
+    for result in results:
+        if result.judging:  # the number that was missing because nobody had judged
+            known.pop((result.task, result.rules, ""), None)
     text = _Results(results=tuple(known.values())).model_dump_json(indent=1)
     write_durably(root / METRICS, text.encode())
 
 
-def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore]) -> None:
+def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore], judge: str = "") -> None:
     """One row per sample: id, cluster, parsed, failure, `value.NAME` per score, `label.NAME` per label."""
     import pyarrow
     import pyarrow.parquet
@@ -162,8 +194,10 @@ def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore])
         columns[f"value.{name}"] = _floats([row.values.get(name) for row in rows])
     for name in dict.fromkeys(name for row in rows for name in row.labels):
         columns[f"label.{name}"] = _strings([row.labels.get(name) for row in rows])
-    table = pyarrow.table(columns, metadata={"evalsuite": json.dumps({"task": task, "rules": rules})})
-    target = scores_file(root, task, rules)
+    table = pyarrow.table(
+        columns, metadata={"evalsuite": json.dumps({"task": task, "rules": rules, "judge": judge})}
+    )
+    target = scores_file(root, task, rules, judge)
     temporary = target.parent / f".tmp-{target.name}"
     with reporting(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -172,14 +206,15 @@ def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore])
         sync_folder(target.parent)
 
 
-def read_scores(root: Path, task: str, rules: str) -> pandas.DataFrame:
-    """The table `write_scores` wrote. Raises StoreError when the task has not been scored by these rules."""
+def read_scores(root: Path, task: str, rules: str, judge: str = "") -> pandas.DataFrame:
+    """The table `write_scores` wrote. Raises StoreError when the task has not been scored like this."""
     import pandas
 
-    file = scores_file(root, task, rules)
+    file = scores_file(root, task, rules, judge)
     if not file.exists():
+        by = f" and the judge {judge!r}" if judge else ""
         raise StoreError(
-            f"{root} has no scores of {task!r} by the rules {rules!r}.",
+            f"{root} has no scores of {task!r} by the rules {rules!r}{by}.",
             f"Run `evalsuite score {root} --rules {rules}`.",
         )
     with reporting(file):

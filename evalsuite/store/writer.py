@@ -14,7 +14,8 @@ from evalsuite.content import Image
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
 from evalsuite.spec import ExecutionOptions, RunSpec
-from evalsuite.store import codec, database, environment, images, results
+from evalsuite.store import codec, database, environment, images, judgements, results
+from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
 from evalsuite.store.lock import WriterLock
 from evalsuite.store.manifest import Manifest, Session, TaskRecord, read_manifest
@@ -159,9 +160,21 @@ class RunWriter:
         """How far each task is."""
         return tally(self.manifest, database.count(self._connection, self.path))
 
-    def save_scores(self, task: str, rules: str, rows: Sequence[SampleScore]) -> None:
+    def save_judgement(self, judge: Judge, judgement: StoredJudgement) -> None:
+        """Makes a judgement durable. When it returns, it counts."""
+        judgements.insert(self._connection, self.path, judge, judgement)
+
+    def judges(self, task: str) -> list[Judge]:
+        """The judges that were asked about a task's answers, the earliest first."""
+        return judgements.judges(self._connection, self.path, task)
+
+    def judgements(self, judge: Judge, task: str) -> list[StoredJudgement]:
+        """What a judge was asked about a task, and what it said."""
+        return judgements.select(self._connection, self.path, judge, task)
+
+    def save_scores(self, task: str, rules: str, rows: Sequence[SampleScore], judge: str = "") -> None:
         """Writes the per-sample scores of a task."""
-        results.write_scores(self.path, task, rules, rows)
+        results.write_scores(self.path, task, rules, rows, judge)
 
     def save_results(self, found: Sequence[TaskResult]) -> None:
         """Puts the numbers into `metrics.json`."""

@@ -68,14 +68,24 @@ class BenchmarkSettings(BaseModel):
     """At most so many rotations per question; 1 is the vanilla evaluation alone."""
 
 
+WITH_JUDGE = "+judge"
+"""A rule with this at its end asks a judge where it cannot decide itself."""
+
+
 def build(plan: Plan) -> ChoiceTask:
     """The task of a multiple-choice benchmark. Raises SpecError for an unknown rule or reader."""
-    if plan.rule not in CHOICE_RULES:
+    rule = plan.rule.removesuffix(WITH_JUDGE)
+    if rule not in CHOICE_RULES:
         raise SpecError(
-            f"{plan.benchmark.name}: there is no choice rule {plan.rule!r}.", suggest(plan.rule, CHOICE_RULES)
+            f"{plan.benchmark.name}: there is no choice rule {rule!r}.", suggest(rule, CHOICE_RULES)
         )
     plan.source.path("table")
-    return ChoiceTask(plan, plan.reader(READERS))
+    read = plan.reader(READERS)
+    if rule == plan.rule:
+        return ChoiceTask(plan, read)
+    from .judged import JudgedChoiceTask
+
+    return JudgedChoiceTask(plan, read)
 
 
 class ChoiceTask(FamilyTask):
@@ -87,6 +97,7 @@ class ChoiceTask(FamilyTask):
     def __init__(self, plan: Plan, read: Callable[[Located], Iterator[ChoiceQuestion]]) -> None:
         super().__init__(plan)
         self._read = read
+        self._rule = plan.rule.removesuffix(WITH_JUDGE)
         self._settings = plan.settings(ChoiceSettings, protocol=True)
         self._rotations = plan.settings(BenchmarkSettings).rotations
         self._circular = plan.benchmark.metric("circular")
@@ -157,25 +168,34 @@ class ChoiceTask(FamilyTask):
         return Scores(rows, statistics)
 
     def _row(self, one: Answered) -> SampleScore:
-        question: ChoiceQuestion = one.sample.record
         row = row_of(one)
-        rotations = self._asked(question)
-        answers = [rotation.answer for rotation in rotations]
-        if not all(answers):
-            return row(failure="the right answers of this split are not public")
-        given = one.responses[1::2] if self._settings.gate else one.responses
-        if len(given) != len(rotations):
-            return row(failure=f"{len(given)} of {len(rotations)} rotations are answered")
         try:
-            picks = [self._pick(reply, rotation) for reply, rotation in zip(given, rotations, strict=True)]
+            answers, picks = self._decided(one)
         except SampleError as error:
             return row(failure=str(error))
-        values = {
+        return row(values=self._hits(answers, picks), parsed=" ".join(pick or "?" for pick in picks))
+
+    def _decided(self, one: Answered) -> tuple[list[str], list[str | None]]:
+        """The right letters, and what the rule makes of the answers. Raises SampleError for answers that
+        cannot be
+        scored."""
+        rotations = self._asked(one.sample.record)
+        answers = [rotation.answer for rotation in rotations]
+        if not all(answers):
+            raise SampleError("the right answers of this split are not public")
+        given = one.responses[1::2] if self._settings.gate else one.responses
+        if len(given) != len(rotations):
+            raise SampleError(f"{len(given)} of {len(rotations)} rotations are answered")
+        return answers, [
+            self._pick(reply, rotation) for reply, rotation in zip(given, rotations, strict=True)
+        ]
+
+    def _hits(self, answers: list[str], picks: list[str | None]) -> dict[str, float]:
+        return {
             # Undecided without a judge counts as wrong, as in the official tool's exact matching.
             self._circular.name: float(circular_hit(answers, picks) is True),
             self._vanilla.name: float(picks[0] == answers[0]),
         }
-        return row(values=values, parsed=" ".join(pick or "?" for pick in picks))
 
     def _pick(self, response: Response, rotation: Rotation) -> str | None:
         if isinstance(response, ChoiceResponse):
@@ -185,7 +205,7 @@ class ChoiceTask(FamilyTask):
                 )
             return list(rotation.options)[response.best]
         answer = clean(text_of(response), self.plan.protocol.clean)
-        return extract_choice(answer, rotation.options, self.plan.rule)
+        return extract_choice(answer, rotation.options, self._rule)
 
     def _asked(self, question: ChoiceQuestion) -> tuple[Rotation, ...]:
         return question.rotations[: self._rotations]

@@ -1,29 +1,32 @@
-"""Free answers to questions about an image, graded from 0 to 1 by a judge; the grades come from a file."""
+"""Free answers to questions about an image, graded from 0 to 1 by a judge."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Image
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.data.table import image_cell, read_table
-from evalsuite.errors import DataError, SampleError, SpecError
+from evalsuite.endpoint import Chat
+from evalsuite.errors import DataError, SampleError
+from evalsuite.judging import unjudged
 from evalsuite.request import Request, Response
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.task import Answered, Judgement, Sample, SampleScore, Scores, Statistic
 
+from .. import judging
 from ..benchmark import Plan
-from ..family import FamilyTask, row_of
+from ..family import row_of
+from ..judging import JudgedFamilyTask, check_options
 from ..sources import Located
+from .grading import GraderSettings, grade_of, grade_question, read_grades
 
-OPTIONS = ("grades", "judge")
-"""`grades=FILE`: the judge's grades, question id -> one number in [0, 1] per run of the judge (the
-official script's grade file); `judge=NAME`: which judge gave them, as it is to stand beside the
-number."""
+OPTIONS = judging.OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,37 +89,36 @@ READERS = MappingProxyType({"mmvet-json": read_mmvet, "mmvet-table": read_column
 
 def build(plan: Plan) -> JudgedTask:
     """The task of a judged benchmark. Raises SpecError for grades without a judge's name."""
-    if ("grades" in plan.options) != ("judge" in plan.options):
-        raise SpecError(
-            f"{plan.benchmark.name}: grades and judge belong together.",
-            "Name both: grades=FILE judge=gpt-4-0613. Numbers of different judges cannot be compared.",
-        )
+    check_options(plan)
     plan.source.path(next(iter(plan.source.files)))
     return JudgedTask(plan)
 
 
-class JudgedTask(FamilyTask):
+class Settings(BaseModel):
+    """What a judged benchmark's file says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    judge: GraderSettings
+
+
+class JudgedTask(JudgedFamilyTask):
     """A judged benchmark in one protocol; template fields: `image`, `question`.
 
-    The judge is part of the split's description, so that a leaderboard never sets the numbers of two
-    judges side by side in one column. Broken down by each capability, and by each exact set of
-    capabilities.
+    The grades come from a file (option `grades`) or from what a judge said (`evalsuite judge`). Broken down
+    by each capability, and by each exact set of capabilities.
     """
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._read = partial(plan.reader(READERS), plan.source)
+        self._grader = plan.settings(Settings).judge
         self._metric = plan.benchmark.metric("score")
+        self._spread = plan.benchmark.metric("std over runs")
 
     @property
-    def info(self) -> TaskInfo:
-        info = super().info
-        judge = self.plan.options.get("judge")
-        return replace(info, split=f"{info.split}, judged by {judge}") if judge else info
-
-    def fingerprint(self) -> str:
-        """Of the questions: grades are made later and change nothing in what was asked."""
-        return self.plan.source.fingerprint()
+    def judge(self) -> str:
+        return self._grader.model
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
@@ -132,58 +134,75 @@ class JudgedTask(FamilyTask):
     def target(self, sample: Sample) -> Any:
         return sample.record.answer
 
+    def question(self, answered: Answered, said: Sequence[Judgement]) -> Chat | None:
+        asked: Question = answered.sample.record
+        return grade_question(self._grader, asked.question, asked.answer, self.answer(answered), said)
+
     @cached_property
-    def _grades(self) -> Mapping[str, tuple[float, ...]]:
-        return read_grades(Path(self.plan.options["grades"])) if "grades" in self.plan.options else {}
+    def _file(self) -> Mapping[str, tuple[float, ...]] | None:
+        return None if self.grades_file is None else read_grades(self.grades_file)
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        rows = [self._row(one) for one in answered]
-        if "grades" not in self.plan.options:
-            reason = "no grades: name the judge's file with the options grades=FILE and judge=NAME"
-            return Scores(rows, (), {self._metric.name: reason})
-        places = [i for i, row in enumerate(rows) if not row.failure]
-        groups: dict[str, list[int]] = {"": places}
-        for i in places:
-            needed = answered[i].sample.record.capabilities
-            for group in (*(f"capability={name}" for name in needed), f"capabilities={'+'.join(needed)}"):
-                groups.setdefault(group, []).append(i)
-        runs = len(next(iter(self._grades.values())))
-        return Scores(
-            rows,
-            [Statistic(self._metric, members, group=group) for group, members in groups.items()],
-            details={"judge": self.plan.options["judge"], "runs of the judge": runs},
-        )
+        rows: list[SampleScore] = []
+        runs: dict[int, tuple[float, ...]] = {}
+        needs: list[tuple[str, ...]] = []
+        seen = self._file is not None
+        for place, one in enumerate(answered):
+            seen = seen or bool(one.judgements)
+            row, grades = self._row(one)
+            rows.append(row)
+            needs.append(one.sample.record.capabilities)
+            if grades:
+                runs[place] = grades
+        if not seen:
+            # Nobody has judged yet: no answer has failed.
+            bare = [replace(row, failure="") for row in rows]
+            return Scores(bare, (), {self._metric.name: unjudged(self)})
+        groups: dict[str, list[int]] = {"": list(runs)}
+        for place in runs:
+            for group in (
+                *(f"capability={name}" for name in needs[place]),
+                f"capabilities={'+'.join(needs[place])}",
+            ):
+                groups.setdefault(group, []).append(place)
+        statistics = [Statistic(self._metric, members, group=group) for group, members in groups.items()]
+        count = len(next(iter(runs.values()), ()))
+        if count > 1:
+            statistics.append(self._deviation(runs))
+        return Scores(rows, statistics, details={"runs of the judge": count})
 
-    def _row(self, one: Answered) -> SampleScore:
+    def _deviation(self, runs: Mapping[int, tuple[float, ...]]) -> Statistic:
+        """Standard deviation (population) of the runs' totals, as the official table has it."""
+        import numpy as np
+
+        grades = np.asarray(list(runs.values()), dtype=np.float64)
+
+        def deviation(places: Any) -> float:
+            return float(grades[places].mean(axis=0).std())
+
+        return Statistic(self._spread, list(runs), deviation, resampling="none")
+
+    def _row(self, one: Answered) -> tuple[SampleScore, tuple[float, ...]]:
         row = row_of(one)
         try:
             said = self.answer(one)
+            grades = self._grades(one)
         except SampleError as error:
-            return row(failure=str(error))
-        grades = self._grades.get(one.sample.id)
-        if grades is None:
-            return row(failure="the judge has not graded this answer")
-        return row(values={self._metric.name: sum(grades) / len(grades)}, parsed=said)
+            return row(failure=str(error)), ()
+        values = {self._metric.name: sum(grades) / len(grades)}
+        if len(grades) > 1:
+            values |= {f"run {i}": grade for i, grade in enumerate(grades, start=1)}
+        return row(values=values, parsed=said), grades
 
-
-def read_grades(path: Path) -> dict[str, tuple[float, ...]]:
-    """A grade file: JSON object, question id -> list of grades in [0, 1], one per run of the judge.
-
-    Raises:
-        DataError: of another form, a grade outside [0, 1], questions with unlike many grades.
-    """
-    rows = read_json(path)
-    if not isinstance(rows, dict) or not rows:
-        raise DataError(f"{path} must be an object of grades.", "Give the official script's grade file.")
-    found: dict[str, tuple[float, ...]] = {}
-    for name in rows:
-        values = field(rows, name, list, str(path))
-        if not values or not all(
-            isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-            for value in values
-        ):
-            raise DataError(f"{path}, {name}: grades are numbers from 0 to 1, not {values!r:.60}.")
-        found[name] = tuple(map(float, values))
-    if len({len(values) for values in found.values()}) > 1:
-        raise DataError(f"{path}: some questions have more grades than others.", "Let the judge finish.")
-    return found
+    def _grades(self, one: Answered) -> tuple[float, ...]:
+        """One per run of the judge. Raises SampleError where there is none."""
+        if self._file is not None:
+            given = self._file.get(one.sample.id, ())
+        else:
+            grades = [grade_of(self._grader, said) for said in one.judgements]
+            given = tuple(grade for grade in grades if grade is not None)
+            if len(given) < len(grades):
+                raise SampleError(f"the judge has graded this answer in {len(given)} of {len(grades)} runs")
+        if not given:
+            raise SampleError("the judge has not graded this answer")
+        return given

@@ -85,7 +85,7 @@ def test_mmvet_answers_and_grades_give_the_official_table(
     assert round(100 * found["score"], 1) == float(official["total"]) == total
     for name in ("rec", "ocr", "know", "gen", "spat", "math"):
         assert round(100 * found[f"score capability={name}"], 1) == float(official[name])
-    assert scored.results[0].info.split == f"all, judged by {judge}"
+    assert scored.results[0].judge == judge
 
 
 def test_mmvet_sets_of_capabilities_are_the_official_ones(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ _PLAIN: dict[str, Any] = {
     "version": "1",
     "protocol": "official",
     "rules": "official",
+    "judge": "",
     "split": "val",
     "data": "d" * 64,
     "scorer": "",

@@ -1,0 +1,183 @@
+"""`evalsuite judge` asks a judge about stored answers, `evalsuite runs judgements` shows what it said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers
+
+if TYPE_CHECKING:
+    from evalsuite.judging.asking import JudgeOutcome
+    from evalsuite.store import Judging
+
+
+def register(app: typer.Typer, runs: typer.Typer) -> None:
+    """Adds the commands; `runs` is the group of those that look at runs."""
+    app.command("judge")(judge)
+    runs.command("judgements")(judgements)
+
+
+def judge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to judge.")],
+    model: Annotated[str, typer.Option("--judge", "-j", help="The judge, as its server calls it.")],
+    base_url: Annotated[
+        str,
+        typer.Option(envvar="OPENAI_BASE_URL", help="OpenAI-compatible server, up to and with /v1."),
+    ] = "https://api.openai.com/v1",
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", "-t", help="Only this task; repeatable. Default: all judged."),
+    ] = None,
+    rules: Annotated[str | None, typer.Option(help="Scoring rules that a judge belongs to.")] = None,
+    key_env: Annotated[
+        str, typer.Option(help="Environment variable with the API key; the key is never stored.")
+    ] = "OPENAI_API_KEY",
+    times: Annotated[int, typer.Option("--runs", min=1, help="How often the judge sees every answer.")] = 1,
+    price_in: Annotated[
+        float | None,
+        typer.Option(min=0, help="Price of a million prompt tokens; without it the cost is unknown."),
+    ] = None,
+    price_out: Annotated[
+        float | None, typer.Option(min=0, help="Price of a million generated tokens.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter",
+            help="KEY=VALUE that differs from the protocol; part of the judge's name; repeatable.",
+        ),
+    ] = None,
+    limit_name: Annotated[
+        str, typer.Option(help="max_tokens, or max_completion_tokens for models that want that.")
+    ] = "max_tokens",
+    in_flight: Annotated[int, typer.Option(min=1, help="Questions on their way at the same time.")] = 8,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds one attempt may take.")] = 120.0,
+    retries: Annotated[
+        int, typer.Option(min=0, help="How often a question is sent again after a passing fault.")
+    ] = 6,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Ask again where the judge gave nothing before.")
+    ] = False,
+    plugin: PluginOption = None,
+) -> None:
+    """Ask a judge about stored answers, and score them by what it says.
+
+    Every judgement is on disk before it counts: started again after whatever stopped it, only what is missing
+        is
+    asked. Several judges of one run stay apart, each with its own numbers.
+
+    Exit status: 0 all is well; 1 the judge gave nothing for some answers, or a task could not be scored; 2
+        error;
+    130 interrupted.
+    """
+    from evalsuite.cli.progress import RunProgress
+    from evalsuite.endpoint import Server
+    from evalsuite.errors import SpecError
+    from evalsuite.judging.asking import JudgeOptions, judge_run
+
+    if limit_name not in ("max_tokens", "max_completion_tokens"):
+        raise SpecError(f"--limit-name {limit_name!r} is not known.", "max_tokens or max_completion_tokens.")
+    server = Server(
+        base_url, model, key_env=key_env, timeout=timeout, retries=retries, in_flight=in_flight,
+        limit_name="max_tokens" if limit_name == "max_tokens" else "max_completion_tokens",
+    )  # fmt: skip
+    options = JudgeOptions(
+        runs=times,
+        parameters={name: _value(text) for name, text in pairs(parameter, "--parameter").items()},
+        price_in=price_in,
+        price_out=price_out,
+        retry_failed=retry_failed,
+    )
+    registry = registry_with(plugin) if plugin else None
+    outcomes: list[JudgeOutcome] = []
+    for path in runs:
+        progress = RunProgress(f"{path.name} by {model}")
+        try:
+            outcomes.append(
+                judge_run(
+                    path, server, options, tasks=task or (), rules=rules, registry=registry, progress=progress
+                )
+            )
+        except KeyboardInterrupt:
+            messages().print(f"{path}: interrupted; the same command goes on from here", markup=False)
+            raise
+    show_numbers(runs)
+    for outcome in outcomes:
+        _tell(outcome)
+    failed = any(outcome.failed or outcome.scored.errors for outcome in outcomes)
+    raise typer.Exit(1 if failed else 0)
+
+
+def judgements(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write; else standard output.")
+    ] = None,
+) -> None:
+    """Write what judges said, one JSON object a line: judge, task, sample, words, tokens, failures."""
+    import json
+    from dataclasses import asdict
+
+    from evalsuite.errors import StoreError
+    from evalsuite.store import RunReader
+
+    lines: list[str] = []
+    with RunReader(run) as reader:
+        for key in [task] if task else reader.task_keys:
+            reader.manifest.task(key)
+            for one in reader.judges(key):
+                for row in reader.judgements(one, key):
+                    told = {"judge": one.named(one.model), **asdict(row)}
+                    lines.append(json.dumps(told, ensure_ascii=False))
+    if not lines:
+        raise StoreError(f"{run} has no judgements.", "`evalsuite judge` makes them.")
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    messages().print(f"written: {out} ({len(lines)} judgements)", markup=False)
+
+
+def _value(text: str) -> Any:
+    """A number, true, false or null where it is one, else the text itself."""
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _tell(outcome: JudgeOutcome) -> None:
+    for key, reason in outcome.scored.errors.items():
+        typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+    for result in outcome.scored.results:
+        if result.judging is not None and result.judging.judge == outcome.judge:
+            tally = outcome.tallies[result.task]
+            typer.echo(
+                f"{outcome.path}: {result.task}: {account(result.judging)}; {tally.asked} of them new",
+                err=True,
+            )
+            if tally.failed:
+                typer.echo(
+                    f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True
+                )
+
+
+def account(judging: Judging) -> str:
+    """What a judge took, in one line."""
+    tokens = "unknown tokens"
+    if judging.prompt_tokens is not None and judging.completion_tokens is not None:
+        tokens = f"{judging.prompt_tokens:,} + {judging.completion_tokens:,} tokens"
+    cost = "unknown" if judging.cost is None else f"{judging.cost:.4g}"
+    runs = f" in {judging.runs} runs" if judging.runs > 1 else ""
+    failed = f", {judging.failed} failed" if judging.failed else ""
+    return f"{judging.questions} judgements by {judging.served}{runs}{failed}, {tokens}, cost {cost}"

@@ -1,0 +1,176 @@
+"""Verdicts on differences, and the gates that a candidate passes or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from evalsuite.comparison.gates import Gates, Limits
+from evalsuite.stats import CORRECTIONS, Difference
+from evalsuite.task import Metric
+
+Verdict = Literal["better", "worse", "equivalent", "no evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One number on both sides.
+
+    Args:
+        task: its name in the runs.
+        metric, group: which number; group "" is the whole task.
+        headline: it is the task's one number.
+        difference: candidate (`b`) minus base (`a`), in natural units.
+        limits: what it must hold, in units of display.
+        p: p-value against no difference, corrected over the headlines (or over the other numbers).
+        p_margin: p-value against being worse by the margin, corrected over all numbers that are tested so.
+        verdict: `equivalent`: the whole interval lies within the margin; `better` or `worse`: p is at most
+            alpha.
+    """
+
+    task: str
+    metric: Metric
+    group: str
+    headline: bool
+    difference: Difference
+    limits: Limits
+    p: float = math.nan
+    p_margin: float = math.nan
+    verdict: Verdict = "no evidence"
+
+    @property
+    def name(self) -> str:
+        """Task, metric and group on one line."""
+        return " ".join(filter(None, (self.task, self.metric.name, self.group)))
+
+    def shown(self, value: float, *, signed: bool = False) -> str:
+        """A value of the metric as leaderboards print it; "–" for NaN."""
+        if math.isnan(value):
+            return "–"
+        text = f"{value * self.metric.scale:{'+' if signed else ''}.{self.metric.digits}f}"
+        # A difference that rounds to nothing has no sign.
+        return text.lstrip("+-") if signed and not float(text) else text
+
+    @property
+    def interval(self) -> str:
+        """Of the difference, signed; "–" where there is none."""
+        found = self.difference
+        if math.isnan(found.low):
+            return "–"
+        return f"{self.shown(found.low, signed=True)} … {self.shown(found.high, signed=True)}"
+
+    @property
+    def gain(self) -> float:
+        """How much better the candidate is, in units of display; negative is worse."""
+        return self._better(self.difference.value)
+
+    @property
+    def gain_interval(self) -> tuple[float, float]:
+        """Ends of the interval of `gain`, the lower first."""
+        ends = sorted((self._better(self.difference.low), self._better(self.difference.high)))
+        return ends[0], ends[1]
+
+    def _better(self, difference: float) -> float:
+        return difference * self.metric.scale * (1 if self.metric.higher_is_better else -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One limit: whether it was held, and a sentence that says so.
+
+    Args:
+        rule: `min`, `max`, `max_drop`, `max_drop_relative`, `margin` or `failures`.
+    """
+
+    task: str
+    metric: str
+    group: str
+    rule: str
+    passed: bool
+    message: str
+
+
+def null_of(metric: Metric, limits: Limits) -> float:
+    """The difference that means "worse by just the margin", in natural units."""
+    margin = (limits.margin or 0.0) / metric.scale
+    return -margin if metric.higher_is_better else margin
+
+
+def judged(rows: Sequence[Compared], gates: Gates) -> list[Compared]:
+    """The rows with corrected p-values and verdicts.
+
+    Headlines are one family of tests, all other numbers a second: break-downs must not cost the headlines
+    their power. The tests against margins are a third.
+    """
+    from dataclasses import replace
+
+    adjust = CORRECTIONS[gates.correction]
+    p: dict[int, float] = {}
+    for family in (True, False):
+        members = [i for i, row in enumerate(rows) if row.headline == family]
+        p |= zip(members, map(float, adjust([rows[i].difference.p for i in members])), strict=True)
+    tested = [i for i, row in enumerate(rows) if row.limits.margin is not None and row.limits.mode != "off"]
+    margins = dict(zip(tested, map(float, adjust([rows[i].difference.p_null for i in tested])), strict=True))
+    found = [replace(row, p=p[i], p_margin=margins.get(i, math.nan)) for i, row in enumerate(rows)]
+    return [replace(row, verdict=_verdict(row, gates.alpha)) for row in found]
+
+
+def _verdict(row: Compared, alpha: float) -> Verdict:
+    low, high = row.gain_interval
+    margin = row.limits.margin or 0.0
+    if margin and -margin < low and high < margin:
+        return "equivalent"
+    if row.p <= alpha and row.gain:
+        return "better" if row.gain > 0 else "worse"
+    return "no evidence"
+
+
+def checks_of(row: Compared, alpha: float) -> list[Check]:
+    """The limits on one number, checked."""
+    limits, found = row.limits, row.difference
+    value = found.b * row.metric.scale
+    drop = max(0.0, -row.gain)
+    checks = []
+
+    def check(rule: str, passed: bool, message: str) -> None:
+        checks.append(Check(row.task, row.metric.name, row.group, rule, passed, message))
+
+    now, before = row.shown(found.b), row.shown(found.a)
+    if limits.min is not None:
+        check("min", value >= limits.min, f"{now}, at least {limits.min:g} is wanted")
+    if limits.max is not None:
+        check("max", value <= limits.max, f"{now}, at most {limits.max:g} is wanted")
+    if limits.max_drop is not None:
+        check(
+            "max_drop", drop <= limits.max_drop,
+            f"{before} to {now}: worse by {drop:.{row.metric.digits}f}, {limits.max_drop:g} is allowed",
+        )  # fmt: skip
+    if limits.max_drop_relative is not None:
+        base = abs(found.a * row.metric.scale)
+        share = drop / base if base else math.inf * drop if drop else 0.0
+        check(
+            "max_drop_relative", share <= limits.max_drop_relative,
+            f"{before} to {now}: worse by {share:.1%}, {limits.max_drop_relative:.1%} is allowed",
+        )  # fmt: skip
+    if limits.margin is not None and limits.mode != "off":
+        check("margin", *_margin(row, alpha))
+    return checks
+
+
+def _margin(row: Compared, alpha: float) -> tuple[bool, str]:
+    found, margin = row.difference, row.limits.margin or 0.0
+    low, high = row.gain_interval
+    by = f"worse by more than {margin:g}" if margin else "worse"
+    told = f"difference {row.shown(found.value, signed=True)} ({row.interval})"
+    if row.limits.mode == "strict":
+        if not found.value and found.p == 1:
+            return True, f"{told}: no sample differs"
+        if math.isnan(low):
+            return False, f"{told}: without an interval nothing shows that it is not {by}"
+        verb = "is shown not to be" if low > -margin else "is not shown not to be"
+        return low > -margin, f"{told}: the candidate {verb} {by}"
+    shown = high < -margin and row.p_margin <= alpha
+    verb = "is shown to be" if shown else "is not shown to be"
+    return not shown, f"{told}: the candidate {verb} {by}"

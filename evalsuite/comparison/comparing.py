@@ -1,0 +1,314 @@
+"""Two checkpoints side by side: differences with intervals, corrected verdicts, gates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalsuite.comparison.checks import Check, Compared, checks_of, judged, null_of
+from evalsuite.comparison.gates import Gates, load_gates
+from evalsuite.comparison.measuring import TaskPair
+from evalsuite.comparison.sides import (
+    ASPECTS,
+    Measurement,
+    Side,
+    Where,
+    differences,
+    open_side,
+    paths_of,
+)
+from evalsuite.errors import SpecError
+from evalsuite.registry import Registry, suggest
+from evalsuite.task import Metric
+
+if TYPE_CHECKING:
+    import pandas
+
+    from evalsuite.comparison.flips import Flip
+
+_REMEDIES = {
+    "rules": "`evalsuite score RUN --rules NAME` makes them alike without the model.",
+    "limit": "A limit draws a subset; the shared samples can be compared with --allow limit.",
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Args:
+        base, candidate: names of the models.
+        base_paths, candidate_paths: their runs.
+        rows: headlines first come in the order of the tasks; then numbers named in gates or asked for.
+        checks: the gates, in the order of the rows.
+        notes: what a reader should know: what was allowed to differ, what is on one side only.
+        gates: what was asked for.
+    """
+
+    base: str
+    candidate: str
+    base_paths: tuple[Path, ...]
+    candidate_paths: tuple[Path, ...]
+    rows: tuple[Compared, ...]
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+    gates: Gates
+    registry: Registry | None = field(default=None, repr=False)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that the candidate does not pass."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def passed(self) -> bool:
+        """Every gate is passed."""
+        return not self.failed
+
+    @property
+    def exit_code(self) -> int:
+        """0 passed, 1 regression."""
+        return int(not self.passed)
+
+    @property
+    def frame(self) -> pandas.DataFrame:
+        """One row per number, in natural units; see `FRAME_COLUMNS`."""
+        import pandas
+
+        rows = [
+            (
+                row.task, row.metric.name, row.group, row.headline, row.difference.a, row.difference.b,
+                row.difference.value, row.difference.low, row.difference.high, row.difference.p, row.p,
+                row.verdict, row.difference.n, row.difference.better, row.difference.worse,
+                row.difference.paired, row.metric.scale, row.metric.higher_is_better, row.difference.method,
+            )
+            for row in self.rows
+        ]  # fmt: skip
+        return pandas.DataFrame(rows, columns=list(FRAME_COLUMNS))
+
+    def flips(self, task: str | None = None, most: int = 10) -> list[Flip]:
+        """The samples whose score changed most, per task at most `most`; see `flips.flips_of`."""
+        from evalsuite.comparison.flips import flips_of
+
+        return flips_of(self, [task] if task else None, most)
+
+    def _repr_html_(self) -> str:
+        from evalsuite.comparison.html import comparison_html
+
+        return comparison_html(self)
+
+
+FRAME_COLUMNS = (
+    "task", "metric", "group", "headline", "base", "candidate", "difference", "low", "high", "p",
+    "p_corrected", "verdict", "n", "better", "worse", "paired", "scale", "higher_is_better", "method",
+)  # fmt: skip
+
+
+def compare(
+    base: Where | Iterable[Where],
+    candidate: Where | Iterable[Where],
+    *,
+    gates: Gates | Path | str | None = None,
+    allow: Iterable[str] = (),
+    tasks: Sequence[str] = (),
+    all_metrics: bool = False,
+    groups: bool = False,
+    resamples: int = 10_000,
+    seed: int = 0,
+    registry: Registry | None = None,
+) -> Comparison:
+    """Compares a candidate with a base, task by task, on the same samples.
+
+    Args:
+        base, candidate: a run (its folder, or what `load_run` gives), a folder with runs in it, or several of
+            these, of one model each. Several runs of one task with different seeds are repetitions: their
+            scores are averaged, and the spread between seeds is part of the interval.
+        gates: limits, or a TOML file with them; None: fail when a headline is shown to be worse.
+        allow: what may differ between the sides (`version`, `protocol`, `rules`, `split`, `data`, `scorer`,
+            `seed`, `limit`), beside what the gates allow.
+        tasks: only these; all that both sides have when empty.
+        all_metrics: every metric instead of each task's headline and those that gates name.
+        groups: break-downs too.
+        resamples, seed: of bootstrap and permutation tests.
+        registry: where tasks are found whose metrics need their data; None loads installed plugins.
+
+    Raises:
+        StoreError: a side has no scored run.
+        SpecError: nothing in common; what differs is not allowed; gates or `tasks` name something unknown.
+    """
+    found = gates if isinstance(gates, Gates) else load_gates(Path(gates)) if gates else Gates()
+    allowed = {*allow, *found.allow}
+    for name in allowed:
+        if name not in ASPECTS:
+            raise SpecError(f"{name!r} is nothing that can be allowed.", suggest(name, ASPECTS))
+    with ExitStack() as stack:
+        sides = open_side(paths_of(base), stack), open_side(paths_of(candidate), stack)
+        keys = _common(sides[0], sides[1], tasks, found)
+        different = {key: differences(sides[0].tasks[key], sides[1].tasks[key]) for key in keys}
+        _refuse(different, allowed)
+        rows: list[Compared] = []
+        checks: list[Check] = []
+        for key in keys:
+            measured = sides[0].tasks[key], sides[1].tasks[key]
+            pair = TaskPair(
+                *measured, same_data=not different[key].keys() & {"data", "split", "version"},
+                resamples=resamples, seed=seed, level=1 - found.alpha, registry=registry,
+            )  # fmt: skip
+            rows += _rows(key, pair, measured[1][0], found, all_metrics, groups)
+            checks += _failures(key, *measured, found)
+        judged_rows = judged(rows, found)
+        checks += [check for row in judged_rows for check in checks_of(row, found.alpha)]
+        notes = _notes(sides[0], sides[1], different, judged_rows)
+    return Comparison(
+        sides[0].name, sides[1].name, sides[0].paths, sides[1].paths, tuple(judged_rows), tuple(checks),
+        tuple(notes), found, registry,
+    )  # fmt: skip
+
+
+def _common(base: Side, candidate: Side, tasks: Sequence[str], gates: Gates) -> list[str]:
+    common = [key for key in candidate.tasks if key in base.tasks]
+    if not common:
+        raise SpecError(
+            f"The runs have no scored task in common: {', '.join(base.tasks)} against "
+            f"{', '.join(candidate.tasks)}.",
+            "Measure both on the same tasks.",
+        )
+    for name in tasks:
+        if name not in common:
+            raise SpecError(f"The runs have no task {name!r} in common.", suggest(name, common))
+    for name in gates.tasks:
+        if name not in common:
+            one_sided = [s.name for s in (base, candidate) if name in s.tasks]
+            where = f" (only {one_sided[0]} has it)" if one_sided else ""
+            raise SpecError(
+                f"Gates name the task {name!r}, which is not compared{where}.", suggest(name, common)
+            )
+    return [key for key in common if not tasks or key in tasks]
+
+
+def _refuse(different: dict[str, dict[str, str]], allowed: set[str]) -> None:
+    refused = {
+        key: {aspect: line for aspect, line in found.items() if aspect not in allowed}
+        for key, found in different.items()
+    }
+    lines = [f"{key}: {', '.join(found.values())}" for key, found in refused.items() if found]
+    if lines:
+        aspects = list(dict.fromkeys(aspect for found in refused.values() for aspect in found))
+        remedies = [_REMEDIES[aspect] for aspect in aspects if aspect in _REMEDIES]
+        options = " ".join(f"--allow {aspect}" for aspect in aspects)
+        raise SpecError(
+            f"The runs were not measured alike. {'; '.join(lines)}.",
+            " ".join([f"Measure both alike, or compare them nevertheless with {options}.", *remedies]),
+        )
+
+
+def _rows(
+    key: str, pair: TaskPair, measured: Measurement, gates: Gates, all_metrics: bool, groups: bool
+) -> list[Compared]:
+    known = pair.metrics()
+    named = _named(key, known, gates)
+    headline = measured.result.info.headline.name
+    if not any(metric.name == headline and not group for metric, group in known):
+        # A headline that could not be computed (absent weights): what there is must do.
+        headline = next((metric.name for metric, group in known if not group), "")
+    rows = []
+    for metric, group in known:
+        first = metric.name == headline and not group
+        wanted = (all_metrics or metric.name == headline) and (groups or not group)
+        if not (first or wanted or (metric.name, group) in named):
+            continue
+        limits = gates.limits(key, metric.name, group, headline=first)
+        found = pair.difference(metric.name, group, null_of(metric, limits))
+        rows.append(Compared(key, metric, group, first, found, limits))
+    return rows
+
+
+def _named(key: str, known: Sequence[tuple[Metric, str]], gates: Gates) -> set[tuple[str, str]]:
+    """What gates name in a task. Raises SpecError for what it does not have."""
+    names = [(metric.name, group) for metric, group in known]
+    for metric, group in gates.named(key):
+        if metric not in {name for name, _ in names}:
+            raise SpecError(
+                f"Gates name the metric {metric!r}, which {key} does not have on both sides.",
+                suggest(metric, {name for name, _ in names}),
+            )
+        if (metric, group) not in names:
+            known_groups = {g for name, g in names if name == metric and g}
+            raise SpecError(
+                f"Gates name the group {group!r}, which {key} {metric} does not have.",
+                suggest(group, known_groups),
+            )
+    return set(gates.named(key))
+
+
+def _failures(
+    key: str, base: Sequence[Measurement], candidate: Sequence[Measurement], gates: Gates
+) -> list[Check]:
+    """Samples without a score are no worse score, but they must not hide one."""
+    shares = []
+    for side in (base, candidate):
+        total = sum(one.result.total for one in side)
+        shares.append((total - sum(one.result.n for one in side), total))
+    (before, _), (now, total) = shares
+    allowed = gates.max_failures if gates.max_failures is not None else before / max(shares[0][1], 1)
+    share = now / max(total, 1)
+    if not now:
+        return []
+    limit = f"{gates.max_failures:.1%}" if gates.max_failures is not None else f"{before} as in the base"
+    return [
+        Check(
+            key, "", "", "failures", share <= allowed + 1e-12,
+            f"{now} of {total} samples have no score, {limit} allowed",
+        )
+    ]  # fmt: skip
+
+
+_SOFTWARE = ("evalsuite", "torch", "transformers", "diffusers", "pillow")
+"""Packages that are known to move answers or scores."""
+
+
+def _software(base: Side, candidate: Side) -> list[str]:
+    """What else may explain a difference, or its absence."""
+    first, second = (next(iter(side.tasks.values()))[0].run.manifest for side in (base, candidate))
+    notes = []
+    if first.model and second.model and first.model.fingerprint == second.model.fingerprint:
+        notes.append("Base and candidate have the same weights (equal fingerprints).")
+    if first.sessions and second.sessions:
+        a, b = (manifest.sessions[-1].environment.packages for manifest in (first, second))
+        changed = [
+            f"{name} {a.get(name, 'none')} against {b.get(name, 'none')}"
+            for name in _SOFTWARE
+            if a.get(name) != b.get(name)
+        ]
+        if changed:
+            notes.append(f"Measured with different software: {', '.join(changed)}.")
+    return notes
+
+
+def _notes(
+    base: Side, candidate: Side, different: dict[str, dict[str, str]], rows: Sequence[Compared]
+) -> list[str]:
+    notes = [
+        f"{key}: allowed to differ: {', '.join(found.values())}." for key, found in different.items() if found
+    ]
+    for side, other in ((base, candidate), (candidate, base)):
+        alone = [key for key in side.tasks if key not in other.tasks]
+        if alone:
+            which = "base" if side is base else "candidate"
+            unscored = [key for key in alone if key in other.unscored]
+            told = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
+            notes.append(f"Only the {which} has {', '.join(alone)}{told}.")
+    notes += _software(base, candidate)
+    unpaired = [row.name for row in rows if not row.difference.paired]
+    if unpaired:
+        notes.append(
+            f"Not paired, so less is seen: {', '.join(dict.fromkeys(unpaired))}; see each number's method."
+        )
+    bare = [row.name for row in rows if math.isnan(row.difference.p)]
+    if bare:
+        notes.append(f"Without interval and test: {', '.join(bare)}.")
+    return notes

@@ -1,0 +1,167 @@
+"""The two sides of a comparison: which runs measured which task, and whether both measured alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+from evalsuite.errors import SpecError, StoreError
+from evalsuite.leaderboard.frame import open_runs
+from evalsuite.store import RunReader, TaskResult
+
+Aspect = Literal["version", "protocol", "rules", "split", "data", "scorer", "seed", "limit"]
+"""What makes two numbers incomparable unless the user allows it."""
+ASPECTS: tuple[str, ...] = get_args(Aspect)
+
+
+class HasPath(Protocol):
+    """A run that was loaded (`evalsuite.load_run`)."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+Where = Path | str | HasPath
+"""A run, or a folder with runs in it."""
+
+
+def paths_of(given: Where | Iterable[Where]) -> list[Path]:
+    """The folders, one or several, however they are told."""
+    if isinstance(given, Path | str):
+        return [Path(given)]
+    if isinstance(given, Iterable):
+        return [path for one in given for path in paths_of(one)]
+    return [given.path]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One task in one run."""
+
+    run: RunReader
+    result: TaskResult
+
+    @property
+    def key(self) -> str:
+        """The task's name in the run."""
+        return self.result.task
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side of a comparison.
+
+    Args:
+        name: of its model.
+        paths: its runs.
+        tasks: by the task's name in the runs; several runs are repetitions with different seeds.
+        unscored: tasks that were asked but have no scores.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    tasks: dict[str, tuple[Measurement, ...]]
+    unscored: tuple[str, ...] = field(default=())
+
+
+def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
+    """The runs in `paths` (runs, or folders with runs in them at any depth) as one side.
+
+    Only the scores by the rules of each run's own specification count.
+
+    Raises:
+        StoreError: there is no run, or none is scored.
+        SpecError: runs of different models, or two runs of one task with the same seed.
+    """
+    readers = open_runs(list(paths))
+    for reader in readers:
+        stack.enter_context(reader)
+    where = ", ".join(map(str, paths))
+    models = {
+        (r.model_name, r.manifest.model.fingerprint if r.manifest.model else "")
+        for r in readers
+        if r.metrics()
+    }
+    if len(models) > 1:
+        names = ", ".join(sorted(f"{name} ({digest[:8]})" for name, digest in models))
+        raise SpecError(
+            f"{where} holds runs of several models: {names}.", "Compare one with one: name a single run."
+        )
+    tasks: dict[str, tuple[Measurement, ...]] = {}
+    unscored: list[str] = []
+    for reader in readers:
+        results = {(result.task, result.rules): result for result in reader.metrics()}
+        for record in reader.manifest.tasks:
+            result = results.get((record.key, record.info.rules))
+            if result is None or not result.n:
+                unscored.append(record.key)
+            else:
+                tasks[record.key] = (*tasks.get(record.key, ()), Measurement(reader, result))
+    if not tasks:
+        raise StoreError(f"No task in {where} has scored samples.", "Finish it, or `evalsuite score RUN`.")
+    for key, measured in tasks.items():
+        seeds = [one.result.seed for one in measured]
+        if len(set(seeds)) < len(seeds):
+            runs = ", ".join(str(one.run.path) for one in measured)
+            raise SpecError(
+                f"{key} was measured twice with the same seed: {runs}.",
+                "Name one of the runs; several count as repetitions only with different seeds.",
+            )
+        _check_alike(key, measured)
+    return Side(
+        readers[0].model_name,
+        tuple(reader.path for reader in readers),
+        tasks,
+        tuple(key for key in dict.fromkeys(unscored) if key not in tasks),
+    )
+
+
+def _check_alike(key: str, measured: Sequence[Measurement]) -> None:
+    for other in measured[1:]:
+        different = [
+            line for aspect, line in differences(measured[:1], (other,)).items() if aspect not in ("seed",)
+        ]
+        if different:
+            raise SpecError(
+                f"{key}: {measured[0].run.path} and {other.run.path} are no repetitions: "
+                f"{'; '.join(different)}.",
+                "Name a single run.",
+            )
+
+
+def differences(base: Sequence[Measurement], candidate: Sequence[Measurement]) -> dict[str, str]:
+    """What was done differently on both sides of one task: aspect -> one line."""
+    found: dict[str, str] = {}
+    first, second = base[0].result, candidate[0].result
+    for aspect in ("version", "protocol", "rules", "split"):
+        a, b = getattr(first.info, aspect), getattr(second.info, aspect)
+        if a != b:
+            found[aspect] = f"{aspect} {a} against {b}"
+    if first.data_fingerprint != second.data_fingerprint:
+        found["data"] = f"data {first.data_fingerprint[:12]} against {second.data_fingerprint[:12]}"
+    if _scorer(first.details) != _scorer(second.details):
+        a, b = _scorer(first.details), _scorer(second.details)
+        names = ", ".join(name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name))
+        found["scorer"] = f"scorer differs in {names}"
+    seeds = [sorted(one.result.seed for one in side) for side in (base, candidate)]
+    if seeds[0] != seeds[1]:
+        found["seed"] = f"seed {_listed(seeds[0])} against {_listed(seeds[1])}"
+    if first.limit != second.limit:
+        found["limit"] = f"limit {first.limit or 'none'} against {second.limit or 'none'}"
+    return found
+
+
+def _scorer(details: dict[str, Any]) -> dict[str, Any]:
+    """What decides a score; where weights were read from does not, once their digest is known."""
+    return {
+        name: _scorer(value) if isinstance(value, dict) else value
+        for name, value in details.items()
+        if not (name == "source" and "sha256" in details)
+    }
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    return ", ".join(map(str, seeds))

@@ -1,0 +1,337 @@
+"""The client: asynchronous inside, plain calls and iterators outside."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from evalsuite.content import Image
+from evalsuite.endpoint import trouble
+from evalsuite.endpoint.messages import chat_messages, encoded
+from evalsuite.endpoint.server import Server
+from evalsuite.endpoint.talk import Chat, Drawing, Drawn, Reply, TokenLogprob
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, UnavailableError
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion
+    from openai.types.chat.chat_completion import Choice
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_Raw = TypeVar("_Raw")
+
+
+class Endpoint:
+    """A model on a server.
+
+    It owns an event loop, which runs only inside its calls and on the caller's thread: no thread is started.
+    One thread may use it at a time. Close it, or use it as a context manager.
+
+    Args:
+        server: who is asked, and how patiently.
+
+    Raises:
+        UnavailableError: the package `openai` is not installed, or the key's variable is not set.
+    """
+
+    def __init__(self, server: Server) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise UnavailableError(
+                "Models behind a server need the package openai.", "pip install 'evalsuite[api]'"
+            ) from error
+        self.server = server
+        self._runner = asyncio.Runner()
+        # Retries are ours: they are counted, wait as long as the server says, and wait together.
+        self._client = openai.AsyncOpenAI(
+            api_key=server.key(), base_url=server.base_url, timeout=server.timeout, max_retries=0
+        )
+        self._reached = False
+        self._paused_until = 0.0
+
+    def map(self, chats: Sequence[Chat]) -> list[Reply | SampleError]:
+        """Asks all, `in_flight` at a time; replies in the order of `chats`, a SampleError where one failed.
+
+        Raises UnavailableError when the server cannot be used at all.
+        """
+        found: dict[int, Reply | SampleError] = dict(
+            self.each(range(len(chats)), lambda place: self.ask(chats[place]))
+        )
+        return [found[place] for place in range(len(chats))]
+
+    def each(
+        self, items: Iterable[_Item], work: Callable[[_Item], Awaitable[_Result]]
+    ) -> Iterator[tuple[_Item, _Result | SampleError]]:
+        """Does `work` for each item, `in_flight` at a time; yields items with their results as they end.
+
+        `work` is a coroutine function that calls `ask` or `draw` as often as it likes, one call after the
+        other. Items are drawn when there is room. A SampleError is a result (a DataError too: its item's
+        image cannot be read).
+
+        Raises UnavailableError when the server cannot be used: nothing more is drawn, and what was on its way
+            is
+        yielded first. Whatever else `work` raises is raised at once.
+        """
+        _refuse_inside_a_loop()
+        waiting = iter(items)
+        running: dict[asyncio.Task[_Result], _Item] = {}
+        fatal: EvalsuiteError | None = None
+        loop = self._runner.get_loop()
+        try:
+            while True:
+                if fatal is None:
+                    for item in islice(waiting, self.server.in_flight - len(running)):
+                        running[loop.create_task(_coroutine(work(item)))] = item
+                if not running:
+                    break
+                for task in self._run(_first(running)):
+                    item = running.pop(task)
+                    try:
+                        result: _Result | SampleError = task.result()
+                    except UnavailableError as error:
+                        fatal = fatal or error
+                        continue
+                    except SampleError as error:
+                        result = error
+                    except DataError as error:  # an image that cannot be read
+                        result = SampleError(error.what, error.remedy)
+                    yield item, result
+        finally:
+            if running:
+                for task in running:
+                    task.cancel()
+                self._run(_ended(running))
+        if fatal is not None:
+            raise fatal
+
+    async def ask(self, chat: Chat) -> Reply:
+        """One answer. Raises SampleError for this request's own trouble, UnavailableError for the
+        server's."""
+        body = self._body(chat)
+
+        async def call() -> Reply:
+            made: ChatCompletion = await self._client.chat.completions.create(**body)
+            return _reply(made)
+
+        reply, seconds, retries = await self._patiently(call)
+        if reply.finish_reason == "content_filter" and not reply.text:
+            raise SampleError(f"{self.server.model} at {self.server.address} filters the answer away.")
+        return replace(reply, seconds=seconds, retries=retries)
+
+    async def draw(self, drawing: Drawing) -> Drawn:
+        """Pictures from the images endpoint (`images/generations`, `images/edits`). Raises as `ask` does."""
+        body: dict[str, Any] = {"model": self.server.model, "prompt": drawing.prompt, "n": drawing.count}
+        if drawing.size:
+            body["size"] = drawing.size
+        if drawing.extra:
+            body["extra_body"] = dict(drawing.extra)
+        files = [_file(place, image) for place, image in enumerate(drawing.images)]
+
+        async def call() -> Drawn:
+            images = self._client.images
+            if files:
+                made = await images.edit(image=files if len(files) > 1 else files[0], **body)
+            else:
+                made = await images.generate(**body)
+            return _drawn(made)
+
+        drawn, seconds, retries = await self._patiently(call)
+        return replace(drawn, seconds=seconds, retries=retries)
+
+    def models(self) -> list[str]:
+        """What the server offers. Raises UnavailableError when it cannot be asked."""
+
+        async def call() -> list[str]:
+            return [model.id async for model in self._client.models.list()]
+
+        _refuse_inside_a_loop()
+        try:
+            return self._run(self._patiently(call))[0]
+        except SampleError as error:
+            raise UnavailableError(error.what, error.remedy) from error
+
+    def close(self) -> None:
+        """Closes connections and the loop."""
+        try:
+            self._run(self._client.close())
+        finally:
+            self._runner.close()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return self._runner.run(work)
+
+    async def _patiently(self, call: Callable[[], Awaitable[_Raw]]) -> tuple[_Raw, float, int]:
+        """The result with the seconds of the attempt that succeeded and the number of those that did not."""
+        for attempt in range(self.server.retries + 1):
+            await self._pause()
+            started = time.monotonic()
+            try:
+                result = await call()
+            except _expected() as error:
+                await self._wait_or_raise(error, attempt)
+            else:
+                self._reached = True
+                return result, time.monotonic() - started, attempt
+        raise AssertionError("the last attempt either returns or raises")
+
+    async def _wait_or_raise(self, error: Exception, attempt: int) -> None:
+        server = self.server
+        asked = trouble.asked_to_wait(error)
+        too_long = asked is not None and asked > server.longest_wait
+        # A server that was never reached is not there: waiting for a minute would only hide a wrong address.
+        absent = trouble.is_unreachable(error) and not self._reached
+        if attempt >= server.retries or too_long or absent or not trouble.may_pass(error):
+            raise trouble.explain(error, server, attempt + 1, asked) from error
+        wait = asked
+        if wait is None:
+            wait = min(server.longest_wait, server.backoff * 2.0**attempt) * random.uniform(0.5, 1.0)
+        if trouble.is_rate_limit(error):  # the others would only be refused too
+            self._paused_until = max(self._paused_until, time.monotonic() + wait)
+        else:
+            await asyncio.sleep(wait)
+
+    async def _pause(self) -> None:
+        while (left := self._paused_until - time.monotonic()) > 0:
+            # Not all at once when the pause is over.
+            await asyncio.sleep(left + random.uniform(0.0, min(0.25, self.server.backoff)))
+
+    def _body(self, chat: Chat) -> dict[str, Any]:
+        server = self.server
+        body: dict[str, Any] = {
+            "model": server.model,
+            "messages": chat_messages(chat.messages, image_detail=server.image_detail),
+        }
+        extra = dict(chat.extra)
+        if chat.prefill:
+            if server.prefill == "refuse":
+                raise SampleError(
+                    f"The protocol begins the answer with {chat.prefill!r}, for which {server.address} "
+                    "has no place.",
+                    "Choose a protocol without prefill, or say how this server takes one "
+                    "(prefill=continue for vLLM and SGLang, prefill=assistant).",
+                )
+            body["messages"].append({"role": "assistant", "content": chat.prefill})
+            if server.prefill == "continue":
+                extra |= {"continue_final_message": True, "add_generation_prompt": False}
+        for name in ("temperature", "top_p", "seed"):
+            if getattr(chat, name) is not None:
+                body[name] = getattr(chat, name)
+        if chat.max_tokens is not None:
+            body[server.limit_name] = chat.max_tokens
+        if chat.stop:
+            body["stop"] = list(chat.stop)
+        if chat.logprobs is not None:
+            body["logprobs"] = True
+            if chat.logprobs:
+                body["top_logprobs"] = chat.logprobs
+        if extra:
+            body["extra_body"] = extra
+        return body
+
+
+def _refuse_inside_a_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise SpecError(
+        "A server cannot be asked from inside a running event loop (a notebook's, for example).",
+        "Call it in a thread: await asyncio.to_thread(function, …).",
+    )
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    import openai
+
+    # A body that is no JSON comes through the package as the decoder's own error.
+    return (openai.APIError, json.JSONDecodeError, trouble.Unusable)
+
+
+async def _coroutine(work: Awaitable[_Result]) -> _Result:
+    return await work
+
+
+async def _first(running: Iterable[asyncio.Task[_Result]]) -> set[asyncio.Task[_Result]]:
+    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+    return done
+
+
+async def _ended(running: Iterable[asyncio.Task[_Result]]) -> None:
+    await asyncio.wait(running)
+
+
+def _reply(made: ChatCompletion) -> Reply:
+    # Servers are compatible more or less: what should be there may be None in spite of its type.
+    choices = getattr(made, "choices", None)
+    if not choices or getattr(choices[0], "message", None) is None:
+        raise trouble.Unusable(f"no choices in {str(made)[:200]}")
+    choice, usage = choices[0], made.usage
+    return Reply(
+        text=choice.message.content or "",
+        finish_reason=choice.finish_reason or "",
+        prompt_tokens=usage.prompt_tokens if usage else None,
+        completion_tokens=usage.completion_tokens if usage else None,
+        model=made.model or "",
+        system_fingerprint=made.system_fingerprint or "",
+        logprobs=_logprobs(choice),
+    )
+
+
+def _logprobs(choice: Choice) -> tuple[TokenLogprob, ...]:
+    if choice.logprobs is None:
+        return ()
+    return tuple(
+        TokenLogprob(
+            token.token, token.logprob, tuple((top.token, top.logprob) for top in token.top_logprobs or ())
+        )
+        for token in choice.logprobs.content or ()
+    )
+
+
+def _file(place: int, image: Image) -> tuple[str, bytes, str]:
+    kind, data = encoded(image)
+    return f"image-{place}.{kind.rpartition('/')[2]}", data, kind
+
+
+def _drawn(made: Any) -> Drawn:
+    pictures = getattr(made, "data", None) or ()
+    if not pictures:
+        raise trouble.Unusable(f"no pictures in {str(made)[:200]}")
+    images = []
+    for place, picture in enumerate(pictures):
+        if not picture.b64_json:
+            raise SampleError(
+                "The server gives the addresses of its pictures instead of the pictures.",
+                "Ask for them: response_format=b64_json among the extra fields.",
+            )
+        try:
+            images.append(
+                Image(data=base64.b64decode(picture.b64_json, validate=True), name=f"picture-{place}")
+            )
+        except binascii.Error as error:
+            raise trouble.Unusable(f"picture {place} is not base64 ({error})") from error
+    usage = getattr(made, "usage", None)
+    return Drawn(
+        tuple(images),
+        tuple(picture.revised_prompt or "" for picture in pictures),
+        usage.input_tokens if usage else None,
+        usage.output_tokens if usage else None,
+    )

@@ -1,0 +1,45 @@
+"""What a task offers that is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from evalsuite.endpoint.talk import Chat
+from evalsuite.task import Answered, Judgement, Task
+
+
+@runtime_checkable
+class Judged(Task, Protocol):
+    """A task whose score is made of what a judge says about each answer; `score` finds it in
+    `Answered.judgements`. All of it is pure."""
+
+    @property
+    def judge(self) -> str:
+        """The judge that the benchmark's authors use, for messages."""
+        ...
+
+    def question(self, answered: Answered, said: Sequence[Judgement]) -> Chat | None:
+        """What to ask about an answer, given what the judge said to the questions before (in this run of the
+        judge); None when there is nothing (more) to ask.
+
+        Raises SampleError for an answer that cannot be judged; `score` then tells its failure.
+        """
+        ...
+
+    def prepared(self, answered: Answered, chat: Chat) -> Chat:
+        """A question about an answer as it is sent, its pictures resized and encoded as the protocol has
+        them.
+
+        Apart from `question` because it costs time, and because an encoder's next version must not make
+        stored judgements unfindable.
+        """
+        ...
+
+
+def unjudged(task: Judged) -> str:
+    """Why the headline is missing where nobody has judged, and what would judge."""
+    return (
+        f"no judge has seen the answers: `evalsuite judge RUN --task {task.info.name} --judge {task.judge} "
+        "--base-url URL`"
+    )

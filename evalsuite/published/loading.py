@@ -1,0 +1,81 @@
+"""Reading published numbers: from installed plugins, and from files of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from evalsuite.errors import SpecError
+from evalsuite.published.schema import Publication, PublishedTable
+from evalsuite.registry import Registry, suggest
+
+
+@dataclass(frozen=True, slots=True)
+class TableReference:
+    """A table of a publication, as `PUBLICATION/TABLE` names it."""
+
+    publication: Publication
+    name: str
+
+    @property
+    def table(self) -> PublishedTable:
+        return self.publication.tables[self.name]
+
+    def __str__(self) -> str:
+        return f"{self.publication.name}/{self.name}"
+
+
+def read_publication(path: Path) -> Publication:
+    """A publication's YAML file. Raises SpecError that names the file and the field."""
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(
+            f"{path} is not valid YAML: {' '.join(str(error).split())}", "Correct the file."
+        ) from error
+    try:
+        return Publication.model_validate(value)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()[:5]
+        )
+        raise SpecError(f"{path}: {faults}", "Correct the file.") from error
+
+
+def read_folder(folder: Path) -> list[Publication]:
+    """All publications (`*.yaml`) of a folder, sorted by name; what a plugin's `published()` returns."""
+    return [read_publication(path) for path in sorted(folder.glob("*.yaml"))]
+
+
+def publications(registry: Registry, files: Iterable[Path] = ()) -> dict[str, Publication]:
+    """Publications by name: those of installed plugins, and of the given files, which go first."""
+    return {**registry.published, **{one.name: one for one in map(read_publication, files)}}
+
+
+def find_publication(known: dict[str, Publication], name: str) -> Publication:
+    """Raises SpecError with the nearest names for one that is not known."""
+    if name not in known:
+        raise SpecError(
+            f"There are no published numbers {name!r}.",
+            f"{suggest(name, known)} See `evalsuite published list`.",
+        )
+    return known[name]
+
+
+def find_table(known: dict[str, Publication], reference: str) -> TableReference:
+    """The table of `PUBLICATION/TABLE`; a publication of one table may stand alone. Raises SpecError."""
+    name, _, table = reference.partition("/")
+    publication = find_publication(known, name)
+    if not table and len(publication.tables) == 1:
+        table = next(iter(publication.tables))
+    if table not in publication.tables:
+        listed = ", ".join(f"{name}/{one}" for one in publication.tables)
+        raise SpecError(f"{name} has no table {table!r}.", f"It has {listed}.")
+    return TableReference(publication, table)

@@ -1,0 +1,202 @@
+"""Editing by instruction, graded by a judge: a source picture, what to do, and no picture of the right
+result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from evalsuite.content import Image
+from evalsuite.endpoint import Chat
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.judging import unjudged
+from evalsuite.registry import suggest
+from evalsuite.request import GenerateImages, ImageResponse, Request, Response
+from evalsuite.task import Answered, Judgement, Sample, SampleScore, Scores, Statistic
+
+from .. import judging
+from ..benchmark import Plan
+from ..family import row_of
+from ..judging import JudgedFamilyTask, check_options
+from .graders import Grader, ImgEdit, Viescore
+from .grades import Grades, read_gedit_scores, read_imgedit_scores
+from .readers import READERS, JudgedEdit
+
+OPTIONS = judging.OPTIONS
+
+GRADERS: Mapping[str, Callable[[Plan], Grader]] = {
+    "viescore-gpt": lambda _: Viescore(images_first=False, max_tokens=1400, temperature=None),
+    "viescore-qwen": lambda _: Viescore(images_first=True, max_tokens=512, temperature=0.0),
+    "imgedit": lambda plan: ImgEdit(plan.source),
+}
+"""Scoring rules of this family: who is asked what."""
+
+
+class Settings(BaseModel):
+    """What a benchmark's file says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    judge: dict[str, str]
+    """Scoring rules -> the judge that their authors use."""
+    grades: Literal["gedit", "imgedit"]
+    """Form of the file of grades."""
+    digits: int | None = None
+    """A type's mean is rounded to so many places before it goes into the mean over types."""
+
+
+def build(plan: Plan) -> EditJudgedTask:
+    """The task of a judged editing benchmark. Raises SpecError for an unknown rule, and for grades without a
+    judge's
+    name."""
+    check_options(plan)
+    name = plan.benchmark.name
+    if plan.rule not in GRADERS:
+        raise SpecError(f"{name}: there is no grader {plan.rule!r}.", suggest(plan.rule, GRADERS))
+    output = plan.output()
+    if not isinstance(output, GenerateImages) or output.count != 1:
+        raise SpecError(f"{name}: editing asks for one picture.", "Correct the protocol's decoding.")
+    settings = plan.settings(Settings)
+    if plan.rules not in settings.judge:
+        raise SpecError(f"{name}: settings.judge names no judge of the rules {plan.rules!r}.")
+    plan.source.paths(next(iter(plan.source.files)))
+    return EditJudgedTask(plan, settings)
+
+
+class EditJudgedTask(JudgedFamilyTask):
+    """A judged editing benchmark in one protocol; template fields: `image`, `instruction`.
+
+    A score is the plain mean over types of edit of each type's mean, so that types weigh the same; beside it
+    stand the types, and the common subset where there is one.
+    """
+
+    def __init__(self, plan: Plan, settings: Settings) -> None:
+        super().__init__(plan)
+        self._settings = settings
+        self._read = partial(plan.reader(READERS), plan.source)
+        self._grader = GRADERS[plan.rule](plan)
+
+    @property
+    def judge(self) -> str:
+        return self._settings.judge[self.plan.rules]
+
+    def _samples(self) -> Iterator[Sample]:
+        for edit in self._read():
+            labels = {"type": edit.kind} | ({"subset": "intersection"} if edit.common else {})
+            yield Sample(edit.id, edit, labels=labels)
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        edit: JudgedEdit = sample.record
+        if earlier:
+            return None
+        return self.plan.request({"image": edit.source, "instruction": edit.instruction})
+
+    def target(self, sample: Sample) -> Any:
+        return {"instruction": sample.record.instruction, "type": sample.record.kind}
+
+    def question(self, answered: Answered, said: Sequence[Judgement]) -> Chat | None:
+        return self._grader.question(answered.sample.record, _result(answered), said)
+
+    def prepared(self, answered: Answered, chat: Chat) -> Chat:
+        return self._grader.prepared(answered.sample.record, chat)
+
+    @cached_property
+    def _file(self) -> Grades | None:
+        if self.grades_file is None:
+            return None
+        if self._settings.grades == "imgedit":
+            return read_imgedit_scores(self.grades_file)
+        return read_gedit_scores(self.grades_file, str(self.plan.source.settings["language"]))
+
+    def score(self, answered: Iterable[Answered]) -> Scores:
+        rows: list[SampleScore] = []
+        runs = int(self._file is not None)
+        for one in answered:
+            runs = max(runs, len(one.judgements))
+            rows.append(self._row(one))
+        metrics = self.plan.info.metrics
+        if not runs:
+            bare = [SampleScore(row.id, cluster=row.cluster, labels=row.labels) for row in rows]
+            return Scores(bare, (), {metric.name: unjudged(self) for metric in metrics})
+        statistics = [
+            Statistic(
+                metric, members, _over_types(rows, members, metric.name, self._settings.digits), group=group
+            )
+            for metric in metrics
+            for group, members in _groups(rows).items()
+        ]
+        return Scores(rows, statistics, details={"runs of the judge": runs})
+
+    def _row(self, one: Answered) -> SampleScore:
+        row = row_of(one)
+        try:
+            grades = self._grades(one)
+        except SampleError as error:
+            return row(failure=str(error))
+        told = " ".join(f"{name} {value:g}" for name, value in grades.items())
+        return row(values=grades, parsed=told)
+
+    def _grades(self, one: Answered) -> Mapping[str, float]:
+        """The mean over the judge's runs. Raises SampleError where one of them gave no grade."""
+        if self._file is not None:
+            found = self._file.get(one.sample.id, "the judge has not graded this edit")
+            if isinstance(found, str):
+                raise SampleError(found)
+            return found
+        result = _result(one)
+        graded = []
+        for said in one.judgements:
+            failed = bool(said and said[-1].failure)
+            if not failed and self._grader.question(one.sample.record, result, said) is not None:
+                raise SampleError("the judge has not graded this edit to the end")
+            graded.append(self._grader.grade(said))
+        if not graded:
+            raise SampleError("the judge has not graded this edit")
+        return {name: sum(grade[name] for grade in graded) / len(graded) for name in graded[0]}
+
+
+def _result(one: Answered) -> Image:
+    """The edited picture. Raises SampleError for an answer without exactly one."""
+    response = one.response
+    if not isinstance(response, ImageResponse):
+        raise SampleError(f"the answer is a {type(response).__name__}, not a picture")
+    if len(response.images) != 1:
+        raise SampleError(f"{len(response.images)} pictures came back, one was asked for")
+    return response.images[0]
+
+
+def _groups(rows: Sequence[SampleScore]) -> dict[str, list[int]]:
+    """Name of a group -> positions: all, each type, and both of the common subset."""
+    groups: dict[str, list[int]] = {"": []}
+    for place, row in enumerate(rows):
+        if row.failure:
+            continue
+        names = ["", f"type={row.labels['type']}"]
+        if "subset" in row.labels:
+            names += ["subset=intersection", f"subset=intersection, type={row.labels['type']}"]
+        for name in names:
+            groups.setdefault(name, []).append(place)
+    return dict(sorted(groups.items()))
+
+
+def _over_types(
+    rows: Sequence[SampleScore], members: Sequence[int], column: str, digits: int | None
+) -> Callable[[Any], float]:
+    """The mean over types of each type's mean; of one type that is its mean."""
+    import numpy as np
+
+    values = np.asarray([rows[place].values[column] for place in members], dtype=np.float64)
+    kinds = [rows[place].labels["type"] for place in members]
+    order = {kind: i for i, kind in enumerate(sorted(set(kinds)))}
+    codes = np.asarray([order[kind] for kind in kinds], dtype=np.int64)
+
+    def mean(places: Any) -> float:
+        sums = np.bincount(codes[places], values[places], minlength=len(order))
+        counts = np.bincount(codes[places], minlength=len(order))
+        means = (sums[counts > 0] / counts[counts > 0]).tolist()  # a resample may lack a type
+        return float(np.mean(means if digits is None else [round(value, digits) for value in means]))
+
+    return mean

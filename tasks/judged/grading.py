@@ -1,0 +1,98 @@
+"""Grades from 0 to 1 for free answers: what a judge is asked, and what its replies come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evalsuite.content import user
+from evalsuite.data.jsonfile import field, read_json
+from evalsuite.endpoint import Chat
+from evalsuite.errors import DataError, SampleError
+from evalsuite.metrics.judge import parse_grade
+from evalsuite.task import Judgement
+
+
+class GraderSettings(BaseModel):
+    """What a benchmark's file says under `settings.judge`.
+
+    The question is the prompt, a line feed, and `question | reference | answer | ` with spaces around the
+    `<AND>` and `<OR>` of the reference.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """The judge that the authors use."""
+    prompt: str
+    again: str
+    """Added where the reply before was no grade."""
+    max_tokens: int = Field(ge=1)
+    tries: int = Field(ge=1)
+    """So many replies that are no grade make the grade 0."""
+    warmer: float
+    """By how much the temperature rises from one reply that is no grade to the next, beginning with the third
+    question: the official script raises it after it has asked."""
+
+
+def grade_question(
+    settings: GraderSettings, question: str, reference: str, answer: str, said: Sequence[Judgement]
+) -> Chat | None:
+    """The next question about an answer; None when it is graded, or was tried often enough."""
+    tried = len(said)
+    if tried >= settings.tries or (said and parse_grade(said[-1].text) is not None):
+        return None
+    shown = reference.replace("<AND>", " <AND> ").replace("<OR>", " <OR> ")
+    text = settings.prompt + "\n" + " | ".join((question, shown, answer, ""))
+    return Chat(
+        (user(text + (settings.again if tried else "")),),
+        max_tokens=settings.max_tokens,
+        temperature=settings.warmer * max(tried - 1, 0),
+    )
+
+
+def grade_of(settings: GraderSettings, said: Sequence[Judgement]) -> float | None:
+    """The grade in [0, 1]; 0 after as many replies that are none as the rule allows; None where the judge has
+    not been
+    asked to the end.
+
+    Raises SampleError where the judge gave nothing.
+    """
+    for judgement in said:
+        if judgement.failure:
+            raise SampleError(f"the judge gave nothing: {judgement.failure}")
+        grade = parse_grade(judgement.text)
+        if grade is not None:
+            return grade
+    return 0.0 if len(said) >= settings.tries else None
+
+
+def read_grades(path: Path) -> dict[str, tuple[float, ...]]:
+    """A grade file: question id -> the grades in [0, 1], one per run of the judge.
+
+    An entry is the list itself, or what the official script writes: an object whose `score` is the list.
+
+    Raises:
+        DataError: of another form, a grade outside [0, 1], questions with unlike many grades.
+    """
+    rows = read_json(path)
+    if not isinstance(rows, dict) or not rows:
+        raise DataError(f"{path} must be an object of grades.", "Give the official script's grade file.")
+    found = {name: _grades(rows, name, path) for name in rows}
+    if len({len(values) for values in found.values()}) > 1:
+        raise DataError(f"{path}: some questions have more grades than others.", "Let the judge finish.")
+    return found
+
+
+def _grades(rows: Mapping[str, object], name: str, path: Path) -> tuple[float, ...]:
+    row = rows[name]
+    values = field(row, "score", list, f"{path}, {name}") if isinstance(row, dict) else row
+    if not isinstance(values, list):
+        raise DataError(f"{path}, {name}: a list of grades is expected, not {type(values).__name__}.")
+    if not values or not all(
+        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1 for value in values
+    ):
+        raise DataError(f"{path}, {name}: grades are numbers from 0 to 1, not {values!r:.60}.")
+    return tuple(map(float, values))
