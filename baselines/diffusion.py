@@ -36,7 +36,8 @@ def load(options: ModelOptions) -> Model:
     """Loads the pipeline named by `options.argument`.
 
     Options: `steps`, `guidance_scale`, `scheduler` (defaults where a protocol leaves them open), `strength`
-    (of SDEdit, when a text-to-image pipeline is asked to edit), `name` (in leaderboards), `revision` (hub).
+    (of SDEdit, when a text-to-image pipeline is asked to edit), `image_guidance_scale` (of InstructPix2Pix),
+    `name` (in leaderboards), `revision` (hub).
 
     Raises CheckpointError when the folder holds no pipeline.
     """
@@ -147,6 +148,7 @@ class DiffusersPipeline:
             else _number(default, "guidance_scale", float),
             "negative_prompt": output.negative or None,
             "strength": _number(default, "strength", float),
+            "image_guidance_scale": _number(default, "image_guidance_scale", float),
         }
         known = inspect.signature(pipeline.__call__).parameters
         if "guidance_scale" not in known and "true_cfg_scale" in known:

@@ -21,25 +21,38 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a larger file that holds an image, such as a member of a tar archive."""
+
+    path: Path
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """An encoded image (PNG, JPEG, WebP …), decoded only where it is needed.
 
-    Exactly one of `data` and `path` is set. Decode with `evalsuite.data.images.decode`, which checks limits
-    and refuses truncated files.
+    Exactly one of `data`, `path` and `piece` is set. Decode with `evalsuite.data.images.decode`, which checks
+    limits and refuses truncated files.
 
     Args:
         data: the encoded bytes.
         path: a file holding them.
+        piece: a part of a file holding them.
         name: how messages and reports call it; the file name when empty.
     """
 
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
     name: str = ""
+    piece: Piece | None = None
 
     def __post_init__(self) -> None:
-        if (self.data is None) == (self.path is None):
-            raise DataError(f"Image {self.name!r} needs either bytes or a path, not both or neither.")
+        if sum(source is not None for source in (self.data, self.path, self.piece)) != 1:
+            raise DataError(
+                f"Image {self.name!r} needs bytes, a path or a piece of a file: one of them, no more."
+            )
 
     @property
     def label(self) -> str:
@@ -49,14 +62,32 @@ class Image:
         """The encoded bytes. Raises DataError when the file is missing or cannot be read."""
         if self.data is not None:
             return self.data
-        assert self.path is not None
         try:
-            return self.path.read_bytes()
+            return self._read_file()
         except OSError as error:
             raise DataError(
-                f"Image {self.path} cannot be read ({error.strerror}).",
+                f"Image {self.where} cannot be read ({error.strerror or error}).",
                 "Check that the data set's images are complete.",
             ) from error
+
+    @property
+    def where(self) -> str:
+        """How the user finds it: its path where it is a file, the archive and its name there, else its
+        name."""
+        if self.piece is not None:
+            return f"{self.piece.path}: {self.label}"
+        return str(self.path) if self.path is not None else repr(self.label)
+
+    def _read_file(self) -> bytes:
+        if self.path is not None:
+            return self.path.read_bytes()
+        assert self.piece is not None
+        with self.piece.path.open("rb") as stream:
+            stream.seek(self.piece.offset)
+            data = stream.read(self.piece.size)
+        if len(data) != self.piece.size:
+            raise OSError("the file is too short")
+        return data
 
     def sha256(self) -> str:
         """Hex digest of the encoded bytes: two images with the same digest are the same file."""

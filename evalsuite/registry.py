@@ -221,7 +221,7 @@ class Registry:
 
 
 def load_registry(plugins: Iterable[Path] = ()) -> Registry:
-    """Installed plugins plus the given files. A broken installed plugin is recorded, not fatal."""
+    """Installed plugins plus the given files, each once. A broken installed plugin is recorded, not fatal."""
     registry = Registry()
     for group in GROUPS:
         for point in metadata.entry_points(group=group):
@@ -229,8 +229,9 @@ def load_registry(plugins: Iterable[Path] = ()) -> Registry:
                 registry.add(f"{point.name} ({point.value})", point.load())
             except Exception as error:  # third-party code: whatever it raises must not stop the others
                 registry.broken[f"{group}: {point.name}"] = f"{type(error).__name__}: {error}"
-    for path in plugins:
-        registry.add_file(Path(path))
+    # Several runs of one plugin file name it several times.
+    for path in dict.fromkeys(map(Path, plugins)):
+        registry.add_file(path)
     return registry
 
 

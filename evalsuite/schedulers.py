@@ -31,8 +31,17 @@ def build_scheduler(name: str, config: Mapping[str, Any]) -> Any:
     """
     import diffusers
 
+    kind, overrides = CLASSES[known_scheduler(name)]
+    return getattr(diffusers, kind).from_config({**config, **overrides})
+
+
+def known_scheduler(name: str) -> str:
+    """The name of CLASSES that `name` stands for, whatever its case or alias.
+
+    Raises:
+        SpecError: unknown name.
+    """
     key = ALIASES.get(name.lower(), name.lower())
     if key not in CLASSES:
         raise SpecError(f"There is no scheduler {name!r}.", suggest(name, CLASSES))
-    kind, overrides = CLASSES[key]
-    return getattr(diffusers, kind).from_config({**config, **overrides})
+    return key

@@ -73,6 +73,9 @@ class ExecutionOptions(_Frozen):
     """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
     retry_failed: bool = False
     """Ask samples again that failed in an earlier session of this run."""
+    image_shards: int | None = Field(default=None, ge=0)
+    """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
+    than 20,000."""
 
 
 def slug(model: str) -> str:

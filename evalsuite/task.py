@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from evalsuite.content import Image
 from evalsuite.request import Capability, Request, Response
 
 
@@ -207,11 +209,29 @@ class ListsSamples(Protocol):
 
 
 @runtime_checkable
+class HasReference(Protocol):
+    """A task that compares what is drawn with reference pictures; optional."""
+
+    def reference(self) -> Path | Sequence[Image]:
+        """The pictures, or a file of their statistics."""
+        ...
+
+
+@runtime_checkable
 class OffersCleanups(Protocol):
     """A task that can score the same answers after other clean-ups; optional."""
 
     def cleanups(self) -> Mapping[str, Task]:
         """This task with another clean-up of the answer, by what it is called."""
+        ...
+
+
+@runtime_checkable
+class ExplainsProtocol(Protocol):
+    """A task that can tell its protocol in words; optional."""
+
+    def explain(self) -> Mapping[str, str]:
+        """What a reader must know to ask the same: heading to text (template, system prompt, clean-up …)."""
         ...
 
 

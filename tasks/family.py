@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 
+from evalsuite.content import Image
 from evalsuite.errors import SampleError
-from evalsuite.request import Response, TextResponse
+from evalsuite.request import ImageResponse, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
@@ -61,6 +62,22 @@ class FamilyTask(ABC):
             return ()
         return tuple(map(self._shot, self.plan.shots.draw(sample, self._pool)))
 
+    def explain(self) -> dict[str, str]:
+        """The protocol in words, for reports."""
+        protocol, benchmark = self.plan.protocol, self.plan.benchmark
+        told = {
+            "template": protocol.template,
+            "system prompt": protocol.system,
+            "prefill": protocol.prefill,
+            "decoding": ", ".join(f"{name} = {value}" for name, value in protocol.decoding.items()),
+            "clean-up": ", ".join(protocol.clean),
+            "settings": ", ".join(f"{name} = {value}" for name, value in protocol.settings.items()),
+            "options": ", ".join(f"{name} = {value}" for name, value in self.plan.options.items()),
+            "note": protocol.note,
+            "licence of the data": benchmark.licence,
+        }
+        return {heading: text for heading, text in told.items() if text}
+
     def answer(self, one: Answered) -> str:
         """The answer after the protocol's clean-up. Raises SampleError where it is no text."""
         return clean(text_of(one.response), self.plan.protocol.clean)
@@ -87,6 +104,15 @@ def text_of(response: Response) -> str:
     if not isinstance(response, TextResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not text")
     return response.text
+
+
+def pictures_of(response: Response, count: int) -> tuple[Image, ...]:
+    """The pictures of a response. Raises SampleError for another kind, and for another number of them."""
+    if not isinstance(response, ImageResponse):
+        raise SampleError(f"the answer is a {type(response).__name__}, not pictures")
+    if len(response.images) != count:
+        raise SampleError(f"{len(response.images)} pictures came back, {count} were asked for")
+    return response.images
 
 
 def row_of(one: Answered) -> Callable[..., SampleScore]:

@@ -12,11 +12,16 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from evalsuite.content import Document, Text
+from evalsuite.data.documents import InterleavedDocument
+from evalsuite.data.images import decode
 from evalsuite.data.jsonfile import read_lines
 from evalsuite.errors import DataError
 from evalsuite.mini.detect import Detection, Match, detect, matches
-from evalsuite.mini.formats.truth import read_prompts, read_scenes
-from evalsuite.mini.world import CANVAS, Scene
+from evalsuite.mini.formats.truth import read_prompts, read_scenes, read_subjects
+from evalsuite.mini.reading import follows, read_sentence
+from evalsuite.mini.subjects import Wanted, match_subject
+from evalsuite.mini.world import CANVAS, HELD_OUT, Scene
 
 from .sources import Located
 
@@ -47,9 +52,9 @@ class SceneTruth:
 
     def scene(self, name: str) -> Scene:
         """The scene of a picture. Raises DataError for one that is not in the truth."""
-        if name not in self._scenes:
+        if _name(name) not in self._scenes:
             raise DataError(f"The truth file says nothing about {name}.", "Write the miniature world again.")
-        return self._scenes[name]
+        return self._scenes[_name(name)]
 
     def labels(self, name: str) -> dict[str, str]:
         """For break-downs: number of things, and whether a combination is one that training never showed."""
@@ -118,6 +123,82 @@ class PromptTruth(SceneTruth):
         return Seen(values, describe(found))
 
 
+class SubjectTruth:
+    """What pictures drawn for subjects must show. Raises DataError where the file is malformed."""
+
+    def __init__(self, wanted: Mapping[tuple[str, str], Wanted]) -> None:
+        self._wanted = wanted
+
+    @classmethod
+    def read(cls, source: Located) -> SubjectTruth:
+        return cls(read_subjects(source.path("truth")))
+
+    def labels(self, subject: str, prompt: str) -> dict[str, str]:
+        """For break-downs: what the prompt asks for, and whether training never showed such a subject."""
+        wanted = self._of(subject, prompt)
+        held_out = (wanted.subject[1], wanted.subject[0]) in HELD_OUT
+        return {"asks": "place" if wanted.place else "relation", "held_out": "yes" if held_out else "no"}
+
+    def drawn(self, subject: str, prompt: str, picture: PilImage) -> Seen:
+        """Whether a picture shows the subject and what its prompt asks for.
+
+        Columns: `right result` (both), `subject kept` (its shape, colour and size are there),
+        `prompt followed` (a thing of its class stands where the prompt says, and nothing else is there).
+
+        Raises DataError for a prompt that is not in the truth.
+        """
+        found = _seen(picture)
+        match = match_subject(self._of(subject, prompt), found)
+        values = {"right result": match.right, "subject kept": match.kept, "prompt followed": match.followed}
+        return Seen({name: float(value) for name, value in values.items()}, describe(found))
+
+    def _of(self, subject: str, prompt: str) -> Wanted:
+        if (subject, prompt) not in self._wanted:
+            raise DataError(
+                f"The truth file does not know the prompt {prompt!r} of subject {subject}.",
+                "Write the miniature world again.",
+            )
+        return self._wanted[subject, prompt]
+
+
+class StoryTruth(SceneTruth):
+    """What the pictures of stories must show."""
+
+    def document(self, story: InterleavedDocument, parts: Document) -> Seen:
+        """Whether the pictures of a document show what its sentences say.
+
+        Columns: `right pictures` (share of pictures that show what the text before says and, besides, what
+        the picture before really shows), `right document` (all do, and there is one), `sentences` (share of
+        texts that stories could say), `true pictures` (share of pictures that show the true document's scene
+        at their place).
+
+        Raises DataError for a broken picture.
+        """
+        right: list[bool] = []
+        true: list[bool] = []
+        said: list[bool] = []
+        words: list[str] = []
+        before: list[Detection] = []
+        text = ""
+        wanted = [self.scene(picture.label) for picture in story.pictures]
+        for part in parts:
+            if isinstance(part, Text):
+                text = part.text
+                said.append(read_sentence(text) is not None)
+                continue
+            found = _seen(decode(part))
+            right.append(follows(text, before, found))
+            place = len(true)
+            true.append(place < len(wanted) and matches(wanted[place], found).all)
+            words.append(f"[{place + 1}] {describe(found)}{'' if right[-1] else ' (does not follow)'}")
+            before, text = found, ""
+        values = {"right document": float(bool(right) and all(right))}
+        for name, checks in (("right pictures", right), ("true pictures", true), ("sentences", said)):
+            if checks:
+                values[name] = sum(checks) / len(checks)
+        return Seen(values, "; ".join(words))
+
+
 def describe(found: list[Detection]) -> str:
     """What was seen, in words.
 
@@ -128,13 +209,18 @@ def describe(found: list[Detection]) -> str:
 
 
 def _look(scene: Scene, picture: PilImage) -> tuple[Match, list[Detection]]:
+    found = _seen(picture)
+    return matches(scene, found), found
+
+
+def _seen(picture: PilImage) -> list[Detection]:
+    """What a picture shows, brought to the world's size."""
     import numpy as np
     from PIL import Image
 
     if picture.size != (CANVAS, CANVAS):
         picture = picture.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
-    found = detect(np.asarray(picture.convert("RGB")))
-    return matches(scene, found), found
+    return detect(np.asarray(picture.convert("RGB")))
 
 
 def _by_name(path: Path) -> dict[str, Scene]:

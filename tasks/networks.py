@@ -9,16 +9,25 @@ computed afterwards is refused at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode
-from evalsuite.errors import DataError, SpecError, UnavailableError
-from evalsuite.features import FeatureNetwork, NetworkSpec, TextFeatureNetwork, load_network, require_weights
+from evalsuite.errors import SpecError, UnavailableError
+from evalsuite.features import (
+    FeatureNetwork,
+    NetworkSpec,
+    PairNetwork,
+    TextFeatureNetwork,
+    load_any_network,
+    load_network,
+    load_pair_network,
+    require_weights,
+)
+from evalsuite.features.pictures import Decoded, decoded_batches
 from evalsuite.registry import suggest
 from evalsuite.task import Metric, TaskInfo
 
@@ -29,11 +38,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 _log = logging.getLogger(__name__)
-_DECODED = 64
-"""Pictures held decoded at a time."""
 
 OPTIONS = ("metrics", "weights", "device")
-"""Options of every family that measures with networks: `metrics=NAME,NAME` computes only these columns,
+"""Options of every family that measures with networks: `metrics=NAME,NAME` computes these columns, no others,
 `weights=KEY=FOLDER,KEY=FOLDER` says where networks' weights lie, `device` where they run."""
 
 
@@ -42,7 +49,7 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["clip", "dino", "inception"]
+    kind: Literal["clip", "dino", "inception", "lpips", "structure"]
     source: str
     preprocess: str = "openai"
     label: str
@@ -85,16 +92,22 @@ class Columns:
             raise SpecError(f"The network {network.name} has no text side.", "Name a network of kind clip.")
         return network
 
+    def pair_network(self, key: str) -> PairNetwork:
+        """The network of that key, which compares pairs. Raises SpecError for one of another kind."""
+        return load_pair_network(self.networks[key], self.device)
+
     def details(self) -> dict[str, Any]:
         """What scoring puts on record about the networks: weights and preprocessing (JSON-able)."""
+        return {key: self._details(spec) for key, spec in self.networks.items()}
+
+    def _details(self, spec: NetworkSpec) -> dict[str, str]:
+        network = load_any_network(spec, self.device)
         return {
-            key: {
-                "name": spec.name,
-                "source": spec.source,
-                "preprocess": spec.preprocess,
-                "sha256": self.network(key).fingerprint,
-            }
-            for key, spec in self.networks.items()
+            "name": spec.name,
+            "source": spec.source,
+            "preprocess": spec.preprocess,
+            "dtype": network.dtype,
+            "sha256": network.fingerprint,
         }
 
 
@@ -103,6 +116,8 @@ def choose_columns(
     networks: Mapping[str, NetworkSettings],
     needs: Mapping[str, Sequence[str]],
     unavailable: Callable[[str], str] = lambda _: "",
+    optional: Collection[str] = (),
+    required: bool = True,
 ) -> Columns:
     """Which columns are wanted and can be computed here.
 
@@ -110,6 +125,8 @@ def choose_columns(
         networks: the benchmark's networks by key.
         needs: column -> keys of the networks it needs.
         unavailable: reason why a column cannot be computed for another cause, "" where it can.
+        optional: columns that are computed only when `metrics=` asks for them.
+        required: without the headline there is nothing to run for.
 
     Raises:
         SpecError: an unknown column or network key.
@@ -118,7 +135,7 @@ def choose_columns(
     name = plan.benchmark.name
     declared = [metric.name for metric in plan.benchmark.metrics]
     headline = next(metric.name for metric in plan.benchmark.metrics if metric.headline)
-    wanted = _listed(plan.options.get("metrics", "")) or declared
+    wanted = _listed(plan.options.get("metrics", "")) or [c for c in declared if c not in optional]
     for column in wanted:
         if column not in declared:
             raise SpecError(f"{name} has no metric {column!r}.", suggest(column, declared))
@@ -135,7 +152,7 @@ def choose_columns(
                 reason, remedy = reason or error.what, remedy or error.remedy
         if not reason:
             continue
-        if column == headline:
+        if column == headline and required:
             rest = ",".join(c for c in declared if c != column and not needs.get(c))
             raise UnavailableError(
                 f"{name}: {column} cannot be computed here. {reason}",
@@ -151,38 +168,19 @@ def choose_columns(
     )
 
 
-@dataclass
-class Decoded:
-    """Pictures that could be decoded, with where they stood.
+class PictureNetwork(Protocol):
+    """What turns pictures into vectors."""
 
-    Args:
-        positions: of the pictures that could, in order.
-        failures: position -> reason, of those that could not.
-    """
+    @property
+    def dim(self) -> int: ...
 
-    positions: list[int]
-    failures: dict[int, str]
-
-
-def decoded_batches(
-    images: Sequence[Image], state: Decoded, size: int = _DECODED
-) -> Iterator[tuple[list[int], list[PilImage]]]:
-    """The pictures in runs of at most `size`, decoded, with their positions; broken ones go into `state`."""
-    for start in range(0, len(images), size):
-        positions, pictures = [], []
-        for position in range(start, min(start + size, len(images))):
-            try:
-                pictures.append(decode(images[position]))
-                positions.append(position)
-            except DataError as error:
-                state.failures[position] = str(error)
-        state.positions += positions
-        if pictures:
-            yield positions, pictures
+    def images(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, dim) float32."""
+        ...
 
 
 def image_features(
-    networks: Mapping[str, FeatureNetwork], images: Sequence[Image]
+    networks: Mapping[str, PictureNetwork], images: Sequence[Image]
 ) -> tuple[dict[str, np.ndarray], Decoded]:
     """Features of many encoded pictures under several networks, each picture decoded once.
 
@@ -192,7 +190,7 @@ def image_features(
     import numpy as np
 
     found = {key: np.full((len(images), net.dim), np.nan, dtype=np.float32) for key, net in networks.items()}
-    state = Decoded([], {})
+    state = Decoded()
     for positions, pictures in decoded_batches(images, state):
         for key, network in networks.items():
             found[key][positions] = network.images(pictures)

@@ -14,14 +14,20 @@ import typer
 from evalsuite.cli import (
     comparing,
     data,
+    dreamllm,
     exchanging,
     inspecting,
     judging,
     measuring,
     miniature,
+    picture_sets,
     publishing,
+    reporting,
     results,
     sample_size,
+    study,
+    tradeoff,
+    weighing,
 )
 from evalsuite.cli.common import tell
 from evalsuite.cli.surroundings import settle
@@ -84,9 +90,15 @@ data.register(app)
 publishing.register(app)
 comparing.register(app)
 sample_size.register(app)
+reporting.register(app)
 exchanging.register(app)
 inspecting.register(app)
 miniature.register(app)
+dreamllm.register(app)
+study.register(app)
+tradeoff.register(app)
+weighing.register(app)
+picture_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -78,6 +78,12 @@ def run(
     retry_failed: Annotated[
         bool | None, typer.Option("--retry-failed", help="Ask samples again that failed before.")
     ] = None,
+    image_shards: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Images per tar archive; 0: files. Default: archives from 20,000 images on."
+        ),
+    ] = None,
 ) -> None:
     """Measure models, and show the leaderboard.
 
@@ -91,6 +97,7 @@ def run(
     execution = {
         "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
         "self_check": self_check, "retry_failed": retry_failed,
+        "image_shards": image_shards,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(

@@ -72,18 +72,23 @@ def leaderboard(
 
 def gallery(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, side by side.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG or WebP file to write; 300 samples a file.")],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Task; the first that draws by default.")
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 24,
     columns: Annotated[int, typer.Option(min=1, help="Samples per line.")] = 6,
     size: Annotated[int, typer.Option(min=16, help="Edge of a picture in pixels.")] = 128,
+    every: Annotated[
+        bool, typer.Option("--every", help="All pictures of a sample, not only the first.")
+    ] = False,
     plugin: PluginOption = None,
 ) -> None:
     """Draw a grid of generated or edited images with their prompts."""
     from evalsuite.gallery import draw
 
     registry = registry_with(plugin) if plugin else None
-    shown = draw(runs, out, task=task, count=count, columns=columns, size=size, registry=registry)
+    shown = draw(
+        runs, out, task=task, count=count, columns=columns, size=size, every=every, registry=registry
+    )
     messages().print(f"written: {out} ({shown} samples)", markup=False)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalsuite.comparison.gates import Gates, Limits
+from evalsuite.comparison.sides import Measurement
 from evalsuite.stats import CORRECTIONS, Difference
 from evalsuite.task import Metric
 
@@ -174,3 +175,26 @@ def _margin(row: Compared, alpha: float) -> tuple[bool, str]:
     shown = high < -margin and row.p_margin <= alpha
     verb = "is shown to be" if shown else "is not shown to be"
     return not shown, f"{told}: the candidate {verb} {by}"
+
+
+def failures_checks(
+    key: str, base: Sequence[Measurement], candidate: Sequence[Measurement], gates: Gates
+) -> list[Check]:
+    """Samples without a score are no worse score, but must not hide one: by default no more than before."""
+    (before, asked), (now, total) = (
+        (sum(one.result.total - one.result.n for one in side), sum(one.result.total for one in side))
+        for side in (base, candidate)
+    )
+    if not now:
+        return []
+    share = now / total
+    if gates.max_failures is not None:
+        passed, limit = share <= gates.max_failures + 1e-12, f"{gates.max_failures:.1%} allowed"
+    else:
+        passed, limit = share <= before / max(asked, 1) + 1e-12, f"{before} of {asked} in the base"
+    return [Check(key, "", "", "failures", passed, f"{now} of {total} samples have no score, {limit}")]
+
+
+def unscored_check(key: str) -> Check:
+    """Of a task that the candidate was asked but that has no scores: it must not pass by its absence."""
+    return Check(key, "", "", "failures", False, "the candidate was asked this task but has no scores of it")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.comparison.checks import Check, Compared, checks_of, judged, null_of
+from evalsuite.comparison.checks import (
+    Check,
+    Compared,
+    checks_of,
+    failures_checks,
+    judged,
+    null_of,
+    unscored_check,
+)
 from evalsuite.comparison.gates import Gates, load_gates
 from evalsuite.comparison.measuring import TaskPair
+from evalsuite.comparison.remarks import notes_on
 from evalsuite.comparison.sides import (
     ASPECTS,
     Measurement,
@@ -159,10 +167,11 @@ def compare(
                 resamples=resamples, seed=seed, level=1 - found.alpha, registry=registry,
             )  # fmt: skip
             rows += _rows(key, pair, measured[1][0], found, all_metrics, groups)
-            checks += _failures(key, *measured, found)
+            checks += failures_checks(key, *measured, found)
+        checks += [unscored_check(key) for key in _unscored(sides[0], sides[1], tasks)]
         judged_rows = judged(rows, found)
         checks += [check for row in judged_rows for check in checks_of(row, found.alpha)]
-        notes = _notes(sides[0], sides[1], different, judged_rows)
+        notes = notes_on(sides[0], sides[1], different, judged_rows)
     return Comparison(
         sides[0].name, sides[1].name, sides[0].paths, sides[1].paths, tuple(judged_rows), tuple(checks),
         tuple(notes), found, registry,
@@ -188,6 +197,11 @@ def _common(base: Side, candidate: Side, tasks: Sequence[str], gates: Gates) -> 
                 f"Gates name the task {name!r}, which is not compared{where}.", suggest(name, common)
             )
     return [key for key in common if not tasks or key in tasks]
+
+
+def _unscored(base: Side, candidate: Side, tasks: Sequence[str]) -> list[str]:
+    """Tasks that the candidate was asked, and that only the base has scores of."""
+    return [key for key in candidate.unscored if key in base.tasks and (not tasks or key in tasks)]
 
 
 def _refuse(different: dict[str, dict[str, str]], allowed: set[str]) -> None:
@@ -243,72 +257,3 @@ def _named(key: str, known: Sequence[tuple[Metric, str]], gates: Gates) -> set[t
                 suggest(group, known_groups),
             )
     return set(gates.named(key))
-
-
-def _failures(
-    key: str, base: Sequence[Measurement], candidate: Sequence[Measurement], gates: Gates
-) -> list[Check]:
-    """Samples without a score are no worse score, but they must not hide one."""
-    shares = []
-    for side in (base, candidate):
-        total = sum(one.result.total for one in side)
-        shares.append((total - sum(one.result.n for one in side), total))
-    (before, _), (now, total) = shares
-    allowed = gates.max_failures if gates.max_failures is not None else before / max(shares[0][1], 1)
-    share = now / max(total, 1)
-    if not now:
-        return []
-    limit = f"{gates.max_failures:.1%}" if gates.max_failures is not None else f"{before} as in the base"
-    return [
-        Check(
-            key, "", "", "failures", share <= allowed + 1e-12,
-            f"{now} of {total} samples have no score, {limit} allowed",
-        )
-    ]  # fmt: skip
-
-
-_SOFTWARE = ("evalsuite", "torch", "transformers", "diffusers", "pillow")
-"""Packages that are known to move answers or scores."""
-
-
-def _software(base: Side, candidate: Side) -> list[str]:
-    """What else may explain a difference, or its absence."""
-    first, second = (next(iter(side.tasks.values()))[0].run.manifest for side in (base, candidate))
-    notes = []
-    if first.model and second.model and first.model.fingerprint == second.model.fingerprint:
-        notes.append("Base and candidate have the same weights (equal fingerprints).")
-    if first.sessions and second.sessions:
-        a, b = (manifest.sessions[-1].environment.packages for manifest in (first, second))
-        changed = [
-            f"{name} {a.get(name, 'none')} against {b.get(name, 'none')}"
-            for name in _SOFTWARE
-            if a.get(name) != b.get(name)
-        ]
-        if changed:
-            notes.append(f"Measured with different software: {', '.join(changed)}.")
-    return notes
-
-
-def _notes(
-    base: Side, candidate: Side, different: dict[str, dict[str, str]], rows: Sequence[Compared]
-) -> list[str]:
-    notes = [
-        f"{key}: allowed to differ: {', '.join(found.values())}." for key, found in different.items() if found
-    ]
-    for side, other in ((base, candidate), (candidate, base)):
-        alone = [key for key in side.tasks if key not in other.tasks]
-        if alone:
-            which = "base" if side is base else "candidate"
-            unscored = [key for key in alone if key in other.unscored]
-            told = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
-            notes.append(f"Only the {which} has {', '.join(alone)}{told}.")
-    notes += _software(base, candidate)
-    unpaired = [row.name for row in rows if not row.difference.paired]
-    if unpaired:
-        notes.append(
-            f"Not paired, so less is seen: {', '.join(dict.fromkeys(unpaired))}; see each number's method."
-        )
-    bare = [row.name for row in rows if math.isnan(row.difference.p)]
-    if bare:
-        notes.append(f"Without interval and test: {', '.join(bare)}.")
-    return notes

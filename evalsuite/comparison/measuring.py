@@ -5,21 +5,35 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evalsuite.comparison.sides import Measurement
 from evalsuite.errors import DataError, EvalsuiteError, SpecError
 from evalsuite.registry import Registry
 from evalsuite.resolving import built_task
-from evalsuite.stats import Estimate
+from evalsuite.stats import (
+    Clusters,
+    Difference,
+    Estimate,
+    Spread,
+    independent_functions,
+    paired_functions,
+    paired_means,
+    repeated_mean,
+    repeated_value,
+    spread_of,
+    stored_difference,
+    unpaired_means,
+    with_seeds,
+)
 from evalsuite.task import Metric, SampleScore, Statistic
 
 if TYPE_CHECKING:
-    import numpy
     import pandas
-
-    from evalsuite.stats import Difference, Spread
 
 _log = logging.getLogger(__name__)
 
@@ -60,12 +74,8 @@ class TaskPair:
 
     def difference(self, metric: str, group: str, null: float = 0.0) -> Difference:
         """Candidate minus base, in natural units; `p_null` tests against `null`."""
-        a, b = (
-            {**half.means(metric, group)} if half.is_mean(metric, group) else None
-            for half in (self.base, self.candidate)
-        )
-        if a is not None and b is not None:
-            return self._of_means(a, b, null)
+        if self.base.is_mean(metric, group) and self.candidate.is_mean(metric, group):
+            return self._of_means(self.base.means(metric, group), self.candidate.means(metric, group), null)
         try:
             return self._of_functions(metric, group, null)
         except EvalsuiteError as error:
@@ -78,11 +88,11 @@ class TaskPair:
         Of a metric that is no mean: the variance that a mean of as many samples would need to have the same
         interval. Raises SpecError where the sides share no sample.
         """
-        from evalsuite.stats import Clusters, Spread, spread_of
+        from scipy.special import ndtri
 
         if not (self.base.is_mean(metric, "") and self.candidate.is_mean(metric, "")):
             found = self._of_functions(metric, "", 0.0)
-            error = (found.high - found.low) / (2 * 1.959964)
+            error = (found.high - found.low) / (2 * float(ndtri((1 + found.level) / 2)))
             return Spread(error**2 * found.n), found.n
         a, b = self.base.means(metric, ""), self.candidate.means(metric, "")
         shared = sorted(a.keys() & b.keys())
@@ -100,10 +110,6 @@ class TaskPair:
         return shared if shared and len(shared) >= _PAIRED_SHARE * min(len(a), len(b)) else []
 
     def _of_means(self, a: _Scores, b: _Scores, null: float) -> Difference:
-        import numpy as np
-
-        from evalsuite.stats import Clusters, paired_means, repeated_mean, unpaired_means, with_seeds
-
         options = {**self._options, "resamples": self._resamples, "null": null}
         shared = self._paired(list(a), list(b))
         ids = (shared, shared) if shared else (list(a), list(b))
@@ -127,14 +133,6 @@ class TaskPair:
         return with_seeds(found, sides[0], sides[1], null=null)
 
     def _of_functions(self, metric: str, group: str, null: float) -> Difference:
-        from evalsuite.stats import (
-            Clusters,
-            independent_functions,
-            paired_functions,
-            repeated_value,
-            with_seeds,
-        )
-
         a, b = (half.functions(metric, group) for half in (self.base, self.candidate))
         most = a[0].statistic.most_resamples or self._resamples
         options = {**self._options, "resampling": a[0].statistic.resampling, "null": null}
@@ -163,10 +161,6 @@ class TaskPair:
         return with_seeds(found, sides[0], sides[1], null=null)
 
     def _stored(self, metric: str, group: str, null: float, reason: EvalsuiteError) -> Difference:
-        from dataclasses import replace
-
-        from evalsuite.stats import stored_difference
-
         a, b = (half.numbers[metric, group] for half in (self.base, self.candidate))
         found = stored_difference(
             (self.base.value(metric, group), a.low, a.high),
@@ -178,7 +172,7 @@ class TaskPair:
         return replace(found, method=f"{found.method} ({reason.what.rstrip('.')})")
 
 
-_Scores = dict[str, "numpy.ndarray"]
+_Scores = dict[str, np.ndarray]
 """Sample -> its score in each run of a side."""
 
 
@@ -189,7 +183,8 @@ class _Half:
         self.measured = measured
         self.key = measured[0].key
         self._registry = registry
-        self._computed: list[dict[tuple[str, str], _Function]] | None = None
+        self._computed: list[dict[tuple[str, str], _Function]] = []
+        self._obstacle: EvalsuiteError | None = None
 
     @cached_property
     def numbers(self) -> dict[tuple[str, str], Estimate]:
@@ -240,8 +235,6 @@ class _Half:
 
     def means(self, metric: str, group: str) -> _Scores:
         """The scores of the samples that all runs have scored."""
-        import numpy as np
-
         columns = [self._column(i, metric, group) for i in range(len(self.measured))]
         dicts = [column.to_dict() for column in columns if column is not None]
         shared = [i for i in dicts[0] if all(i in other for other in dicts[1:])]
@@ -252,8 +245,14 @@ class _Half:
 
         Raises EvalsuiteError where these are not here, or the task no longer gives the number.
         """
-        if self._computed is None:
-            self._computed = [self._compute(one) for one in self.measured]
+        if self._obstacle is not None:
+            raise self._obstacle
+        if not self._computed:
+            try:
+                self._computed = [self._compute(one) for one in self.measured]
+            except EvalsuiteError as error:
+                self._obstacle = error
+                raise
         try:
             return [found[metric, group] for found in self._computed]
         except KeyError:
@@ -276,8 +275,6 @@ class _Function:
 
     def over(self, samples: Sequence[str]) -> Callable[[Any], float]:
         """The statistic as a function of positions within `samples`."""
-        import numpy as np
-
         at = np.array([self.positions[name] for name in samples])
         function = self.statistic.function
         if function is not None:

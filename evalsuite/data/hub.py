@@ -1,10 +1,11 @@
-"""Data sets of the Hugging Face hub: the files of one revision in the local cache, and which it is."""
+"""Data sets and models of the Hugging Face hub: one revision's files in the local cache, and which it is."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from evalsuite.errors import DataError, UnavailableError
 
@@ -13,7 +14,7 @@ _COMMIT = re.compile(r"^[0-9a-f]{40}$")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The files of a hub data set at one commit.
+    """The files of a hub repository at one commit.
 
     Args:
         folder: holds the files in the repository's layout.
@@ -24,14 +25,22 @@ class Snapshot:
     commit: str
 
 
-def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size: str = "") -> Snapshot:
+def snapshot(
+    repository: str,
+    revision: str,
+    patterns: tuple[str, ...],
+    *,
+    size: str = "",
+    kind: Literal["dataset", "model"] = "dataset",
+) -> Snapshot:
     """The files that match `patterns`, from the local cache where they are, else downloaded into it.
 
     Args:
-        repository: `owner/name` of a data set repository.
+        repository: `owner/name`.
         revision: a commit (best), a tag or a branch; what it stands for is in the result.
         patterns: file name patterns such as `data/validation-*.parquet`.
         size: for the message when it is not here.
+        kind: of repository.
 
     Raises:
         UnavailableError: the files are not in the cache and the hub cannot be reached; names the command that
@@ -52,7 +61,7 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
         folder = Path(
             snapshot_download(
                 repository,
-                repo_type="dataset",
+                repo_type=kind,
                 revision=revision,
                 allow_patterns=list(patterns),
                 local_files_only=local,
@@ -60,8 +69,14 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
         )
         return Snapshot(folder, folder.name)
 
-    include = " ".join(f"--include '{pattern}'" for pattern in patterns)
-    command = f"hf download {repository} --repo-type dataset --revision {revision} {include}"
+    what, prefix, otherwise = (
+        ("data set", "datasets/", "or name a folder with --data.")
+        if kind == "dataset"
+        else ("model", "", "or name its folder.")
+    )
+    everything = patterns == ("*",)
+    include = "" if everything else "".join(f" --include '{pattern}'" for pattern in patterns)
+    command = f"hf download {repository} --repo-type {kind} --revision {revision}{include}"
     try:
         found = fetch(local=True)
     except LocalEntryNotFoundError:
@@ -76,16 +91,16 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
         reason: Exception | None = None
     except GatedRepoError as error:
         raise DataError(
-            f"Data set {repository} asks for consent to its conditions.",
-            f"Accept them at https://huggingface.co/datasets/{repository} and run `hf auth login`.",
+            f"{what.capitalize()} {repository} asks for consent to its conditions.",
+            f"Accept them at https://huggingface.co/{prefix}{repository} and run `hf auth login`.",
         ) from error
     except RevisionNotFoundError as error:
         raise DataError(
-            f"Data set {repository} has no revision {revision!r}.", "Name another revision."
+            f"{what.capitalize()} {repository} has no revision {revision!r}.", "Name another revision."
         ) from error
     except RepositoryNotFoundError as error:
         raise DataError(
-            f"There is no data set {repository} on the hub (or it is private).", "Check the name."
+            f"There is no {what} {repository} on the hub (or it is private).", "Check the name."
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         if found is not None and _complete(found, patterns):
@@ -97,9 +112,9 @@ def snapshot(repository: str, revision: str, patterns: tuple[str, ...], *, size:
         else "offline, or it has no such files"
     )
     raise UnavailableError(
-        f"Data set {repository} at {revision} is not in the hub cache with files {' '.join(patterns)}"
-        f" ({why}).",
-        f"With network{f' and {size} of disk' if size else ''}: `{command}`; or name a folder with --data.",
+        f"{what.capitalize()} {repository} at {revision} is not in the hub cache"
+        f"{'' if everything else ' with files ' + ' '.join(patterns)} ({why}).",
+        f"With network{f' and {size} of disk' if size else ''}: `{command}`; {otherwise}",
     ) from reason
 
 

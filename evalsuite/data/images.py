@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Image
@@ -42,13 +43,13 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
         ImageFile.LOAD_TRUNCATED_IMAGES = False
     data = image.read()
     if not data:
-        raise DataError(f"Image {_where(image)} is empty (0 bytes).", "Fetch it again.")
+        raise DataError(f"Image {image.where} is empty (0 bytes).", "Fetch it again.")
     try:
         with pil.open(io.BytesIO(data)) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise DataError(
-                    f"Image {_where(image)} is {width}×{height}, more than {max_pixels:,} pixels.",
+                    f"Image {image.where} is {width}×{height}, more than {max_pixels:,} pixels.",
                     "Raise max_pixels if the file is to be trusted.",
                 )
             opened.load()
@@ -56,17 +57,48 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
             return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(
-            f"Image {_where(image)} is not an image that PIL knows ({len(data):,} bytes).", "Fetch it again."
+            f"Image {image.where} is not an image that PIL knows ({len(data):,} bytes).", "Fetch it again."
         ) from error
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
-        raise DataError(f"Image {_where(image)} is too large to be decoded safely: {error}") from error
+        raise DataError(f"Image {image.where} is too large to be decoded safely: {error}") from error
     # PIL's decoders raise these for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF), …
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as error:
         raise DataError(
-            f"Image {_where(image)} is damaged or truncated ({error}).", "Fetch it again."
+            f"Image {image.where} is damaged or truncated ({error}).", "Fetch it again."
         ) from error
 
 
-def _where(image: Image) -> str:
-    """How the user finds the image: its path where it is a file, else its name."""
-    return str(image.path) if image.path is not None else repr(image.label)
+def lossy(image: Image) -> str:
+    """What of an encoded image has lost detail in compression: "JPEG", "lossy WebP", "" for a lossless one.
+
+    Compression moves distances between distributions by points, so drawn pictures must not have seen any.
+    """
+    data = image.read()
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP" and _webp_chunks(data) & {b"VP8 "}:
+        return "lossy WebP"
+    return ""
+
+
+def _webp_chunks(data: bytes) -> set[bytes]:
+    """Names of the chunks of a WebP file, those inside animation frames included."""
+    found, at = set(), 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        found.add(name)
+        at += 8 + (16 if name == b"ANMF" else size + size % 2)
+    return found
+
+
+def pictures_in(folder: Path) -> list[Image]:
+    """The pictures of a folder and its subfolders by name. Raises DataError where there are none."""
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}.", "Check the path.")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not found:
+        raise DataError(f"The folder {folder} holds no pictures.", f"Known: {', '.join(_SUFFIXES)}.")
+    return [Image(path=path, name=str(path.relative_to(folder))) for path in found]
+
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")

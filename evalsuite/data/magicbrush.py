@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image
+from evalsuite.data.edits import Session, Turn
 from evalsuite.data.files import inside
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One edit.
-
-    Args:
-        number: from 1 within its session.
-        source: the picture to edit: the original in the first turn, then the previous turn's target.
-        target: the picture that people accepted as the result.
-        description: of what was edited, in the target (`local_descriptions.json`); empty where there is none.
-    """
-
-    number: int
-    instruction: str
-    source: Image
-    target: Image
-    description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """Edits in a row of one picture, at least one."""
-
-    id: str
-    turns: tuple[Turn, ...]
 
 
 def read_sessions(sessions: Path, images: Path, descriptions: Path | None = None) -> Iterator[Session]:
@@ -66,9 +40,9 @@ def read_sessions(sessions: Path, images: Path, descriptions: Path | None = None
         for number, row in enumerate(rows, start=1):
             at = f"{where}, turn {number}"
             source, target = field(row, "input", str, at), field(row, "output", str, at)
-            if turns and turns[-1].target.name != source:
+            if number > 1 and rows[number - 2]["output"] != source:
                 raise DataError(
-                    f"{at} starts from {source}, but the turn before ends in {turns[-1].target.name}."
+                    f"{at} starts from {source}, but the turn before ends in {rows[number - 2]['output']}."
                 )
             text = ""
             if descriptions:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast, get_args
 
 import torch
 from PIL.Image import Image as PilImage
@@ -15,10 +14,12 @@ from torch import Tensor
 from evalsuite.content import Image, Text
 from evalsuite.data.images import decode
 from evalsuite.devices import resolve
-from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, Piece, Template, render
+from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
 from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
-from evalsuite.dreamllm.interleaved import write_document
+from evalsuite.dreamllm.images import Augment, augmented, to_rgb
+from evalsuite.dreamllm.interleaved import write_documents
+from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.errors import SpecError
@@ -35,9 +36,23 @@ from evalsuite.request import (
     ScoreChoices,
     TextResponse,
 )
+from evalsuite.schedulers import known_scheduler
 from evalsuite.weights import count, fingerprint
 
-OPTIONS = ("name", "template", "steps", "guidance_scale", "scheduler")
+Number = TypeVar("Number", int, float)
+
+OPTIONS = (
+    "name",
+    "template",
+    "steps",
+    "guidance_scale",
+    "scheduler",
+    "top_k",
+    "augment",
+    "round_pixels",
+    "channels_last",
+    "compile",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +67,20 @@ class Prompt:
 class DreamLLMAdapter:
     """Text, choices, images, edits and documents from one checkpoint.
 
-    Conversations are rendered in the template `vicuna_v1.1` (option `template`); a prompt to draw from is the
-    raw text and images behind `<s>`, as in training, then the dream block.
+    Conversations are rendered in the template of upstream's evaluation (option `template`); a prompt to draw
+    from is the raw text and images behind `<s>`, as in training, then the dream block.
 
-    Options: `name` (in leaderboards), `template`, and `steps`, `guidance_scale`, `scheduler` where a protocol
-    leaves them open (50, 7.5, ddpm: upstream's pipeline).
+    Options:
+        name: in leaderboards.
+        template: a name of `conversation.TEMPLATES`.
+        steps, guidance_scale, scheduler: of drawing, where a protocol leaves them open (50, 7.5, ddpm:
+            upstream's pipeline).
+        top_k: of sampling; 50 unless set, the default of the library with which the published numbers were
+            sampled. 0 is off.
+        augment: what is done to an image before the vision tower's own preprocessing, a name of
+            `images.Augment`; none unless set, as in the paper's scripts.
+        round_pixels: `true` rounds pixels to float16 before the vision tower, as upstream's evaluation does.
+        channels_last, compile: `true` lays out and compiles UNet and VAE for speed, see docs/dreamllm.md.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -64,24 +88,36 @@ class DreamLLMAdapter:
         if unknown:
             raise SpecError(f"DreamLLM has no option {unknown[0]!r}.", suggest(unknown[0], OPTIONS))
         device, dtype = resolve(options)
-        folder = Path(options.argument)
-        self._template = _template(options.options.get("template", "vicuna_v1.1"))
-        self._drawing = _drawing(options.options)
-        self.model = DreamLLMForCausalLM.from_pretrained(folder, device=device, dtype=dtype)
-        self.processor = DreamLLMProcessor.from_pretrained(folder)
+        where = locate(options.argument)
+        given = options.options
+        self._template = _template(given.get("template", VICUNA_EVALUATION.name))
+        self._drawing = _drawing(given)
+        self._top_k = _number(given, "top_k", int, 50)
+        self._round_pixels = _flag(given, "round_pixels")
+        self._augment = _augment(given.get("augment", "none"))
+        self.model = DreamLLMForCausalLM.from_pretrained(where.folder, device=device, dtype=dtype)
+        self.processor = DreamLLMProcessor.from_pretrained(where.folder)
+        if _flag(given, "channels_last"):
+            for part in (self.model.unet, self.model.vae):
+                part.to(memory_format=torch.channels_last)
+        if _flag(given, "compile"):
+            self.model.unet.compile()
+            self.model.vae.decoder.compile()
         self._painter = Painter(self.model)
         self._device = device
         self._info = ModelInfo(
-            options.options.get("name", folder.name),
+            options.options.get("name", where.name),
             fingerprint([self.model]),
             count([self.model]),
             {
-                "source": folder.name,
+                "source": where.source,
                 "device": str(device),
                 "dtype": str(dtype).removeprefix("torch."),
                 "template": self._template.name,
                 "drawing": f"{self._drawing.steps} steps, guidance {self._drawing.guidance_scale}, "
                 f"{self._drawing.scheduler}",
+                "sampling": f"top_k {self._top_k}",
+                "images": self._augment + (", rounded to float16" if self._round_pixels else ""),
             },
         )
 
@@ -93,8 +129,10 @@ class DreamLLMAdapter:
 
     def prepare(self, request: Request) -> Prepared:
         """Decodes, preprocesses and tokenises. Raises SampleError for a prompt that is too long."""
-        images = [decode(image) for image in request.images]
+        images = [augmented(to_rgb(decode(image)), self._augment) for image in request.images]
         pixels = self.processor.pixels(images) if images else None
+        if pixels is not None and self._round_pixels:
+            pixels = pixels.half().float()
         output = request.output
         group: tuple[Any, ...] = (type(output).__name__,)
         choices: tuple[tuple[int, ...], ...] = ()
@@ -104,7 +142,7 @@ class DreamLLMAdapter:
             group += (self._how(output), output.count, output.negative)
             cost = float(output.count)
         else:
-            pieces = render(request.messages, self._template, request.prefill)
+            pieces = render(request.messages, self._template_for(request), request.prefill)
             if isinstance(output, ScoreChoices):
                 ids, continuations = self.processor.encode_choices(pieces, output.choices)
                 choices = tuple(map(tuple, continuations))
@@ -117,6 +155,12 @@ class DreamLLMAdapter:
     @staticmethod
     def _plain(request: Request) -> list[Piece]:
         return render(request.messages, PLAIN, request.prefill)
+
+    def _template_for(self, request: Request) -> Template:
+        """A document without instruction is gone on with as documents stood in training, behind `<s>`."""
+        asked = any(message.images or message.text.strip() for message in request.messages)
+        raw = isinstance(request.output, GenerateDocument) and not asked
+        return PLAIN if raw else self._template
 
     # -- device steps --------------------------------------------------------------------------------------
 
@@ -131,6 +175,7 @@ class DreamLLMAdapter:
             max_new_tokens=output.max_new_tokens,
             num_beams=output.num_beams,
             temperature=output.temperature,
+            top_k=self._top_k,
             top_p=output.top_p,
             length_penalty=output.length_penalty,
             length_normalization=output.length_normalization,
@@ -171,8 +216,27 @@ class DreamLLMAdapter:
         ]
 
     def generate_documents(self, batch: Sequence[Prepared]) -> list[DocumentResponse]:
-        """One at a time: documents differ in where their images stand."""
-        return [self._document(item) for item in batch]
+        output = batch[0].request.output
+        assert isinstance(output, GenerateDocument)
+        documents = write_documents(
+            self.model,
+            self.processor,
+            self._painter,
+            [item.payload.ids for item in batch],
+            pixels=self._pixels(batch),
+            how=self._how(output.image),
+            max_new_tokens=output.max_new_tokens,
+            max_images=output.max_images,
+            seeds=[item.request.seed for item in batch],
+        )
+        return [
+            DocumentResponse(
+                tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts),
+                truncated=not written.ended,
+                details={"tokens": written.tokens, "pictures": len(written.images)},
+            )
+            for written in documents
+        ]
 
     # -- pieces --------------------------------------------------------------------------------------------
 
@@ -189,7 +253,7 @@ class DreamLLMAdapter:
         return Drawing(
             steps=output.steps or default.steps,
             guidance_scale=default.guidance_scale if output.guidance_scale is None else output.guidance_scale,
-            scheduler=output.scheduler or default.scheduler,
+            scheduler=known_scheduler(output.scheduler or default.scheduler),
             width=output.width,
             height=output.height,
         )
@@ -205,23 +269,6 @@ class DreamLLMAdapter:
             text = text.split(stop)[0]
         return TextResponse(text.strip(), len(generated.ids), truncated=not generated.ended)
 
-    def _document(self, item: Prepared) -> DocumentResponse:
-        output = item.request.output
-        assert isinstance(output, GenerateDocument)
-        written = write_document(
-            self.model,
-            self.processor,
-            self._painter,
-            item.payload.ids,
-            pixels=item.payload.pixels,
-            how=self._how(output.image),
-            max_new_tokens=output.max_new_tokens,
-            max_images=output.max_images,
-            seed=item.request.seed,
-        )
-        parts = tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts)
-        return DocumentResponse(parts, truncated=not written.ended)
-
 
 def _template(name: str) -> Template:
     if name not in TEMPLATES:
@@ -229,17 +276,33 @@ def _template(name: str) -> Template:
     return TEMPLATES[name]
 
 
+def _augment(name: str) -> Augment:
+    if name not in get_args(Augment):
+        raise SpecError(f"There is no image preparation {name!r}.", suggest(name, get_args(Augment)))
+    return cast(Augment, name)
+
+
 def _drawing(options: Mapping[str, str]) -> Drawing:
-    numbers: dict[str, Any] = {}
-    for key, kind in (("steps", int), ("guidance_scale", float)):
-        if key in options:
-            try:
-                numbers[key] = kind(options[key])
-            except ValueError as error:
-                raise SpecError(
-                    f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20."
-                ) from error
-    return Drawing(scheduler=options.get("scheduler", "ddpm"), **numbers)
+    default = Drawing()
+    return Drawing(
+        steps=_number(options, "steps", int, default.steps),
+        guidance_scale=_number(options, "guidance_scale", float, default.guidance_scale),
+        scheduler=known_scheduler(options.get("scheduler", default.scheduler)),
+    )
+
+
+def _number(options: Mapping[str, str], key: str, kind: Callable[[str], Number], default: Number) -> Number:
+    try:
+        return kind(options[key]) if key in options else default
+    except ValueError as error:
+        raise SpecError(f"Option {key}={options[key]!r} is not a number.", f"Write {key}=20.") from error
+
+
+def _flag(options: Mapping[str, str], key: str) -> bool:
+    value = options.get(key, "false")
+    if value not in ("true", "false"):
+        raise SpecError(f"Option {key}={value!r} is neither true nor false.", f"Write {key}=true.")
+    return value == "true"
 
 
 def _png(image: PilImage) -> Image:

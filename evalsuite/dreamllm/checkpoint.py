@@ -11,62 +11,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from evalsuite.dreamllm import upstream
 from evalsuite.dreamllm.configuration import DreamLLMConfig
 from evalsuite.dreamllm.diffusion_loss import training_scheduler
+from evalsuite.dreamllm.keys import canonical, part_names
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
-from evalsuite.dreamllm.weights import digest, read_folder, read_json, write_tensors
+from evalsuite.dreamllm.weights import (
+    StoredTensor,
+    digest,
+    linear_attention,
+    open_folder,
+    read_json,
+    write_tensors,
+)
 from evalsuite.errors import CheckpointError
 
 REFERENCES = "references.json"
 """File that names the frozen parts which lie outside a checkpoint's folder."""
 
 REFERABLE = ("vision", "unet", "vae")
-UPSTREAM_TYPE = "dreamllm"
-
-
-# -- names -------------------------------------------------------------------------------------------------
-
-
-def canonical(key: str) -> str:
-    """The name under which a tensor is stored: the vision tower's `vision_model.` level, which some versions
-    of
-    transformers have and others have not, is left out."""
-    prefix = "vision.vision_model."
-    return "vision." + key.removeprefix(prefix) if key.startswith(prefix) else key
-
-
-def part_tensors(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a vision, UNet or VAE folder under the names of the whole model.
-
-    A full CLIP checkpoint gives its image tower. Attention names of old VAE files are brought up to date.
-    """
-    if part == "vision":
-        marked = [key for key in tensors if "vision_model." in key]
-        chosen = {key.split("vision_model.", 1)[-1]: tensors[key] for key in marked or tensors}
-        return {f"vision.{key}": value for key, value in chosen.items() if not key.endswith("position_ids")}
-    if part == "vae":
-        return {
-            f"vae.{modern_attention(key)}": flatten_attention(key, value) for key, value in tensors.items()
-        }
-    return {f"{part}.{key}": value for key, value in tensors.items()}
-
-
-_OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-
-
-def modern_attention(key: str) -> str:
-    """`…attentions.0.query.weight` -> `…attentions.0.to_q.weight` and so on."""
-    pieces = key.split(".")
-    if len(pieces) >= 2 and "attentions" in pieces and pieces[-2] in _OLD_ATTENTION:
-        pieces[-2] = _OLD_ATTENTION[pieces[-2]]
-    return ".".join(pieces)
-
-
-def flatten_attention(key: str, value: Tensor) -> Tensor:
-    """Old VAE files hold attention projections as 1x1 convolutions; they are linear layers now."""
-    if "attentions" in key and value.ndim == 4 and value.shape[2:] == (1, 1):
-        return value[:, :, 0, 0]
-    return value
+UPSTREAM_TYPE = upstream.MODEL_TYPE
 
 
 # -- saving ------------------------------------------------------------------------------------------------
@@ -116,15 +80,20 @@ def save_checkpoint(
         key: value.detach().to("cpu", dtype if dtype is not None and value.is_floating_point() else None)
         for key, value in tensors.items()
     }
-    config = DreamLLMConfig(**model.config.to_dict())
-    config.dtype = dtype or model.dtype
-    config.architectures = [type(model).__name__]
-    config.save_pretrained(folder)
+    write_config(folder, model.config, dtype or model.dtype)
     write_tensors(tensors, folder, max_shard_size)
     if links:
         (folder / REFERENCES).write_text(json.dumps(links, indent=2) + "\n", encoding="utf-8")
     else:
         (folder / REFERENCES).unlink(missing_ok=True)
+
+
+def write_config(folder: Path, config: DreamLLMConfig, dtype: torch.dtype) -> None:
+    """Write `config.json` for weights of this precision."""
+    written = DreamLLMConfig(**config.to_dict())
+    written.dtype = dtype
+    written.architectures = [DreamLLMForCausalLM.__name__]
+    written.save_pretrained(folder)
 
 
 def _relative(path: str, folder: Path) -> str:
@@ -134,11 +103,11 @@ def _relative(path: str, folder: Path) -> str:
 
 
 def _check_equal(part: str, folder: Path, tensors: Mapping[str, Tensor]) -> str:
-    stored = part_tensors(part, read_folder(folder))
+    stored = open_part(part, folder)
     for key, value in tensors.items():
         if not key.startswith(f"{part}."):
             continue
-        other = stored.get(key)
+        other = stored[key].read() if key in stored else None
         if other is None or other.shape != value.shape or not torch.equal(other.to(value.dtype), value.cpu()):
             raise CheckpointError(
                 f"Cannot refer to {folder}: its {key.removeprefix(part + '.')} differs from the model's.",
@@ -169,24 +138,44 @@ def load_checkpoint(
     Raises:
         CheckpointError: a file is missing, damaged or of another model.
     """
-    if not folder.is_dir():
-        raise CheckpointError(
-            f"{folder} is not a folder.",
-            "Give the local folder of a checkpoint; hub names are not downloaded.",
-        )
-    own = load_config(folder)
-    if read_json(folder / "config.json").get("model_type") == UPSTREAM_TYPE:
-        from evalsuite.dreamllm.upstream import read_weights
-
-        config, tensors = own, read_weights(folder, own)
-    else:
-        config, tensors = config or own, _read_own(folder, verify)
+    own, tensors = open_checkpoint(folder, verify=verify)
+    if config is None or read_json(folder / "config.json").get("model_type") == UPSTREAM_TYPE:
+        config = own
     if dtype is None:
         stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
         dtype = torch.float32 if torch.device(device).type == "cpu" else stored
-    model = assemble(config, tensors, dtype, str(folder))
-    model.to(torch.device(device))  # type: ignore[arg-type]
-    return model.eval()
+    return assemble(config, tensors, dtype, str(folder), device=device).eval()
+
+
+def open_checkpoint(folder: Path, *, verify: bool = True) -> tuple[DreamLLMConfig, dict[str, StoredTensor]]:
+    """The configuration of a checkpoint folder in either layout, and all weights under our names, not read
+    yet.
+
+    Raises:
+        CheckpointError: a file is missing, damaged or of another model; the tokenizer is of another one.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"{folder} is not a folder.", "Give the local folder of a checkpoint, or its name on the hub."
+        )
+    config = load_config(folder)
+    if read_json(folder / "config.json").get("model_type") == UPSTREAM_TYPE:
+        tensors = upstream.open_weights(folder, config)
+    else:
+        tensors = _open_own(folder, verify)
+    _check_vocabulary(folder, config, tensors)
+    return config, tensors
+
+
+def _check_vocabulary(folder: Path, config: DreamLLMConfig, tensors: Mapping[str, StoredTensor]) -> None:
+    embeddings = tensors.get("model.embed_tokens.weight")
+    highest = max(config.tokens.ids)
+    if embeddings is not None and highest >= embeddings.shape[0]:
+        raise CheckpointError(
+            f"{folder}: the special tokens go up to id {highest}, "
+            f"but the language model has {embeddings.shape[0]} embeddings.",
+            "The tokenizer's files are those of another checkpoint.",
+        )
 
 
 def load_config(folder: Path) -> DreamLLMConfig:
@@ -197,9 +186,7 @@ def load_config(folder: Path) -> DreamLLMConfig:
     """
     kind = read_json(folder / "config.json").get("model_type")
     if kind == UPSTREAM_TYPE:
-        from evalsuite.dreamllm.upstream import read_config
-
-        return read_config(folder)
+        return upstream.read_config(folder)
     if kind == DreamLLMConfig.model_type:
         return DreamLLMConfig.from_pretrained(folder)
     raise CheckpointError(
@@ -214,14 +201,18 @@ def vision_folder(folder: Path) -> Path | None:
         link = read_json(folder / REFERENCES).get("vision")
         return folder / str(link["path"]) if link else None
     if read_json(folder / "config.json").get("model_type") == UPSTREAM_TYPE:
-        from evalsuite.dreamllm.upstream import vision_part_folder
-
-        return vision_part_folder(folder)
+        return upstream.vision_part_folder(folder)
     return None
 
 
-def _read_own(folder: Path, verify: bool) -> dict[str, Tensor]:
-    tensors = {canonical(key): value for key, value in read_folder(folder).items()}
+def open_part(part: str, folder: Path) -> dict[str, StoredTensor]:
+    """Weights of a vision, UNet or VAE folder under our names, not read yet."""
+    stored = open_folder(folder)
+    return {name: linear_attention(name, stored[key]) for key, name in part_names(part, stored).items()}
+
+
+def _open_own(folder: Path, verify: bool) -> dict[str, StoredTensor]:
+    tensors = {canonical(key): value for key, value in open_folder(folder).items()}
     if (folder / REFERENCES).is_file():
         for part, link in read_json(folder / REFERENCES).items():
             target = folder / str(link["path"])
@@ -239,23 +230,46 @@ def _read_own(folder: Path, verify: bool) -> dict[str, Tensor]:
                     f"{target} has changed since {folder} was saved (sha256 differs).",
                     "Restore the original files.",
                 )
-            tensors.update(part_tensors(part, read_folder(target)))
+            tensors.update(open_part(part, target))
     return tensors
 
 
 def assemble(
-    config: DreamLLMConfig, tensors: Mapping[str, Tensor], dtype: torch.dtype, where: str
+    config: DreamLLMConfig,
+    tensors: Mapping[str, StoredTensor],
+    dtype: torch.dtype,
+    where: str,
+    *,
+    device: str | torch.device = "cpu",
 ) -> DreamLLMForCausalLM:
     """A model whose every weight comes from `tensors` (canonical names), without drawing random ones first.
+    One tensor after the other goes to the device, so that the CPU never holds the whole in two precisions.
 
     Raises:
         CheckpointError: a weight is missing, superfluous or of another shape.
     """
     with torch.device("meta"):
         model = DreamLLMForCausalLM(config)
+    names = check_fit(model, tensors, where)
+    device = torch.device(device)
+    ready = {key: tensors[name].read().to(device, dtype) for name, key in names.items()}
+    model.load_state_dict(ready, strict=False, assign=True)
+    if config.tie_word_embeddings:
+        model.lm_head.weight = model.model.embed_tokens.weight
+    _materialise_buffers(model)
+    model.to(device)  # type: ignore[arg-type]
+    return model
+
+
+def check_fit(model: DreamLLMForCausalLM, tensors: Mapping[str, StoredTensor], where: str) -> dict[str, str]:
+    """Our name -> key in the model's state, for every weight that a file must hold. Works on the meta device.
+
+    Raises:
+        CheckpointError: a weight is missing, superfluous or of another shape.
+    """
     expected = model.state_dict()
     names = {canonical(key): key for key in expected}
-    if config.tie_word_embeddings:
+    if model.config.tie_word_embeddings:
         names.pop("lm_head.weight", None)
     missing = sorted(name for name in names if name not in tensors)
     surplus = sorted(name for name in tensors if name not in names and name != "lm_head.weight")
@@ -268,7 +282,7 @@ def assemble(
             "The folder mixes files of different models, or lacks a part.",
         )
     wrong = [
-        f"{name} is {tuple(tensors[name].shape)}, not {tuple(expected[key].shape)}"
+        f"{name} is {tensors[name].shape}, not {tuple(expected[key].shape)}"
         for name, key in names.items()
         if tensors[name].shape != expected[key].shape
     ]
@@ -276,12 +290,7 @@ def assemble(
         raise CheckpointError(
             f"{where}: weights of another shape: {_some(wrong)}.", "Do files and config belong together?"
         )
-    ready = {key: tensors[name].to(dtype) for name, key in names.items()}
-    model.load_state_dict(ready, strict=False, assign=True)
-    if config.tie_word_embeddings:
-        model.lm_head.weight = model.model.embed_tokens.weight
-    _materialise_buffers(model)
-    return model
+    return names
 
 
 def _some(values: list[str], limit: int = 3) -> str:

@@ -63,6 +63,11 @@ class SpecialTokens:
             )
         return cls(**found)
 
+    @property
+    def ids(self) -> list[int]:
+        """All ids that are set."""
+        return [value for value in asdict(self).values() if value is not None]
+
     @staticmethod
     def required() -> tuple[str, ...]:
         return ("bos", "eos", "pad", "image_start", "image_end", "image_patch", "dream_start", "dream_end")

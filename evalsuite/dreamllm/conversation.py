@@ -75,8 +75,9 @@ VICUNA_EVALUATION = Template(
 LLAMA2 = Template("llama2", None, "[INST] ", " [/INST]", (" ", Mark.EOS, Mark.BOS))
 """Registered upstream, used by no shipped configuration."""
 
-PLAIN = Template("plain", None, "", "", (Mark.EOS,), after_system="")
-"""Nothing but the turns: the raw caption of text-to-image, or a language model's prompt."""
+PLAIN = Template("plain", None, "", "", (Mark.EOS,), after_system="", gap="")
+"""Nothing but the turns: the raw caption of text-to-image, a document to go on with, or a language model's
+prompt."""
 
 TEMPLATES: dict[str, Template] = {
     t.name: t for t in (VICUNA, VICUNA_WITHOUT_SYSTEM, VICUNA_EVALUATION, LLAMA2, PLAIN)

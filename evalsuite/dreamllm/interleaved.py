@@ -6,15 +6,16 @@ documents (dream block, directly behind it the image block of the same picture, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from evalsuite.dreamllm.decoding import DecodingState
-from evalsuite.dreamllm.diffusion import Drawing, Painter, dream_states, to_images
+from evalsuite.dreamllm.diffusion import Drawing, Painter, dream_embeddings, to_images
 from evalsuite.dreamllm.generation import choose
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
@@ -60,39 +61,87 @@ def write_document(
     painter: Painter,
     input_ids: Sequence[int],
     *,
+    seed: int = 0,
+    **options: Any,
+) -> WrittenDocument:
+    """Continue one prompt into a document; the options are those of `write_documents`."""
+    return write_documents(model, processor, painter, [input_ids], seeds=[seed], **options)[0]
+
+
+def write_documents(
+    model: DreamLLMForCausalLM,
+    processor: DreamLLMProcessor,
+    painter: Painter,
+    prompts: Sequence[Sequence[int]],
+    *,
+    seeds: Sequence[int],
     pixels: Tensor | None = None,
     how: Drawing | None = None,
     max_new_tokens: int = 512,
     max_images: int = 4,
     sampling: Sampling = Sampling(),
-    seed: int = 0,
-) -> WrittenDocument:
-    """Continue one prompt into a document.
+) -> list[WrittenDocument]:
+    """Continue a batch of prompts into documents. Pictures that are wanted at the same step are drawn
+    together; the other documents wait.
 
-    Sampled text comes from a generator seeded with `seed`, picture i from one seeded with `seed + i`, so that
-    a document depends on nothing but prompt, options and seed. After `max_images` pictures, and where the
-    room left in the model's sequence limit does not hold another one, `<dream_start>` is not chosen any more.
+    Sampled text of a document comes from a generator seeded with its seed, picture i from one seeded with
+    seed + i, so that a document depends on nothing but prompt, options and seed. After `max_images` pictures,
+    and where the room left in the model's sequence limit does not hold another one, `<dream_start>` is not
+    chosen any more.
 
     Args:
-        input_ids: the prompt, `processor.encode(...)`.
-        pixels: pictures in the prompt, (n, 3, side, side), see `DreamLLMForCausalLM.embed`.
+        prompts: `processor.encode(...)` of each.
+        seeds: one per prompt.
+        pixels: pictures in the prompts, (n, 3, side, side), see `DreamLLMForCausalLM.embed`.
         how: drawing; None for the defaults.
         max_new_tokens: text tokens; blocks do not count.
 
     Raises:
-        SampleError: the prompt is too long, or a drawing is not finite.
+        SampleError: a prompt is too long, or a drawing is not finite.
         SpecError: a limit is negative.
     """
     if max_new_tokens < 0 or max_images < 0:
         raise SpecError("Limits of a document must not be negative.", "Use 0 for none.")
+    pages = [_Page(seed, sampling) for seed in seeds]
     with torch.no_grad():
-        state = DecodingState(model, torch.tensor([list(input_ids)]), images=pixels, room=0)
-        writer = _Writer(processor, painter, state, how or Drawing(), sampling, max_images, seed)
-        return writer.write(max_new_tokens)
+        ids, mask = processor.pad_left(prompts)
+        state = DecodingState(model, ids, mask, images=pixels, room=0)
+        writer = _Writer(processor, painter, state, how or Drawing(), sampling, max_images, max_new_tokens)
+        writer.write(pages)
+    return [page.document(processor) for page in pages]
+
+
+class _Page:
+    """One document in the making."""
+
+    def __init__(self, seed: int, sampling: Sampling) -> None:
+        self.seed = seed
+        self.draws = [torch.Generator().manual_seed(seed)] if sampling.temperature > 0 else None
+        self.parts: list[list[int] | Image.Image] = [[]]
+        self.written = self.drawn = 0
+        self.ended = False
+
+    def say(self, token: int) -> None:
+        run = self.parts[-1]
+        assert isinstance(run, list)
+        run.append(token)
+        self.written += 1
+
+    def show(self, picture: Image.Image) -> None:
+        self.parts += [picture, []]
+        self.drawn += 1
+
+    def generator(self) -> torch.Generator:
+        """Of the next picture."""
+        return torch.Generator().manual_seed(self.seed + self.drawn)
+
+    def document(self, processor: DreamLLMProcessor) -> WrittenDocument:
+        texts = [processor.decode(part).strip() if isinstance(part, list) else part for part in self.parts]
+        return WrittenDocument(tuple(part for part in texts if part), self.ended, self.written)
 
 
 class _Writer:
-    """One document in the making."""
+    """Writes a batch of pages, row by row of `state`."""
 
     def __init__(
         self,
@@ -102,61 +151,80 @@ class _Writer:
         how: Drawing,
         sampling: Sampling,
         max_images: int,
-        seed: int,
+        max_new_tokens: int,
     ) -> None:
-        self.processor, self.painter, self.state = processor, painter, state
-        self.how, self.sampling, self.max_images, self.seed = how, sampling, max_images, seed
+        self.processor, self.painter, self.state, self.how = processor, painter, state, how
+        self.sampling, self.max_images, self.max_new_tokens = sampling, max_images, max_new_tokens
         self.model, self.tokens = painter.model, painter.model.config.tokens
-        self.run: list[int] = []
-        self.parts: list[str | Image.Image] = []
-        self.drawn = 0
-        self.draws = [torch.Generator().manual_seed(seed)] if sampling.temperature > 0 else None
 
-    def write(self, max_new_tokens: int) -> WrittenDocument:
-        state, written, ended = self.state, 0, False
-        while True:
-            room = self.model.config.sequence_limit - int(state.lengths)
-            token = self._next(room)
-            if token == self.tokens.eos:
-                ended = True
-                break
-            if token == self.tokens.dream_start:
-                self._draw()
-                continue
-            if written >= max_new_tokens or room < 1:
-                break
-            self.run.append(token)
-            written += 1
-            state.append(torch.tensor([[token]], device=state.mask.device))
-        self._close_run()
-        return WrittenDocument(tuple(self.parts), ended, written)
+    def write(self, pages: Sequence[_Page]) -> None:
+        while pages:
+            tokens = [self._next(page, row) for row, page in enumerate(pages)]
+            going = [row for row, page in enumerate(pages) if self._goes_on(page, row, tokens[row])]
+            if len(going) < len(pages):
+                if not going:
+                    return
+                self.state.select(going)
+                pages, tokens = [pages[row] for row in going], [tokens[row] for row in going]
+            draws = [token == self.tokens.dream_start for token in tokens]
+            self._draw(pages, [row for row, draw in enumerate(draws) if draw])
+            self._say(pages, {row: tokens[row] for row, draw in enumerate(draws) if not draw})
 
-    def _next(self, room: int) -> int:
+    def _room(self, row: int) -> int:
+        return self.model.config.sequence_limit - int(self.state.lengths[row])
+
+    def _next(self, page: _Page, row: int) -> int:
         # fillers and ends of blocks are placed by this loop, never written by the model
         tokens = self.tokens
         suppress = [tokens.image_start, tokens.image_end, tokens.image_patch, tokens.dream_end, tokens.pad]
-        if self.drawn >= self.max_images or room < self._picture_length():
+        if page.drawn >= self.max_images or self._room(row) < self._picture_length():
             suppress.append(tokens.dream_start)
-        how = self.sampling
-        return choose(self.state.logits, [0], self.draws, how.temperature, how.top_k, how.top_p, suppress)[0]
+        how, logits = self.sampling, self.state.logits[row : row + 1]
+        return choose(logits, [0], page.draws, how.temperature, how.top_k, how.top_p, suppress)[0]
+
+    def _goes_on(self, page: _Page, row: int, token: int) -> bool:
+        page.ended = token == self.tokens.eos
+        if page.ended or token == self.tokens.dream_start:
+            return not page.ended
+        return page.written < self.max_new_tokens and self._room(row) >= 1
 
     def _picture_length(self) -> int:
         return len(self.processor.dream_block) + len(self.processor.image_block)
 
-    def _draw(self) -> None:
-        self._close_run()
-        condition = dream_states(self.model, self.state)
-        generator = torch.Generator().manual_seed(self.seed + self.drawn)
-        picture = to_images(self.painter.paint(condition, [generator], self.how))[0]
-        self.parts.append(picture)
-        self.drawn += 1
-        device = self.state.mask.device
-        pixels = self.processor.pixels([picture]).to(device)
+    def _draw(self, pages: Sequence[_Page], rows: list[int]) -> None:
+        """The next picture of these rows, drawn, and put into their contexts."""
+        if not rows:
+            return
+        count, device = len(pages), self.state.mask.device
+        condition = self._append(dream_embeddings(self.model, count), rows)[rows, 1:-1]
+        generators = [pages[row].generator() for row in rows]
+        pictures = to_images(self.painter.paint(condition, generators, self.how))
+        pixels = self.processor.pixels(pictures).to(device)
         block = torch.tensor([self.processor.image_block], device=device)
-        self.state.append_embeddings(self.model.embed(block, pixels))
+        seen = self.model.embed(block.expand(len(rows), -1), pixels)
+        embeddings = seen.new_zeros(count, *seen.shape[1:])
+        embeddings[rows] = seen
+        self._append(embeddings, rows)
+        for row, picture in zip(rows, pictures, strict=True):
+            pages[row].show(picture)
 
-    def _close_run(self) -> None:
-        text = self.processor.decode(self.run).strip()
-        if text:
-            self.parts.append(text)
-        self.run = []
+    def _say(self, pages: Sequence[_Page], tokens: Mapping[int, int]) -> None:
+        if not tokens:
+            return
+        ids = torch.full((len(pages), 1), self.tokens.pad, device=self.state.mask.device)
+        for row, token in tokens.items():
+            pages[row].say(token)
+            ids[row] = token
+        self._append(self.model.model.embed_tokens(ids), list(tokens))
+
+    def _append(self, embeddings: Tensor, rows: list[int]) -> Tensor:
+        """Feed embeddings (batch, n, hidden) to these rows; the others wait as they are."""
+        state = self.state
+        if len(rows) == state.batch:
+            return state.append_embeddings(embeddings)
+        mask = torch.zeros(embeddings.shape[:2], dtype=state.mask.dtype, device=state.mask.device)
+        mask[rows] = 1
+        before = state.logits
+        states = state.append_embeddings(embeddings, mask)
+        state.logits = torch.where(mask[:, :1].bool(), state.logits, before)
+        return states

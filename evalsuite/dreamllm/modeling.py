@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import Tensor, nn
-from transformers import CLIPVisionConfig, CLIPVisionModel, GenerationMixin, LlamaModel, PreTrainedModel
+from transformers import CLIPVisionModel, GenerationMixin, LlamaModel, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from evalsuite.dreamllm.configuration import DreamLLMConfig, SpecialTokens, plain
+from evalsuite.dreamllm.configuration import DreamLLMConfig
 from evalsuite.dreamllm.diffusion_loss import diffusion_loss, sample_latents, training_scheduler
 from evalsuite.dreamllm.embedding import find_blocks, gather, splice
 from evalsuite.dreamllm.projector import build_projector
-from evalsuite.errors import CheckpointError, SampleError, SpecError
+from evalsuite.errors import SampleError, SpecError
 
 
 @dataclass
@@ -120,61 +120,11 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
     # -- building ------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_parts(
-        cls,
-        *,
-        llama: Any,
-        vision: Any,
-        unet: Any,
-        vae: Any,
-        scheduler_config: Mapping[str, Any],
-        special_tokens: SpecialTokens | Mapping[str, int],
-        num_dream_queries: int = 64,
-        seed: int | None = None,
-        **options: Any,
-    ) -> DreamLLMForCausalLM:
-        """Put a new DreamLLM together from trained parts; the modules are taken over, not copied.
+    def from_parts(cls, **parts: Any) -> DreamLLMForCausalLM:
+        """Put a new DreamLLM together from trained parts; see `building.build_from_parts`."""
+        from evalsuite.dreamllm.building import build_from_parts
 
-        Args:
-            llama: the language model, a LlamaForCausalLM. If its vocabulary is too small for the special ids,
-                rows drawn from N(0, 0.02) are added to embedding and head.
-            vision: a CLIPVisionModel, or a CLIPModel / CLIPVisionModelWithProjection whose image tower is
-                taken.
-            scheduler_config: the diffusion model's scheduler configuration (a dict, or `scheduler.config`).
-            special_tokens: ids, or a vocabulary (token text -> id) to read them from.
-            seed: seeds the new parts (projectors, queries, rows) without touching the global generator.
-            options: further DreamLLMConfig fields.
-        """
-        if not isinstance(special_tokens, SpecialTokens):
-            special_tokens = SpecialTokens.from_texts(special_tokens)
-        tower = getattr(vision, "vision_model", vision)
-        if not isinstance(tower, CLIPVisionModel) and isinstance(vision, CLIPVisionModel):
-            tower = vision
-        with torch.random.fork_rng(devices=[], enabled=seed is not None):
-            if seed is not None:
-                torch.manual_seed(seed)
-            highest = max(value for value in special_tokens_values(special_tokens))
-            if highest >= llama.config.vocab_size:
-                grow_vocabulary(llama, highest + 1)
-            vision_config = tower.config
-            config = DreamLLMConfig(
-                text_config=llama.config.to_dict(),
-                vision_config=CLIPVisionConfig(**vision_config.to_dict()),
-                unet_config=plain(unet.config),
-                vae_config=plain(vae.config),
-                scheduler_config=plain(scheduler_config),
-                special_tokens=special_tokens,
-                num_dream_queries=num_dream_queries,
-                **options,
-            )
-            parts = {
-                "model": llama.model,
-                "lm_head": llama.lm_head,
-                "vision": tower,
-                "unet": unet,
-                "vae": vae,
-            }
-            return cls(config, parts=parts)
+        return build_from_parts(cls, **parts)
 
     # -- pieces --------------------------------------------------------------------------------------------
 
@@ -443,33 +393,3 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         from evalsuite.dreamllm.checkpoint import load_checkpoint
 
         return load_checkpoint(Path(folder), **options)
-
-
-def special_tokens_values(tokens: SpecialTokens) -> list[int]:
-    """All ids that are set."""
-    return [value for name in tokens.__dataclass_fields__ if (value := getattr(tokens, name)) is not None]
-
-
-def grow_vocabulary(llama: Any, size: int) -> None:
-    """Append rows from N(0, 0.02) to embedding and head, in place.
-
-    Raises:
-        CheckpointError: `size` is smaller than the vocabulary.
-    """
-    old = llama.config.vocab_size
-    if size < old:
-        raise CheckpointError(f"Cannot shrink a vocabulary of {old} to {size}.")
-    embedding, head = llama.model.embed_tokens, llama.lm_head
-    rows = torch.empty(size - old, embedding.weight.shape[1], dtype=embedding.weight.dtype).normal_(std=0.02)
-    tied = head.weight is embedding.weight
-    grown = nn.Embedding(size, embedding.weight.shape[1], embedding.padding_idx, dtype=embedding.weight.dtype)
-    grown.weight.data = torch.cat([embedding.weight.data, rows.to(embedding.weight.device)])
-    llama.model.embed_tokens = grown
-    new_head = nn.Linear(head.weight.shape[1], size, bias=False, dtype=head.weight.dtype)
-    if tied:
-        new_head.weight = grown.weight
-    else:
-        more = torch.empty_like(rows).normal_(std=0.02)
-        new_head.weight.data = torch.cat([head.weight.data, more.to(head.weight.device)])
-    llama.lm_head = new_head
-    llama.config.vocab_size = llama.vocab_size = llama.model.vocab_size = size

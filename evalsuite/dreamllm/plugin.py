@@ -11,7 +11,7 @@ from evalsuite.registry import ModelEntry, ModelOptions
 def models() -> Iterator[ModelEntry]:
     yield ModelEntry(
         "dreamllm",
-        "a DreamLLM checkpoint, ours or upstream's layout: dreamllm:FOLDER",
+        "a DreamLLM checkpoint, ours or upstream's layout: dreamllm:FOLDER or dreamllm:HUB/ID",
         frozenset({"text", "choices", "image", "edit", "interleaved"}),
         load,
         takes_argument=True,
@@ -19,7 +19,7 @@ def models() -> Iterator[ModelEntry]:
 
 
 def load(options: ModelOptions) -> Model:
-    """Loads the checkpoint folder `options.argument`; its options are described at `DreamLLMAdapter`."""
+    """Loads the checkpoint `options.argument`, a folder or hub name. Options: see `DreamLLMAdapter`."""
     from evalsuite.dreamllm.adapter import DreamLLMAdapter
 
     return DreamLLMAdapter(options)

@@ -116,9 +116,9 @@ class SentencePieceTokenizer:
             return []
         if self.legacy:
             return self._sp.encode(text)
-        if start:
-            text = UNDERLINE + text.replace(UNDERLINE, " ")
-        return self._without_prefix(text)
+        # as upstream, which replaces before it looks for special tokens
+        text = text.replace(UNDERLINE, " ")
+        return self._without_prefix(UNDERLINE + text if start else text)
 
     def _without_prefix(self, text: str) -> list[int]:
         # sentencepiece strips leading spaces; behind an <unk> they survive

@@ -9,23 +9,27 @@ the CLIP and Stable Diffusion folders that the configuration names, only the con
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
 from transformers import CLIPVisionConfig, LlamaConfig
 
 from evalsuite.dreamllm import shipped
-from evalsuite.dreamllm.checkpoint import part_tensors
 from evalsuite.dreamllm.configuration import TOKEN_TEXTS, DreamLLMConfig, SpecialTokens
-from evalsuite.dreamllm.weights import read_folder, read_json, read_tensors
+from evalsuite.dreamllm.keys import DIFFUSION, INSIDE, MAIN, PLUGINS, QUERIES, VISION, from_upstream
+from evalsuite.dreamllm.weights import (
+    StoredTensor,
+    linear_attention,
+    open_folder,
+    open_tensors,
+    read_json,
+    write_json,
+)
 from evalsuite.errors import CheckpointError
 
-VISION, QUERIES, DIFFUSION = "clip_vision_embedding", "dream_embedding", "stable_diffusion_head"
-PLUGINS = (VISION, QUERIES, DIFFUSION)
-
-_IN_ONE_FILE = {VISION: f"model.{VISION}.", QUERIES: f"model.{QUERIES}.", DIFFUSION: f"{DIFFUSION}."}
-"""Prefixes of the plugins' tensors where the main file holds them too (as FSDP training writes it)."""
+MODEL_TYPE = "dreamllm"
+"""`model_type` in upstream's config.json."""
 
 _LLAMA_FIELDS = (
     "attention_bias",
@@ -177,91 +181,117 @@ def _no_configuration(folder: Path, what: str, name: str, known: Mapping[str, An
     )
 
 
+def write_config(folder: Path, config: DreamLLMConfig, preprocessor: Mapping[str, Any]) -> None:
+    """Write `config.json`, `generation_config.json` and the configurations of the parts as upstream names
+    them; `read_config` undone. What upstream has no field for (`condition_dropout_queries`,
+    `image_resolution`) is not kept.
+    """
+    tokens, text, hidden = config.tokens, config.text_config.to_dict(), config.text_config.hidden_size
+    rope = text.get("rope_parameters") or {}
+    scaling = None if rope.get("rope_type", "default") == "default" else rope
+    ids = {TOKEN_TEXTS[name]: value for name, value in asdict(tokens).items() if value is not None}
+    plain_names = [TOKEN_TEXTS[name] for name in ("bos", "eos", "unk", "pad")]
+    values = {name: text[name] for name in _LLAMA_FIELDS if name in text}
+    values |= {
+        "model_type": MODEL_TYPE,
+        "architectures": ["DreamLLMForCausalMLM"],
+        "rope_theta": rope.get("rope_theta", 10000.0),
+        "rope_scaling": scaling,
+        "bos_token_id": tokens.bos,
+        "eos_token_id": tokens.eos,
+        "pad_token_id": text.get("pad_token_id"),
+        "max_sequence_length": config.max_sequence_length,
+        "torch_dtype": str(config.dtype or "float32").removeprefix("torch."),
+        "loss_weight_lm": config.loss_weight_lm,
+        "loss_weight_vm": config.loss_weight_vm,
+        "loss_scale_schedule": config.loss_scale_schedule,
+        "special_tokens2ids_dict": {
+            **{name: ids[name] for name in plain_names if name in ids},
+            "additional_special_tokens": {k: v for k, v in ids.items() if k not in plain_names},
+        },
+        "plugins_type": {VISION: "embedding", QUERIES: "embedding", DIFFUSION: "head"},
+        "plugins_init_kwargs": {
+            VISION: {
+                "_target_": "omni.models.dreamllm.modeling_plugins.CLIPVisionEmbedding",
+                "clip_vision_model_name_or_path": "clip",
+                "embed_hidden_size": hidden,
+                "projector_type": config.vision_projector,
+                "projector_depth": config.vision_projector_depth,
+                "select_layer": config.select_layer,
+                "use_additional_post_layernorm": config.vision_post_layernorm,
+            },
+            QUERIES: {
+                "_target_": "omni.models.dreamllm.modeling_plugins.DreamEmbedding",
+                "embed_hidden_size": hidden,
+                "num_dream_queries": config.num_dream_queries,
+            },
+            DIFFUSION: {
+                "_target_": "omni.models.dreamllm.modeling_plugins.StableDiffusionHead",
+                "diffusion_name_or_path": "diffusion",
+                "embed_hidden_size": hidden,
+                "projector_type": config.condition_projector,
+                "projector_depth": config.condition_projector_depth,
+                "drop_prob": config.condition_dropout,
+                "noise_offset": config.noise_offset,
+                "input_perturbation": config.input_perturbation,
+                "snr_gamma": config.snr_gamma,
+            },
+        },
+    }
+    generation = {key: values[key] for key in ("bos_token_id", "eos_token_id")} | {"pad_token_id": tokens.pad}
+    vision: Any = config.vision_config
+    write_json(folder / "config.json", values)
+    write_json(folder / "generation_config.json", generation)
+    write_json(folder / "clip" / "config.json", {**vision.to_dict(), "model_type": "clip_vision_model"})
+    write_json(folder / "clip" / "preprocessor_config.json", preprocessor)
+    parts = {"unet": config.unet_config, "vae": config.vae_config, "scheduler": config.scheduler_config}
+    for part, part_config in parts.items():
+        name = "scheduler_config.json" if part == "scheduler" else "config.json"
+        write_json(folder / "diffusion" / part / name, part_config)
+
+
 # -- weights -----------------------------------------------------------------------------------------------
 
 
-def read_weights(folder: Path, config: DreamLLMConfig) -> dict[str, Tensor]:
-    """All weights under our names. Sets `config.condition_projector_bias` and the vocabulary size as the
-    files have them.
+def open_weights(folder: Path, config: DreamLLMConfig) -> dict[str, StoredTensor]:
+    """All weights under our names, not read yet. Sets `config.condition_projector_bias` and the vocabulary
+    size as the files have them.
 
     Raises:
-        CheckpointError: a plugin's file is missing. Upstream goes on with random dream queries then.
+        CheckpointError: a plugin's file is missing, or it has no dream queries of the configured number.
+            Upstream goes on with random queries then.
     """
-    main = read_folder(folder)
-    tensors = {
-        key: value
-        for key, value in main.items()
-        if key.startswith(("model.", "lm_head."))
-        and not key.startswith(tuple(_IN_ONE_FILE.values()))
-        and not key.endswith("rotary_emb.inv_freq")
-    }
+    main = open_folder(folder)
+    tensors = _renamed(MAIN, main)
     if "model.embed_tokens.weight" in tensors:
         config.text_config.vocab_size = tensors["model.embed_tokens.weight"].shape[0]
     for name in PLUGINS:
-        plugin = _plugin_tensors(folder, name, main)
-        if name == QUERIES:
-            tensors["dream_queries"] = _queries(folder, plugin, config)
-        elif name == VISION:
-            tensors.update(_vision_tensors(plugin))
-        else:
-            tensors.update(_diffusion_tensors(plugin))
-            config.condition_projector_bias = any(
-                key.startswith("condition_projector.") and key.endswith(".bias") for key in tensors
+        path = folder / f"{name}.bin"
+        if path.is_file():
+            tensors.update(_renamed(name, open_tensors(path)))
+        elif not any(key.startswith(INSIDE[name]) for key in main):
+            raise CheckpointError(
+                f"{path} does not exist, and the main weights do not hold the {name} either.",
+                "Copy the whole checkpoint folder: without this file the model would run on random weights.",
             )
+    _check_queries(folder, tensors.get("dream_queries"), config)
+    config.condition_projector_bias = any(
+        name.startswith("condition_projector.") and name.endswith(".bias") for name in tensors
+    )
     return tensors
 
 
-def _plugin_tensors(folder: Path, name: str, main: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    path = folder / f"{name}.bin"
-    if path.is_file():
-        return read_tensors(path)
-    prefix = _IN_ONE_FILE[name]
-    inside = {key.removeprefix(prefix): value for key, value in main.items() if key.startswith(prefix)}
-    if inside:
-        return inside
-    raise CheckpointError(
-        f"{path} does not exist, and the main weights do not hold the {name} either.",
-        "Copy the whole checkpoint folder: without this file the model would run on random weights.",
-    )
+def _renamed(file: str, stored: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+    named = ((from_upstream(file, key), value) for key, value in stored.items())
+    return {name: linear_attention(name, value) for name, value in named if name is not None}
 
 
-def _queries(folder: Path, plugin: Mapping[str, Tensor], config: DreamLLMConfig) -> Tensor:
-    queries = plugin.get("dream_queries")
+def _check_queries(folder: Path, queries: StoredTensor | None, config: DreamLLMConfig) -> None:
     if queries is None:
         raise CheckpointError(f"{folder / QUERIES}.bin holds no dream_queries.", "Fetch the file again.")
-    if queries.ndim != 3 or queries.shape[1] != config.num_dream_queries:
+    if len(queries.shape) != 3 or queries.shape[1] != config.num_dream_queries:
         raise CheckpointError(
-            f"{folder / QUERIES}.bin holds dream queries of shape {tuple(queries.shape)}, "
+            f"{folder / QUERIES}.bin holds dream queries of shape {queries.shape}, "
             f"config.json says {config.num_dream_queries}.",
             "Do the files belong together?",
         )
-    return queries
-
-
-def _vision_tensors(plugin: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    tower = {key: value for key, value in plugin.items() if key.startswith("clip_vision_model.")}
-    named = {key.removeprefix("clip_vision_model."): value for key, value in tower.items()}
-    tensors = part_tensors("vision", named)
-    for key, value in plugin.items():
-        if key.startswith("projector.projector."):
-            tensors["vision_projector." + key.removeprefix("projector.projector.")] = value
-        elif key.startswith("post_layernorm."):
-            tensors["vision_norm." + key.removeprefix("post_layernorm.")] = value
-        elif key not in tower:
-            tensors[key] = value
-    return tensors
-
-
-def _diffusion_tensors(plugin: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    tensors: dict[str, Tensor] = {}
-    for part in ("unet", "vae"):
-        own = {
-            key.removeprefix(f"{part}."): value for key, value in plugin.items() if key.startswith(f"{part}.")
-        }
-        tensors.update(part_tensors(part, own))
-    for key, value in plugin.items():
-        if key.startswith("projector.projector."):
-            tensors["condition_projector." + key.removeprefix("projector.projector.")] = value
-        elif not key.startswith(("unet.", "vae.")):
-            tensors[key] = value
-    return tensors

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,8 @@ from evalsuite.errors import CheckpointError
 
 STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
 """File names, without extension, that transformers and diffusers give to weights."""
+
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64"}
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -34,8 +40,37 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of one file, on the CPU. Pickles are read with weights_only: they cannot run code.
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON-able value, making the folder it lies in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A tensor that lies in a file and is read when it is wanted.
+
+    Args:
+        file, key: where it lies.
+        shape, dtype: as stored; dtype by torch's name (`bfloat16`).
+        read: gives it, on the CPU. The values may be mapped from the file: never write into that.
+    """
+
+    file: Path
+    key: str
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], Tensor]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+def open_tensors(path: Path) -> dict[str, StoredTensor]:
+    """All tensors of one file, by key, not read yet. Pickles are opened with weights_only: they cannot run
+    code.
 
     Raises:
         CheckpointError: the file is missing, damaged, or holds more than tensors.
@@ -45,21 +80,41 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             f"{path} does not exist.", "Copy the whole checkpoint folder, not a part of it."
         )
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            tensors: Any = load_file(path)
-        else:
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        return _open_safetensors(path) if path.suffix == ".safetensors" else _open_pickle(path)
+    except CheckpointError:
+        raise
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path} cannot be read: {reason}",
             "The file is damaged, or holds more than tensors; fetch it again.",
         ) from error
+
+
+def _open_safetensors(path: Path) -> dict[str, StoredTensor]:
+    from safetensors import safe_open
+
+    handle: Any = safe_open(path, framework="pt")
+    found: dict[str, StoredTensor] = {}
+    for key in handle.keys():  # noqa: SIM118  (not a dict)
+        piece = handle.get_slice(key)
+        dtype = _DTYPES.get(piece.get_dtype(), piece.get_dtype().lower())
+        found[key] = StoredTensor(path, key, tuple(piece.get_shape()), dtype, partial(handle.get_tensor, key))
+    return found
+
+
+def _open_pickle(path: Path) -> dict[str, StoredTensor]:
+    # files of old torch versions cannot be mapped, and are read at once
+    mapped = zipfile.is_zipfile(path)
+    tensors: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise CheckpointError(f"{path} does not hold a table of tensors.")
-    return tensors
+    return {
+        key: StoredTensor(
+            path, key, tuple(value.shape), str(value.dtype).removeprefix("torch."), value.detach
+        )
+        for key, value in tensors.items()
+    }
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -85,12 +140,18 @@ def weight_files(folder: Path) -> list[Path]:
     )
 
 
-def read_folder(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder's weight files."""
-    tensors: dict[str, Tensor] = {}
+def open_folder(folder: Path) -> dict[str, StoredTensor]:
+    """All tensors of a folder's weight files, by key, not read yet."""
+    tensors: dict[str, StoredTensor] = {}
     for path in weight_files(folder):
-        tensors.update(read_tensors(path))
+        tensors.update(open_tensors(path))
     return tensors
+
+
+def linear_attention(name: str, stored: StoredTensor) -> StoredTensor:
+    """Old VAE files hold attention projections as 1x1 convolutions; they are linear layers now."""
+    old = name.startswith("vae.") and "attentions" in name and stored.shape[2:] == (1, 1)
+    return replace(stored, shape=stored.shape[:2], read=lambda: stored.read()[:, :, 0, 0]) if old else stored
 
 
 def digest(folder: Path) -> str:
@@ -103,18 +164,34 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_size: int | str = "5GB") -> None:
-    """Write `model.safetensors`, or shards with an index; each file appears whole or not at all."""
+def write_tensors(
+    tensors: Mapping[str, Tensor],
+    folder: Path,
+    max_shard_size: int | str = "5GB",
+    *,
+    read: Callable[[str], Tensor] | None = None,
+) -> dict[str, str]:
+    """Write `model.safetensors`, or shards with an index; each file appears whole or not at all.
+
+    Args:
+        tensors: what to write, by key.
+        read: gives a key's values when its shard is written, where `tensors` are on the meta device: no more
+            than one shard is in memory then.
+
+    Returns:
+        key -> name of its file.
+    """
     from huggingface_hub import split_torch_state_dict_into_shards
     from safetensors.torch import save_file
 
     plan = split_torch_state_dict_into_shards(
         dict(tensors), filename_pattern="model{suffix}.safetensors", max_shard_size=max_shard_size
     )
+    read = read or tensors.__getitem__
     for name, keys in plan.filename_to_tensors.items():
         temporary = folder / f".{name}.part"
         # the tensors may be mapped from the very file that is replaced, so never write into it
-        save_file({key: tensors[key].contiguous() for key in keys}, temporary, metadata={"format": "pt"})
+        save_file({key: read(key).contiguous() for key in keys}, temporary, metadata={"format": "pt"})
         temporary.chmod(0o644)
         temporary.replace(folder / name)
     if plan.is_sharded:
@@ -126,3 +203,4 @@ def write_tensors(tensors: Mapping[str, Tensor], folder: Path, max_shard_size: i
     for stale in folder.glob("model*.safetensors*"):
         if stale.name not in keep:
             stale.unlink()
+    return dict(plan.tensor_to_filename)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.devices import resolve
 from evalsuite.errors import CheckpointError
+from evalsuite.features.base import NetworkSpec
+from evalsuite.features.preprocess import Geometry, preprocess
+from evalsuite.features.weights import find_folder
 from evalsuite.registry import ModelOptions
+from evalsuite.weights import fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
+    from PIL.Image import Image as PilImage
+
+    from evalsuite.metrics.frechet import Means
 
 BATCH = 64
 
@@ -88,6 +96,65 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
             "Give the folder of the right checkpoint.",
         )
     return model.eval()
+
+
+class Described:
+    """What every network says about itself.
+
+    Args:
+        spec: what it was made from.
+        weights_sha256: of its weights alone.
+        settings: what else changes its features, for the fingerprint.
+    """
+
+    dtype = "float32"
+
+    def __init__(self, spec: NetworkSpec, weights_sha256: str, *settings: object) -> None:
+        self.name = spec.name
+        self.preprocess = spec.preprocess
+        self.weights_sha256 = weights_sha256
+        self.fingerprint = fingerprint_of(weights_sha256, spec.preprocess, *settings)
+
+
+class PretrainedNetwork(Described, ABC):
+    """Base of the networks that are transformers models in a folder: loading, identity, pictures in batches.
+
+    A network gives `dim` and `pooled`; `geometry` says what its input is where no file does.
+    """
+
+    means: Means = "float64"
+
+    def __init__(self, spec: NetworkSpec, device: str, kind: Any) -> None:
+        self._transform = preprocess(spec.preprocess)
+        self._folder = find_folder(spec.source, spec.revision)
+        self._device = device_of(device)
+        self._model = load_pretrained(kind, self._folder, spec.source).to(self._device)
+        self._geometry = self.geometry()
+        super().__init__(spec, fingerprint([self._model]), self._geometry)
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Length of a feature vector."""
+
+    @abstractmethod
+    def geometry(self) -> Geometry:
+        """Sizes and scaling of the input."""
+
+    @abstractmethod
+    def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(n, dim) features of (n, 3, side, side) pixels."""
+
+    def images(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, dim) float32 features of pictures of any sizes, not normalised, in order."""
+        return collect(images, self.dim, self._step)
+
+    def _step(self, batch: Sequence[PilImage]) -> torch.Tensor:
+        import numpy as np
+        import torch
+
+        pixels = torch.from_numpy(np.stack([self._transform(image, self._geometry) for image in batch]))
+        return self.pooled(pixels.to(self._device))
 
 
 def _require_kind(kind: Any, folder: Path, source: str) -> None:

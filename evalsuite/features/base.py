@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
 
-Kind = Literal["clip", "dino", "inception"]
+    from evalsuite.metrics.frechet import Means
+
+Kind = Literal["clip", "dino", "inception", "lpips", "structure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,14 @@ class NetworkSpec:
     """Which network, with which weights and which preprocessing.
 
     Args:
-        kind: architecture: `clip` (image and text), `dino` (ViT's class token), `inception` (FID's pool3).
+        kind: architecture: `clip` (image and text), `dino` (ViT's class token), `inception` (FID's pool3),
+            `lpips` and `structure` (keys of a ViT's last layer), both distances of pairs.
         source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed
             package carries; for `inception` a weights file, or its bare name, looked for in the weights
-            folders.
+            folders; for `lpips` the backbone (`alex`, `vgg`, `squeeze`).
         preprocess: named way from picture to tensor (see `evalsuite.features.preprocess`; for `inception` the
-            modes of `evalsuite.metrics.inception`). Two scores of different preprocessing are not comparable.
+            modes of `evalsuite.metrics.inception`, for `lpips` `lpips` or `torchmetrics`, for
+            `structure` `unscaled` or `scaled`). Two scores of different preprocessing are not comparable.
         label: the network's name in columns ("ViT-B/32", "miniCLIP"); the source when empty.
         revision: of the hub repository.
     """
@@ -61,6 +65,21 @@ class FeatureNetwork(Protocol):
         """sha256 of the weights and the preprocessing: features of equal fingerprint may be compared."""
         ...
 
+    @property
+    def dtype(self) -> str:
+        """The precision it computes in."""
+        ...
+
+    @property
+    def weights_sha256(self) -> str:
+        """sha256 of the weights alone."""
+        ...
+
+    @property
+    def means(self) -> Means:
+        """The precision in which this way of measuring averages features."""
+        ...
+
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, dim) float32 features of RGB pictures of any sizes, not normalised, in order."""
         ...
@@ -73,4 +92,29 @@ class TextFeatureNetwork(FeatureNetwork, Protocol):
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 features, not normalised, in order; texts past the network's length are cut
         off."""
+        ...
+
+
+@runtime_checkable
+class PairNetwork(Protocol):
+    """A network that tells how far two pictures are apart."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def preprocess(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dtype(self) -> str: ...
+
+    def distances(self, first: Sequence[PilImage], second: Sequence[PilImage]) -> np.ndarray:
+        """(n,) float64 distances of the pairs first[i], second[i] of equal sizes."""
+        ...
+
+    def distances_of_arrays(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """(n,) float64 distances of pairs of arrays (n, height, width, 3), RGB in [0, 1]."""
         ...

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from evalsuite.features._torch import collect, device_of, fingerprint_of, load_pretrained
+from evalsuite.features._torch import PretrainedNetwork
 from evalsuite.features.base import NetworkSpec
-from evalsuite.features.preprocess import IMAGENET_MEAN, IMAGENET_STD, Geometry, preprocess
-from evalsuite.features.weights import find_folder
-from evalsuite.weights import fingerprint
+from evalsuite.features.preprocess import IMAGENET_MEAN, IMAGENET_STD, Geometry
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from PIL.Image import Image as PilImage
 
 
-class DinoNetwork:
+class DinoNetwork(PretrainedNetwork):
     """The normalised last layer's class token of a self-supervised ViT (Caron et al. 2021).
 
     MagicBrush and DreamBooth use `dino_vits16` (hub id facebook/dino-vits16): shorter side to 8/7 of the
@@ -27,38 +22,15 @@ class DinoNetwork:
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         from transformers import ViTModel
 
-        self._spec = spec
-        self._transform = preprocess(spec.preprocess)
-        folder = find_folder(spec.source, spec.revision)
-        self._device = device_of(device)
-        self._model = load_pretrained(ViTModel, folder, spec.source).to(self._device)
-        side = int(self._model.config.image_size)
-        self._geometry = Geometry(side, side * 8 // 7, IMAGENET_MEAN, IMAGENET_STD)
-        self._fingerprint = fingerprint_of(fingerprint([self._model]), spec.preprocess, self._geometry)
-
-    @property
-    def name(self) -> str:
-        return self._spec.name
+        super().__init__(spec, device, ViTModel)
 
     @property
     def dim(self) -> int:
         return int(self._model.config.hidden_size)
 
-    @property
-    def preprocess(self) -> str:
-        return self._spec.preprocess
+    def geometry(self) -> Geometry:
+        side = int(self._model.config.image_size)
+        return Geometry(side, side * 8 // 7, IMAGENET_MEAN, IMAGENET_STD)
 
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
-
-    def images(self, images: Sequence[PilImage]) -> np.ndarray:
-        """(n, dim) float32 class tokens."""
-        return collect(images, self.dim, self._step)
-
-    def _step(self, batch: Sequence[PilImage]) -> torch.Tensor:
-        import numpy as np
-        import torch
-
-        pixels = torch.from_numpy(np.stack([self._transform(image, self._geometry) for image in batch]))
-        return self._model(pixel_values=pixels.to(self._device)).last_hidden_state[:, 0]
+    def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self._model(pixel_values=pixels).last_hidden_state[:, 0]

@@ -4,57 +4,82 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import SpecError
-from evalsuite.features._torch import batched, device_of, fingerprint_of
+from evalsuite.features._torch import Described, batched, device_of
 from evalsuite.features.base import NetworkSpec
+from evalsuite.features.catalogue import FILES
 from evalsuite.features.weights import find_file
-from evalsuite.metrics.inception import load_inception
-from evalsuite.metrics.resize import RESIZERS
+from evalsuite.metrics.frechet import Means
+from evalsuite.metrics.inception import ScriptedInception, load_inception
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
 
 _log = logging.getLogger(__name__)
-_PUBLISHED = "6726825d"
-"""How the sha256 of the published weights begins; their file name says so."""
+_PUBLISHED = ("pt_inception-2015-12-05-6726825d.pth", "inception-2015-12-05.pt")
 
 
-def _crop_256(image: PilImage) -> PilImage:
-    """Shorter side to 256 (PIL bilinear), centre crop, as torchvision does it."""
-    from PIL import Image
+def _crop(side: int) -> Callable[[PilImage], PilImage]:
+    """Shorter side to `side` (PIL bilinear), centre crop, as torchvision does it."""
 
-    width, height = image.size
-    short = min(width, height)
-    target = (
-        int(256 * width / short) if width > height else 256,
-        int(256 * height / short) if height > width else 256,
-    )
-    resized = image if image.size == target else image.resize(target, Image.Resampling.BILINEAR)
-    left, top = round((target[0] - 256) / 2), round((target[1] - 256) / 2)
-    return resized.crop((left, top, left + 256, top + 256))
+    def crop(image: PilImage) -> PilImage:
+        from PIL import Image
+
+        width, height = image.size
+        short = min(width, height)
+        target = (
+            int(side * width / short) if width > height else side,
+            int(side * height / short) if height > width else side,
+        )
+        resized = image if image.size == target else image.resize(target, Image.Resampling.BILINEAR)
+        left, top = round((target[0] - side) / 2), round((target[1] - side) / 2)
+        return resized.crop((left, top, left + side, top + side))
+
+    return crop
 
 
-def _as_it_is(image: PilImage) -> PilImage:
-    return image
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A way from pictures to statistics.
+
+    Args:
+        resize: to the network's input, a name in `metrics.resize.RESIZERS`; it decides the scaling too.
+        means: precision in which features are averaged.
+        before: what is done to the picture first.
+        as_in: whose numbers are made in this way.
+    """
+
+    resize: str
+    means: Means
+    as_in: str
+    before: Callable[[PilImage], PilImage] | None = None
 
 
-MODES: Mapping[str, tuple[Callable[[PilImage], PilImage], str]] = MappingProxyType(
+MODES: Mapping[str, Mode] = MappingProxyType(
     {
-        **{mode: (_as_it_is, mode) for mode in RESIZERS},
-        # DreamLLM's bundled pytorch-fid (omni/eval/text2img): Resize(256), CenterCrop(256), then as
-        # pytorch-fid.
-        "dreamllm": (_crop_256, "pytorch-fid"),
+        "pytorch-fid": Mode("pytorch-fid", "float64", "pytorch-fid; clean-fid's legacy_pytorch"),
+        "clean": Mode("clean", "float32", "clean-fid"),
+        "torch-fidelity": Mode(
+            "torch-fidelity", "float32", "the original TensorFlow code; torch-fidelity; StyleGAN"
+        ),
+        "torchmetrics": Mode("torchmetrics", "float64", "torchmetrics from 1.9 on (antialias=True)"),
+        "torchmetrics-1.8": Mode("torch-fidelity", "float64", "torchmetrics before 1.9"),
+        # omni/eval/text2img: Resize(256), CenterCrop(256), then the bundled pytorch-fid.
+        "dreamllm": Mode("pytorch-fid", "float64", "DreamLLM's bundled pytorch-fid", _crop(256)),
+        "pytorch-fid-512": Mode("pytorch-fid", "float64", "the same at 512 pixels", _crop(512)),
+        "pil-bilinear": Mode("pil-bilinear", "float32", "clean-fid's PIL_bilinear"),
+        "pil-lanczos": Mode("pil-lanczos", "float32", "clean-fid's PIL_lanczos"),
     }
 )
-"""Preprocessing by name: what is done to the picture before the resize, and the resize of
-`metrics.resize`."""
+"""FID by name. They differ by points: a number without its mode says little."""
 
 
-class InceptionNetwork:
+class InceptionNetwork(Described):
     """pool3 of TensorFlow's 2015 Inception (2,048 dimensions), the features of FID."""
 
     dim = 2048
@@ -62,36 +87,38 @@ class InceptionNetwork:
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         if spec.preprocess not in MODES:
             raise SpecError(f"There is no Inception mode {spec.preprocess!r}.", f"Known: {', '.join(MODES)}.")
-        self._spec = spec
-        self._before, self._mode = MODES[spec.preprocess]
+        self._mode = MODES[spec.preprocess]
         path = find_file(spec.source)
         self._network = load_inception(path, str(device_of(device)))
-        if not self._network.sha256.startswith(_PUBLISHED):
+        known = FILES[_PUBLISHED[isinstance(self._network, ScriptedInception)]].sha256
+        if not self._network.sha256.startswith(known):
             _log.warning(
                 "%s is not the published weights file (sha256 %s…): distances are not FID.",
                 path,
                 self._network.sha256[:8],
             )
-        self._fingerprint = fingerprint_of(self._network.sha256, spec.preprocess)
+        super().__init__(spec, self._network.sha256)
 
     @property
-    def name(self) -> str:
-        return self._spec.name
-
-    @property
-    def preprocess(self) -> str:
-        return self._spec.preprocess
-
-    @property
-    def fingerprint(self) -> str:
-        return self._fingerprint
+    def means(self) -> Means:
+        return self._mode.means
 
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, 2048) float32."""
+        return self._extract(images, "2048", self.dim)
+
+    def logits(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, 1008) float32 class scores without bias, the Inception Score's."""
+        return self._extract(images, "logits_unbiased", 1008)
+
+    def _extract(self, images: Sequence[PilImage], feature: str, width: int) -> np.ndarray:
         import numpy as np
 
-        found = [np.zeros((0, self.dim), dtype=np.float32)]
+        found = [np.zeros((0, width), dtype=np.float32)]
         for batch in batched(images, 16):
-            pixels = [np.array(self._before(image.convert("RGB"))) for image in batch]
-            found.append(self._network.extract(pixels, self._mode))
+            pictures = [image.convert("RGB") for image in batch]
+            if self._mode.before is not None:
+                pictures = [self._mode.before(picture) for picture in pictures]
+            arrays = [np.array(picture) for picture in pictures]
+            found.append(self._network.extract(arrays, self._mode.resize, feature))
         return np.concatenate(found)

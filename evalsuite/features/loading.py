@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 from evalsuite.errors import SpecError
-from evalsuite.features.base import FeatureNetwork, NetworkSpec
+from evalsuite.features.base import FeatureNetwork, NetworkSpec, PairNetwork
 from evalsuite.features.weights import find_file, find_folder
 
-_loaded: dict[tuple[NetworkSpec, str], FeatureNetwork] = {}
+_loaded: dict[tuple[NetworkSpec, str], FeatureNetwork | PairNetwork] = {}
 _lock = threading.Lock()
 
 
@@ -20,6 +20,11 @@ def require_weights(spec: NetworkSpec) -> None:
     """
     if spec.kind == "inception":
         find_file(spec.source)
+    elif spec.kind == "lpips":
+        from evalsuite.features.lpips import weights_files
+
+        for name in weights_files(spec.source):
+            find_file(name)
     else:
         find_folder(spec.source, spec.revision)
 
@@ -35,6 +40,24 @@ def load_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork:
         CheckpointError: the weights are of another architecture or damaged.
         SpecError: unknown kind, preprocessing or device.
     """
+    network = load_any_network(spec, device)
+    if not isinstance(network, FeatureNetwork):
+        raise SpecError(
+            f"{spec.name} compares pairs, it gives no features.", "Name a network of another kind."
+        )
+    return network
+
+
+def load_pair_network(spec: NetworkSpec, device: str = "auto") -> PairNetwork:
+    """As `load_network`, for kinds that compare pairs of pictures (`lpips`)."""
+    network = load_any_network(spec, device)
+    if not isinstance(network, PairNetwork):
+        raise SpecError(f"{spec.name} does not compare pairs.", "Name a network of kind lpips or structure.")
+    return network
+
+
+def load_any_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork | PairNetwork:
+    """As `load_network`, for a network of any kind."""
     with _lock:
         key = (spec, device)
         if key not in _loaded:
@@ -42,7 +65,7 @@ def load_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork:
         return _loaded[key]
 
 
-def _load(spec: NetworkSpec, device: str) -> FeatureNetwork:
+def _load(spec: NetworkSpec, device: str) -> FeatureNetwork | PairNetwork:
     if spec.kind == "clip":
         from evalsuite.features.clip import ClipNetwork
 
@@ -55,4 +78,15 @@ def _load(spec: NetworkSpec, device: str) -> FeatureNetwork:
         from evalsuite.features.inception import InceptionNetwork
 
         return InceptionNetwork(spec, device)
-    raise SpecError(f"There is no feature network of kind {spec.kind!r}.", "Known: clip, dino, inception.")
+    if spec.kind == "lpips":
+        from evalsuite.features.lpips import Lpips
+
+        return Lpips(spec, device)
+    if spec.kind == "structure":
+        from evalsuite.features.structure import StructureNetwork
+
+        return StructureNetwork(spec, device)
+    raise SpecError(
+        f"There is no feature network of kind {spec.kind!r}.",
+        "Known: clip, dino, inception, lpips, structure.",
+    )

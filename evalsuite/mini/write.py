@@ -8,6 +8,7 @@
     mmbench/MMBench_DEV_EN.tsv
     magicbrush/test/...                         MagicBrush's test folder; magicbrush/scenes.jsonl
     stories/stories.jsonl, stories/images/...   interleaved documents; stories/scenes.jsonl
+    dreambooth/dataset/...                      DreamBench's data set; dreambooth/subjects.jsonl
     manifest.json                               seed, sizes, fingerprint, checksum of every file
 
 Every scene is of the split "test". The questions and the captions are about different pictures.
@@ -24,6 +25,7 @@ from evalsuite.errors import DataError
 
 from .edits import sample_edit, sample_session
 from .formats.coco import FOLDER, file_name, write_captions
+from .formats.dreambooth import write_dreambooth
 from .formats.interleaved import write_stories
 from .formats.magicbrush import write_magicbrush
 from .formats.mmbench import write_mmbench
@@ -32,9 +34,10 @@ from .formats.truth import SCENES, scene_row
 from .formats.vqa import write_vqa
 from .render import render
 from .stories import sample_story
+from .subjects import sample_subjects
 from .world import Scene, sample_scene
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the same seed and sizes give another world."""
 MANIFEST = "manifest.json"
 FIRST_CAPTIONED = 500_001
@@ -51,6 +54,7 @@ class Sizes:
         captioned: pictures with five captions each.
         edits: editing turns, about a quarter of them in sessions of two.
         stories: interleaved documents.
+        subjects: of subject-driven drawing, with nine prompts each.
     """
 
     vqa_images: int = 250
@@ -58,6 +62,7 @@ class Sizes:
     captioned: int = 200
     edits: int = 150
     stories: int = 40
+    subjects: int = 16
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,7 @@ def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
     write_magicbrush(sink, [*sessions, *(sample_session(edits, "test") for _ in range(doubles))])
     stories = stream(7)
     write_stories(sink, [sample_story(stories, "test") for _ in range(sizes.stories)])
+    write_dreambooth(sink, sample_subjects(stream(8), sizes.subjects))
 
 
 def sample_scenes(rng: np.random.Generator, count: int) -> list[Scene]:

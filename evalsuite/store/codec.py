@@ -12,6 +12,7 @@ from evalsuite.request import ChoiceResponse, DocumentResponse, ImageResponse, R
 from evalsuite.store.images import ImageReference, locate
 
 Put = Callable[[Image], ImageReference]
+Find = Callable[[ImageReference], Image]
 
 
 def encode(response: Response, put: Put) -> str:
@@ -22,9 +23,12 @@ def encode(response: Response, put: Put) -> str:
     return json.dumps(_to_json(response, put), separators=(",", ":"), default=str)
 
 
-def decode(text: str, root: Path) -> Response:
-    """The response written as `text` in the run at `root`; its images are read when they are needed."""
-    return _from_json(json.loads(text), root)
+def decode(text: str, root: Path, find: Find | None = None) -> Response:
+    """The response written as `text` in the run at `root`; its images are read when they are needed.
+
+    `find` gives the image of a reference; None: images are files of their own.
+    """
+    return _from_json(json.loads(text), find or (lambda reference: image_file(root, reference)))
 
 
 def references(text: str) -> list[ImageReference]:
@@ -78,7 +82,7 @@ def _reference(image: Image, put: Put) -> list[str]:
     return [reference.sha256, reference.suffix]
 
 
-def _from_json(value: dict[str, Any], root: Path) -> Response:
+def _from_json(value: dict[str, Any], find: Find) -> Response:
     details = value["details"]
     match value["kind"]:
         case "text":
@@ -86,17 +90,19 @@ def _from_json(value: dict[str, Any], root: Path) -> Response:
         case "choices":
             return ChoiceResponse(tuple(value["log_likelihoods"]), tuple(value["token_counts"]), details)
         case "images":
-            return ImageResponse(tuple(_image(item, root) for item in value["images"]), details)
+            return ImageResponse(tuple(find(ImageReference(*item)) for item in value["images"]), details)
         case "document":
-            return DocumentResponse(_document(value["parts"], root), value["truncated"], details)
+            return DocumentResponse(_document(value["parts"], find), value["truncated"], details)
         case kind:
             raise ValueError(f"unknown kind of response: {kind!r}")
 
 
-def _document(parts: list[dict[str, Any]], root: Path) -> Document:
-    return tuple(Text(part["text"]) if "text" in part else _image(part["image"], root) for part in parts)
+def _document(parts: list[dict[str, Any]], find: Find) -> Document:
+    return tuple(
+        Text(part["text"]) if "text" in part else find(ImageReference(*part["image"])) for part in parts
+    )
 
 
-def _image(item: list[str], root: Path) -> Image:
-    reference = ImageReference(*item)
+def image_file(root: Path, reference: ImageReference) -> Image:
+    """The image of a reference as a file of the run at `root`. Raises StoreError for no name of ours."""
     return Image(path=locate(root, reference), name=reference.file_name)

@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from evalsuite.content import Image
 from evalsuite.errors import StoreError
-from evalsuite.store import codec, judgements
+from evalsuite.store import codec, judgements, shards
+from evalsuite.store.images import ImageReference
 from evalsuite.store.layout import RESPONSES, reporting
 from evalsuite.store.records import Note, Record
 
@@ -55,7 +57,7 @@ def connect_for_writing(root: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(file, timeout=30, isolation_level=None)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(_SCHEMA + judgements.SCHEMA)
+        connection.executescript(_SCHEMA + judgements.SCHEMA + shards.SCHEMA)
         return connection
 
 
@@ -80,8 +82,13 @@ def _open(file: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
-def insert(connection: sqlite3.Connection, root: Path, records: Iterable[tuple[Record, str | None]]) -> None:
-    """Commits records with their encoded responses, all or none.
+def insert(
+    connection: sqlite3.Connection,
+    root: Path,
+    records: Iterable[tuple[Record, str | None]],
+    places: Iterable[shards.Place] = (),
+) -> None:
+    """Commits records with their encoded responses and the places of their images, all or none.
 
     A failed record may be replaced (`retry_failed`), an answered one never: the attempt is a StoreError.
     """
@@ -112,6 +119,9 @@ def insert(connection: sqlite3.Connection, root: Path, records: Iterable[tuple[R
                 [row[:3] for row in rows],
             )
             connection.executemany(f"INSERT INTO responses VALUES ({', '.join('?' * 13)})", rows)
+            connection.executemany(
+                "INSERT INTO image_places VALUES (?, ?, ?, ?, ?)", [place.row for place in places]
+            )
             connection.execute("COMMIT")
         except sqlite3.IntegrityError as error:
             connection.execute("ROLLBACK")
@@ -153,10 +163,23 @@ def failures(connection: sqlite3.Connection, root: Path, task: str) -> Iterator[
 
 def _select(connection: sqlite3.Connection, root: Path, where: str, *values: str) -> Iterator[Record]:
     with reporting(root / RESPONSES):
+        find = _finder(connection, root)
         query = f"SELECT {_COLUMNS} FROM responses WHERE {where} ORDER BY task, sample, step"
         for name, identity, step, response, error, last, *rest in connection.execute(query, values):
-            decoded = None if response is None else codec.decode(response, root)
+            decoded = None if response is None else codec.decode(response, root, find)
             yield Record(name, identity, step, decoded, error, bool(last), *rest)
+
+
+def _finder(connection: sqlite3.Connection, root: Path) -> codec.Find:
+    """Finds images in the shards, where there are any, and as files."""
+    if not shards.has_places(connection):
+        return lambda reference: codec.image_file(root, reference)
+
+    def find(reference: ImageReference) -> Image:
+        place = shards.place_of(connection, reference.sha256)
+        return codec.image_file(root, reference) if place is None else shards.image_at(root, place)
+
+    return find
 
 
 def finished(connection: sqlite3.Connection, root: Path, task: str, *, failed: bool) -> set[str]:

@@ -36,18 +36,23 @@ def locate(root: Path, reference: ImageReference) -> Path:
     return root / IMAGES / reference.sha256[:2] / reference.file_name
 
 
-def store(root: Path, data: bytes) -> ImageReference:
-    """Writes and syncs an encoded image unless it is there already.
-
-    Raises AdapterError for bytes that are not PNG, JPEG or WebP, StoreError when the disk is full.
-    """
+def reference_of(data: bytes) -> ImageReference:
+    """The reference of an encoded image. Raises AdapterError for bytes that are not PNG, JPEG or WebP."""
     suffix = next((suffix for signature, suffix in _SIGNATURES if data.startswith(signature)), None)
     if suffix is None:
         raise AdapterError(
             f"The model returned an image that is not PNG, JPEG or WebP (begins {data[:8]!r}).",
             "Adapters return encoded images, PNG where it must be lossless.",
         )
-    reference = ImageReference(hashlib.sha256(data).hexdigest(), suffix)
+    return ImageReference(hashlib.sha256(data).hexdigest(), suffix)
+
+
+def store(root: Path, data: bytes) -> ImageReference:
+    """Writes and syncs an encoded image unless it is there already.
+
+    Raises AdapterError for bytes that are not PNG, JPEG or WebP, StoreError when the disk is full.
+    """
+    reference = reference_of(data)
     target = locate(root, reference)
     if not target.exists():
         write_durably(target, data)

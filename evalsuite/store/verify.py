@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.errors import StoreError
-from evalsuite.store import codec, database, images
+from evalsuite.store import codec, database, images, shards
 from evalsuite.store.layout import IMAGES, RESPONSES, reporting
 from evalsuite.store.manifest import read_manifest
 from evalsuite.store.writer import tally
@@ -46,8 +46,15 @@ def verify(path: Path) -> Verification:
     problems: list[str] = []
     seen: set[images.ImageReference] = set()
     keys = {task.key for task in manifest.tasks}
-    records = 0
+    records = stray = 0
+
+    def check(reference: images.ImageReference) -> str:
+        place = shards.place_of(connection, reference.sha256) if sharded else None
+        return images.check(path, reference) if place is None else shards.check(path, place)
+
     try:
+        with reporting(path / RESPONSES):
+            sharded = shards.has_places(connection)
         with reporting(path / RESPONSES):
             problems += [
                 f"{RESPONSES}: {row[0]}"
@@ -72,7 +79,7 @@ def verify(path: Path) -> Verification:
                     found = codec.references(response)
                     for reference in found:
                         if reference not in seen:
-                            wrong = images.check(path, reference)
+                            wrong = check(reference)
                             seen.add(reference)
                             problems += [f"{name}: {wrong}"] if wrong else []
                 except (ValueError, KeyError, TypeError, StoreError) as error:
@@ -82,10 +89,11 @@ def verify(path: Path) -> Verification:
                 problems.append(
                     f"{key}: {counts.answered + counts.failed} samples, but only {counts.total} belong to it"
                 )
+        stray = shards.strays(path, connection) if sharded else 0
     except StoreError as error:
         problems.append(error.what)
     finally:
         connection.close()
     files = {file.name for file in (path / IMAGES).glob("??/*") if not file.name.startswith(".tmp-")}
-    stray = len(files - {reference.file_name for reference in seen})
+    stray += len(files - {reference.file_name for reference in seen})
     return Verification(tuple(problems), records, len(seen), stray)

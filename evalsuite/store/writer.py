@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Literal
 
 import evalsuite
-from evalsuite.content import Image
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
 from evalsuite.spec import ExecutionOptions, RunSpec
-from evalsuite.store import codec, database, environment, images, judgements, results
+from evalsuite.store import codec, database, environment, judgements, results
+from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
 from evalsuite.store.lock import WriterLock
@@ -64,11 +64,14 @@ class RunWriter:
     Use `open` to begin or continue measuring, `for_scoring` to score what is there.
     """
 
-    def __init__(self, path: Path, lock: WriterLock, manifest: Manifest) -> None:
+    def __init__(
+        self, path: Path, lock: WriterLock, manifest: Manifest, image_shards: int | None = None
+    ) -> None:
         self.path = path
         self.manifest = manifest
         self._lock = lock
         self._connection = database.connect_for_writing(path)
+        self._images = ImageSink(path, self._connection, image_shards)
 
     @classmethod
     def open(
@@ -96,7 +99,7 @@ class RunWriter:
                 sessions = (session,)
             manifest = manifest.model_copy(update={"spec": spec, "sessions": sessions})
             manifest.write(path)
-            return cls(path, lock, manifest)
+            return cls(path, lock, manifest, execution.image_shards)
         except BaseException:
             lock.release()
             raise
@@ -124,9 +127,10 @@ class RunWriter:
 
     def save(self, records: Iterable[Record]) -> None:
         """Makes records durable: images first, then all rows in one commit. When it returns, they count."""
-        put = self._put
+        put = self._images.put
         encoded = [(r, None if r.response is None else codec.encode(r.response, put)) for r in records]
-        database.insert(self._connection, self.path, encoded)
+        with self._images.commit() as places:
+            database.insert(self._connection, self.path, encoded, places)
 
     def note(self, task: str, text: str) -> None:
         """Keeps something a reader of the results should know; the same note twice is kept once."""
@@ -189,6 +193,8 @@ class RunWriter:
     def close(self) -> None:
         """Folds the write-ahead log into the database, so that it is one file, and releases the lock."""
         try:
+            with suppress(StoreError):
+                self._images.close()
             with suppress(StoreError), reporting(self.path):
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             with suppress(StoreError), reporting(self.path):
@@ -203,9 +209,6 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _put(self, image: Image) -> images.ImageReference:
-        return images.store(self.path, image.read())
 
     def _update(self, **changes: object) -> None:
         changed = self.manifest.model_copy(update=changes)

@@ -1,53 +1,36 @@
-"""Editing by instruction: a source picture and what to do, measured against the picture that people
-accepted."""
+"""Editing by instruction: a source picture and what to do, measured against source, accepted result and
+descriptions."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from types import MappingProxyType
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from evalsuite.content import Image
-from evalsuite.data import magicbrush
-from evalsuite.data.magicbrush import Session, Turn
+from evalsuite.content import Document, Image
+from evalsuite.data.edits import Session, Turn
 from evalsuite.errors import DataError, SampleError, SpecError
-from evalsuite.request import GenerateImages, ImageResponse, Request, Response
+from evalsuite.registry import suggest
+from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
 from ..family import FamilyTask
+from ..image.scoring import FORMULAS
 from ..miniature import SceneTruth
 from ..networks import Columns, NetworkSettings, choose_columns
+from ..prompts import fields_of
 from ..sources import Located
-from .scoring import ColumnSettings, Scorer
+from .readers import DESCRIBES, READERS
+from .scoring import Scorer
+from .settings import ProtocolSettings, Settings
 
 OPTIONS = networks.OPTIONS
-
-
-class Settings(BaseModel):
-    """What an editing benchmark's file says under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
-    columns: dict[str, ColumnSettings]
-    truth: Literal["", "mini-world"] = ""
-
-
-class ProtocolSettings(BaseModel):
-    """What a protocol says under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    turns: Literal["single", "multi"] = "single"
-    """`single`: every turn is a sample and starts from the official picture before it. `multi`: a session is
-    a sample, each turn edits the model's own previous result, and the last result is scored."""
+IDENTICAL = "identical-captions"
+"""Rule that leaves out rows whose two captions are one: the change of the text has no direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +43,6 @@ class Edit:
     @property
     def last(self) -> Turn:
         return self.turns[-1]
-
-
-def read_folder(source: Located) -> Iterator[Session]:
-    """MagicBrush's test folder: `sessions`, `images` and, where there are any, `descriptions`."""
-    described = source.path("descriptions") if source.has("descriptions") else None
-    return magicbrush.read_sessions(source.path("sessions"), source.folder_of("images"), described)
-
-
-def read_table(source: Located) -> Iterator[Session]:
-    """A table with the columns session, turn, source, instruction, target and, where named, description."""
-    return magicbrush.read_columns(source.paths("table"), source.columns)
-
-
-READERS = MappingProxyType({"magicbrush-folder": read_folder, "magicbrush-table": read_table})
 
 
 def build(plan: Plan) -> EditTask:
@@ -89,31 +58,60 @@ def build(plan: Plan) -> EditTask:
                 f"{name}: settings.columns does not say how {metric.name!r} is computed.",
                 "Correct the benchmark's file.",
             )
+        formula = settings.columns[metric.name].formula
+        if formula not in FORMULAS:
+            raise SpecError(f"{name}: there is no formula {formula!r}.", suggest(formula, FORMULAS))
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
         raise SpecError(f"{name}: editing asks for one picture per turn.", "Correct the protocol's decoding.")
-    described = plan.source.has("descriptions") or "description" in plan.source.columns
+    for rule in plan.settings(ProtocolSettings, protocol=True).exclude:
+        if rule != IDENTICAL and rule not in settings.exclude:
+            raise SpecError(
+                f"{name}: there is no rule {rule!r} to leave rows out.",
+                suggest(rule, (IDENTICAL, *settings.exclude)),
+            )
+    described = _described(plan.source)
 
     def unavailable(column: str) -> str:
-        if settings.columns[column].measure == "text" and not described:
+        if settings.columns[column].measure in ("text", "target text") and not described:
             return f"The source {plan.source.reader} has no descriptions of the results."
         return ""
 
     needs = {column: (how.network,) if how.network else () for column, how in settings.columns.items()}
-    columns = choose_columns(plan, settings.networks, needs, unavailable)
+    columns = choose_columns(plan, _networks(plan, settings), needs, unavailable)
     plan.source.paths(next(iter(plan.source.files)))
     return EditTask(plan, settings, columns)
 
 
+def _networks(plan: Plan, settings: Settings) -> dict[str, NetworkSettings]:
+    """The networks with the preprocessing that the scoring rule asks for. Raises SpecError."""
+    found = dict(settings.networks)
+    for key, preprocess in settings.rules.get(plan.rule, {}).items():
+        if key not in found:
+            raise SpecError(
+                f"{plan.benchmark.name}: settings.rules.{plan.rule} names a network {key!r}.",
+                suggest(key, found),
+            )
+        found[key] = found[key].model_copy(update={"preprocess": preprocess})
+    return found
+
+
+def _described(source: Located) -> bool:
+    role, column = DESCRIBES.get(source.reader, ("", ""))
+    return not (role or column) or source.has(role) or column in source.columns
+
+
 class EditTask(FamilyTask):
-    """An editing benchmark in one protocol; template fields: `image`, `instruction`."""
+    """An editing benchmark in one protocol; template fields: `image`, `instruction`, and the descriptions
+    `source_prompt` and `target_prompt` where there are any."""
 
     def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
         super().__init__(plan)
         self.settings = settings
         self.columns = columns
         self.turns = plan.settings(ProtocolSettings, protocol=True).turns
-        self._read = partial(plan.reader(READERS), plan.source)
+        self._exclude = plan.settings(ProtocolSettings, protocol=True).exclude
+        self._reader = plan.reader(READERS)
 
     @property
     def info(self) -> TaskInfo:
@@ -123,9 +121,34 @@ class EditTask(FamilyTask):
     def _truth(self) -> SceneTruth | None:
         return SceneTruth.read(self.plan.source) if self.settings.truth else None
 
+    @cached_property
+    def excluded(self) -> dict[str, int]:
+        """How many rows of the data the protocol leaves out, by rule."""
+        found = dict.fromkeys(self._exclude, 0)
+        for session in self._reader(self.plan.source) if found else ():
+            rule = self._left_out(session)
+            if rule:
+                found[rule] += 1
+        return found
+
+    def _left_out(self, session: Session) -> str:
+        """The rule by which a session is left out; "" for one that stays."""
+        for rule in self._exclude:
+            for turn in session.turns:
+                captions = [turn.source_description.strip(), turn.description.strip()]
+                if rule == IDENTICAL:
+                    if captions[0] == captions[1]:
+                        return rule
+                elif any(caption in self.settings.exclude[rule] for caption in captions):
+                    return rule
+        return ""
+
+    def _read(self) -> Iterator[Session]:
+        return (one for one in self._reader(self.plan.source) if not self._left_out(one))
+
     def _samples(self) -> Iterator[Sample]:
         for session in self._read():
-            length = {"turns": str(len(session.turns))}
+            length = {"turns": str(len(session.turns)), **session.labels}
             if self.turns == "multi":
                 edit = Edit(session.id, session.turns)
                 yield Sample(session.id, edit, cluster=session.id, labels=length | self._labels(edit))
@@ -136,15 +159,18 @@ class EditTask(FamilyTask):
                 yield Sample(f"{session.id}-{turn.number}", edit, cluster=session.id, labels=labels)
 
     def _labels(self, edit: Edit) -> dict[str, str]:
-        return self._truth.edit_labels(edit.last.target.label) if self._truth else {}
+        target = edit.last.target
+        return self._truth.edit_labels(target.label) if self._truth and target else {}
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        """The next turn. Raises DataError for a broken source, SampleError when the turn before gave no
-        picture."""
+        """The next turn. Raises DataError for a broken source, SampleError where there is no instruction, or
+        the turn before gave no picture."""
         edit: Edit = sample.record
         if len(earlier) >= len(edit.turns):
             return None
         turn = edit.turns[len(earlier)]
+        if not turn.instruction.strip() and "instruction" in fields_of(self.plan.protocol.template):
+            raise SampleError(f"Edit {sample.id} has no instruction.", "Correct the data, or leave it out.")
         source = turn.source
         if earlier:
             before = earlier[-1]
@@ -153,7 +179,13 @@ class EditTask(FamilyTask):
                     f"Session {edit.session}: turn {len(earlier)} gave no picture to go on from."
                 )
             source = before.images[0]
-        request = self.plan.request({"image": source, "instruction": turn.instruction})
+        values = {
+            "image": source,
+            "instruction": turn.instruction,
+            "source_prompt": turn.source_description,
+            "target_prompt": turn.description,
+        }
+        request = self.plan.request(values)
         output = request.output
         assert isinstance(output, GenerateImages)
         if output.width is None or output.height is None:
@@ -165,15 +197,27 @@ class EditTask(FamilyTask):
 
     def target(self, sample: Sample) -> Any:
         last: Turn = sample.record.last
-        return {
-            "instructions": [turn.instruction for turn in sample.record.turns],
-            "picture": {"image": last.target.label, "sha256": last.target.sha256()},
-            "description": last.description,
-        }
+        found: dict[str, Any] = {"instructions": [turn.instruction for turn in sample.record.turns]}
+        if last.target is not None:
+            found["picture"] = {"image": last.target.label, "sha256": last.target.sha256()}
+        found["description"] = last.description
+        if last.source_description:
+            found["source_description"] = last.source_description
+        if last.mask is not None:
+            found["mask"] = fingerprint(list(last.mask))
+        return found
+
+    def reference(self, sample: Sample) -> Document:
+        """The accepted result, for studies. Raises SampleError where there is none."""
+        target = sample.record.last.target
+        if target is None:
+            raise SampleError(f"Edit {sample.id} has no accepted result.", "Leave the reference out.")
+        return (target,)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         how = {name: self.settings.columns[name] for name in self.columns.names}
-        return Scorer(self.columns, how, self._truth, self.plan.benchmark.by).score(answered)
+        scorer = Scorer(self.columns, how, self._truth, self.plan.benchmark.by, self.excluded)
+        return scorer.score(answered)
 
 
 def picture_size(image: Image) -> tuple[int, int]:

@@ -1,26 +1,30 @@
-"""Fréchet distance of drawn pictures to reference pictures, in a way that half-samples can repeat."""
+"""Distances of drawn pictures to reference pictures, in a way that half-samples can repeat."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.features import FeatureNetwork
-from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
+from evalsuite.features.pictures import Decoded, decoded_batches
+from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
+from evalsuite.metrics.feature_sets import FeatureSet
+from evalsuite.metrics.frechet import Gaussian, frechet_distance_to, gaussian_of
+from evalsuite.mini.data import cache_folder
 from evalsuite.request import fingerprint
 from evalsuite.task import Metric, Statistic
-
-from ..networks import Decoded, decoded_batches
 
 if TYPE_CHECKING:
     import numpy as np
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 _SLOW_DIMENSIONS = 1024
 _SLOW_RESAMPLES = 20
 """One distance at 2,048 dimensions takes seconds; 20 half-samples tell its spread to about 16 %."""
@@ -30,61 +34,73 @@ def reference_statistics(reference: Path | Sequence[Image], network: FeatureNetw
     """Mean and covariance of the reference under a network.
 
     Args:
-        reference: a statistics file (`mu`, `sigma`), whose protocol is the user's word, or pictures; theirs
-            are computed once and kept in the cache under the network's fingerprint and the pictures' names,
-            sizes and times.
+        reference: a statistics file, or pictures; theirs are computed once and kept in the cache under the
+            network's fingerprint and the pictures' names, sizes and times.
 
-    Raises DataError when a picture is missing or broken (a reference set must be complete), or the file's
-    dimension is not the network's.
+    Raises DataError when a picture is missing or broken (a reference set must be complete), or the file is of
+    another dimension, mode or network.
     """
-    if isinstance(reference, Path):
-        found = Gaussian.load(reference)
-        if found.mu.size != network.dim:
-            raise DataError(
-                f"The statistics {reference} have {found.mu.size} dimensions, {network.name} has "
-                f"{network.dim}.",
-                "Use statistics of the same network.",
-            )
+    if not isinstance(reference, Path):
+        return _cached(reference, network, ".npz", statistics_of, Gaussian.save, Gaussian.load)
+    found = Gaussian.load(reference)
+    if found.mu.size != network.dim:
+        raise DataError(
+            f"The statistics {reference} have {found.mu.size} dimensions, {network.name} has {network.dim}.",
+            "Use statistics of the same network.",
+        )
+    if found.protocol is None:
+        _log.warning(
+            "%s does not say how it was made (mode unknown); it is taken to be of mode %s.",
+            reference,
+            network.preprocess,
+        )
         return found
-    cached = _cache_file(reference, network)
-    if cached.is_file():
-        return Gaussian.load(cached)
-    found = statistics_of(reference, network)
-    try:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        part = cached.with_name(f"{cached.name}.{os.getpid()}")
-        found.save(part)
-        part.replace(cached)
-    except OSError as error:
-        _log.info("The reference statistics are not kept (%s).", error)
+    difference = found.protocol.difference(protocol_of(network))
+    if difference:
+        raise DataError(
+            f"The statistics {reference} are of another kind than the drawn pictures': {difference}.",
+            "Make them again with `evalsuite statistics`.",
+        )
     return found
 
 
-def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
-    """Mean and covariance of pictures under a network, memory flat. Raises DataError for a broken picture."""
-    state = Decoded([], {})
-    sums = GaussianStatistics()
+def reference_features(reference: Sequence[Image], network: FeatureNetwork) -> np.ndarray:
+    """(n, d) float32 features of the reference pictures, kept in the cache like their statistics."""
+    import numpy as np
+
+    def save(features: np.ndarray, path: Path) -> None:
+        with path.open("wb") as stream:
+            np.save(stream, features)
+
+    return _cached(reference, network, ".npy", _features_of, save, np.load)
+
+
+def _features_of(images: Sequence[Image], network: FeatureNetwork) -> np.ndarray:
+    state, found = Decoded(), FeatureSet()
     for _, pictures in decoded_batches(images, state):
-        sums.update(network.images(pictures))
-    if state.failures:
-        raise DataError(
-            f"{len(state.failures)} of {len(images)} reference pictures cannot be read; the first: "
-            f"{next(iter(state.failures.values()))}",
-            "A reference set must be complete.",
-        )
-    return sums.finalize()
+        if not state.failures:
+            found.update(network.images(pictures))
+    require_complete(state, len(images))
+    return found.finalize()
+
+
+def reference_record(reference: Path | Sequence[Image], found: Gaussian) -> dict[str, Any]:
+    """What a score has on record about the reference (JSON-able)."""
+    made = (
+        asdict(found.protocol) if found.protocol is not None else {"mode": "unknown: the file does not say"}
+    )
+    source = str(reference) if isinstance(reference, Path) else f"{len(reference)} pictures"
+    return {"of": source, "count": found.count, **made}
 
 
 def distance_statistic(
-    metric: Metric, rows: Sequence[int], drawn: np.ndarray, reference: Gaussian
+    metric: Metric, rows: Sequence[int], drawn: np.ndarray, reference: Gaussian, network: FeatureNetwork
 ) -> Statistic:
     """The distance of (n, d) features of drawn pictures to the reference, told by half-samples of the drawn
     ones.
 
     The reference stands still: the interval says how far the choice of prompts and seeds moves the number.
     """
-    import numpy as np
-
     count, dimensions = drawn.shape
     if count <= dimensions:
         _log.warning(
@@ -93,19 +109,38 @@ def distance_statistic(
             count,
             dimensions,
         )
-    features = drawn.astype(np.float64)
+    distance_to = frechet_distance_to(reference)
 
     def distance(chosen: np.ndarray) -> float:
-        picked = features[chosen]
-        centred = picked - picked.mean(axis=0)
-        moments = Gaussian(picked.mean(axis=0), centred.T @ centred / (len(picked) - 1), len(picked))
-        return frechet_distance(moments, reference)
+        return distance_to(gaussian_of(drawn[chosen], network.means))
 
     slow = dimensions >= _SLOW_DIMENSIONS
     return Statistic(metric, rows, distance, "subsample", most_resamples=_SLOW_RESAMPLES if slow else None)
 
 
-def _cache_file(images: Sequence[Image], network: FeatureNetwork) -> Path:
+def _cached(
+    images: Sequence[Image],
+    network: FeatureNetwork,
+    suffix: str,
+    compute: Callable[[Sequence[Image], FeatureNetwork], T],
+    save: Callable[[T, Path], None],
+    load: Callable[[Path], T],
+) -> T:
+    cached = _cache_file(images, network, suffix)
+    if cached.is_file():
+        return load(cached)
+    found = compute(images, network)
+    try:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        part = cached.with_name(f"{cached.name}.{os.getpid()}")
+        save(found, part)
+        part.replace(cached)
+    except OSError as error:
+        _log.info("What was computed of the reference is not kept (%s).", error)
+    return found
+
+
+def _cache_file(images: Sequence[Image], network: FeatureNetwork, suffix: str) -> Path:
     files: list[list[object]] = []
     for image in images:
         if image.path is None:
@@ -119,11 +154,5 @@ def _cache_file(images: Sequence[Image], network: FeatureNetwork) -> Path:
                 "A reference set must be complete.",
             ) from error
         files.append([str(image.path.resolve()), state.st_size, state.st_mtime_ns])
-    root = os.environ.get("EVALSUITE_CACHE")
-    if root:
-        folder = Path(root).expanduser()
-    else:
-        import platformdirs
-
-        folder = Path(platformdirs.user_cache_dir("evalsuite"))
-    return folder / "statistics" / f"{fingerprint([network.fingerprint, files])[:40]}.npz"
+    made = fingerprint([asdict(protocol_of(network)), files])
+    return cache_folder() / "statistics" / f"{made[:40]}{suffix}"

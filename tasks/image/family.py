@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -13,9 +14,11 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.data.checksum import sha256_of
 from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.images import pictures_in
+from evalsuite.data.prompts import read_narratives, read_prompt_table
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
-from evalsuite.request import GenerateImages, Request, Response, fingerprint
+from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
@@ -24,7 +27,7 @@ from ..family import FamilyTask
 from ..miniature import PromptTruth
 from ..networks import Columns, choose_columns
 from ..sources import Located
-from .prompt_list import Prompt, draw_prompts, list_digest, listed_prompts
+from .prompt_list import Prompt, all_prompts, draw_prompts, list_digest, listed_prompts, shuffled
 from .scoring import FORMULAS, Scorer
 from .settings import ProtocolSettings, Settings
 
@@ -47,7 +50,33 @@ def read_karpathy_split(source: Located) -> Iterator[Captioned]:
     )
 
 
-READERS = MappingProxyType({"coco-captions-json": read_coco, "karpathy-json": read_karpathy_split})
+KID_RULES = ("clean-fid", "torch-fidelity")
+
+
+def read_localized_narratives(source: Located) -> Iterator[Captioned]:
+    """`captions` (Localized Narratives' JSON lines), pictures in the folder `images`."""
+    return read_narratives(source.path("captions"), source.folder_of("images"))
+
+
+CAPTIONED = MappingProxyType(
+    {
+        "coco-captions-json": read_coco,
+        "karpathy-json": read_karpathy_split,
+        "localized-narratives-jsonl": read_localized_narratives,
+    }
+)
+"""Files of captioned pictures."""
+
+
+def read_table(source: Located) -> list[Prompt]:
+    """`prompts`: a CSV or TSV file; `columns` says where the prompt and the labels are."""
+    rows = read_prompt_table(source.path("prompts"), source.columns)
+    return [Prompt(f"{row.number:05}", row.text, (row.text,), None, labels=row.labels) for row in rows]
+
+
+TABLES = MappingProxyType({"prompt-table": read_table})
+"""Files of prompts that are about no picture."""
+READERS = MappingProxyType({**CAPTIONED, **TABLES})
 
 
 def build(plan: Plan) -> ImageTask:
@@ -64,9 +93,10 @@ def build(plan: Plan) -> ImageTask:
                 f"{name}: settings.columns does not say how {metric.name!r} is computed.",
                 "Correct the benchmark's file.",
             )
-        if column.formula not in FORMULAS:
+        formulas = KID_RULES if column.measure == "kid" else tuple(FORMULAS)
+        if column.formula not in formulas:
             raise SpecError(
-                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
+                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, formulas)
             )
     output = plan.output()
     assert isinstance(output, GenerateImages)
@@ -80,8 +110,9 @@ def build(plan: Plan) -> ImageTask:
         # Without the selecting network there is no best of several pictures.
         selected = output.count > 1 and column.images == "selected"
         needs[metric_name] = tuple(filter(None, (column.network, settings.select if selected else "")))
-    columns = choose_columns(plan, settings.networks, needs)
-    plan.source.path("captions")
+    optional = {name for name, column in settings.columns.items() if column.optional}
+    columns = choose_columns(plan, settings.networks, needs, optional=optional, required=not settings.gallery)
+    plan.source.path("prompts" if plan.source.reader in TABLES else "captions")
     return ImageTask(plan, settings, columns, output.count)
 
 
@@ -93,7 +124,8 @@ class ImageTask(FamilyTask):
         self.settings = settings
         self.columns = columns
         self.count = count
-        self._read = plan.reader(READERS)
+        plan.reader(READERS)
+        self._orders: dict[int, dict[str, str]] = {}
 
     @property
     def info(self) -> TaskInfo:
@@ -109,10 +141,18 @@ class ImageTask(FamilyTask):
     @cached_property
     def prompts(self) -> list[Prompt]:
         """The whole list, in order."""
-        images = self._read(self.plan.source)
-        if self.plan.source.has("prompt_list"):
-            return listed_prompts(self.plan.source.path("prompt_list"), images)
+        source = self.plan.source
+        if source.reader in TABLES:
+            return TABLES[source.reader](source)
+        images = self._captioned()
+        if source.has("prompt_list"):
+            return listed_prompts(source.path("prompt_list"), images)
+        if self.settings.every_caption:
+            return all_prompts(images)
         return draw_prompts(images, self.settings.prompts, self.settings.seed)
+
+    def _captioned(self) -> Iterator[Captioned]:
+        return CAPTIONED[self.plan.source.reader](self.plan.source)
 
     @cached_property
     def _truth(self) -> PromptTruth | None:
@@ -120,23 +160,48 @@ class ImageTask(FamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for prompt in self.prompts:
-            labels = self._truth.labels(prompt.reference.label) if self._truth else {}
-            yield Sample(id=prompt.image_id, record=prompt, labels=labels)
+            labels = dict(prompt.labels)
+            if self._truth is not None and prompt.reference is not None:
+                labels |= self._truth.labels(prompt.reference.label)
+            cluster = prompt.image_id if prompt.number else ""
+            yield Sample(id=prompt.id, record=prompt, cluster=cluster, labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        return None if earlier else self.plan.request({"prompt": sample.record.text})
+        if self._protocol.pairing == "prompt":
+            return None if earlier else self.plan.request({"prompt": sample.record.text})
+        if len(earlier) >= self.count:
+            return None
+        caption = self._captions_of(len(earlier))[sample.id]
+        request = self.plan.request({"prompt": caption})
+        assert isinstance(request.output, GenerateImages)
+        return replace(request, output=replace(request.output, count=1))
+
+    @property
+    def _protocol(self) -> ProtocolSettings:
+        return self.plan.settings(ProtocolSettings, protocol=True)
+
+    def _captions_of(self, number: int) -> dict[str, str]:
+        """Sample id -> caption that its picture `number` is drawn for, where pictures are shuffled."""
+        if number not in self._orders:
+            others = shuffled(self.prompts, number)
+            self._orders[number] = {
+                prompt.id: other.text for prompt, other in zip(self.prompts, others, strict=True)
+            }
+        return self._orders[number]
 
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        select_by = self.plan.settings(ProtocolSettings, protocol=True).select_by
+        protocol = self._protocol
+        if protocol.pairing == "shuffled":
+            answered = map(_together, answered)
         scorer = Scorer(
             columns=self.columns,
             how={name: self.settings.columns[name] for name in self.columns.names},
             count=self.count,
             select=self.settings.select if self.count > 1 else "",
-            any_caption=select_by == "any-caption",
+            any_caption=protocol.select_by == "any-caption",
             truth=self._truth,
             reference=self.reference(),
             by=self.plan.benchmark.by,
@@ -149,15 +214,10 @@ class ImageTask(FamilyTask):
         if chosen is not None and chosen.is_file():
             return chosen
         if chosen is not None:
-            found = sorted(path for path in chosen.rglob("*") if path.suffix.lower() in _SUFFIXES)
-            if not found:
-                raise DataError(
-                    f"The reference folder {chosen} holds no pictures.", "Check the path after reference=."
-                )
-            return [Image(path=path, name=path.name) for path in found]
+            return pictures_in(chosen)
         if self.settings.reference == "listed":
-            return [prompt.reference for prompt in self.prompts]
-        return [one.image for one in self._read(self.plan.source)]
+            return list({p.image_id: p.reference for p in self.prompts if p.reference is not None}.values())
+        return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]
 
     @property
     def _reference_option(self) -> Path | None:
@@ -170,4 +230,8 @@ class ImageTask(FamilyTask):
         return path
 
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+def _together(one: Answered) -> Answered:
+    """The pictures of several answers as one answer."""
+    several = [response.images for response in one.responses if isinstance(response, ImageResponse)]
+    pictures = [image for images in several for image in images]
+    return replace(one, responses=(ImageResponse(tuple(pictures)),))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.content import Image
+from evalsuite.data import jsonfile
 from evalsuite.data.coco import Captioned
-from evalsuite.data.jsonfile import field, read_lines
+from evalsuite.data.jsonfile import read_lines
 from evalsuite.errors import DataError
 from evalsuite.request import fingerprint
 
@@ -28,13 +29,22 @@ class Prompt:
         image_id: of the picture that the caption was written about.
         text: the caption, without white space around it.
         captions: all captions of that picture (best-of-k selection reads them).
-        reference: the picture.
+        reference: the picture; None where the prompt is about none.
+        number: of the prompt among several of one picture, from 1; 0 where there is one.
+        labels: for break-downs.
     """
 
     image_id: str
     text: str
     captions: tuple[str, ...]
-    reference: Image
+    reference: Image | None
+    number: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Unique in the list."""
+        return f"{self.image_id}-{self.number}" if self.number else self.image_id
 
 
 def draw_prompts(images: Iterable[Captioned], count: int | None, seed: int) -> list[Prompt]:
@@ -65,6 +75,15 @@ def draw_prompts(images: Iterable[Captioned], count: int | None, seed: int) -> l
     ]
 
 
+def all_prompts(images: Iterable[Captioned]) -> list[Prompt]:
+    """Every caption of every image, in file order."""
+    return [
+        _prompt(one, text, number if len(one.captions) > 1 else 0)
+        for one in images
+        for number, text in enumerate(one.captions, start=1)
+    ]
+
+
 def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
     """The pairs of a JSON-lines file `{"image_id", "caption"}`, in its order.
 
@@ -75,7 +94,10 @@ def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
     found: dict[str, Prompt] = {}
     for number, row in read_lines(path):
         where = f"{path}, line {number}"
-        image_id, text = str(field(row, "image_id", (int, str), where)), field(row, "caption", str, where)
+        image_id, text = (
+            str(jsonfile.field(row, "image_id", (int, str), where)),
+            jsonfile.field(row, "caption", str, where),
+        )
         if image_id not in by_id:
             raise DataError(
                 f"{where}: image {image_id} is not in the caption file.", "Is it the file of this list?"
@@ -92,10 +114,18 @@ def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
     return list(found.values())
 
 
+def shuffled(prompts: Sequence[Prompt], number: int) -> list[Prompt]:
+    """The list in another order for each `number`, by sha256 of number and image id."""
+    return sorted(
+        prompts, key=lambda prompt: hashlib.sha256(f"{number}\0{prompt.image_id}".encode()).digest()
+    )
+
+
 def list_digest(prompts: Sequence[Prompt]) -> str:
     """sha256 over all pairs in order."""
     return fingerprint([[prompt.image_id, prompt.text] for prompt in prompts])
 
 
-def _prompt(image: Captioned, text: str) -> Prompt:
-    return Prompt(image.id, text.strip(), tuple(caption.strip() for caption in image.captions), image.image)
+def _prompt(image: Captioned, text: str, number: int = 0) -> Prompt:
+    captions = tuple(caption.strip() for caption in image.captions)
+    return Prompt(image.id, text.strip(), captions, image.image, number)

@@ -11,14 +11,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode
-from evalsuite.errors import DataError
-from evalsuite.request import ImageResponse
+from evalsuite.data.images import decode, lossy
+from evalsuite.errors import DataError, SampleError
+from evalsuite.features import FeatureNetwork
 from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
 
+from ..family import pictures_of
 from ..miniature import PromptTruth
 from ..networks import Columns, cosines, image_features
-from .distance import distance_statistic, reference_statistics
+from . import distributions
+from .distributions import Distributions, Logits
 from .prompt_list import Prompt
 from .settings import ColumnSettings
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Which = Literal["selected", "first"]
+_LOGITS = "logits of "
 
 
 @dataclass(frozen=True)
@@ -99,9 +102,11 @@ class Scorer:
         }
         features: dict[tuple[str, Which], np.ndarray] = {}
         for which in chosen:
-            keys = sorted({how.network for how in self.how.values() if how.network and how.images == which})
+            keys = sorted(
+                {feature_key(how) for how in self.how.values() if how.network and how.images == which}
+            )
             if keys:
-                found, state = image_features({key: self.columns.network(key) for key in keys}, chosen[which])
+                found, state = image_features({key: self._network(key) for key in keys}, chosen[which])
                 broken |= state.failures
                 features |= {(key, which): found[key] for key in keys}
         values, words = self._values(prompts, chosen, features, broken)
@@ -119,14 +124,18 @@ class Scorer:
             said = f"picture {selected[at] + 1} of {self.count}" if self.count > 1 else ""
             parsed = "; ".join(filter(None, (said, words[at])))
             rows.append(SampleScore(sample.id, values[at], sample.cluster, sample.labels, parsed))
-        return self._told(rows, place, features)
+        return self._told(rows, place, features, chosen)
+
+    def _network(self, key: str) -> FeatureNetwork | Logits:
+        name = key.removeprefix(_LOGITS)
+        network = self.columns.network(name)
+        return network if name == key else Logits(network)
 
     def _unusable(self, one: Answered) -> str:
-        response = one.response
-        if not isinstance(response, ImageResponse):
-            return f"the answer is a {type(response).__name__}, not pictures"
-        if len(response.images) != self.count:
-            return f"{len(response.images)} pictures came back, {self.count} were asked for"
+        try:
+            pictures_of(one.response, self.count)
+        except SampleError as error:
+            return str(error)
         return ""
 
     def _selected(
@@ -179,6 +188,7 @@ class Scorer:
             for at, prompt in enumerate(prompts):
                 if at in broken:
                     continue
+                assert prompt.reference is not None
                 try:
                     seen = self.truth.drawn(
                         prompt.image_id, prompt.reference.label, prompt.text, decode(chosen[which][at])
@@ -195,27 +205,32 @@ class Scorer:
         rows: Sequence[SampleScore],
         place: Mapping[int, int],
         features: Mapping[tuple[str, Which], np.ndarray],
+        chosen: Mapping[Which, Sequence[Image]],
     ) -> Scores:
         metrics = {metric.name: metric for metric in self.columns.info.metrics}
         scored = [i for i, row in enumerate(rows) if not row.failure]
         statistics: list[Statistic] = []
         missing = dict(self.columns.missing)
-        references: dict[str, Any] = {}
+        distances = Distributions(self.reference, self.columns.network)
         for name, how in self.how.items():
             metric: Metric = metrics[name]
-            if how.measure != "frechet":
+            if how.measure not in distributions.NAMES:
                 statistics += mean_statistics(metric, rows, by=self.by)
                 continue
-            if len(scored) < 4:
-                missing[name] = f"{len(scored)} pictures are too few for a distance between distributions"
+            drawn = features[feature_key(how), how.images][[place[i] for i in scored]]
+            if lost := next(filter(None, (lossy(chosen[how.images][place[i]]) for i in scored)), ""):
+                missing[name] = f"a drawn picture is a {lost}, whose losses would be measured too"
                 continue
-            if how.network not in references:
-                references[how.network] = reference_statistics(
-                    self.reference, self.columns.network(how.network)
-                )
-            drawn = features[how.network, how.images][[place[i] for i in scored]]
-            statistics.append(distance_statistic(metric, scored, drawn, references[how.network]))
-        return Scores(rows, statistics, missing, self.columns.details())
+            try:
+                statistics.append(distances.statistic(metric, how, scored, drawn))
+            except SampleError as error:
+                missing[name] = str(error)
+        return Scores(rows, statistics, missing, self.columns.details() | distances.record)
+
+
+def feature_key(how: ColumnSettings) -> str:
+    """Under which key a column's features are kept: its network, or that network's class scores."""
+    return _LOGITS + how.network if how.measure == "inception-score" else how.network
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

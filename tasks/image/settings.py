@@ -12,15 +12,30 @@ from ..networks import NetworkSettings
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`: distance to the reference pictures in a network's features; `similarity`: of picture and prompt
-    in a network's common space, by a named formula; `truth`: the column of that name of the exact detector.
+    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of drawn to reference pictures in a
+    network's features; `inception-score`: of the drawn ones alone; `similarity`: of picture and prompt in a
+    network's common space; `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    measure: Literal["frechet", "similarity", "truth"]
+    measure: Literal[
+        "frechet",
+        "frechet-infinity",
+        "kid",
+        "cmmd",
+        "precision",
+        "recall",
+        "inception-score",
+        "similarity",
+        "truth",
+    ]
     network: str = ""
     formula: str = "cosine"
+    """Of a similarity (see `scoring.FORMULAS`); of KID the tool whose subsets are drawn: `clean-fid` or
+    `torch-fidelity`."""
+    optional: bool = False
+    """Computed only when `metrics=` asks for it."""
     images: Literal["selected", "first"] = "selected"
     """Of several pictures per prompt: the one selected, or the first, which is what one seed alone gives."""
 
@@ -36,6 +51,10 @@ class Settings(BaseModel):
     """Of the drawn list."""
     networks: dict[str, NetworkSettings] = Field(default_factory=dict)
     columns: dict[str, ColumnSettings]
+    every_caption: bool = False
+    """Every caption is a prompt, nothing is drawn."""
+    gallery: bool = False
+    """Pictures are drawn even where the headline's network is not here: they are made to be looked at."""
     select: str = ""
     """Network that selects among several pictures per prompt; empty: the first is taken."""
     reference: Literal["all", "listed"] = "all"
@@ -51,3 +70,6 @@ class ProtocolSettings(BaseModel):
     select_by: Literal["prompt", "any-caption"] = "prompt"
     """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's
     script)."""
+    pairing: Literal["prompt", "shuffled"] = "prompt"
+    """What the pictures of a sample are drawn for: its own caption, or each for another one of the list, in
+    an order that differs for each picture's number (DreamLLM's script)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from evalsuite.content import Image
 from evalsuite.data.jsonfile import read_json
@@ -49,21 +50,32 @@ class Settings(BaseModel):
 class Gate(BaseModel):
     """A first question that decides whether the question proper is asked at all.
 
-    DreamLLM's VizWiz protocol asks whether the answer can be known, and takes a reply with "no" in it (also
-    "know", "not", "none") for the answer "unanswerable" (omni/eval/vqa/vqa_inference.py).
+    DreamLLM's VizWiz protocol asks whether the answer can be known. Its script takes a reply with the letters
+    "no" in it (also "know", "not", "none") for the answer "unanswerable" (omni/eval/vqa/vqa_inference.py).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     template: str
     """The first question; it gets no prefill."""
-    contains: str
-    """A first reply that contains this (in lower case) ends the matter …"""
+    word: str = ""
+    """A first reply with this word (in lower case) in it ends the matter …"""
+    contains: str = ""
+    """… or, instead, one with these letters anywhere …"""
     answer: str
     """… with this answer."""
 
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if bool(self.word) == bool(self.contains):
+            raise ValueError("a gate needs either `word` or `contains`")
+        return self
+
     def closes(self, reply: Response) -> bool:
-        return isinstance(reply, TextResponse) and self.contains in reply.text.lower()
+        if not isinstance(reply, TextResponse):
+            return False
+        text = reply.text.lower()
+        return self.word in re.findall(r"\w+", text) if self.word else self.contains in text
 
 
 class ProtocolSettings(BaseModel):

@@ -299,5 +299,5 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     assert done.returncode == 1  # EVALSUITE_DATA names a folder that is not there
     assert "EVALSUITE_DATA" in done.stdout
     assert "METEOR needs it" in done.stdout
-    assert "hf download openai/clip-vit-base-patch32" in done.stdout
+    assert "evalsuite weights fetch openai/clip-vit-base-patch32" in done.stdout
     assert "torch" in done.stdout

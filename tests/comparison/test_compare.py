@@ -100,7 +100,7 @@ def test_failed_samples_are_left_out_of_the_pairs_and_may_not_grow(tmp_path: Pat
     assert found.rows[0].difference.value == 0
     (failed,) = found.failed
     assert failed.rule == "failures"
-    assert "3 of 40 samples have no score, 0 as in the base allowed" in failed.message
+    assert "3 of 40 samples have no score, 0 of 40 in the base" in failed.message
     assert compare(*paths, gates=Gates(max_failures=0.1)).passed
     assert compare(paths[1], paths[0]).passed
 
@@ -196,6 +196,21 @@ def test_what_only_one_side_has_is_told(tmp_path: Path) -> None:
     base, _ = right_and_wrong(20, 0, 0)
     paths = make_run(tmp_path / "a", base, tasks=["numbers", "more-numbers"]), make_run(tmp_path / "b", base)
     assert "Only the base has more-numbers." in compare(*paths).notes
+
+
+def test_a_task_without_scores_does_not_pass_by_its_absence(tmp_path: Path) -> None:
+    base, _ = right_and_wrong(20, 0, 0)
+    both = ["numbers", "more-numbers"]
+    paths = [make_run(tmp_path / name, base, tasks=both) for name in "ab"]
+    assert compare(*paths).passed
+    file = paths[1] / "metrics.json"
+    metrics = json.loads(file.read_text())
+    metrics["results"] = [one for one in metrics["results"] if one["task"] == "numbers"]
+    file.write_text(json.dumps(metrics))
+    found = compare(*paths)
+    assert [(check.task, check.rule) for check in found.failed] == [("more-numbers", "failures")]
+    assert any("not scored on the other side: more-numbers" in note for note in found.notes)
+    assert compare(*paths, tasks=["numbers"]).passed
 
 
 def test_the_frame_has_a_row_per_number(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from evalsuite.dreamllm.processing import DreamLLMProcessor
 COMPARED: Counter[str] = Counter()
 """Values compared with recordings, per section; printed at the end of the run."""
 
-
 OWN = Path(__file__).resolve().parents[1] / "golden" / "dreamllm"
 """The recordings that are kept in this repository: variant a."""
 
@@ -43,6 +42,9 @@ class Variant:
         index = json.loads((self.folder / f"index-{name}.json").read_text())
         self.sections: dict[str, dict[str, Any]] = index["sections"]
         self.checkpoint = self.folder / f"model-{name}"
+        for part in (self.checkpoint, self.folder / "cases" / name, self.folder / "images"):
+            if not part.is_dir():
+                raise FileNotFoundError(f"{self.folder} has index-{name}.json but no {part.name}: {part}")
         self._tensors: dict[str, dict[str, Tensor]] = {}
 
     def __repr__(self) -> str:
@@ -75,9 +77,16 @@ class Variant:
         return self.processor.pixels([self.image(name) for name in names]) if names else None
 
 
-VARIANTS = [
-    Variant(path.stem.removeprefix("index-"), folder()) for path in sorted(folder().glob("index-*.json"))
-]
+def discover(place: Path) -> list[Variant]:
+    """Every recorded variant of a folder. Raises FileNotFoundError where there is none, or one lacks a part:
+    nothing compared must never look like everything right."""
+    found = [Variant(path.stem.removeprefix("index-"), place) for path in sorted(place.glob("index-*.json"))]
+    if not found:
+        raise FileNotFoundError(f"{place} holds no recordings of DreamLLM (no index-*.json)")
+    return found
+
+
+VARIANTS = discover(folder())
 TINY = Variant("a", OWN)
 """A small model for the tests that compare with nothing recorded."""
 

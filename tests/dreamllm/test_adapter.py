@@ -6,12 +6,20 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PilImage
 
 from evalsuite.content import Image, Text, user
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.registry import ModelOptions, load_registry
-from evalsuite.request import GenerateDocument, GenerateImages, GenerateText, Request, ScoreChoices
+from evalsuite.request import (
+    DocumentResponse,
+    GenerateDocument,
+    GenerateImages,
+    GenerateText,
+    Request,
+    ScoreChoices,
+)
 from tests.goldens import golden_dir
 
 FOLDER = golden_dir("dreamllm") / "model-a"
@@ -19,8 +27,11 @@ FOLDER = golden_dir("dreamllm") / "model-a"
 
 @pytest.fixture(scope="module")
 def model():
+    return build(steps="3", guidance_scale="2.0", scheduler="ddpm", name="tiny")
+
+
+def build(**options):
     entry, argument = load_registry().model(f"dreamllm:{FOLDER}")
-    options = {"steps": "3", "guidance_scale": "2.0", "scheduler": "ddpm", "name": "tiny"}
     return entry.build(ModelOptions(argument=argument, device="cpu", options=options))
 
 
@@ -101,6 +112,117 @@ def test_a_document_keeps_its_limits(model):
     assert all(isinstance(part, Image | Text) for part in response.parts)
 
 
+def test_documents_in_a_batch_equal_documents_alone(model):
+    output = GenerateDocument(max_new_tokens=6, max_images=1)
+    requests = [
+        Request((user(text),), output, seed=i)
+        for i, text in enumerate(["tell a story", "write", "go on, do"])
+    ]
+    together, alone = together_and_alone(model, "generate_documents", requests)
+    assert [one.details for one in together] == [one.details for one in alone]
+    assert [p for one in together for p in one.parts if isinstance(p, Text)] == [
+        p for one in alone for p in one.parts if isinstance(p, Text)
+    ]
+
+
+def test_documents_pass_the_engine_s_comparison_of_batch_and_single(model):
+    from evalsuite.engine.batching import Batch, Scope
+    from evalsuite.engine.prepare import Ready
+    from evalsuite.engine.worker import Worker
+
+    output = GenerateDocument(max_new_tokens=5, max_images=1)
+    prepared = [
+        model.prepare(Request((user(*parts),), output, seed=seed))
+        for seed, parts in enumerate([("tell a story",), (picture(1), "and then?"), ("go on, please do",)])
+    ]
+    items = tuple(Ready(None, item, "", "", "", "", "generate_documents", 0) for item in prepared)
+    scope = Scope("stories", "generate_documents", output, prepared[0].group)
+    result = Worker(model).run(Batch(scope, items))
+    assert not result.notes
+    assert [outcome.batch_size for outcome in result.outcomes] == [3, 3, 3]
+    assert all(isinstance(outcome.response, DocumentResponse) for outcome in result.outcomes)
+
+
+def test_a_document_without_instruction_goes_on_behind_bos_as_in_training(model):
+    output = GenerateDocument(max_new_tokens=4, max_images=1)
+    raw = model.prepare(Request((user(),), output, prefill="Once upon a time"))
+    assert raw.payload.ids == model.processor.encode("Once upon a time")
+    asked = model.prepare(Request((user("Tell a story."),), output, prefill="Once"))
+    assert len(asked.payload.ids) > 30
+
+
+def test_prompts_stand_in_the_template_of_the_evaluation_scripts(model):
+    """Which begins with a space: one token more than the template of training."""
+    prepared = model.prepare(Request((user("Why?"),), GenerateText()))
+    space = model.processor.tokenizer.encode(" ")[0]
+    assert prepared.payload.ids[:2] == [model.processor.tokens.bos, space]
+
+
+def test_sampling_is_from_the_50_likeliest_unless_told_otherwise(model, monkeypatch):
+    import evalsuite.dreamllm.adapter as room
+
+    seen = []
+    original = room.generate_text
+    monkeypatch.setattr(
+        room,
+        "generate_text",
+        lambda *inputs, **options: seen.append(options["top_k"]) or original(*inputs, **options),
+    )
+    request = Request((user("Why?"),), GenerateText(max_new_tokens=2, temperature=0.7), seed=1)
+    model.generate_text([model.prepare(request)])
+    build(top_k="0").generate_text([model.prepare(request)])
+    assert seen == [50, 0]
+
+
+def test_settings_for_speed_change_no_answer(model):
+    fast = build(channels_last="true", steps="3", guidance_scale="2.0")
+    assert fast.model.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    request = Request((user("a cat"),), GenerateImages(), seed=3)
+    one, other = (
+        pixels(adapter.generate_images([adapter.prepare(request)])[0].images[0]) for adapter in (model, fast)
+    )
+    assert np.abs(one - other).max() <= 1
+
+
+def test_pixels_are_rounded_to_half_precision_where_asked(model):
+    request = Request((user(picture(1), "What?"),), GenerateText())
+    plain, rounded = (
+        adapter.prepare(request).payload.pixels for adapter in (model, build(round_pixels="true"))
+    )
+    assert torch.equal(rounded, plain.half().float())
+    assert not torch.equal(rounded, plain)
+
+
+def test_images_may_be_prepared_as_the_scripts_could(model):
+    from evalsuite.dreamllm.images import augmented
+
+    source = picture(2)
+    request = Request((user(source, "What?"),), GenerateText())
+    found = build(augment="padding_square_resize").prepare(request).payload.pixels
+    by_hand = augmented(PilImage.open(io.BytesIO(source.read())), "padding_square_resize")
+    assert torch.equal(found, model.processor.pixels([by_hand]))
+    assert not torch.equal(found, model.prepare(request).payload.pixels)
+
+
+def test_every_image_of_a_subject_prompt_is_read(model):
+    """Where upstream encodes the first only."""
+
+    def draw(*sources):
+        request = Request((user("a", sources[0], "on a", sources[1]),), GenerateImages())
+        return pixels(model.generate_images([model.prepare(request)])[0].images[0])
+
+    plain = draw(picture(0), picture(1))
+    assert np.abs(draw(picture(2), picture(1)) - plain).max() > 0
+    assert np.abs(draw(picture(0), picture(2)) - plain).max() > 0
+
+
+def test_an_unknown_scheduler_is_refused_before_anything_is_drawn(model):
+    with pytest.raises(SpecError, match="no scheduler 'ddpm2'"):
+        model.prepare(Request((user("a cat"),), GenerateImages(scheduler="ddpm2")))
+    with pytest.raises(SpecError, match="no scheduler 'eular'"):
+        build(scheduler="eular")
+
+
 def test_a_prompt_that_does_not_fit_says_how_many_images_would(model):
     limit = model.processor.limit
     images = [picture(i) for i in range(limit // model.processor.num_patches + 1)]
@@ -110,12 +232,17 @@ def test_a_prompt_that_does_not_fit_says_how_many_images_would(model):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"stepz": "3"}, "steps"), ({"steps": "few"}, "not a number"), ({"template": "vicuna"}, "vicuna_v1.1")],
+    [
+        ({"stepz": "3"}, "steps"),
+        ({"steps": "few"}, "not a number"),
+        ({"template": "vicuna"}, "vicuna_v1.1"),
+        ({"compile": "yes"}, "neither true nor false"),
+        ({"augment": "square"}, "square_resize"),
+    ],
 )
 def test_bad_options_are_named(options, message):
-    entry, argument = load_registry().model(f"dreamllm:{FOLDER}")
     with pytest.raises(SpecError, match=message):
-        entry.build(ModelOptions(argument=argument, device="cpu", options=options))
+        build(**options)
 
 
 def test_the_fingerprint_tells_precisions_apart(model):

@@ -10,8 +10,10 @@ from PIL import Image
 from evalsuite.dreamllm.conversation import Mark
 from evalsuite.dreamllm.diffusion import Drawing, Painter, check_finite, guide
 from evalsuite.dreamllm.generation import generate_text, sampling_probabilities, score_continuations
-from evalsuite.dreamllm.interleaved import write_document
+from evalsuite.dreamllm.interleaved import write_document, write_documents
+from evalsuite.dreamllm.shipped import STABLE_DIFFUSION_2_1_BASE
 from evalsuite.errors import SampleError, SpecError
+from evalsuite.schedulers import build_scheduler
 from tests.dreamllm.recordings import TINY as VARIANT
 
 MODEL, PROCESSOR, PAINTER = VARIANT.model, VARIANT.processor, VARIANT.painter
@@ -157,6 +159,24 @@ def test_guidance_of_one_is_no_guidance() -> None:
     assert torch.equal(guide(pair, 7.5), torch.full((1, 2), 7.5))
 
 
+@pytest.mark.parametrize(
+    ("name", "steps", "first", "last"),
+    [
+        # Stable Diffusion 2.1's "leading" spacing with offset 1: 150 steps begin at 895, from pure noise
+        ("ddpm", 150, [895, 889, 883], 1),
+        ("ddpm", 50, [981, 961, 941], 1),
+        ("ddim", 50, [981, 961, 941], 1),
+        ("dpm++", 25, [999, 959, 919], 40),
+        ("DPM-Solver++", 25, [999, 959, 919], 40),
+    ],
+)
+def test_samplers_step_as_the_paper_s_scheduler_spaces_them(name, steps, first, last) -> None:
+    scheduler = build_scheduler(name, STABLE_DIFFUSION_2_1_BASE["scheduler"])
+    scheduler.set_timesteps(steps)
+    timesteps = scheduler.timesteps.tolist()
+    assert (len(timesteps), timesteps[:3], timesteps[-1]) == (steps, first, last)
+
+
 def test_unknown_scheduler_and_size_are_refused() -> None:
     condition = PAINTER.unconditional(1)
     with pytest.raises(SpecError, match="scheduler 'dpmm'"):
@@ -264,6 +284,57 @@ def test_documents_are_reproducible() -> None:
     )
     assert first.text == second.text
     assert len(first.images) == len(second.images)
+
+
+def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch) -> None:
+    """Different prompts, pictures in some, and pictures wanted at different steps; one ends early."""
+    start, eos = MODEL.config.tokens.dream_start, MODEL.config.tokens.eos
+    scripts = [[300, start, 301, 302, start], [eos], [start, 303, 304, 305, 306]]
+    import evalsuite.dreamllm.interleaved as room
+
+    def answers(script):
+        left = [*script]
+        return lambda: left.pop(0) if left else eos
+
+    original = room.choose
+    following: list = []
+
+    def choose(logits, rows, draws, *how):
+        # a mixture: the script says what kind of step it is, the model's own logits which word
+        token = next(following)()
+        return [token] if token in (start, eos) else original(logits, rows, draws, *how)
+
+    monkeypatch.setattr(room, "choose", choose)
+    rows = [PROCESSOR.encode(prompt) for prompt in PROMPTS]
+    options = {"how": FEW, "max_images": 3}
+
+    def turns(live):
+        """Who is asked next: every live row once per step, until its script has ended."""
+        while live:
+            yield from list(live)
+            live[:] = [said for said in live if not said.done]
+
+    class Said:
+        def __init__(self, script):
+            self.next, self.done = answers(script), False
+
+        def __call__(self):
+            token = self.next()
+            self.done = token == eos
+            return token
+
+    images = VARIANT.pixels([name for names in IMAGES for name in names])
+    following = turns([Said(script) for script in scripts])
+    together = write_documents(MODEL, PROCESSOR, PAINTER, rows, seeds=[1, 2, 3], pixels=images, **options)
+    for index, (row, names) in enumerate(zip(rows, IMAGES, strict=True)):
+        following = turns([Said(scripts[index])])
+        alone = write_document(
+            MODEL, PROCESSOR, PAINTER, row, seed=index + 1, pixels=VARIANT.pixels(names), **options
+        )
+        assert (alone.text, alone.tokens) == (together[index].text, together[index].tokens)
+        assert len(alone.images) == len(together[index].images) == scripts[index].count(start)
+        for one, other in zip(alone.images, together[index].images, strict=True):
+            assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 1
 
 
 def test_negative_limits_are_refused() -> None:

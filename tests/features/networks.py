@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from transformers import (
     ViTModel,
 )
 
+from evalsuite.features.lpips import state_dict_shapes, weights_files
 from evalsuite.mini.training.tokenizer import make_tokenizer
 
 
@@ -71,3 +73,31 @@ def pictures(count: int = 5, seed: int = 0) -> list[Image.Image]:
         Image.fromarray(random.randint(0, 256, (h, w, 3)).astype(np.uint8))
         for w, h in (sizes[i % len(sizes)] for i in range(count))
     ]
+
+
+def lpips_weights(source: str, flat: bool = False) -> dict[str, torch.Tensor]:
+    """Made-up weights of an LPIPS backbone and its heads, the same on every machine.
+
+    Args:
+        flat: biases so low that most channels are off: where implementations differ.
+    """
+    found = {}
+    for key, shape in sorted(state_dict_shapes(source).items()):
+        random = np.random.RandomState(zlib.crc32(key.encode()))
+        values = random.standard_normal(shape).astype(np.float32)
+        if key.startswith("lin"):
+            values = np.abs(values) / 10
+        elif key.endswith("weight"):
+            values *= np.sqrt(2 / np.prod(shape[1:]))
+        else:
+            values = values / 10 - (1.0 if flat else 0.0)
+        found[key] = torch.from_numpy(values.astype(np.float32))
+    return found
+
+
+def write_lpips(folder: Path, source: str, flat: bool = False) -> None:
+    """Both files of a backbone, under their published names."""
+    weights = lpips_weights(source, flat)
+    backbone, heads = weights_files(source)
+    for name, prefix in ((backbone, "features"), (heads, "lin")):
+        torch.save({key: value for key, value in weights.items() if key.startswith(prefix)}, folder / name)

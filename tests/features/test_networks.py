@@ -14,7 +14,8 @@ from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel, ViTMod
 
 from evalsuite.errors import CheckpointError, SpecError, UnavailableError
 from evalsuite.features import FeatureNetwork, NetworkSpec, TextFeatureNetwork, load_network, require_weights
-from evalsuite.metrics.inception import state_dict_shapes
+from evalsuite.features.inception import InceptionNetwork
+from evalsuite.metrics.inception import load_inception, network_input, state_dict_shapes
 from tests.features.networks import pictures, write_clip, write_dino
 from tests.goldens import golden_dir
 
@@ -130,6 +131,15 @@ def test_inception_runs_with_a_weights_file_and_names_its_mode(
     # A 256-pixel square passes DreamLLM's resize and crop untouched, a wider one loses its sides.
     np.testing.assert_allclose(dreamllm.images([wide]), first, rtol=1e-5)
     assert plain.fingerprint != dreamllm.fingerprint
+    clean = load_network(NetworkSpec("inception", name, "clean"), "cpu")
+    assert (plain.means, clean.means) == ("float64", "float32")
+    assert plain.weights_sha256 == clean.weights_sha256
+    assert isinstance(clean, InceptionNetwork)
+    logits = clean.logits([square, wide])
+    assert logits.shape == (2, 1008)
+    pixels = network_input([np.asarray(square)], "clean")
+    made = load_inception(tmp_path / name).forward(pixels, ("logits_unbiased",))["logits_unbiased"].numpy()
+    np.testing.assert_allclose(logits[:1], made, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -137,11 +147,11 @@ def test_inception_runs_with_a_weights_file_and_names_its_mode(
     [
         (
             NetworkSpec("clip", "openai/clip-vit-base-patch32"),
-            ["605 MB", "hf download openai/clip-vit-base-patch32"],
+            ["605 MB", "evalsuite weights fetch openai/clip-vit-base-patch32"],
         ),
         (NetworkSpec("dino", "facebook/dino-vits16", revision="abc"), ["87 MB", "--revision abc"]),
         (NetworkSpec("inception", "pt_inception-2015-12-05-6726825d.pth", "clean"),
-         ["91 MB", "curl -L", "mseitzer/pytorch-fid/releases"]),
+         ["91 MB", "evalsuite weights fetch pt_inception"]),
         (NetworkSpec("clip", "package:no_such_package/clip"), ["no_such_package is not installed"]),
         (NetworkSpec("clip", "package:evalsuite/nowhere"), ["lacks model.safetensors and config.json"]),
         (NetworkSpec("clip", "./no/such/folder"), ["no checkpoint folder"]),

@@ -12,7 +12,15 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from evalsuite.errors import CheckpointError
-from evalsuite.features.preprocess import CLIP_MEAN, CLIP_STD, Geometry, openai, read_geometry, tensor_bicubic
+from evalsuite.features.preprocess import (
+    CLIP_MEAN,
+    CLIP_STD,
+    Geometry,
+    cmmd,
+    openai,
+    read_geometry,
+    tensor_bicubic,
+)
 from tests.features.networks import pictures
 
 PLAIN = Geometry(16, 16, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
@@ -45,6 +53,14 @@ def test_tensor_bicubic_is_instructpix2pix() -> None:
         if image.size[0] == image.size[1]:
             np.testing.assert_allclose(tensor_bicubic(image, PLAIN), expected[0].numpy(), atol=1e-6)
         assert tensor_bicubic(image, PLAIN).shape == (3, 16, 16)
+
+
+def test_cmmd_crops_the_largest_square_before_it_resizes() -> None:
+    # cmmd-pytorch, io_util.py: margins are rounded down.
+    image = pictures(1)[0].resize((41, 24))
+    expected = np.asarray(image.crop((8, 0, 32, 24)).resize((16, 16), Image.Resampling.BICUBIC))
+    np.testing.assert_allclose(cmmd(image, PLAIN), expected.transpose(2, 0, 1) / 255, atol=1e-6)
+    assert np.abs(cmmd(image, PLAIN) - openai(image, PLAIN)).max() > 0.01
 
 
 def test_the_two_ways_differ_where_pictures_are_made_smaller() -> None:

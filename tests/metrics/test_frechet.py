@@ -1,4 +1,4 @@
-"""Distances between feature sets against four implementations (oracles/fid_cases.json.gz)."""
+"""Distances between Gaussians: merging, precision, files; compared with four tools in tests/golden."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalsuite.errors import DataError, SampleError, SpecError
+from evalsuite.errors import DataError, SampleError
 from evalsuite.metrics.frechet import (
     Gaussian,
     GaussianStatistics,
+    Protocol,
     frechet_distance,
-    kernel_distance,
+    frechet_distance_to,
+    frechet_infinity,
 )
 
 
-def _gaussian(features, batch=64) -> Gaussian:
-    statistics = GaussianStatistics()
+def _gaussian(features, batch=64, means="float64") -> Gaussian:
+    statistics = GaussianStatistics(means)
     for start in range(0, len(features), batch):
         statistics.update(features[start : start + batch])
     return statistics.finalize()
@@ -46,6 +48,101 @@ def test_merged_parts_equal_one_pass_over_everything(sizes, seed):
     assert np.allclose(merged.sigma, np.cov(data, rowvar=False), rtol=1e-9, atol=1e-7)
 
 
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.integers(0, 10_000))
+def test_means_in_float32_are_numpys_whatever_the_batches(sizes, seed):
+    data = (np.random.RandomState(seed).standard_normal((sum(sizes) + 2, 7)) * 30 + 5).astype(np.float32)
+    statistics, at = GaussianStatistics("float32"), 0
+    for size in [*sizes, 2]:
+        statistics.update(data[at : at + size])
+        at += size
+    found = statistics.finalize()
+    np.testing.assert_array_equal(found.mu, np.mean(data, axis=0))
+    assert np.allclose(found.sigma, np.cov(data, rowvar=False), rtol=1e-9)
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=6), st.integers(0, 10_000), st.randoms())
+def test_shards_merged_in_any_order_give_the_same_distance(sizes, seed, order):
+    random = np.random.RandomState(seed)
+    data = random.standard_normal((sum(sizes), 4)) * 3 + 1
+    reference = _gaussian(random.standard_normal((50, 4)))
+    shards, at = [], 0
+    for size in sizes:
+        shards.append(GaussianStatistics())
+        shards[-1].update(data[at : at + size])
+        at += size
+    order.shuffle(shards)
+    merged = GaussianStatistics()
+    for shard in shards:
+        merged.merge(shard)
+    whole = frechet_distance(reference, _gaussian(data))
+    assert frechet_distance(reference, merged.finalize()) == pytest.approx(whole, rel=1e-7, abs=1e-7)
+
+
+def test_float32_and_float64_means_do_not_mix():
+    with pytest.raises(SampleError, match="float64 and in float32"):
+        GaussianStatistics().merge(GaussianStatistics("float32"))
+
+
+def test_constant_images_have_a_distance_though_their_covariance_is_nothing():
+    constant = _gaussian(np.full((20, 3), 2.0))
+    other = _gaussian(np.full((9, 3), 3.0))
+    spread = _gaussian(np.random.RandomState(0).standard_normal((40, 3)))
+    assert frechet_distance(constant, constant) == 0
+    assert frechet_distance(constant, other) == pytest.approx(3)
+    expected = ((constant.mu - spread.mu) ** 2).sum() + np.trace(spread.sigma)
+    assert frechet_distance(constant, spread) == pytest.approx(expected)
+
+
+def test_one_root_serves_many_distances():
+    random = np.random.RandomState(1)
+    reference, *others = (_gaussian(random.standard_normal((30, 6)) * scale) for scale in (1, 2, 3))
+    distance = frechet_distance_to(reference)
+    for other in others:
+        assert distance(other) == pytest.approx(frechet_distance(other, reference), rel=1e-9)
+
+
+def test_the_extrapolation_removes_the_bias_of_few_images():
+    random = np.random.RandomState(3)
+    reference = _gaussian(random.standard_normal((20_000, 32)))
+    few = random.standard_normal((2000, 32))
+    biased = frechet_distance(_gaussian(few), reference)
+    found = frechet_infinity(few, reference, points=15, smallest=200)
+    assert biased > 0.1
+    assert abs(found) < biased / 4
+    assert found == frechet_infinity(few, reference, points=15, smallest=200)
+    with pytest.raises(SampleError, match="more than 5,000 features"):
+        frechet_infinity(few, reference)
+
+
+PROTOCOL = Protocol("Inception", "clean", "float32", "float32", "ab" * 32, "cd" * 32)
+
+
+def test_the_protocol_travels_with_the_statistics_and_other_tools_still_read_them(tmp_path):
+    made = _gaussian(np.random.RandomState(0).rand(20, 4))
+    Gaussian(made.mu, made.sigma, 20, PROTOCOL).save(tmp_path / "a.npz")
+    loaded = Gaussian.load(tmp_path / "a.npz")
+    assert (loaded.protocol, loaded.count) == (PROTOCOL, 20)
+    # pytorch_fid.fid_score.compute_statistics_of_path, cleanfid.features.get_reference_statistics
+    with np.load(tmp_path / "a.npz") as theirs:
+        np.testing.assert_array_equal(theirs["mu"][:], made.mu)
+        np.testing.assert_array_equal(theirs["sigma"][:], made.sigma)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (Protocol("Inception", "pytorch-fid"), "mode clean and mode pytorch-fid"),
+        (Protocol("Inception", "clean", fingerprint="ef" * 32, weights_sha256="12" * 32), "with weights"),
+    ],
+)
+def test_statistics_of_different_protocols_are_not_compared(other, said):
+    made = _gaussian(np.random.RandomState(0).rand(20, 4))
+    first, second = (Gaussian(made.mu, made.sigma, 20, protocol) for protocol in (PROTOCOL, other))
+    with pytest.raises(SampleError, match=said):
+        frechet_distance(first, second)
+    assert frechet_distance(first, made) == pytest.approx(0, abs=1e-12)
+
+
 def test_statistics_survive_saving_and_files_of_others_load(tmp_path):
     made = _gaussian(np.random.RandomState(0).rand(20, 4))
     made.save(tmp_path / "a.npz")
@@ -56,7 +153,15 @@ def test_statistics_survive_saving_and_files_of_others_load(tmp_path):
     assert Gaussian.load(tmp_path / "theirs.npz").count is None
 
 
-@pytest.mark.parametrize("arrays", [{"mu": np.zeros(3)}, {"mu": np.zeros(3), "sigma": np.eye(2)}])
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"mu": np.zeros(3)},
+        {"mu": np.zeros(3), "sigma": np.eye(2)},
+        {"mu": np.full(2, np.nan), "sigma": np.eye(2)},
+        {"mu": np.zeros(2), "sigma": np.eye(2), "protocol": np.array("{}")},
+    ],
+)
 def test_other_npz_files_are_refused_by_name(tmp_path, arrays):
     np.savez(tmp_path / "other.npz", **arrays)
     with pytest.raises(DataError, match=r"other\.npz"):
@@ -76,7 +181,3 @@ def test_features_that_are_not_finite_or_do_not_fit_are_refused():
         GaussianStatistics().update([[1.0, float("nan")]])
     with pytest.raises(SampleError):
         frechet_distance(Gaussian(np.zeros(2), np.eye(2)), Gaussian(np.zeros(3), np.eye(3)))
-    with pytest.raises(SampleError, match="subset"):
-        kernel_distance(np.zeros((10, 2)), np.zeros((10, 2)))
-    with pytest.raises(SpecError):
-        kernel_distance(np.zeros((10, 2)), np.zeros((10, 2)), rule="nope")

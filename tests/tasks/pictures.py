@@ -25,8 +25,9 @@ def build(name: str, data: Path, protocol: str | None = None, **options: str) ->
     return ENTRIES[name].build(TaskOptions(protocol=protocol, data=data, options=options))
 
 
-def world(folder: Path, captioned: int = 24, edits: int = 20) -> Path:
-    write_world(folder, 5, Sizes(vqa_images=4, choices=2, captioned=captioned, edits=edits, stories=1))
+def world(folder: Path, captioned: int = 24, edits: int = 20, stories: int = 1) -> Path:
+    sizes = Sizes(vqa_images=4, choices=2, captioned=captioned, edits=edits, stories=stories)
+    write_world(folder, 5, sizes)
     return folder
 
 

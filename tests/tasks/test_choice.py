@@ -199,8 +199,21 @@ def test_hidden_answers_are_a_failure_not_a_zero(tmp_path: Path) -> None:
     assert row.failure == "the right answers of this split are not public"
 
 
-def test_dreamllm_shows_the_options_only_to_a_model_that_says_no(tmp_path: Path) -> None:
+def test_dreamllm_asks_once_with_lettered_options(tmp_path: Path) -> None:
     task = build("mmbench-dev-en", data=written(tmp_path, rows()), protocol="dreamllm")
+    _, sample = task.samples()
+    request = task.request(sample)
+    assert request is not None
+    assert [part.text for part in request.messages[0].parts if isinstance(part, Text)] == [
+        "This is an exam, please answer according to the image, hint and question.",
+        "Question:is it red?Options: A. yes B. no Please provide an accurate and detailed answer.",
+    ]
+    (row,) = task.score([asked(task, sample, texts("A", "B"))]).rows
+    assert row.values == {"circular": 1.0, "vanilla": 1.0}
+
+
+def test_dreamllms_script_shows_the_options_only_to_a_model_that_says_no(tmp_path: Path) -> None:
+    task = build("mmbench-dev-en", data=written(tmp_path, rows()), protocol="dreamllm-upstream-quirks")
     _, sample = task.samples()
     prompts: list[Request] = []
 

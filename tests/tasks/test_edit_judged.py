@@ -100,6 +100,19 @@ def test_the_judge_sees_source_and_result_then_the_result_alone_both_in_the_sour
     assert task.question(one, (Judgement(SC), Judgement(PQ))) is None
 
 
+def test_a_source_that_lies_on_its_side_is_shown_upright(tmp_path: Path) -> None:
+    exif = pil.Exif()
+    exif[0x0112] = 6
+    row = gedit_row("a", "color_alter")
+    row["input_image"]["bytes"] = picture(kind="JPEG", exif=exif)
+    task = judged(build("gedit-bench-en", gedit(tmp_path, [row])))
+    one = edited(next(task.samples()))
+    chat = task.question(one, ())
+    assert chat is not None
+    pictures = [p for p in task.prepared(one, chat).messages[0].parts if isinstance(p, Image)]
+    assert [pil.open(io.BytesIO(image.read())).size for image in pictures] == [(24, 40)] * 2
+
+
 def test_qwen_is_shown_lossless_pictures_before_the_text(tmp_path: Path) -> None:
     task, sample = gedit_task(tmp_path, rules="qwen2.5-vl")
     one = edited(sample)

@@ -22,7 +22,7 @@ from evalsuite.errors import DataError, SpecError, UnavailableError
 from evalsuite.features import NetworkSpec, load_network
 from evalsuite.metrics.frechet import Gaussian, frechet_distance
 from evalsuite.registry import TaskOptions
-from evalsuite.request import GenerateImages, TextResponse
+from evalsuite.request import GenerateImages, ImageResponse, TextResponse
 from evalsuite.stats import estimate
 from evalsuite.task import Answered, Sample, Task
 from tests.features.networks import write_clip
@@ -171,6 +171,44 @@ def test_coco_30k_follows_dreamllms_protocol(data: Path, clip: Path) -> None:
         list(task.samples())
 
 
+@pytest.mark.parametrize(
+    ("protocol", "drawing"),
+    [("dreamllm-fast", (1, 25, "dpm++", 2.0)), ("dreamllm-ddim", (1, 50, "ddim", 2.0))],
+)
+def test_coco_30k_has_faster_protocols(data: Path, clip: Path, protocol: str, drawing: tuple) -> None:
+    task = build("coco-30k", data, weights=f"clip={clip}", metrics="CLIPScore ViT-L/14", protocol=protocol)
+    output = task.plan.output()  # type: ignore[attr-defined]
+    assert (output.count, output.steps, output.scheduler, output.guidance_scale) == drawing
+
+
+def test_dreamllms_script_draws_the_pictures_of_a_sample_for_other_captions(data: Path, clip: Path) -> None:
+    task = build(
+        "coco-30k",
+        data,
+        weights=f"clip={clip}",
+        metrics="CLIPScore ViT-L/14",
+        protocol="dreamllm-upstream-quirks",
+    )
+    task.settings = task.settings.model_copy(update={"prompts": 12})  # type: ignore[attr-defined]
+    samples = list(task.samples())
+    captions: list[list[str]] = []
+    answered = []
+    for sample in samples:
+        responses: list[ImageResponse] = []
+        while (request := task.request(sample, responses)) is not None:
+            assert isinstance(request.output, GenerateImages)
+            assert request.output.count == 1
+            captions.append([sample.id, request.messages[0].text])
+            responses.append(ImageResponse((flat(30 * len(responses)),)))
+        assert len(responses) == 8
+        answered.append(Answered(sample, tuple(responses)))
+    of_first_pictures = [caption for _, caption in captions[::8]]
+    assert sorted(of_first_pictures) == sorted(sample.record.text for sample in samples)
+    assert of_first_pictures != [sample.record.text for sample in samples]
+    assert of_first_pictures != [caption for _, caption in captions[1::8]]
+    assert not any(row.failure for row in task.score(answered).rows)
+
+
 # What can be measured here
 
 
@@ -181,7 +219,12 @@ def test_a_headline_without_weights_stops_before_anything_is_drawn(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(UnavailableError) as error:
         build("coco-30k", data)
-    for part in ("FID cannot be computed here", "pt_inception-2015-12-05-6726825d.pth", "91 MB", "curl -L"):
+    for part in (
+        "FID cannot be computed here",
+        "pt_inception-2015-12-05-6726825d.pth",
+        "91 MB",
+        "weights fetch",
+    ):
         assert part in str(error.value)
 
 

@@ -131,9 +131,12 @@ def test_hub_columns_of_another_language_ask_the_same(tmp_path: Path) -> None:
 
 
 def test_dreamllm_is_asked_on_the_file_it_was_measured_with(tmp_path: Path) -> None:
-    task = build("mmbench-dev-20230712", tsv(tmp_path, "mmbench_dev_20230712"), protocol="dreamllm")
+    data = tsv(tmp_path, "mmbench_dev_20230712")
+    task = build("mmbench-dev-20230712", data, protocol="dreamllm-upstream-quirks")
     (sample,) = task.samples()
     assert wording(asked(task, sample)) == (
         "<image>Hint:nanQuestion:What colour is it?Is the answer can be known?"
     )
     assert "Options: (0). red (0). blue Please provide" in wording(asked(task, sample, "No."))
+    plain = build("mmbench-dev-20230712", data, protocol="dreamllm")
+    assert "<image>Question:What colour is it?Options: A. red B. blue Please" in wording(asked(plain, sample))

@@ -300,8 +300,21 @@ def test_vizwizs_second_task_is_missing_with_its_reason_where_nothing_is_known(t
     assert "do not say" in scores.missing["unanswerable AP"]
 
 
+def test_dreamllm_takes_the_word_no_for_unanswerable_and_its_script_any_no(tmp_path: Path) -> None:
+    data = vizwiz(tmp_path)
+    plain = build("vizwiz-val", data, protocol="dreamllm")
+    script = build("vizwiz-val", data, protocol="dreamllm-upstream-quirks")
+    sample = next(plain.samples())
+    assert wording(asked(plain, sample)) == wording(asked(script, sample))
+    for reply, closes in {"No.": (True, True), "It is known": (False, True), "Yes": (False, False)}.items():
+        assert (
+            tuple(task.request(sample, answer(sample, reply).responses) is None for task in (plain, script))
+            == closes
+        )
+
+
 def test_dreamllm_first_asks_vizwiz_whether_the_answer_can_be_known(tmp_path: Path) -> None:
-    task = build("vizwiz-val", vizwiz(tmp_path), protocol="dreamllm")
+    task = build("vizwiz-val", vizwiz(tmp_path), protocol="dreamllm-upstream-quirks")
     sample = next(task.samples())
     first = asked(task, sample)
     assert wording(first).endswith("a better one.Is the answer can be known?")

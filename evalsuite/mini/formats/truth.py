@@ -8,6 +8,7 @@ from typing import Any
 
 from evalsuite.errors import DataError
 
+from ..subjects import Wanted
 from ..world import Scene, Thing
 
 SCENES = "scenes.jsonl"
@@ -100,6 +101,34 @@ def read_prompts(path: Path) -> dict[int, Prompt]:
             raise DataError(f"{path}, line {number} is no prompt ({error}).", _REMEDY) from error
         found[prompt.caption_id] = prompt
     return found
+
+
+def read_subjects(path: Path) -> dict[tuple[str, str], Wanted]:
+    """(subject, prompt) to what a picture drawn for it must show.
+
+    Raises:
+        DataError: the file is missing or a line is malformed.
+    """
+    found: dict[tuple[str, str], Wanted] = {}
+    for number, row in _lines(path):
+        try:
+            other = row.get("other")
+            wanted = Wanted(
+                _looks(row["looks"]),
+                row.get("place"),
+                row.get("relation"),
+                _looks(other) if other is not None else None,
+            )
+            if (wanted.place is None) == (wanted.relation is None or other is None):
+                raise ValueError("neither a place nor a relation, or both")
+            found[str(row["subject"]), str(row["prompt"])] = wanted
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}, line {number} is no subject's prompt ({error}).", _REMEDY) from error
+    return found
+
+
+def _looks(row: dict[str, Any]) -> tuple[str, str, str]:
+    return str(row["shape"]), str(row["colour"]), str(row["size"])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:

@@ -1,0 +1,119 @@
+"""`evalsuite study make` and `evalsuite study read`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from evalsuite.cli.common import PluginOption, messages, output, registry_with
+from evalsuite.errors import SpecError, StoreError
+
+_app = typer.Typer(
+    name="study", help="Ask people: a page that shows documents blind, and what their votes say.",
+    no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+class _Mode(StrEnum):
+    RATE = "rate"
+    COMPARE = "compare"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(_app)
+
+
+@_app.command("make")
+def make(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs of the same task.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: page/ and key.json.")],
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="Task; the first that draws by default.")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 150,
+    mode: Annotated[
+        _Mode, typer.Option(help="rate: one by one; compare: two sources side by side.")
+    ] = _Mode.RATE,
+    question: Annotated[
+        str | None, typer.Option(help="The question, as raters read it. Default: a neutral one.")
+    ] = None,
+    answers: Annotated[
+        str, typer.Option(help="With rate: answers, separated by commas; the share of the first is told.")
+    ] = "yes,no",
+    ties: Annotated[bool, typer.Option(help="With compare: allow “no preference”.")] = True,
+    by: Annotated[
+        str | None, typer.Option(help="Label that topics come from. Default: topic, where there is one.")
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="Show the true documents too, as one more source.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of choice, order and sides.")] = 0,
+    plugin: PluginOption = None,
+) -> None:
+    """Write a page that shows what models made, blind and in random order, and collects votes.
+
+    Give raters the folder page/; it opens from disk and needs no server and no network. Keep key.json.
+    """
+    from evalsuite.study import Design, make
+
+    design = Design(
+        mode.value,
+        count,
+        question,
+        tuple(answer.strip() for answer in answers.split(",")),
+        ties,
+        by,
+        reference,
+        seed,
+    )
+    registry = registry_with(plugin) if plugin else None
+    key = make(runs, out, task=task, design=design, registry=registry)
+    samples = len({item.sample for item in key.items})
+    messages().print(
+        f"written: {out} ({len(key.items)} items of {samples} samples, sources: "
+        f"{', '.join(source.name for source in key.sources)})",
+        markup=False,
+    )
+    if samples < count:
+        messages().print(f"{count} samples were asked for, {samples} are there.", markup=False)
+    messages().print(
+        f"Give raters {out / 'page'} (they open index.html); keep {out / 'key.json'} to yourself.",
+        markup=False,
+    )
+
+
+@_app.command("read")
+def read(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `study make` wrote.")],
+    votes: Annotated[list[Path], typer.Argument(metavar="VOTES...", help="Files that raters sent back.")],
+    bar: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, help="Hold shares against so many per cent (30: the Turing test's)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File to write, .md or .json. Default: print.")
+    ] = None,
+) -> None:
+    """Tell what the votes say: shares with intervals, over all and by topic, and agreement of raters."""
+    from evalsuite.study import analyse, read_key, read_votes
+    from evalsuite.study.telling import as_json, markdown
+
+    if out is not None and out.suffix not in (".md", ".json"):
+        raise SpecError(f"{out} is neither .md nor .json.", "Choose another --out.")
+    key = read_key(folder)
+    results = analyse(key, read_votes(key, votes))
+    share = None if bar is None else bar / 100
+    if out is None:
+        output().print(markdown(results, share), markup=False, end="")
+        return
+    content = as_json(results) if out.suffix == ".json" else markdown(results, share)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    messages().print(f"written: {out}", markup=False)

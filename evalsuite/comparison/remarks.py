@@ -1,0 +1,56 @@
+"""What a reader of a comparison should know beside its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from evalsuite.comparison.checks import Compared
+from evalsuite.comparison.sides import Side
+
+_SOFTWARE = ("evalsuite", "torch", "transformers", "diffusers", "pillow")
+"""Packages that are known to move answers or scores."""
+
+
+def _software(base: Side, candidate: Side) -> list[str]:
+    """What else may explain a difference, or its absence."""
+    first, second = (next(iter(side.tasks.values()))[0].run.manifest for side in (base, candidate))
+    notes = []
+    if first.model and second.model and first.model.fingerprint == second.model.fingerprint:
+        notes.append("Base and candidate have the same weights (equal fingerprints).")
+    if first.sessions and second.sessions:
+        a, b = (manifest.sessions[-1].environment.packages for manifest in (first, second))
+        changed = [
+            f"{name} {a.get(name, 'none')} against {b.get(name, 'none')}"
+            for name in _SOFTWARE
+            if a.get(name) != b.get(name)
+        ]
+        if changed:
+            notes.append(f"Measured with different software: {', '.join(changed)}.")
+    return notes
+
+
+def notes_on(
+    base: Side, candidate: Side, different: dict[str, dict[str, str]], rows: Sequence[Compared]
+) -> list[str]:
+    """One sentence each: what was allowed to differ, what one side lacks, what is not paired."""
+    notes = [
+        f"{key}: allowed to differ: {', '.join(found.values())}." for key, found in different.items() if found
+    ]
+    for side, other in ((base, candidate), (candidate, base)):
+        alone = [key for key in side.tasks if key not in other.tasks]
+        if alone:
+            which = "base" if side is base else "candidate"
+            unscored = [key for key in alone if key in other.unscored]
+            told = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
+            notes.append(f"Only the {which} has {', '.join(alone)}{told}.")
+    notes += _software(base, candidate)
+    unpaired = [row.name for row in rows if not row.difference.paired]
+    if unpaired:
+        notes.append(
+            f"Not paired, so less is seen: {', '.join(dict.fromkeys(unpaired))}; see each number's method."
+        )
+    bare = [row.name for row in rows if math.isnan(row.difference.p)]
+    if bare:
+        notes.append(f"Without interval and test: {', '.join(bare)}.")
+    return notes

@@ -1,0 +1,140 @@
+"""Distances between two sets of pictures without a benchmark: folders, or statistics saved before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from evalsuite.content import Image
+from evalsuite.data.images import pictures_in
+from evalsuite.errors import DataError, SpecError, StoreError
+from evalsuite.features import FeatureNetwork, NetworkSpec
+from evalsuite.features.base import Kind
+from evalsuite.features.catalogue import GROUPS
+from evalsuite.features.pictures import Decoded, decoded_batches
+from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
+from evalsuite.metrics.feature_sets import FeatureSet, kernel_distance, precision_recall
+from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
+from evalsuite.registry import suggest
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def network_spec(name: str, mode: str) -> NetworkSpec:
+    """The network of `KIND` or `KIND:SOURCE`, with a named preprocessing.
+
+    Raises SpecError for an unknown kind, and for one that needs a source.
+
+    Examples:
+        >>> network_spec("inception", "clean").source
+        'pt_inception-2015-12-05-6726825d.pth'
+    """
+    kind, _, source = name.partition(":")
+    if kind == "inception":
+        return NetworkSpec("inception", source or GROUPS["inception"][0], mode, "Inception")
+    if kind not in ("clip", "dino"):
+        raise SpecError(
+            f"There is no kind of feature network {kind!r}.", suggest(kind, ("inception", "clip", "dino"))
+        )
+    if not source:
+        raise SpecError(f"Which {kind} network?", f"Write {kind}:FOLDER or {kind}:OWNER/NAME.")
+    return NetworkSpec(cast("Kind", kind), source, mode)
+
+
+def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path) -> Gaussian:
+    """Computes mean and covariance of pictures and writes them with their protocol.
+
+    Raises DataError for broken pictures, StoreError when the file cannot be written.
+    """
+    found = statistics_of(images, network)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        found.save(out)
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    return found
+
+
+@dataclass
+class Measured:
+    """Distances by name, and what a reader should know about them."""
+
+    values: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Sequence[str] = ()) -> Measured:
+    """Fréchet distance of two folders or statistics files, and more of two folders.
+
+    Args:
+        also: names in `MORE`.
+
+    Raises DataError for what cannot be read and for statistics of another kind, SpecError for unknown names.
+    """
+    for name in also:
+        if name not in MORE:
+            raise SpecError(f"There is no distance {name!r}.", suggest(name, MORE))
+    found = Measured()
+    sides = [_side(path, network, bool(also), found) for path in (generated, reference)]
+    found.values["frechet"] = frechet_distance(sides[0].gaussian, sides[1].gaussian)
+    for name in also:
+        features = [side.features for side in sides]
+        if features[0] is None or features[1] is None:
+            found.notes.append(f"{name} needs the pictures of both sides, not statistics: left out")
+            continue
+        found.values |= MORE[name](features[0], features[1])
+    return found
+
+
+@dataclass(frozen=True)
+class _Side:
+    gaussian: Gaussian
+    features: np.ndarray | None
+
+
+def _side(path: Path, network: FeatureNetwork, keep: bool, found: Measured) -> _Side:
+    if path.is_dir():
+        return _computed(pictures_in(path), network, keep)
+    gaussian = Gaussian.load(path)
+    if gaussian.protocol is None:
+        found.notes.append(f"{path} does not say how it was made: mode unknown")
+    elif difference := gaussian.protocol.difference(protocol_of(network)):
+        raise DataError(
+            f"{path} is of another kind than asked for: {difference}.",
+            "Ask for its mode, or make it again with `evalsuite statistics`.",
+        )
+    return _Side(gaussian, None)
+
+
+def _computed(images: Sequence[Image], network: FeatureNetwork, keep: bool) -> _Side:
+    state, sums, kept = Decoded(), GaussianStatistics(network.means), FeatureSet()
+    for _, pictures in decoded_batches(images, state):
+        features = network.images(pictures)
+        sums.update(features)
+        if keep:
+            kept.update(features)
+    require_complete(state, len(images))
+    return _Side(sums.finalize(protocol_of(network)), kept.finalize() if keep else None)
+
+
+def _kid(rule: str) -> Callable[[Any, Any], dict[str, float]]:
+    def distances(generated: Any, reference: Any) -> dict[str, float]:
+        found = kernel_distance(generated, reference, rule=rule)
+        return {f"KID ({rule})": found.mean, f"KID ({rule}) deviation": found.deviation}
+
+    return distances
+
+
+def _coverage(generated: Any, reference: Any) -> dict[str, float]:
+    found = precision_recall(generated, reference)
+    return {"precision": found.precision, "recall": found.recall}
+
+
+MORE: Mapping[str, Callable[[Any, Any], dict[str, float]]] = MappingProxyType(
+    {"kid": _kid("clean-fid"), "kid-torch-fidelity": _kid("torch-fidelity"), "precision-recall": _coverage}
+)
+"""Distances beside Fréchet's, by name."""

@@ -1,0 +1,112 @@
+"""The published weights that metrics use: file names, sizes, where they come from, and what is known of their
+digests.
+
+A digest stands here only where it is known: complete where the file itself was read, else the first digits,
+which its publishers put into its name (the convention of torch's hub).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+_TORCHVISION = "https://download.pytorch.org/models/"
+_LPIPS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """A single file of weights.
+
+    Args:
+        name: of the file in the weights folder.
+        url: where it is published.
+        size: for people.
+        sha256: what the hex digest begins with; "" where nothing is known.
+        packages: installed packages that carry the same file, as `PACKAGE/PATH`.
+    """
+
+    name: str
+    url: str
+    size: str
+    sha256: str = ""
+    packages: tuple[str, ...] = ()
+
+
+def _heads(backbone: str, size: str, sha256: str) -> WeightsFile:
+    return WeightsFile(
+        f"lpips-v0.1-{backbone}.pth",
+        f"{_LPIPS}{backbone}.pth",
+        size,
+        sha256,
+        (f"lpips/weights/v0.1/{backbone}.pth", f"torchmetrics/functional/image/lpips_models/{backbone}.pth"),
+    )
+
+
+FILES: Mapping[str, WeightsFile] = MappingProxyType(
+    {
+        file.name: file
+        for file in (
+            WeightsFile(
+                "pt_inception-2015-12-05-6726825d.pth",
+                "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+                "pt_inception-2015-12-05-6726825d.pth",
+                "91 MB",
+                "6726825d",
+            ),
+            WeightsFile(
+                "weights-inception-2015-12-05-6726825d.pth",
+                "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+                "weights-inception-2015-12-05-6726825d.pth",
+                "91 MB",
+                "6726825d",
+            ),
+            WeightsFile(
+                "inception-2015-12-05.pt",
+                "https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+                "inception-2015-12-05.pt",
+                "91 MB",
+            ),
+            WeightsFile(
+                "alexnet-owt-7be5be79.pth",
+                f"{_TORCHVISION}alexnet-owt-7be5be79.pth",
+                "233 MB",
+                "7be5be79",
+            ),
+            WeightsFile("vgg16-397923af.pth", f"{_TORCHVISION}vgg16-397923af.pth", "528 MB", "397923af"),
+            WeightsFile(
+                "squeezenet1_1-b8a52dc0.pth",
+                f"{_TORCHVISION}squeezenet1_1-b8a52dc0.pth",
+                "4.7 MB",
+                "b8a52dc0",
+            ),
+            _heads("alex", "6 kB", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
+            _heads("vgg", "7 kB", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
+            _heads("squeeze", "11 kB", "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
+        )
+    }
+)
+"""Single files by name."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "inception": ("pt_inception-2015-12-05-6726825d.pth",),
+        "lpips-alex": ("alexnet-owt-7be5be79.pth", "lpips-v0.1-alex.pth"),
+        "lpips-vgg": ("vgg16-397923af.pth", "lpips-v0.1-vgg.pth"),
+        "lpips-squeeze": ("squeezenet1_1-b8a52dc0.pth", "lpips-v0.1-squeeze.pth"),
+    }
+)
+"""What one network needs, by a name that can be typed."""
+
+REPOSITORIES: Mapping[str, str] = MappingProxyType(
+    {
+        "openai/clip-vit-base-patch32": "605 MB",
+        "openai/clip-vit-base-patch16": "599 MB",
+        "openai/clip-vit-large-patch14": "1.7 GB",
+        "openai/clip-vit-large-patch14-336": "1.7 GB",
+        "facebook/dino-vits16": "87 MB",
+        "facebook/dino-vitb8": "343 MB",
+    }
+)
+"""Hub repositories and what they cost; "size unknown" for others."""

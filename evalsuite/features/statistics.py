@@ -1,0 +1,47 @@
+"""Feature statistics of pictures with the record of how they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalsuite.content import Image
+from evalsuite.errors import DataError
+from evalsuite.features.base import FeatureNetwork
+from evalsuite.features.pictures import Decoded, decoded_batches
+from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, Protocol
+
+
+def protocol_of(network: FeatureNetwork) -> Protocol:
+    """What statistics under this network have on record."""
+    return Protocol(
+        network=network.name,
+        mode=network.preprocess,
+        means=network.means,
+        dtype=network.dtype,
+        weights_sha256=network.weights_sha256,
+        fingerprint=network.fingerprint,
+    )
+
+
+def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
+    """Mean and covariance of pictures under a network, memory flat in their number.
+
+    Raises DataError when pictures are broken or missing: a reference set must be complete.
+    """
+    state = Decoded()
+    sums = GaussianStatistics(network.means)
+    for _, pictures in decoded_batches(images, state):
+        if not state.failures:  # what cannot be told in the end need not be computed
+            sums.update(network.images(pictures))
+    require_complete(state, len(images))
+    return sums.finalize(protocol_of(network))
+
+
+def require_complete(state: Decoded, count: int) -> None:
+    """Raises DataError with the first reason where any of `count` reference pictures was broken."""
+    if state.failures:
+        raise DataError(
+            f"{len(state.failures)} of {count} reference pictures cannot be read; the first: "
+            f"{next(iter(state.failures.values()))}",
+            "A reference set must be complete.",
+        )

@@ -1,0 +1,200 @@
+"""From the samples of a page to what its sample browser needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from evalsuite.report.describing import Describer, brief, first_picture, words_of
+from evalsuite.report.encoding import plain
+from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
+from evalsuite.report.gathering import Page
+from evalsuite.report.judged import judgements
+from evalsuite.report.output import Output
+from evalsuite.report.pictures import Pictures
+from evalsuite.report.privacy import without_folders
+from evalsuite.report.scores import Score, ScoreTable, tables
+from evalsuite.report.walking import Step, Visit, asked, choose, walk
+
+_WORDS = 300
+"""Characters of prompt, reference and each answer in a row: what lists show and free text finds."""
+
+
+class SampleWriter:
+    """Turns the samples of one page of the report into files.
+
+    Args:
+        page: the task.
+        most: at most so many samples; all when None.
+    """
+
+    def __init__(self, output: Output, page: Page, pictures: Pictures, most: int | None) -> None:
+        self._page = page
+        self._describer = Describer(pictures)
+        self._pictures = pictures
+        self._most = most
+        self.tables: list[list[ScoreTable]] = [tables(answers) for answers in page.answers]
+        self._judged = [judgements(answers) for answers in page.answers]
+        found = dict.fromkeys((t.rules, n) for column in self.tables for t in column for n in t.names)
+        order = {name: i for i, name in enumerate(page.metrics)}
+        headline = page.info.headline.name
+        self.keys = sorted(
+            found, key=lambda k: (page.rules.index(k[0]), k[1] != headline, order.get(k[1], len(order)))
+        )
+        self._places = {key: i for i, key in enumerate(self.keys)}
+        labels = [answers.label for answers in page.answers]
+        self.files = SampleFiles(output, page.slug, labels, self.keys)
+        self.total = 0
+
+    def write(self) -> None:
+        """Writes all files of the page's samples."""
+        ids = asked(self._page)
+        self.total = len(ids)
+        for visit in walk(self._page, choose(ids, self._most, self._page.info.name)):
+            self._add(visit)
+        page = self._page
+        about = {
+            "title": page.title,
+            "capability": page.info.capability,
+            "total": self.total,
+            "missing": page.unavailable,
+            "colours": [answers.colour for answers in page.answers],
+        }
+        self.files.finish(about, page.metrics)
+
+    def _add(self, visit: Visit) -> None:
+        scores = [[s for t in column if (s := t.get(visit.id)) is not None] for column in self.tables]
+        labels = self._labels(visit, scores)
+        prompts: list[dict[str, Any]] = []
+        answers = [
+            self._answer(steps, found, prompts, judged.get(visit.id, []))
+            for steps, found, judged in zip(visit.steps, scores, self._judged, strict=True)
+        ]
+        target = self._describer.target(visit)
+        sample: dict[str, Any] = {"id": visit.id, "l": labels, "p": prompts, "a": answers}
+        if target is not None:
+            sample["t"] = target
+        cluster = visit.sample.cluster if visit.sample else next((s.cluster for f in scores for s in f), "")
+        if cluster:
+            sample["c"] = cluster
+        values = {
+            (self._places[score.rules, name], j): value
+            for j, found in enumerate(scores)
+            for score in found
+            if not score.failure
+            for name, value in score.values.items()
+            if value is not None
+        }
+        pairs = list(zip(visit.steps, scores, strict=True))
+        self.files.add(
+            sample,
+            self._row(visit, scores),
+            labels=labels,
+            scores=values,
+            states=[_state(steps, found) for steps, found in pairs],
+            classes=_classes([_said(steps, found) for steps, found in pairs]),
+        )
+
+    def _labels(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> dict[str, str]:
+        if visit.sample is not None and visit.sample.labels:
+            return dict(visit.sample.labels)
+        return next((dict(score.labels) for found in scores for score in found if score.labels), {})
+
+    def _answer(
+        self,
+        steps: Sequence[Step],
+        scores: Sequence[Score],
+        prompts: list[dict[str, Any]],
+        judged: Sequence[Sequence[str]],
+    ) -> dict[str, Any] | None:
+        """One run's part of a sample: `s`teps of prompt's place, answer and seconds; `v`erdicts per rules;
+        `j`udges' words."""
+        if not steps:
+            return None
+        told = []
+        for step in steps:
+            place = -1
+            if step.request is not None:
+                prompt = self._describer.prompt(step.request)
+                if prompt not in prompts:
+                    prompts.append(prompt)
+                place = prompts.index(prompt)
+            record = step.record
+            answer = (
+                {"k": "failed", "e": without_folders(record.error)}
+                if record.response is None
+                else self._describer.response(record.response)
+            )
+            told.append([place, answer, round(record.seconds, 3), *([step.unknown] if step.unknown else [])])
+        verdicts = [
+            {
+                "r": score.rules,
+                "p": score.parsed,
+                "f": without_folders(score.failure),
+                "s": {name: value for name, value in score.values.items() if value is not None},
+            }
+            for score in scores
+        ]
+        return {"s": told, "v": plain(verdicts), **({"j": judged} if judged else {})}
+
+    def _row(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> list[Any]:
+        """What lists show: id, prompt, reference, answers; where there are pictures, source and answers."""
+        request = next((step.request for steps in visit.steps for step in steps[:1] if step.request), None)
+        prompt = words_of(request)[:_WORDS] if request else ""
+        said = [_said(steps, found)[:_WORDS] for steps, found in zip(visit.steps, scores, strict=True)]
+        row: list[Any] = [visit.id, prompt, _flat(visit.target)[:_WORDS], said]
+        asked_with = request.messages[-1].images[-1:] if request else ()
+        shown = [first_picture(steps[-1].record.response) if steps else None for steps in visit.steps]
+        if asked_with or any(shown):
+            row += [
+                self._pictures.refer(asked_with[0]) if asked_with else 0,
+                [self._pictures.refer(picture) if picture else 0 for picture in shown],
+            ]
+        return row
+
+
+def _state(steps: Sequence[Step], scores: Sequence[Score]) -> int:
+    if not steps:
+        return ABSENT
+    failed = any(step.record.response is None for step in steps) or any(score.failure for score in scores)
+    return FAILED if failed else ANSWERED
+
+
+def _said(steps: Sequence[Step], scores: Sequence[Score]) -> str:
+    """What a run said, on one line: what the scorer understood, else the answer, else why there is none."""
+    if not steps:
+        return ""
+    last = steps[-1].record
+    if last.response is None:
+        return without_folders(last.error)
+    parsed = next((score.parsed for score in scores if score.parsed), "")
+    if parsed:
+        return " ".join(parsed.split())
+    picture = first_picture(last.response)
+    return brief(last.response) or (picture.label if picture else "")
+
+
+def _classes(said: Sequence[str]) -> list[int]:
+    """Per run, the place of the first run that said the same; at most 255 runs can be told apart."""
+    return [min(said.index(text), 255) for text in said]
+
+
+def _flat(target: Any) -> str:
+    """A reference on one line, its distinct texts joined."""
+    found: dict[str, None] = {}
+
+    def collect(value: Any) -> None:
+        if isinstance(value, str):
+            found[" ".join(value.split())] = None
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                if key != "sha256":
+                    collect(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                collect(item)
+        elif value is not None:
+            found[str(value)] = None
+
+    collect(target)
+    return " · ".join(found)

@@ -1,0 +1,185 @@
+"""Which runs' answers stand on one page: those to the same samples, asked in the same way."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from evalsuite.errors import EvalsuiteError
+from evalsuite.registry import Registry
+from evalsuite.report.privacy import without_folders
+from evalsuite.resolving import build_task, task_keys
+from evalsuite.spec import TaskSpec
+from evalsuite.store import RunReader, TaskResult
+from evalsuite.store.manifest import TaskRecord
+from evalsuite.task import Metric, Task, TaskInfo
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one run answered to one task: a column of the task's page.
+
+    Args:
+        label: how the page calls it: the model's name, with the run's folder where a name repeats.
+        spec: the task as the run asked for it.
+        results: its numbers, one per set of rules it was scored by; empty when it is unscored.
+        colour: index into the palette, the same on all pages.
+    """
+
+    reader: RunReader
+    record: TaskRecord
+    spec: TaskSpec
+    results: tuple[TaskResult, ...]
+    label: str = ""
+    colour: int = 0
+
+    @property
+    def key(self) -> str:
+        return self.record.key
+
+
+def rules_of(info: TaskInfo) -> str:
+    """The scoring rules with who judges: two judges are as different as two rules."""
+    return f"{info.rules}, judge {info.judge}" if info.judge else info.rules
+
+
+@dataclass(frozen=True)
+class Page:
+    """A task as one group of runs measured it: same version, split, data and protocol.
+
+    Args:
+        slug: its file's name, made of letters, digits, dots and dashes.
+        title: the task's name, with what tells it from other pages of the same task.
+        registry: where the task's Python is.
+    """
+
+    slug: str
+    title: str
+    answers: tuple[Answers, ...]
+    registry: Registry = field(repr=False)
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.answers[0].record.info
+
+    @property
+    def record(self) -> TaskRecord:
+        return self.answers[0].record
+
+    @property
+    def draws(self) -> bool:
+        return self.info.capability in ("image", "edit", "interleaved")
+
+    @property
+    def rules(self) -> list[str]:
+        """All rules, with their judges, that some run was scored by, the runs' own first."""
+        own = [rules_of(a.record.info) for a in self.answers]
+        found = [rules_of(result.info) for a in self.answers for result in a.results]
+        kept = [rules for rules in own if rules in found] or own
+        return list(dict.fromkeys([*kept, *found]))
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """Metrics by name in the task's order."""
+        infos = [*(result.info for a in self.answers for result in a.results), self.info]
+        return {metric.name: metric for info in infos for metric in info.metrics}
+
+    @property
+    def unavailable(self) -> str:
+        """Why there are no prompts and references, for readers elsewhere; empty where there are."""
+        return without_folders(self.built[1])
+
+    @cached_property
+    def built(self) -> tuple[Task | None, str]:
+        """The task, for prompts and references; None with the reason when it cannot be had."""
+        answers = self.answers[0]
+        try:
+            task = build_task(answers.spec, self.registry)
+            found = task.fingerprint()
+        except EvalsuiteError as error:
+            return None, str(error)
+        except Exception as error:  # a plugin of another version, a data file of another form
+            _log.debug("building %s failed", self.title, exc_info=True)
+            return None, f"The task cannot be built ({type(error).__name__}: {error})."
+        if found != answers.record.data_fingerprint:
+            return None, (
+                f"The data here (fingerprint {found[:12]}) are not those that were measured "
+                f"({answers.record.data_fingerprint[:12]})."
+            )
+        if task.info.version != self.info.version:
+            return None, f"The task is at version {task.info.version} here, the runs at {self.info.version}."
+        return task, ""
+
+
+def gather(readers: Sequence[RunReader], registry: Registry, tasks: Iterable[str] = ()) -> list[Page]:
+    """The pages of some runs, in the order in which their tasks first occur.
+
+    Args:
+        tasks: only tasks of these names; all when empty.
+    """
+    wanted = set(tasks)
+    groups: dict[tuple[str, ...], list[Answers]] = {}
+    for reader in readers:
+        results = reader.metrics()
+        pairs = zip(reader.manifest.tasks, task_keys(reader.spec), reader.spec.tasks, strict=True)
+        for record, key, spec in pairs:
+            if wanted and record.info.name not in wanted:
+                continue
+            found = tuple(result for result in results if result.task == key)
+            groups.setdefault(_identity(record), []).append(Answers(reader, record, spec, found))
+    colours: dict[str, int] = {}
+    titles = _titles(list(groups))
+    slugs: set[str] = set()
+    pages = []
+    for identity, answers in groups.items():
+        names = [answer.reader.model_name for answer in answers]
+        labelled: list[Answers] = []
+        for answer in answers:
+            name = answer.reader.model_name
+            label = f"{name} [{answer.reader.path.name}]" if names.count(name) > 1 else name
+            others = [other.label for other in labelled]
+            while label in others:  # the same model in folders of the same name
+                label += "′"
+            colour = colours.setdefault(label, len(colours))
+            labelled.append(Answers(answer.reader, answer.record, answer.spec, answer.results, label, colour))
+        slug = _slug(titles[identity], slugs)
+        pages.append(Page(slug, titles[identity], tuple(labelled), registry))
+    return pages
+
+
+_PARTS = ("", "protocol", "version", "split", "data")
+"""In the order in which leaderboards name them, so that a page and its column have one title."""
+
+
+def _identity(record: TaskRecord) -> tuple[str, ...]:
+    info = record.info
+    return (info.name, info.protocol, info.version, info.split, record.data_fingerprint)
+
+
+def _titles(identities: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """The task's name, and of what differs among pages of that name, each page's own."""
+    found = {}
+    for identity in identities:
+        peers = [other for other in identities if other[0] == identity[0]]
+        differing = [i for i in range(1, len(_PARTS)) if len({peer[i] for peer in peers}) > 1]
+        told = ", ".join(
+            f"{_PARTS[i]} {identity[i][:8] if _PARTS[i] == 'data' else identity[i]}" for i in differing
+        )
+        found[identity] = f"{identity[0]} ({told})" if told else identity[0]
+    return found
+
+
+def _slug(title: str, taken: set[str]) -> str:
+    """A file name made of the title: it comes from a run's `run.json`, so nothing of it is trusted."""
+    base = re.sub(r"[^a-z0-9.]+", "-", title.lower()).strip("-.")[:80] or "task"
+    slug, count = base, 1
+    while slug in taken:
+        count += 1
+        slug = f"{base}-{count}"
+    taken.add(slug)
+    return slug

@@ -1,0 +1,213 @@
+"""A site from runs: pages, their data, images and assets, written into one folder."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import SpecError
+from evalsuite.leaderboard.frame import frame_of, open_runs
+from evalsuite.registry import Registry, load_registry, suggest
+from evalsuite.report import breakdown, provenance
+from evalsuite.report.browsing import SampleWriter
+from evalsuite.report.gathering import Page, gather
+from evalsuite.report.output import Output
+from evalsuite.report.pictures import Pictures
+from evalsuite.report.standings import standings
+from evalsuite.store import RunReader
+from evalsuite.task import ExplainsProtocol
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_log = logging.getLogger(__name__)
+
+_HERE = Path(__file__).parent
+_ASSETS = (
+    "style.css", "samples.css", "theme.js", "core.js", "leaderboard.js", "task.js",
+    "columns.js", "virtual.js", "slider.js", "sample.js", "filters.js", "browser.js",
+)  # fmt: skip
+_WEB = re.compile(r"https?://[^\s<>\"']+")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `write_report` wrote: pages of tasks, samples in their browsers, different images, bytes."""
+
+    tasks: int
+    samples: int
+    images: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskPage:
+    """A task's page with what its template needs."""
+
+    page: Page
+    measures: Sequence[breakdown.Measure]
+    gaps: Sequence[breakdown.Gap]
+    spreads: Sequence[breakdown.Spread]
+    failures: Sequence[breakdown.Failure]
+    samples: int
+    total: int
+
+
+def write_report(
+    runs: Iterable[Path | str],
+    out: Path,
+    *,
+    title: str = "Evaluation report",
+    tasks: Sequence[str] = (),
+    max_samples: int | None = None,
+    images: bool = True,
+    registry: Registry | None = None,
+) -> Written:
+    """Writes a static site about runs, which opens from disk without server or network.
+
+    Reads runs, and through their tasks the benchmark's data for prompts and references; where the data are
+    not here, answers and scores are shown all the same. Never imports a model.
+
+    Args:
+        runs: runs, or folders of runs.
+        out: folder; empty, absent, or an earlier report, which is replaced.
+        title: heading of the site.
+        tasks: only these; all when empty.
+        max_samples: at most so many samples of each task can be looked at, drawn with a fixed seed; numbers
+            are over all samples in any case. 0 writes no samples.
+        images: whether images are copied into the site.
+        registry: None loads installed plugins and those of the runs.
+
+    Raises:
+        StoreError: there is no run, or `out` holds something else or cannot be written.
+        SpecError: no run has a task of `tasks`.
+    """
+    with ExitStack() as stack:
+        readers = open_runs([Path(run) for run in runs])
+        for reader in readers:
+            stack.callback(reader.close)
+        known = list(dict.fromkeys(r.info.name for reader in readers for r in reader.manifest.tasks))
+        for name in tasks:
+            if name not in known:
+                raise SpecError(f"No run has a task {name!r}.", suggest(name, known))
+        registry = registry or load_registry(dict.fromkeys(p for r in readers for p in r.spec.plugins))
+        output = Output(out)
+        pictures = Pictures(output if images else None)
+        pages = [_task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)]
+        _write_pages(output, title, readers, pages, pictures, tasks)
+        for name in _ASSETS:
+            output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())
+        output.finish()
+    return Written(len(pages), sum(page.samples for page in pages), pictures.count, output.size)
+
+
+def _task_page(output: Output, page: Page, pictures: Pictures, most: int | None) -> _TaskPage:
+    if page.built[1]:
+        _log.warning("%s is shown without prompts and references: %s", page.title, page.built[1])
+    writer = SampleWriter(output, page, pictures, most)
+    writer.write()
+    return _TaskPage(
+        page,
+        breakdown.measures(page),
+        breakdown.gaps(page),
+        breakdown.spreads(page, writer),
+        breakdown.failures(page, writer.tables),
+        writer.files.count,
+        writer.total,
+    )
+
+
+def _write_pages(
+    output: Output,
+    title: str,
+    readers: Sequence[RunReader],
+    pages: Sequence[_TaskPage],
+    pictures: Pictures,
+    tasks: Sequence[str],
+) -> None:
+    environment = _environment()
+    found = provenance.accounts(readers)
+    site = {"site": title, "pages": pages}
+
+    def render(template: str, name: str, up: str, **context: Any) -> None:
+        text = environment.get_template(template).render(**site, up=up, **context)
+        # A lone surrogate in a name cannot be written as UTF-8; it is shown as its escape.
+        output.write(name, text.encode("utf-8", "backslashreplace"))
+
+    frame = frame_of(readers)
+    if tasks:
+        frame = frame[frame["task"].isin(tasks)]
+    names = [one.page.info.name for one in pages]
+    hrefs = {
+        name: f"tasks/{one.page.slug}.html"
+        for one in pages
+        for name in (one.page.title, one.page.info.name)
+        if name == one.page.title or names.count(name) == 1
+    }
+    board = None if frame.empty else standings(frame, hrefs)
+    unscored = [
+        f"{answers.label} on {one.page.title}"
+        for one in pages
+        for answers in one.page.answers
+        if not answers.results
+    ]
+    render("leaderboard.html", "index.html", "", board=board, unscored=unscored, accounts=found)
+    for one in pages:
+        render(
+            "task.html",
+            f"tasks/{one.page.slug}.html",
+            "../",
+            one=one,
+            page=one.page,
+            explained=_explained(one.page),
+            example=_example(one.page, pictures),
+        )
+        if one.samples:
+            render("samples.html", f"samples/{one.page.slug}.html", "../", one=one, page=one.page)
+    render(
+        "provenance.html",
+        "provenance.html",
+        "",
+        accounts=found,
+        differences=provenance.differences(found),
+    )
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["is_web"] = lambda text: bool(_WEB.fullmatch(text))
+    environment.filters["shown"] = lambda value, metric: breakdown.shown(metric, value)
+    return environment
+
+
+def _explained(page: Page) -> Mapping[str, str]:
+    task, _ = page.built
+    return task.explain() if isinstance(task, ExplainsProtocol) else {}
+
+
+def _example(page: Page, pictures: Pictures) -> dict[str, Any] | None:
+    """The first sample's request as it was asked: messages of role and parts, and the decoding parameters."""
+    from evalsuite.report.describing import Describer
+
+    task, _ = page.built
+    if task is None:
+        return None
+    sample = next(iter(task.samples()), None)
+    request = task.request(sample) if sample is not None else None
+    if sample is None or request is None:
+        return None
+    decoding = {name: value for name, value in asdict(request.output).items() if name != "capability"}
+    return {"id": sample.id, **Describer(pictures).prompt(request), "decoding": decoding}

@@ -1,0 +1,76 @@
+"""Where a writer puts images: files of their own, or tar shards when they are many."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evalsuite.content import Image
+from evalsuite.store import images
+from evalsuite.store.images import ImageReference
+from evalsuite.store.layout import IMAGES
+from evalsuite.store.shards import AUTOMATIC_AFTER, AUTOMATIC_SIZE, Place, ShardWriter
+
+
+class ImageSink:
+    """Puts images where they belong.
+
+    Args:
+        root: the run.
+        connection: its database.
+        per_shard: images of a tar archive; 0: every image is a file; None: files, and archives once there are
+            more than `AUTOMATIC_AFTER` of them.
+    """
+
+    def __init__(self, root: Path, connection: sqlite3.Connection, per_shard: int | None) -> None:
+        self._root = root
+        self._connection = connection
+        self._per_shard = per_shard
+        self._shards: ShardWriter | None = None
+        self._files: int | None = None
+
+    def put(self, image: Image) -> ImageReference:
+        """Stores an image. A file is durable at once, an image in a shard after `commit`."""
+        data = image.read()
+        reference = images.reference_of(data)
+        # A run that was sharded and goes on with files, or the other way, keeps what it has.
+        if images.locate(self._root, reference).exists():
+            return reference
+        if self._sharded():
+            return self._writer().put(data)
+        stored = images.store(self._root, data)
+        if self._files is not None:
+            self._files += 1
+        return stored
+
+    @contextmanager
+    def commit(self) -> Iterator[list[Place]]:
+        """Makes what was put durable; the block commits its places, and whatever it raises undoes them."""
+        if self._shards is None:
+            yield []
+            return
+        try:
+            self._shards.sync()
+            yield self._shards.pending
+        except BaseException:
+            self._shards.forget()
+            raise
+        self._shards.committed()
+
+    def close(self) -> None:
+        if self._shards is not None:
+            self._shards.close()
+
+    def _sharded(self) -> bool:
+        if self._per_shard is not None:
+            return self._per_shard > 0
+        if self._files is None:
+            self._files = sum(1 for _ in (self._root / IMAGES).glob("??/*"))
+        return self._files >= AUTOMATIC_AFTER
+
+    def _writer(self) -> ShardWriter:
+        if self._shards is None:
+            self._shards = ShardWriter(self._root, self._connection, self._per_shard or AUTOMATIC_SIZE)
+        return self._shards

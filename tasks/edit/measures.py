@@ -1,0 +1,181 @@
+"""The measures of edited pictures, each adding its columns to the values of results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.metrics.images import mse, pixel_distance, psnr, ssim
+
+from ..image.scoring import FORMULAS
+from ..networks import Columns, cosines
+from .settings import ColumnSettings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image as PilImage
+
+    from .scoring import Result
+
+Values = dict[int, dict[str, float]]
+
+QUALITIES = {"PSNR": psnr, "MSE": mse, "SSIM": ssim}
+PAIRS = ("LPIPS", "structure")
+OF_SOURCE = (*QUALITIES, *PAIRS, "source text", "direction")
+"""Measures that always look at the source."""
+FEATURES = ("image", "text", "source text", "target text", "direction")
+"""Measures in the features of a network."""
+
+_OF_TEXT = {"source text": "source", "target text": "target"}
+"""Whose picture is compared with its description, where it is not the result's."""
+
+
+def needs(how: ColumnSettings) -> set[str]:
+    """What of an edit a column looks at beside the result: some of source, target, mask."""
+    found = set()
+    if how.measure in OF_SOURCE or how.region != "whole":
+        found.add("source")
+    if how.measure in ("L1", "L2", "image"):
+        found.add(how.against)
+    if how.measure == "target text":
+        found.add("target")
+    if how.region != "whole":
+        found.add("mask")
+    return found
+
+
+def of_pixels(how: Mapping[str, ColumnSettings], result: Result) -> dict[str, float]:
+    """The columns that need no network. Raises SampleError where there is nothing to hold a result against.
+
+    A column whose region is empty has no value, nor has PSNR of equal pictures, which is infinite.
+    """
+    import numpy as np
+
+    values: dict[str, float] = {}
+    for name, column in how.items():
+        if column.measure in ("L1", "L2"):
+            beside = np.asarray(result.beside(column.against))
+            distances = pixel_distance(np.asarray(result.drawn), beside)
+            values[name] = distances.l1 if column.measure == "L1" else distances.l2
+        elif column.measure in QUALITIES:
+            keep = region(result, column.region)
+            if keep is not None and not keep.any():
+                continue
+            source = result.beside("source")
+            pair = np.asarray(_fitted(result.drawn, source)), np.asarray(source)
+            value = QUALITIES[column.measure](*pair, keep)
+            if np.isfinite(value):
+                values[name] = value
+    return values
+
+
+def add_features(
+    columns: Columns, how: Mapping[str, ColumnSettings], results: Mapping[int, Result], values: Values
+) -> None:
+    """The columns in the features of networks; each network sees each picture and text once."""
+    for key in sorted({column.network for column in how.values() if column.measure in FEATURES}):
+        seen = _Seen(columns, key, results)
+        for name, column in how.items():
+            if column.network == key and column.measure in FEATURES and results:
+                for i, value in seen.column(column).items():
+                    values[i][name] = value
+
+
+class _Seen:
+    """What one network sees of a batch, each kind of picture and text once."""
+
+    def __init__(self, columns: Columns, key: str, results: Mapping[int, Result]) -> None:
+        self._columns, self._key, self._results = columns, key, results
+        self._kept: dict[tuple[str, str], np.ndarray] = {}
+
+    def column(self, how: ColumnSettings) -> dict[int, float]:
+        """Value by position in the batch."""
+        found: dict[int, float] = {}
+        places = list(self._results)
+        if how.measure == "image":
+            likeness = cosines(self._pictures("drawn"), self._pictures(how.against))
+        elif how.measure == "direction":
+            changes = (
+                self._unit(self._pictures("drawn")) - self._unit(self._pictures("source")),
+                self._unit(self._texts("description")) - self._unit(self._texts("source_description")),
+            )
+            likeness = cosines(*changes)
+        else:
+            formula = FORMULAS[how.formula]
+            pictures = _OF_TEXT.get(how.measure, "drawn" if how.region == "whole" else how.region)
+            described = "source_description" if how.measure == "source text" else "description"
+            texts = self._texts(described, formula.prefix)
+            likeness = formula.value(cosines(self._pictures(pictures), texts))
+        for at, i in enumerate(places):
+            keep = region(self._results[i], how.region)
+            if keep is None or keep.any():
+                found[i] = float(likeness[at])
+        return found
+
+    def _pictures(self, which: str) -> np.ndarray:
+        if ("picture", which) not in self._kept:
+            pictures = [_picture(result, which) for result in self._results.values()]
+            self._kept["picture", which] = self._columns.network(self._key).images(pictures)
+        return self._kept["picture", which]
+
+    def _texts(self, which: str, prefix: str = "") -> np.ndarray:
+        kind = f"{prefix}{which}"
+        if ("text", kind) not in self._kept:
+            texts = [prefix + getattr(result.turn, which) for result in self._results.values()]
+            self._kept["text", kind] = self._columns.text_network(self._key).texts(texts)
+        return self._kept["text", kind]
+
+    @staticmethod
+    def _unit(vectors: np.ndarray) -> np.ndarray:
+        import numpy as np
+
+        wide = vectors.astype(np.float64)
+        return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+
+
+def add_distances(
+    columns: Columns, how: Mapping[str, ColumnSettings], results: Mapping[int, Result], values: Values
+) -> None:
+    """The columns of networks that compare pairs: result and source, one region kept, the rest black."""
+    import numpy as np
+
+    for name, column in how.items():
+        if column.measure not in PAIRS:
+            continue
+        network = columns.pair_network(column.network)
+        for i, result in results.items():
+            keep = region(result, column.region)
+            if keep is not None and not keep.any():
+                continue
+            source = result.beside("source")
+            pair = [np.asarray(p) for p in (_fitted(result.drawn, source), source)]
+            first, second = ((p if keep is None else p * keep[..., None])[None] / 255 for p in pair)
+            values[i][name] = float(network.distances_of_arrays(first, second)[0])
+
+
+def region(result: Result, name: str) -> np.ndarray | None:
+    """(height, width) 0/1 of what is kept; None: the whole picture."""
+    if name == "whole" or result.mask is None:
+        return None
+    return result.mask if name == "edited" else 1 - result.mask
+
+
+def _picture(result: Result, which: str) -> PilImage:
+    """The result, what it is held against, or one region of the result with the rest black."""
+    if which == "drawn":
+        return result.drawn
+    if which in ("source", "target"):
+        return result.beside(which)
+    import numpy as np
+    from PIL import Image
+
+    keep = region(result, which)
+    fitted = _fitted(result.drawn, result.beside("source"))
+    return fitted if keep is None else Image.fromarray(np.asarray(fitted) * keep[..., None].astype(np.uint8))
+
+
+def _fitted(drawn: PilImage, source: PilImage) -> Any:
+    """The result in the size of its source: models that draw in sizes of their own are scaled, bicubic."""
+    from PIL import Image
+
+    return drawn if drawn.size == source.size else drawn.resize(source.size, Image.Resampling.BICUBIC)

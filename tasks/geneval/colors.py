@@ -1,0 +1,62 @@
+"""GenEval's colour classifier: CLIP's zero-shot choice among ten colours, from the object's crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from evalsuite.features import TextFeatureNetwork
+from evalsuite.metrics.geneval import COLORS
+
+from .detectors import Found
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image as PilImage
+
+_TEMPLATES = (
+    "a photo of a {color} {name}",
+    "a photo of a {color}-colored {name}",
+    "a photo of a {color} object",
+)
+_GREY = "#999"
+
+
+class ColorClassifier:
+    """Colours of detected objects, as `evaluate_images.py` tells them (officially with CLIP ViT-L/14)."""
+
+    def __init__(self, network: TextFeatureNetwork) -> None:
+        self._network = network
+        self._classes: dict[str, np.ndarray] = {}
+
+    def classify(self, picture: PilImage, name: str, objects: Sequence[Found]) -> list[str]:
+        """A colour of `COLORS` for each object of class `name`."""
+        if not objects:
+            return []
+        crops = [_crop(picture, found) for found in objects]
+        likeness = _unit(self._network.images(crops)) @ self._class_vectors(name).T
+        return [COLORS[int(index)] for index in likeness.argmax(axis=1)]
+
+    def _class_vectors(self, name: str) -> np.ndarray:
+        """(10, d): the mean of the templates' unit vectors, unit again."""
+        if name not in self._classes:
+            texts = [t.format(color=color, name=name) for color in COLORS for t in _TEMPLATES]
+            vectors = _unit(self._network.texts(texts)).reshape(len(COLORS), len(_TEMPLATES), -1)
+            self._classes[name] = _unit(vectors.mean(axis=1))
+        return self._classes[name]
+
+
+def _crop(picture: PilImage, found: Found) -> PilImage:
+    from PIL import Image
+
+    image = picture
+    if found.mask is not None:
+        blank = Image.new("RGB", picture.size, _GREY)
+        image = Image.composite(picture, blank, Image.fromarray(found.mask))
+    return image.crop(found.detection.box)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)

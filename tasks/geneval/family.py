@@ -1,0 +1,193 @@
+"""GenEval (Ghosh et al. 2023): composition of drawn pictures, judged from detected objects by exact rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evalsuite.content import Image
+from evalsuite.data.images import decode
+from evalsuite.errors import DataError, SampleError
+from evalsuite.metrics.geneval import Detection, keep_detections, verdict
+from evalsuite.request import GenerateImages, Request, Response
+from evalsuite.task import Answered, Metric, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+
+from .. import networks
+from ..benchmark import Plan
+from ..family import FamilyTask, pictures_of, row_of
+from ..networks import Columns, NetworkSettings, choose_columns
+from ..sources import Located
+from .colors import ColorClassifier
+from .detectors import Detector, FileDetections, load_detector, with_color
+from .prompts import COUNTING, ComposedPrompt, read_prompts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+OPTIONS = (*networks.OPTIONS, "detector", "detections")
+"""`detections=FILE.jsonl` (by default `detections.jsonl` in the data folder, where there is one) or
+`detector=NAME`: where detections come from, see `detectors`."""
+
+_FILE = "detections.jsonl"
+_OVERALL, _IMAGES, _PROMPTS = "overall", "images", "prompts"
+
+
+class Settings(BaseModel):
+    """What a benchmark of this family says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    detector: str = ""
+    """Taken when the user names none."""
+    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
+    color: str = ""
+    """Key of the network that tells colours where the detector does not."""
+
+
+def read_metadata(source: Located) -> list[ComposedPrompt]:
+    """`prompts`: GenEval's `evaluation_metadata.jsonl`."""
+    return read_prompts(source.path("prompts"))
+
+
+READERS = MappingProxyType({"geneval-jsonl": read_metadata})
+
+
+def build(plan: Plan) -> GenEvalTask:
+    """The task of a GenEval benchmark.
+
+    Pictures are drawn without detections too, and can be scored when they are there: detectors live in
+    environments of their own.
+
+    Raises SpecError for an unknown detector, DataError for a malformed file of detections.
+    """
+    settings = plan.settings(Settings)
+    detector = _detector(plan, settings)
+    names = [metric.name for metric in plan.benchmark.metrics]
+    classified = detector is not None and not detector.tells_colors
+    needs = dict.fromkeys(names, (settings.color,) if classified else ())
+    missing = (
+        ""
+        if detector is not None
+        else f"No detector was named. The pictures are drawn; put {_FILE} beside the prompts and run "
+        "`evalsuite score`, or name one with --task-option detector=."
+    )
+    columns = choose_columns(plan, settings.networks, needs, unavailable=lambda _: missing, required=False)
+    return GenEvalTask(plan, settings, columns, detector)
+
+
+def _detector(plan: Plan, settings: Settings) -> Detector | None:
+    given = plan.options.get("detections")
+    beside = plan.source.folder / _FILE
+    if given is not None or ("detector" not in plan.options and beside.is_file()):
+        path = Path(given).expanduser() if given is not None else beside
+        if not path.is_file():
+            raise DataError(f"There is no file of detections {path}.", "Check the path after detections=.")
+        return FileDetections(path)
+    name = plan.options.get("detector") or settings.detector
+    return load_detector(name) if name else None
+
+
+class GenEvalTask(FamilyTask):
+    """GenEval in one protocol; template field: `prompt`."""
+
+    def __init__(self, plan: Plan, settings: Settings, columns: Columns, detector: Detector | None) -> None:
+        super().__init__(plan)
+        self.settings = settings
+        self.columns = columns
+        self.detector = detector
+        self._read = plan.reader(READERS)
+        output = plan.output()
+        assert isinstance(output, GenerateImages)
+        self.count = output.count
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.columns.info
+
+    def _samples(self) -> Iterator[Sample]:
+        for prompt in self._read(self.plan.source):
+            yield Sample(id=f"{prompt.number:05}", record=prompt, labels={"tag": prompt.tag})
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        return None if earlier else self.plan.request({"prompt": sample.record.prompt})
+
+    def target(self, sample: Sample) -> Any:
+        return dict(sample.record.metadata)
+
+    def score(self, answered: Iterable[Answered]) -> Scores:
+        """A row per prompt: the share of its pictures that are right, and whether any is."""
+        rows = [self._row(one) for one in answered]
+        statistics: list[Statistic] = []
+        for metric in self.columns.metrics:
+            if metric.name == _OVERALL:
+                statistics.append(_overall(metric, rows))
+            else:
+                statistics += mean_statistics(metric, rows)
+        details = self.columns.details()
+        if self.detector is not None:
+            details["detector"] = self.detector.name
+        return Scores(rows, statistics, self.columns.missing, details)
+
+    def _row(self, one: Answered) -> SampleScore:
+        row, prompt = row_of(one), one.sample.record
+        try:
+            images = pictures_of(one.response, self.count)
+            if self.detector is None:
+                return row(parsed="not judged: no detections")
+            verdicts = [verdict(self._objects(prompt, image), prompt.metadata) for image in images]
+        except (SampleError, DataError) as error:
+            return row(failure=str(error))
+        right = [found.correct for found in verdicts]
+        share = sum(right) / len(right)
+        said = [
+            f"picture {number}: {', '.join(found.reasons)}"
+            for number, found in enumerate(verdicts, start=1)
+            if not found.correct
+        ]
+        values = {_IMAGES: share, _PROMPTS: float(any(right)), prompt.tag: share}
+        return row(values=values, parsed="; ".join([f"{sum(right)} of {len(right)} right", *said]))
+
+    def _objects(self, prompt: ComposedPrompt, image: Image) -> dict[str, list[Detection]]:
+        """The detections that count, with colours where the prompt asks for them."""
+        assert self.detector is not None
+        picture = decode(image)
+        found = self.detector.detect(image, picture)
+        seen = {id(one.detection): one for objects in found.values() for one in objects}
+        plain = {name: [one.detection for one in objects] for name, objects in found.items()}
+        kept = keep_detections(plain, counting=prompt.tag == COUNTING)
+        for wanted in prompt.metadata["include"]:
+            if "color" not in wanted:
+                continue
+            name = wanted["class"]
+            first = [seen[id(one)] for one in kept.get(name, ())[: wanted["count"]]]
+            bare = [one for one in first if one.detection.color is None]
+            if bare:
+                colors = dict(zip(map(id, bare), self._colors.classify(picture, name, bare), strict=True))
+                told = [with_color(one, colors[id(one)]) if id(one) in colors else one for one in first]
+                kept[name][: len(told)] = [one.detection for one in told]
+                seen |= {id(one.detection): one for one in told}
+        return kept
+
+    @cached_property
+    def _colors(self) -> ColorClassifier:
+        return ColorClassifier(self.columns.text_network(self.settings.color))
+
+
+def _overall(metric: Metric, rows: Sequence[SampleScore]) -> Statistic:
+    """The published score: the plain mean over tags of their means."""
+    scored = [i for i, row in enumerate(rows) if not row.failure and _IMAGES in row.values]
+    tags = [rows[i].labels["tag"] for i in scored]
+    values = [rows[i].values[_IMAGES] for i in scored]
+
+    def mean_of_tags(chosen: np.ndarray) -> float:
+        of_tag: dict[str, list[float]] = {}
+        for at in chosen:
+            of_tag.setdefault(tags[at], []).append(values[at])
+        return sum(sum(shares) / len(shares) for shares in of_tag.values()) / len(of_tag)
+
+    return Statistic(metric, scored, mean_of_tags)

@@ -1,0 +1,1 @@
+"""Interleaved documents: text and pictures from an instruction, or pictures for the true text."""

@@ -1,0 +1,231 @@
+"""Interleaved documents: written from an instruction, or pictures drawn for the true text of a document.
+
+Which of the two is the benchmark's capability: `interleaved` asks for a whole document, `edit` for one
+picture after the other (an image of text and images).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from evalsuite.content import Document, Image, Text
+from evalsuite.data import documents
+from evalsuite.data.documents import InterleavedDocument
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.registry import suggest
+from evalsuite.request import (
+    GenerateDocument,
+    GenerateImages,
+    ImageResponse,
+    Request,
+    Response,
+    describe_document,
+)
+from evalsuite.task import Answered, Sample, Scores, TaskInfo
+
+from .. import networks
+from ..benchmark import Plan
+from ..family import FamilyTask
+from ..image.scoring import FORMULAS
+from ..miniature import StoryTruth
+from ..networks import Columns, choose_columns
+from ..prompts import fields_of
+from ..sources import Located
+from .form import joined
+from .scoring import Scorer
+from .settings import ProtocolSettings, Settings
+
+OPTIONS = networks.OPTIONS
+
+
+def _reader(
+    read: Callable[..., Iterator[InterleavedDocument]],
+) -> Callable[[Located], Iterator[InterleavedDocument]]:
+    return lambda source: read(source.path("documents"), source.folder_of("images"))
+
+
+READERS: Mapping[str, Callable[[Located], Iterator[InterleavedDocument]]] = MappingProxyType(
+    {
+        "parts-jsonl": _reader(documents.read_parts),
+        "mmc4-jsonl": _reader(documents.read_mmc4),
+        "obelics-jsonl": _reader(documents.read_obelics),
+    }
+)
+"""Layouts of the file `documents`, with the folder `images`."""
+
+_NOT_FOR = {"interleaved": ("likeness",), "edit": ("CIDEr", "ROUGE-L", "form", "pictures")}
+"""Measures that make no sense by capability."""
+
+
+def build(plan: Plan) -> FamilyTask:
+    """The task of a benchmark of documents.
+
+    Raises SpecError for a malformed file, UnavailableError when the headline's network is not here.
+    """
+    settings = plan.settings(Settings)
+    benchmark = plan.benchmark
+    for metric in benchmark.metrics:
+        column = settings.columns.get(metric.name)
+        if column is None or column.measure in _NOT_FOR.get(benchmark.capability, ()):
+            raise SpecError(
+                f"{benchmark.name}: settings.columns does not say how {metric.name!r} is computed"
+                f" for the capability {benchmark.capability}.",
+                "Correct the benchmark's file.",
+            )
+        if column.formula not in FORMULAS:
+            raise SpecError(
+                f"{benchmark.name}: there is no formula {column.formula!r}.",
+                suggest(column.formula, FORMULAS),
+            )
+    output = plan.output()
+    if isinstance(output, GenerateImages) and output.count != 1:
+        raise SpecError(f"{benchmark.name}: one picture per place.", "Correct the protocol's decoding.")
+    needs = {column: (how.network,) if how.network else () for column, how in settings.columns.items()}
+    columns = choose_columns(plan, settings.networks, needs)
+    plan.source.paths("documents")
+    if isinstance(output, GenerateDocument):
+        return DocumentTask(plan, settings, columns, output.max_images)
+    if isinstance(output, GenerateImages):
+        return PictureTask(plan, settings, columns)
+    raise SpecError(
+        f"{benchmark.name}: documents are of capability interleaved or edit, not {benchmark.capability}.",
+        "Correct the benchmark's file.",
+    )
+
+
+class _Documents(FamilyTask):
+    """What both tasks have alike."""
+
+    most_pictures = 0
+
+    def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
+        super().__init__(plan)
+        self.settings = settings
+        self.columns = columns
+        self.protocol = plan.settings(ProtocolSettings, protocol=True)
+        self._read = plan.reader(READERS)
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.columns.info
+
+    @cached_property
+    def _truth(self) -> StoryTruth | None:
+        return StoryTruth.read(self.plan.source) if self.settings.truth else None
+
+    def _samples(self) -> Iterator[Sample]:
+        for one in self._read(self.plan.source):
+            labels = {"pictures": str(len(one.pictures)), **one.labels}
+            yield Sample(one.id, one, labels=labels)
+
+    def target(self, sample: Sample) -> Any:
+        return {"document": describe_document(sample.record.parts)}
+
+    def reference(self, sample: Sample) -> Document:
+        """The true document, for studies."""
+        parts: Document = sample.record.parts
+        return parts
+
+    def written(self, one: Answered) -> tuple[Document, bool]:
+        """The document that was made, and whether a limit ended it. Raises SampleError."""
+        raise NotImplementedError
+
+    def score(self, answered: Iterable[Answered]) -> Scores:
+        how = {name: self.settings.columns[name] for name in self.columns.names}
+        scorer = Scorer(
+            self.columns,
+            how,
+            self.settings.limits,
+            self.most_pictures,
+            self._truth,
+            self.plan.benchmark.by,
+            self.protocol.opening == "prefill",
+            self.written,
+        )
+        return scorer.score(answered)
+
+
+class DocumentTask(_Documents):
+    """Documents from an instruction; template field: `instruction`."""
+
+    def __init__(self, plan: Plan, settings: Settings, columns: Columns, most_pictures: int) -> None:
+        super().__init__(plan, settings, columns)
+        self.most_pictures = most_pictures
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        """The instruction. Raises SampleError where the document has none, or no opening to begin with."""
+        if earlier:
+            return None
+        document: InterleavedDocument = sample.record
+        if "instruction" in fields_of(self.plan.protocol.template) and not document.instruction.strip():
+            raise SampleError(
+                f"Document {sample.id} has no instruction.", "Correct the data, or leave it out."
+            )
+        request = self.plan.request({"instruction": document.instruction})
+        opening = self._opening(document)
+        return replace(request, prefill=opening) if opening else request
+
+    def _opening(self, document: InterleavedDocument) -> str:
+        if self.protocol.opening == "none":
+            return ""
+        first = document.parts[0]
+        if not isinstance(first, Text):
+            raise SampleError(f"Document {document.id} begins with a picture: there is no opening to give.")
+        return first.text
+
+    def written(self, one: Answered) -> tuple[Document, bool]:
+        from evalsuite.request import DocumentResponse
+
+        response = one.response
+        if not isinstance(response, DocumentResponse):
+            raise SampleError(f"the answer is a {type(response).__name__}, not a document")
+        opening = self._opening(one.sample.record)
+        return joined((*((Text(opening),) if opening else ()), *response.parts)), response.truncated
+
+
+class PictureTask(_Documents):
+    """Pictures for the true text, one after the other; template fields: `document`, `instruction`."""
+
+    def _samples(self) -> Iterator[Sample]:
+        return (sample for sample in super()._samples() if sample.record.pictures)
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        """The document up to the next picture. Raises SampleError when a picture before did not come."""
+        document: InterleavedDocument = sample.record
+        steps = document.steps()
+        if len(earlier) >= len(steps):
+            return None
+        values = {"document": self._so_far(document, earlier), "instruction": document.instruction}
+        return self.plan.request(values)
+
+    def _so_far(self, document: InterleavedDocument, earlier: Sequence[Response]) -> Document:
+        steps, place = document.steps(), len(earlier)
+        if self.protocol.context == "last-text":
+            return (Text(steps[place][0]),) if steps[place][0] else ()
+        own = [_picture(document, k, response) for k, response in enumerate(earlier)]
+        parts: list[Text | Image] = []
+        for k, (text, picture) in enumerate(steps[: place + 1]):
+            parts += [Text(text)] if text else []
+            if k < place and self.protocol.context != "text":
+                parts.append(own[k] if self.protocol.context == "own" else picture)
+        return joined(tuple(parts)) if self.protocol.context == "text" else tuple(parts)
+
+    def written(self, one: Answered) -> tuple[Document, bool]:
+        document: InterleavedDocument = one.sample.record
+        steps = document.steps()
+        if len(one.responses) != len(steps):
+            raise SampleError(f"{len(one.responses)} of {len(steps)} pictures were drawn")
+        parts: list[Text | Image] = []
+        for k, ((text, _), response) in enumerate(zip(steps, one.responses, strict=True)):
+            parts += [*([Text(text)] if text else []), _picture(document, k, response)]
+        return tuple(parts), False
+
+
+def _picture(document: InterleavedDocument, place: int, response: Response) -> Image:
+    if not isinstance(response, ImageResponse) or len(response.images) != 1:
+        raise SampleError(f"Document {document.id}: picture {place + 1} did not come.")
+    return response.images[0]

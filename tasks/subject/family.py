@@ -1,0 +1,153 @@
+"""Subject-driven drawing: a subject in reference pictures, and a prompt that puts it elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from evalsuite.content import Image
+from evalsuite.data import dreambooth
+from evalsuite.data.dreambooth import Subject
+from evalsuite.errors import SpecError
+from evalsuite.registry import suggest
+from evalsuite.request import GenerateImages, Request, Response
+from evalsuite.task import Answered, Sample, Scores, TaskInfo
+
+from .. import networks
+from ..benchmark import Plan
+from ..family import FamilyTask
+from ..image.scoring import FORMULAS
+from ..miniature import SubjectTruth
+from ..networks import Columns, NetworkSettings, choose_columns
+from ..sources import Located
+from .scoring import ColumnSettings, Scorer
+
+OPTIONS = networks.OPTIONS
+
+
+class Settings(BaseModel):
+    """What a subject benchmark's file says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
+    columns: dict[str, ColumnSettings]
+    truth: Literal["", "mini-world"] = ""
+
+
+class ProtocolSettings(BaseModel):
+    """What a protocol says under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    references: int | None = Field(default=None, ge=1)
+    """How many of the subject's pictures the prompt holds, the first ones by name; null: all."""
+    token: str = ""
+    """The unique token before the class ("sks"), for models that were tuned on the subject under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked: a subject, and the prompt without a token."""
+
+    subject: Subject
+    template: str
+    prompt: str
+
+
+def read_folder(source: Located) -> Iterator[tuple[Subject, tuple[str, ...]]]:
+    """google/dreambooth's `dataset`: `prompts` (prompts_and_classes.txt), the folder `images`, and the
+    classes of live subjects in `settings.live`; each subject with its prompts."""
+    found = dreambooth.read_prompts_and_classes(source.path("prompts"))
+    live = source.settings.get("live", ())
+    for subject in dreambooth.read_subjects(found, source.folder_of("images"), live):
+        yield subject, found.prompts[subject.kind]
+
+
+READERS = MappingProxyType({"dreambooth-folder": read_folder})
+
+
+def build(plan: Plan) -> SubjectTask:
+    """The task of a subject benchmark.
+
+    Raises SpecError for a malformed file, UnavailableError when the headline's network is not here.
+    """
+    settings = plan.settings(Settings)
+    name = plan.benchmark.name
+    for metric in plan.benchmark.metrics:
+        column = settings.columns.get(metric.name)
+        if column is None:
+            raise SpecError(
+                f"{name}: settings.columns does not say how {metric.name!r} is computed.",
+                "Correct the benchmark's file.",
+            )
+        if column.formula not in FORMULAS:
+            raise SpecError(
+                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
+            )
+    needs = {column: (how.network,) if how.network else () for column, how in settings.columns.items()}
+    columns = choose_columns(plan, settings.networks, needs)
+    plan.source.path("prompts")
+    return SubjectTask(plan, settings, columns)
+
+
+class SubjectTask(FamilyTask):
+    """A subject benchmark in one protocol; template fields: `references`, `prompt`, `class`."""
+
+    def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
+        super().__init__(plan)
+        self.settings = settings
+        self.columns = columns
+        self.protocol = plan.settings(ProtocolSettings, protocol=True)
+        output = plan.output()
+        assert isinstance(output, GenerateImages)
+        self.count = output.count
+        self._read = plan.reader(READERS)
+
+    @property
+    def info(self) -> TaskInfo:
+        return self.columns.info
+
+    @cached_property
+    def _truth(self) -> SubjectTruth | None:
+        return SubjectTruth.read(self.plan.source) if self.settings.truth else None
+
+    def _samples(self) -> Iterator[Sample]:
+        for subject, templates in self._read(self.plan.source):
+            for number, template in enumerate(templates, start=1):
+                wish = Wish(subject, template, dreambooth.prompt(template, subject.class_name))
+                labels = {"kind": subject.kind, "class": subject.class_name}
+                if self._truth:
+                    labels |= self._truth.labels(subject.name, wish.prompt)
+                yield Sample(f"{subject.name}-{number:02d}", wish, cluster=subject.name, labels=labels)
+
+    def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
+        if earlier:
+            return None
+        wish: Wish = sample.record
+        shown = wish.subject.pictures[: self.protocol.references]
+        prompt = dreambooth.prompt(wish.template, wish.subject.class_name, self.protocol.token)
+        values: Mapping[str, Any] = {
+            "references": tuple(shown), "prompt": prompt, "class": wish.subject.class_name,
+        }  # fmt: skip
+        return self.plan.request(values)
+
+    def target(self, sample: Sample) -> Any:
+        wish: Wish = sample.record
+        return {"subject": wish.subject.name, "prompt": wish.prompt, "pictures": _digests(wish.subject)}
+
+    def score(self, answered: Iterable[Answered]) -> Scores:
+        how = {name: self.settings.columns[name] for name in self.columns.names}
+        return Scorer(self.columns, how, self.count, self._truth, self.plan.benchmark.by).score(answered)
+
+
+def _digests(subject: Subject) -> list[dict[str, str]]:
+    def one(image: Image) -> dict[str, str]:
+        return {"image": image.label, "sha256": image.sha256()}
+
+    return [one(image) for image in subject.pictures]

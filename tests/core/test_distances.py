@@ -1,0 +1,221 @@
+"""Statistics and distances of folders, by the command line: every kind of picture, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evalsuite.data.images import lossy, pictures_in
+from evalsuite.distances import network_spec
+from evalsuite.errors import SpecError
+from evalsuite.features import load_network
+from evalsuite.metrics.frechet import Gaussian, frechet_distance
+from tests.cli.program import here
+from tests.features.networks import pictures, write_clip
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"clip:{write_clip(tmp_path_factory.mktemp('clip'))}"
+
+
+def save(folder: Path, seed: int = 0, count: int = 12) -> Path:
+    folder.mkdir(parents=True)
+    for index, picture in enumerate(pictures(count, seed)):
+        picture.save(folder / f"{index:03}.png")
+    return folder
+
+
+def asked(command: str, clip: str, *arguments: str | Path, mode: str = "openai") -> tuple[str | Path, ...]:
+    return (command, *arguments, "--network", clip, "--mode", mode, "--device", "cpu")
+
+
+def test_statistics_are_those_of_the_features_with_the_record_of_how_they_were_made(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save(tmp_path / "a")
+    done = here(capsys, *asked("statistics", clip, folder, "-o", tmp_path / "a.npz"))
+    assert done.returncode == 0, done.stderr
+    assert "12 pictures, 8 dimensions, mode openai" in done.stderr
+    network = load_network(network_spec(clip, "openai"), "cpu")
+    features = network.images(pictures(12)).astype(np.float64)
+    found = Gaussian.load(tmp_path / "a.npz")
+    np.testing.assert_allclose(found.mu, features.mean(axis=0), atol=1e-7)
+    np.testing.assert_allclose(found.sigma, np.cov(features, rowvar=False), atol=1e-7)
+    assert found.protocol is not None
+    assert (found.count, found.protocol.mode, found.protocol.means) == (12, "openai", "float64")
+    assert found.protocol.fingerprint == network.fingerprint
+    assert len(found.protocol.weights_sha256) == 64
+
+
+def test_distance_of_folders_and_of_their_statistics_is_the_same(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = save(tmp_path / "a"), save(tmp_path / "b", seed=1)
+    here(capsys, *asked("statistics", clip, second, "-o", tmp_path / "b.npz"))
+    by_folder = here(capsys, *asked("distance", clip, first, second, "--also", "kid,precision-recall"))
+    by_file = here(capsys, *asked("distance", clip, first, tmp_path / "b.npz", "--also", "kid"))
+    rows = {line.split("  ")[0]: line.split()[-3] for line in by_folder.stdout.splitlines()[1:]}
+    assert set(rows) == {"frechet", "KID (clean-fid)", "KID (clean-fid) deviation", "precision", "recall"}
+    network = load_network(network_spec(clip, "openai"), "cpu")
+    sides = [network.images(pictures(12, seed)).astype(float) for seed in (0, 1)]
+    moments = [Gaussian(side.mean(axis=0), np.cov(side, rowvar=False)) for side in sides]
+    assert float(rows["frechet"]) == pytest.approx(frechet_distance(*moments), rel=1e-4)
+    assert rows["frechet"] in by_file.stdout
+    assert "kid needs the pictures of both sides" in by_file.stderr
+
+
+def test_statistics_of_another_mode_or_without_a_record(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save(tmp_path / "a")
+    here(capsys, *asked("statistics", clip, folder, "-o", tmp_path / "a.npz", mode="cmmd"))
+    done = here(capsys, *asked("distance", clip, folder, tmp_path / "a.npz"))
+    assert done.returncode == 2
+    assert "mode cmmd and mode openai" in done.stderr
+    made = Gaussian.load(tmp_path / "a.npz")
+    np.savez(tmp_path / "theirs.npz", mu=made.mu, sigma=made.sigma)
+    done = here(capsys, *asked("distance", clip, tmp_path / "theirs.npz", tmp_path / "a.npz", mode="cmmd"))
+    assert done.returncode == 0, done.stderr
+    assert "mode unknown" in done.stderr
+
+
+def _rotated(picture: Image.Image) -> tuple[Image.Image, dict[str, object]]:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return picture, {"exif": exif}
+
+
+@pytest.mark.parametrize("kind", ["L", "RGBA", "P", "CMYK", "1x1", "rotated", "constant"])
+def test_pictures_of_every_kind_are_measured_as_the_official_loaders_read_them(
+    kind: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save(tmp_path / "a", count=6)
+    picture, how = pictures(1, seed=9)[0], {}
+    if kind == "1x1":
+        picture = picture.resize((1, 1))
+    elif kind == "constant":
+        picture = Image.new("RGB", (20, 20), "red")
+    elif kind == "rotated":
+        picture, how = _rotated(picture)
+    else:
+        picture = picture.convert(kind)
+    suffix = "tif" if kind == "CMYK" else "png"
+    picture.save(folder / f"odd.{suffix}", **how)
+    done = here(capsys, *asked("statistics", clip, folder, "-o", tmp_path / "a.npz"))
+    assert done.returncode == 0, done.stderr
+    network = load_network(network_spec(clip, "openai"), "cpu")
+    expected = network.images([*pictures(6), picture.convert("RGB")]).astype(float)
+    np.testing.assert_allclose(Gaussian.load(tmp_path / "a.npz").mu, expected.mean(axis=0), atol=1e-6)
+
+
+def _bomb() -> bytes:
+    def chunk(body: bytes) -> bytes:
+        return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = b"IHDR" + struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(header) + chunk(b"IDAT" + zlib.compress(b""))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("truncated", "truncated"), ("bomb", "too large"), ("empty", "empty"), ("text", "not an image")],
+)
+def test_a_broken_picture_stops_with_its_name(
+    name: str, said: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = save(tmp_path / "a", count=4)
+    whole = (folder / "000.png").read_bytes()
+    content = {"truncated": whole[:-200], "bomb": _bomb(), "empty": b"", "text": b"hello"}
+    (folder / "bad.png").write_bytes(content[name])
+    done = here(capsys, *asked("statistics", clip, folder, "-o", tmp_path / "a.npz"))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "bad.png" in done.stderr
+    assert "1 of 5 reference pictures" in done.stderr
+    assert not (tmp_path / "a.npz").exists()
+
+
+def test_constant_pictures_alone_and_fewer_than_dimensions_are_warned_about_and_measured(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "same"
+    folder.mkdir()
+    for index in range(3):
+        Image.new("RGB", (16, 16), "blue").save(folder / f"{index}.png")
+    done = here(capsys, *asked("distance", clip, folder, folder))
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[1].split()[1]) == pytest.approx(0, abs=1e-9)
+    assert "Only 3 features of 8 dimensions" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("statistics", "nowhere", "-o", "x.npz"), "There is no folder nowhere"),
+        (("statistics", "-o", "x.npz"), "need a folder of pictures or a --task"),
+        (("statistics", ".", "-o", "x.npz"), "holds no pictures"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(
+    arguments: tuple[str, ...],
+    said: str,
+    clip: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = here(capsys, *asked(arguments[0], clip, *arguments[1:]))
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_unknown_networks_modes_and_distances_are_refused(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SpecError, match="no kind of feature network 'inceptoin'"):
+        network_spec("inceptoin", "clean")
+    with pytest.raises(SpecError, match="Which clip network"):
+        network_spec("clip", "openai")
+    folder = save(tmp_path / "a", count=3)
+    assert "no image preprocessing" in here(capsys, *asked("distance", clip, folder, folder, mode="x")).stderr
+    done = here(capsys, *asked("distance", clip, folder, folder, "--also", "kidd"))
+    assert "no distance 'kidd'" in done.stderr
+
+
+def test_a_benchmarks_reference_pictures_can_be_taken(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.tasks.pictures import world
+
+    data = world(tmp_path / "world", captioned=6, edits=2)
+    done = here(
+        capsys,
+        *asked("statistics", clip, "--task", "mini-coco-t2i", "--data", data, "-o", tmp_path / "w.npz"),
+        "--task-option",
+        "metrics=overall",
+    )
+    assert done.returncode == 0, done.stderr
+    assert Gaussian.load(tmp_path / "w.npz").count == 6
+
+
+def test_lossy_compression_is_seen_in_the_bytes(tmp_path: Path) -> None:
+    def encoded(kind: str, **how: object) -> str:
+        stream = io.BytesIO()
+        pictures(1)[0].save(stream, kind, **how)
+        (tmp_path / "one.png").write_bytes(stream.getvalue())
+        return lossy(pictures_in(tmp_path)[0])
+
+    assert encoded("PNG") == encoded("WEBP", lossless=True) == ""
+    assert encoded("JPEG") == "JPEG"
+    assert encoded("WEBP", quality=90) == "lossy WebP"
+    assert encoded("WEBP", quality=90, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0") == "lossy WebP"
+    shutil.rmtree(tmp_path)

@@ -1,0 +1,47 @@
+"""Contact sheets: in pages, lossless, from files and from shards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evalsuite.errors import SpecError
+from evalsuite.gallery import draw
+from tests.engine.support import run_sums, sums_registry, sums_spec
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same pictures as files and in shards."""
+    root = tmp_path_factory.mktemp("runs")
+    for name, per_shard in (("files", 0), ("shards", 3)):
+        run_sums(sums_spec("sum-images", count=7), root / name, image_shards=per_shard)
+    return root / "files", root / "shards"
+
+
+def sheet(run: Path, out: Path, **how: int) -> int:
+    return draw([run], out, registry=sums_registry(), size=32, **how)
+
+
+def test_many_samples_go_on_in_further_files(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    assert sheet(runs[0], tmp_path / "g.png", columns=2, page=3) == 7
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g-2.png", "g-3.png", "g.png"]
+    heights = [Image.open(tmp_path / name).height for name in ("g.png", "g-2.png", "g-3.png")]
+    assert heights[0] == heights[1] > heights[2]
+
+
+def test_webp_is_as_lossless_as_png_and_shards_show_what_files_do(
+    runs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    sheet(runs[0], tmp_path / "a.png")
+    sheet(runs[1], tmp_path / "b.webp")
+    first, second = (np.asarray(Image.open(tmp_path / name).convert("RGB")) for name in ("a.png", "b.webp"))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_gallery_of_another_kind_is_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"g\.jpg is none"):
+        sheet(runs[0], tmp_path / "g.jpg")
