@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evalsuite.registry import ModelEntry
 
-from . import diffusion, image_text, mini, reference
+from . import diffusion, image_text, language, mini, reference, server, unified
 
 
 def models() -> Iterator[ModelEntry]:
@@ -18,3 +18,6 @@ def models() -> Iterator[ModelEntry]:
     yield from reference.models()
     yield from diffusion.models()
     yield from image_text.models()
+    yield from unified.models()
+    yield from language.models()
+    yield from server.models()

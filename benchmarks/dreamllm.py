@@ -3,9 +3,9 @@
 On the miniature, the same prompts, steps and batch for all three, in one process:
 
     ours      the adapter's device step: what a run spends beside preparing (which runs in other threads)
-    bare      the loop of vision tower, language model, UNet and VAE calls that the answers need, nothing around
-    original  one request at a time; the vision tower on a zero image at every forward without one, as upstream
-              does; the unconditional branch anew for each picture
+    bare      the vision tower, language model, UNet and VAE calls that the answers need, nothing around
+    original  one request at a time; the vision tower on a zero image at every forward without one, as
+              upstream does; the unconditional branch anew for each picture
 
     python benchmarks/dreamllm.py [--count N] [--batch N] [--tokens N] [--steps N] [--repeats N]
                                   [--variants] [--json FILE]
@@ -171,6 +171,16 @@ def image_requests(model: DreamLLMAdapter, count: int, steps: int) -> list[Prepa
     ]
 
 
+def draw(core: Any, latents: Tensor, context: Tensor, steps: int) -> Tensor:
+    """The guided UNet steps and the decoding, which bare and original have alike."""
+    scheduler = build_scheduler(SCHEDULER, core.config.scheduler_config)
+    scheduler.set_timesteps(steps)
+    for timestep in scheduler.timesteps:
+        predicted = core.unet(torch.cat([latents, latents]), timestep, encoder_hidden_states=context).sample
+        latents = scheduler.step(guide(predicted, GUIDANCE), timestep, latents).prev_sample
+    return core.vae.decode(latents / core.vae.config.scaling_factor).sample
+
+
 @torch.no_grad()
 def bare_images(
     model: DreamLLMAdapter,
@@ -188,12 +198,7 @@ def bare_images(
     states = core.model(inputs_embeds=embeddings, attention_mask=whole, position_ids=positions)
     condition = states.last_hidden_state[:, -block.shape[1] + 1 : -1]
     context = core.condition_projector(torch.cat([unconditional.expand_as(condition), condition]))
-    scheduler = build_scheduler(SCHEDULER, core.config.scheduler_config)
-    scheduler.set_timesteps(steps)
-    for timestep in scheduler.timesteps:
-        predicted = core.unet(torch.cat([latents, latents]), timestep, encoder_hidden_states=context).sample
-        latents = scheduler.step(guide(predicted, GUIDANCE), timestep, latents).prev_sample
-    return core.vae.decode(latents / core.vae.config.scaling_factor).sample
+    return draw(core, latents, context, steps)
 
 
 @torch.no_grad()
@@ -212,12 +217,7 @@ def original_images(model: DreamLLMAdapter, item: Prepared, steps: int) -> Tenso
         states.append(output.last_hidden_state[:, 1:-1])
     context = core.condition_projector(torch.cat(states))
     latents = model._painter.initial_latents([torch.Generator().manual_seed(item.request.seed)])
-    scheduler = build_scheduler(SCHEDULER, core.config.scheduler_config)
-    scheduler.set_timesteps(steps)
-    for timestep in scheduler.timesteps:
-        predicted = core.unet(torch.cat([latents, latents]), timestep, encoder_hidden_states=context).sample
-        latents = scheduler.step(guide(predicted, GUIDANCE), timestep, latents).prev_sample
-    return core.vae.decode(latents / core.vae.config.scaling_factor).sample
+    return draw(core, latents, context, steps)
 
 
 def compare_images(model: DreamLLMAdapter, count: int, size: int, steps: int, repeats: int) -> dict[str, Any]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from evalsuite.mini.data import ensure_world as ensure_mini_world
     from evalsuite.notebook import Run, SampleView, load_run
     from evalsuite.registry import load_registry
+    from evalsuite.report import write_report
     from evalsuite.store.verify import verify as verify_run
 
 __version__ = "0.1.0"
@@ -62,6 +63,7 @@ _HOMES = {
     "run": "api",
     "score": "api",
     "verify_run": "store.verify:verify",
+    "write_report": "report",
 }
 """Public name -> the module that has it, and what it is called there where that differs."""
 
@@ -93,6 +95,7 @@ __all__ = [
     "run",
     "score",
     "verify_run",
+    "write_report",
 ]
 
 

@@ -33,7 +33,14 @@ class Finding:
     remedy: str = ""
 
 
-_EXTRAS = {"meteor": "pycocoevalcap", "cleanfid": "cleanfid", "ray": "ray", "api": "openai", "test": "pytest"}
+_EXTRAS = {
+    "meteor": "pycocoevalcap",
+    "cleanfid": "cleanfid",
+    "ray": "ray",
+    "api": "openai",
+    "gguf": "gguf",
+    "test": "pytest",
+}
 """Extra -> the module it brings."""
 _PURPOSES = {"api": "models and judges behind an OpenAI-compatible server"}
 
@@ -186,7 +193,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _places() -> Iterator[Finding]:
-    from evalsuite.mini.data import cache_folder
+    from evalsuite.cache import cache_folder
 
     cache = cache_folder()
     try:

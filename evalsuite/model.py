@@ -56,7 +56,13 @@ class Model(Protocol):
 
     `prepare` is called from several threads at once. It raises SampleError (or DataError) for a request
     that this model cannot take; the sample is then recorded as failed and the run goes on. Device steps raise
-    OutOfMemoryError (torch's own is recognised too) for a batch that does not fit.
+    OutOfMemoryError (torch's own is recognised too) for a batch that does not fit, and UnavailableError when
+    nothing more can be answered at all: the run then stops, and goes on when it is started again.
+
+    Two optional attributes tell the engine more. `answers_apart = True`: requests of a batch never meet (each
+    goes to a server by itself), so that comparing a batch with single requests says nothing about batching;
+    a device step may then give a SampleError in place of a single response. `batch_that_fits(prepared)`: an
+    estimate of how many requests like this one memory will hold at once.
     """
 
     @property

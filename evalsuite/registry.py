@@ -102,6 +102,9 @@ class ModelEntry:
         capabilities: known before anything is loaded, so that an impossible run is refused at once.
         build: loads it.
         takes_argument: it is called `name:ARGUMENT`.
+        group: what it stands under in listings.
+        reads_annotations: it is no model but an upper bound: the engine hands it the task's own answers
+            (`prepare_annotated(request, answer)` in place of `prepare`). Recorded in every run of it.
     """
 
     name: str
@@ -109,6 +112,8 @@ class ModelEntry:
     capabilities: frozenset[Capability]
     build: Callable[[ModelOptions], Model]
     takes_argument: bool = False
+    group: str = ""
+    reads_annotations: bool = False
 
 
 @dataclass(frozen=True, slots=True)

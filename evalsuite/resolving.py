@@ -36,6 +36,12 @@ def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
             f"Model {spec.model.name!r} cannot do what these tasks need: {wishes}; it can: {can}.",
             "Leave them out or choose another model; see `evalsuite list models`.",
         )
+    edits = [entry.name for entry in entries if entry.capability == "edit"]
+    if spec.model.blind and edits:
+        raise SpecError(
+            f"--blind takes the images away, and {', '.join(edits)} is about changing one.",
+            "Leave it out of a blind run.",
+        )
     tasks = tuple(_with_defaults(task, entry) for task, entry in zip(spec.tasks, entries, strict=True))
     resolved = spec.model_copy(
         update={"tasks": tasks, "plugins": tuple(Path(path).absolute() for path in spec.plugins)}

@@ -5,10 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalsuite.engine import Asker, LocalExecutor, Progress, Silent, Source, TaskPlan, Worker, survey
+from evalsuite.cache import cache_folder
+from evalsuite.engine import (
+    Asker,
+    LocalExecutor,
+    Progress,
+    Silent,
+    Source,
+    TaskPlan,
+    Worker,
+    blinded,
+    sizes_for,
+    survey,
+)
 from evalsuite.errors import StoreError
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
@@ -125,9 +137,14 @@ def _ask(
         return
     progress.on_stage(f"loading {spec.model.name}")
     model = build_model(spec, registry)
-    writer.set_model(model.info)
+    annotated = registry.model(spec.model.name)[0].reads_annotations
+    info = blinded(model.info) if spec.model.blind else model.info
+    if annotated:
+        info = replace(info, details={**info.details, "reads_annotations": True})
+    writer.set_model(info)
     worker = Worker(model, self_check=options.self_check)
-    asker = Asker(model, LocalExecutor(worker, options.batch_size), writer, options, spec.seed, progress)
+    executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
+    asker = Asker(model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated)
     progress.on_start(total, done)
     for plan in plans:
         if len(finished[plan.key]) < plan.total:

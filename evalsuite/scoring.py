@@ -111,15 +111,15 @@ def compute(
     """The rows and statistics of one task of a run.
 
     Args:
-        judged: what a judge said; None takes the only judge's where there is one.
+        judged: what a judge said; None takes what the judge said that was asked first, where there is one.
 
     Raises:
         DataError: the data have changed.
         EvalsuiteError: whatever the task's scorer raises.
     """
     complete = None
-    if judged is None and len(judges := judges_of(run, key, task)) == 1 and judges[0] is not None:
-        judged = verdicts(run, judges[0], key)
+    if judged is None and (judge := judges_of(run, key, task)[0]) is not None:
+        judged = verdicts(run, judge, key)
     if judged is not None and isinstance(task, Judged):
         complete = partial(with_judgements, task, known=judged.known, runs=judged.runs)
     answers = StoredAnswers(run, key, task, complete)

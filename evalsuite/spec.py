@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,6 +36,8 @@ class ModelSpec(_Frozen):
     dtype: str = "auto"
     options: dict[str, str] = Field(default_factory=dict)
     """Further options of the adapter."""
+    blind: bool = False
+    """It is shown no images: how much of a benchmark can be answered without looking."""
 
 
 class RunSpec(_Frozen):
@@ -61,8 +63,8 @@ class RunSpec(_Frozen):
 class ExecutionOptions(_Frozen):
     """How a run is carried out; changes nothing in its results."""
 
-    batch_size: int = Field(default=32, ge=1)
-    """Upper limit; halved when memory runs out, and what fits is remembered."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32
+    """Upper limit, halved when memory runs out; `auto` finds the largest that fits and remembers it."""
     prepare_threads: int = Field(default=1, ge=1)
     """Threads that decode and tokenise ahead of the device."""
     prepare_ahead: int = Field(default=256, ge=1)

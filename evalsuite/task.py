@@ -209,6 +209,19 @@ class ListsSamples(Protocol):
 
 
 @runtime_checkable
+class AnswersItself(Protocol):
+    """A task whose annotations hold an answer: what people said, or what is right; optional.
+
+    It is the upper bound that a metric grants to people. Only a model whose registry entry says
+    `reads_annotations` is ever given it.
+    """
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The answer to `request(sample, earlier)`; None where the annotations are not public. Pure."""
+        ...
+
+
+@runtime_checkable
 class HasReference(Protocol):
     """A task that compares what is drawn with reference pictures; optional."""
 

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 
 from evalsuite.content import Image
 from evalsuite.errors import SampleError
-from evalsuite.request import ImageResponse, Response, TextResponse
+from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
@@ -97,6 +97,15 @@ class FamilyTask(ABC):
         other = copy.copy(self)
         other.plan = replace(self.plan, protocol=self.plan.protocol.model_copy(update={"clean": names}))
         return other
+
+
+IMPOSSIBLE = -100.0
+"""Log-likelihood that an upper bound gives to a wrong choice."""
+
+
+def certain(right: int, count: int) -> ChoiceResponse:
+    """Certainty that the choice at `right` of `count` is meant."""
+    return ChoiceResponse(tuple(0.0 if i == right else IMPOSSIBLE for i in range(count)), (1,) * count)
 
 
 def text_of(response: Response) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from evalsuite.content import Document, Text
 from evalsuite.data.documents import InterleavedDocument
@@ -45,7 +45,7 @@ class SceneTruth:
         self._kinds = kinds
 
     @classmethod
-    def read(cls, source: Located) -> SceneTruth:
+    def read(cls, source: Located) -> Self:
         path = source.path("truth")
         rows = (row for _, row in read_lines(path) if isinstance(row.get("kind"), str))
         return cls(_by_name(path), {_name(str(row["file"])): row["kind"] for row in rows})
@@ -87,7 +87,7 @@ class PromptTruth(SceneTruth):
         self._states = states
 
     @classmethod
-    def read(cls, source: Located) -> PromptTruth:
+    def read(cls, source: Located) -> Self:
         prompts = read_prompts(source.path("prompts")).values()
         return cls(
             _by_name(source.path("truth")),

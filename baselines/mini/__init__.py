@@ -47,12 +47,13 @@ SDEDIT_STRENGTH = "0.7"
 
 def models() -> Iterator[ModelEntry]:
     for name, (folder, capabilities, title) in DREAMLLM.items():
-        yield ModelEntry(name, title, capabilities, partial(_dreamllm, name, folder))
+        yield ModelEntry(name, title, capabilities, partial(_dreamllm, name, folder), group="miniature")
     yield ModelEntry(
         "sd-mini",
         "the miniature's latent diffusion model with its own text encoder (edits by SDEdit)",
         frozenset({"image", "edit"}),
         _sd,
+        group="miniature",
     )
 
 

@@ -2,30 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from evalsuite.model import Model
 from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.request import Capability
+
+GROUP = "reference"
+
+TEXT: frozenset[Capability] = frozenset({"text", "choices"})
 
 
 def models() -> Iterator[ModelEntry]:
-    yield ModelEntry(
+    def row(
+        name: str, title: str, capabilities: frozenset[Capability], build: Callable[[ModelOptions], Model]
+    ) -> ModelEntry:
+        return ModelEntry(name, title, capabilities, build, group=GROUP)
+
+    yield row(
         "random",
         "chance: a random answer of the training set, a random option, an image of noise",
         frozenset({"text", "choices", "image", "edit"}),
         _random,
     )
-    yield ModelEntry(
+    yield row("majority", "the most frequent training answer to everything", TEXT, _majority)
+    yield row(
         "question-prior",
         "question-only: the most frequent training answer to the same question, never looks at the image",
-        frozenset({"text", "choices"}),
+        TEXT,
         _prior,
     )
+    yield row(
+        "nearest-neighbour",
+        "what was said about the training picture nearest to the image: its caption, its answers",
+        frozenset({"text"}),
+        _neighbour,
+    )
+    yield row(
+        "retrieval",
+        "text-to-image without drawing: the training picture with the nearest caption",
+        frozenset({"image"}),
+        _retrieval,
+    )
+    yield row("copy-source", "editing without editing: returns the source image", frozenset({"edit"}), _copy)
     yield ModelEntry(
-        "copy-source",
-        "editing without editing: returns the source image",
-        frozenset({"edit"}),
-        _copy,
+        "oracle",
+        "upper bound: what people answered, by the benchmark's own annotations",
+        frozenset({"text", "choices", "image", "edit"}),
+        _oracle,
+        group=GROUP,
+        reads_annotations=True,
     )
 
 
@@ -36,6 +62,13 @@ def _random(options: ModelOptions) -> Model:
     return RandomAnswers(load(options.options.get("answers", "")))
 
 
+def _majority(options: ModelOptions) -> Model:
+    from .majority import MajorityAnswer
+    from .training_answers import load
+
+    return MajorityAnswer(load(options.options.get("answers", "")))
+
+
 def _prior(options: ModelOptions) -> Model:
     from .prior import QuestionPrior
     from .training_answers import load
@@ -43,7 +76,27 @@ def _prior(options: ModelOptions) -> Model:
     return QuestionPrior(load(options.options.get("answers", "")))
 
 
+def _neighbour(options: ModelOptions) -> Model:
+    from .neighbours import NearestNeighbour
+    from .pictures import load
+
+    return NearestNeighbour(load(options.options))
+
+
+def _retrieval(options: ModelOptions) -> Model:
+    from .neighbours import Retrieval
+    from .pictures import load
+
+    return Retrieval(load(options.options))
+
+
 def _copy(options: ModelOptions) -> Model:
     from .copying import CopySource
 
     return CopySource()
+
+
+def _oracle(options: ModelOptions) -> Model:
+    from .oracle import Oracle
+
+    return Oracle()

@@ -18,6 +18,7 @@ from evalsuite.request import (
     TextResponse,
 )
 
+from .bounds import LOWER_BOUND
 from .prompts import options_of, question_of
 from .training_answers import TrainingAnswers
 
@@ -35,7 +36,9 @@ class RandomAnswers:
         self._known = known
         self._answers = known.answers
         self._captions = tuple(known.captions)
-        self._info = ModelInfo("random", known.fingerprint(), details={"answers": known.source})
+        self._info = ModelInfo(
+            "random", known.fingerprint(), details={"answers": known.source, **LOWER_BOUND}
+        )
 
     @property
     def info(self) -> ModelInfo:

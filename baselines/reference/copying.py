@@ -10,13 +10,15 @@ from evalsuite.errors import SampleError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateImages, ImageResponse, Request
 
+from .bounds import LOWER_BOUND
+
 
 class CopySource:
     """Returns the last image of the prompt. Metrics that reward likeness must be read beside this row."""
 
     @property
     def info(self) -> ModelInfo:
-        return ModelInfo("copy-source", "1")
+        return ModelInfo("copy-source", "1", details=dict(LOWER_BOUND))
 
     def prepare(self, request: Request) -> Prepared:
         if not request.images:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import ChoiceResponse, Request, ScoreChoices, TextResponse
 
+from .bounds import LOWER_BOUND
 from .prompts import options_of, question_of, stem_of
 from .training_answers import TrainingAnswers
 
@@ -25,7 +26,9 @@ class QuestionPrior:
         self._known = known
         self._words = {question: frozenset(question.split()) for question in known.by_question}
         self._cache: dict[str, Counter[str]] = {}
-        self._info = ModelInfo("question-prior", known.fingerprint(), details={"answers": known.source})
+        self._info = ModelInfo(
+            "question-prior", known.fingerprint(), details={"answers": known.source, **LOWER_BOUND}
+        )
 
     @property
     def info(self) -> ModelInfo:

@@ -29,7 +29,7 @@ def compare(
         list[str] | None,
         typer.Option(
             "--allow",
-            help="What may differ: version, protocol, rules, split, data, scorer, seed or limit; repeatable.",
+            help="May differ: version, protocol, rules, judge, split, data, scorer, seed, limit; repeatable.",
         ),
     ] = None,
     task: Annotated[

@@ -14,7 +14,8 @@ from evalsuite.errors import SpecError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from evalsuite.registry import Registry
+    from evalsuite.registry import ModelEntry, Registry
+    from evalsuite.request import Capability
     from evalsuite.store import RunReader
 
 runs = typer.Typer(help="Look at runs.", no_args_is_help=True)
@@ -61,11 +62,32 @@ def _tasks(registry: Registry) -> RenderableType:
 
 
 def _models(registry: Registry) -> RenderableType:
-    table = grid("model", "can do", "title")
+    """Grouped, the groups in the order in which plugins offer them; `NAME:…` takes a folder, id or name."""
+    from rich.console import Group
+
+    groups: dict[str, list[ModelEntry]] = {}
     for entry in registry.models.values():
-        name = f"{entry.name}:FOLDER" if entry.takes_argument else entry.name
-        table.add_row(name, ", ".join(sorted(entry.capabilities)), entry.title)
-    return table
+        groups.setdefault(entry.group or "other", []).append(entry)
+    width = max((len(_called(entry)) for entry in registry.models.values()), default=0)
+    parts: list[RenderableType] = []
+    for name, entries in groups.items():
+        table = grid(name, *(_COLUMNS[capability] for capability in _COLUMNS), "")
+        table.columns[0].min_width = width
+        for entry in entries:
+            marks = ["x" if capability in entry.capabilities else "" for capability in _COLUMNS]
+            table.add_row(_called(entry), *marks, entry.title)
+        parts += [table, ""]
+    return Group(*parts[:-1])
+
+
+_COLUMNS: dict[Capability, str] = {
+    "text": "text", "choices": "choices", "image": "draw", "edit": "edit", "interleaved": "documents",
+}  # fmt: skip
+"""Capability -> its column in the list of models."""
+
+
+def _called(entry: ModelEntry) -> str:
+    return f"{entry.name}:…" if entry.takes_argument else entry.name
 
 
 def _suites(registry: Registry) -> RenderableType:

@@ -59,8 +59,12 @@ def run(
     plugin: PluginOption = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto (default).")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto (default).")] = None,
+    blind: Annotated[
+        bool, typer.Option("--blind", help="Show the models no images: what can be answered without looking?")
+    ] = False,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Upper limit; halved where memory runs out. Default: 32.")
+        str | None,
+        typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
@@ -102,7 +106,8 @@ def run(
     file = read_file(config)
     asked = Asked(
         models=model or (), suite=suite, tasks=task or (), out=out, limit=limit, seed=seed, device=device,
-        dtype=dtype, protocol=protocol, rules=rules, data=data, options=pairs(option, "--option"),
+        dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data,
+        options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
         execution={name: value for name, value in execution.items() if value is not None},
     )  # fmt: skip

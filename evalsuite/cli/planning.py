@@ -49,6 +49,7 @@ class Asked:
     seed: int | None = None
     device: str | None = None
     dtype: str | None = None
+    blind: bool = False
     protocol: str | None = None
     rules: str | None = None
     data: Path | None = None
@@ -121,16 +122,17 @@ def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned]
         raise SpecError("No task is given.", "Use --suite NAME or --task NAME; see `evalsuite list`.")
     models = [ModelSpec(name=name) for name in asked.models] or list(file.models)
     models = models or [ModelSpec(name=name) for name in (suite.models if suite else ())]
+    models = [_with_options(model, asked) for model in models]
     if not models:
         raise SpecError("No model is given.", "Use --model NAME; see `evalsuite list models`.")
     out = asked.out or file.out
     if out is None:
         raise SpecError("No folder for the run is given.", "Use --out FOLDER.")
     ordered = {task.name for task in named}
-    folders = _folders([model.name for model in models], out)
+    folders = _folders([model.name + (" blind" if model.blind else "") for model in models], out)
     runs = []
     for model, folder in zip(models, folders, strict=True):
-        can = registry.model(model.name)[0].capabilities
+        can = registry.model(model.name)[0].capabilities - ({"edit"} if model.blind else set())
         fitting = [t for t in tasks if t.name in ordered or registry.task(t.name).capability in can]
         if not fitting:
             raise SpecError(
@@ -138,7 +140,7 @@ def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned]
                 "See `evalsuite list models`.",
             )
         spec = RunSpec(
-            model=_with_options(model, asked),
+            model=model,
             tasks=tuple(fitting),
             seed=asked.seed if asked.seed is not None else file.seed or 0,
             limit=asked.limit if asked.limit is not None else file.limit,
@@ -171,6 +173,8 @@ def _with_options(model: ModelSpec, asked: Asked) -> ModelSpec:
     }
     if asked.options:
         changes["options"] = {**model.options, **asked.options}
+    if asked.blind:
+        changes["blind"] = True
     return model.model_copy(update=changes)
 
 

@@ -28,6 +28,7 @@ from evalsuite.comparison.sides import (
     differences,
     open_side,
     paths_of,
+    with_same_judges,
 )
 from evalsuite.errors import SpecError
 from evalsuite.registry import Registry, suggest
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _REMEDIES = {
     "rules": "`evalsuite score RUN --rules NAME` makes them alike without the model.",
+    "judge": "`evalsuite judge` asks the same judge about both.",
     "limit": "A limit draws a subset; the shared samples can be compared with --allow limit.",
 }
 
@@ -136,8 +138,8 @@ def compare(
             these, of one model each. Several runs of one task with different seeds are repetitions: their
             scores are averaged, and the spread between seeds is part of the interval.
         gates: limits, or a TOML file with them; None: fail when a headline is shown to be worse.
-        allow: what may differ between the sides (`version`, `protocol`, `rules`, `split`, `data`, `scorer`,
-            `seed`, `limit`), beside what the gates allow.
+        allow: what may differ between the sides (`version`, `protocol`, `rules`, `judge`, `split`, `data`,
+            `scorer`, `seed`, `limit`), beside what the gates allow.
         tasks: only these; all that both sides have when empty.
         all_metrics: every metric instead of each task's headline and those that gates name.
         groups: break-downs too.
@@ -154,7 +156,7 @@ def compare(
         if name not in ASPECTS:
             raise SpecError(f"{name!r} is nothing that can be allowed.", suggest(name, ASPECTS))
     with ExitStack() as stack:
-        sides = open_side(paths_of(base), stack), open_side(paths_of(candidate), stack)
+        sides = with_same_judges(open_side(paths_of(base), stack), open_side(paths_of(candidate), stack))
         keys = _common(sides[0], sides[1], tasks, found)
         different = {key: differences(sides[0].tasks[key], sides[1].tasks[key]) for key in keys}
         _refuse(different, allowed)

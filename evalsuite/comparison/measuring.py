@@ -205,7 +205,7 @@ class _Half:
 
     @cached_property
     def _tables(self) -> list[pandas.DataFrame]:
-        return [one.run.scores(one.key, one.result.rules) for one in self.measured]
+        return [one.run.scores(one.key, one.result.rules, one.result.judge) for one in self.measured]
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -12,7 +12,7 @@ from evalsuite.errors import SpecError, StoreError
 from evalsuite.leaderboard.frame import open_runs
 from evalsuite.store import RunReader, TaskResult
 
-Aspect = Literal["version", "protocol", "rules", "split", "data", "scorer", "seed", "limit"]
+Aspect = Literal["version", "protocol", "rules", "judge", "split", "data", "scorer", "seed", "limit"]
 """What makes two numbers incomparable unless the user allows it."""
 ASPECTS: tuple[str, ...] = get_args(Aspect)
 
@@ -39,10 +39,15 @@ def paths_of(given: Where | Iterable[Where]) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One task in one run."""
+    """One task in one run.
+
+    Args:
+        by_judge: the results by judge where one judged, `result` among them.
+    """
 
     run: RunReader
     result: TaskResult
+    by_judge: dict[str, TaskResult] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -93,13 +98,15 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     tasks: dict[str, tuple[Measurement, ...]] = {}
     unscored: list[str] = []
     for reader in readers:
-        results = {(result.task, result.rules): result for result in reader.metrics()}
+        results = reader.metrics()
         for record in reader.manifest.tasks:
-            result = results.get((record.key, record.info.rules))
-            if result is None or not result.n:
-                unscored.append(record.key)
+            wanted = (record.key, record.info.rules)
+            usable = [r for r in results if (r.task, r.rules) == wanted and r.n and r.estimates]
+            if usable:
+                one = Measurement(reader, usable[0], {r.judge: r for r in usable})
+                tasks[record.key] = (*tasks.get(record.key, ()), one)
             else:
-                tasks[record.key] = (*tasks.get(record.key, ()), Measurement(reader, result))
+                unscored.append(record.key)
     if not tasks:
         raise StoreError(f"No task in {where} has scored samples.", "Finish it, or `evalsuite score RUN`.")
     for key, measured in tasks.items():
@@ -119,6 +126,28 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     )
 
 
+def with_same_judges(base: Side, candidate: Side) -> tuple[Side, Side]:
+    """Both sides with the results of one and the same judge, for each task that has such a judge in all
+    runs."""
+    chosen: dict[str, str] = {}
+    for key in base.tasks.keys() & candidate.tasks.keys():
+        measured = (*base.tasks[key], *candidate.tasks[key])
+        common = [judge for judge in measured[0].by_judge if all(judge in one.by_judge for one in measured)]
+        if common:
+            chosen[key] = common[0]
+
+    def judged(side: Side) -> Side:
+        tasks = {
+            key: tuple(
+                replace(one, result=one.by_judge[chosen[key]]) if key in chosen else one for one in measured
+            )
+            for key, measured in side.tasks.items()
+        }
+        return replace(side, tasks=tasks)
+
+    return judged(base), judged(candidate)
+
+
 def _check_alike(key: str, measured: Sequence[Measurement]) -> None:
     for other in measured[1:]:
         different = [
@@ -136,10 +165,10 @@ def differences(base: Sequence[Measurement], candidate: Sequence[Measurement]) -
     """What was done differently on both sides of one task: aspect -> one line."""
     found: dict[str, str] = {}
     first, second = base[0].result, candidate[0].result
-    for aspect in ("version", "protocol", "rules", "split"):
+    for aspect in ("version", "protocol", "rules", "judge", "split"):
         a, b = getattr(first.info, aspect), getattr(second.info, aspect)
         if a != b:
-            found[aspect] = f"{aspect} {a} against {b}"
+            found[aspect] = f"{aspect} {a or 'none'} against {b or 'none'}"
     if first.data_fingerprint != second.data_fingerprint:
         found["data"] = f"data {first.data_fingerprint[:12]} against {second.data_fingerprint[:12]}"
     if _scorer(first.details) != _scorer(second.details):

@@ -15,6 +15,7 @@ def models() -> Iterator[ModelEntry]:
         frozenset({"text", "choices", "image", "edit", "interleaved"}),
         load,
         takes_argument=True,
+        group="any checkpoint",
     )
 
 

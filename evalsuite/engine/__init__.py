@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from evalsuite.engine.blind import blinded
 from evalsuite.engine.engine import Asker
 from evalsuite.engine.executor import Executor, LocalExecutor
 from evalsuite.engine.plan import Source, TaskPlan, survey
 from evalsuite.engine.progress import Progress, Silent
+from evalsuite.engine.sizing import sizes_for
 from evalsuite.engine.worker import Worker
 
 __all__ = [
@@ -17,5 +19,7 @@ __all__ = [
     "Source",
     "TaskPlan",
     "Worker",
+    "blinded",
+    "sizes_for",
     "survey",
 ]

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from evalsuite.content import Image, Text
-from evalsuite.errors import AdapterError
+from evalsuite.errors import AdapterError, SampleError
 from evalsuite.model import Prepared
 from evalsuite.request import (
     ChoiceResponse,
@@ -32,7 +32,11 @@ _KINDS: dict[str, type] = {
 }
 
 
-def check_contract(model: str, method: str, batch: Sequence[Prepared], responses: object) -> list[Response]:
+Answer = Response | SampleError
+"""What a device step gives for one request: its response, or why this one alone has none."""
+
+
+def check_contract(model: str, method: str, batch: Sequence[Prepared], responses: object) -> list[Answer]:
     """The responses as a list. Raises AdapterError, naming the adapter, unless each is what was asked for."""
     where = f"Model {model!r}: {method}"
     remedy = "This is a bug of the adapter, not of the data."
@@ -43,6 +47,8 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
     if len(responses) != len(batch):
         raise AdapterError(f"{where} returned {len(responses)} responses for {len(batch)} requests.", remedy)
     for prepared, response in zip(batch, responses, strict=True):
+        if isinstance(response, SampleError):
+            continue
         if not isinstance(response, _KINDS[method]):
             raise AdapterError(
                 f"{where} returned a {type(response).__name__} instead of a {_KINDS[method].__name__}.",
@@ -64,7 +70,7 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
     return list(responses)
 
 
-def same_answer(one: Response, other: Response) -> bool:
+def same_answer(one: Answer, other: Answer) -> bool:
     """Equal texts; images within 2 grey levels; log-likelihoods within 0.001."""
     match one, other:
         case TextResponse(), TextResponse():

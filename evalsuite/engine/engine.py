@@ -17,6 +17,7 @@ from evalsuite.engine.executor import Executor
 from evalsuite.engine.plan import Item, Source, TaskPlan
 from evalsuite.engine.prepare import Preparer, Ready, error_text, make_ready
 from evalsuite.engine.progress import Progress
+from evalsuite.engine.sizing import MOST, START
 from evalsuite.engine.worker import Outcome
 from evalsuite.model import Model
 from evalsuite.spec import ExecutionOptions
@@ -47,6 +48,8 @@ class Asker:
         executor: runs the device step.
         sink: takes the answers.
         seed: the run's.
+        blind: the model is shown no images.
+        annotated: it is an upper bound, which is given the task's own answers.
     """
 
     model: Model
@@ -55,13 +58,19 @@ class Asker:
     options: ExecutionOptions
     seed: int
     progress: Progress
+    blind: bool = False
+    annotated: bool = False
 
     def ask(self, source: Source) -> None:
         """Asks until nothing is missing; answers are saved batch by batch."""
         plan, options = source.plan, self.options
-        prepare = partial(make_ready, plan.task, self.model, self.seed)
-        count = max(options.batch_size, options.prepare_ahead // 2)
-        window = Window(plan.key, count, AHEAD_BYTES, least=options.batch_size)
+        prepare = partial(
+            make_ready, plan.task, self.model, self.seed, blind=self.blind, annotated=self.annotated
+        )
+        most = options.batch_size if isinstance(options.batch_size, int) else MOST
+        count = max(most, options.prepare_ahead // 2)
+        least = options.batch_size if isinstance(options.batch_size, int) else START
+        window = Window(plan.key, count, AHEAD_BYTES, least=least)
         with Preparer(
             prepare, threads=options.prepare_threads, count=options.prepare_ahead, size=AHEAD_BYTES
         ) as preparer:

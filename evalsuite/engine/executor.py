@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from evalsuite.engine.batching import Batch, Scope
+from evalsuite.engine.sizing import BatchSizes
 from evalsuite.engine.worker import BatchResult, Worker
 
 
@@ -27,16 +28,18 @@ class LocalExecutor:
 
     Args:
         worker: the model.
-        batch_size: upper limit of a batch.
+        sizes: how large a batch may be.
     """
 
-    def __init__(self, worker: Worker, batch_size: int) -> None:
+    def __init__(self, worker: Worker, sizes: BatchSizes) -> None:
         self._worker = worker
-        self._batch_size = batch_size
+        self._sizes = sizes
 
     def limit(self, scope: Scope) -> int:
-        return self._worker.limit(scope, self._batch_size)
+        return self._worker.limit(scope, self._sizes.limit(scope))
 
     def execute(self, batches: Iterable[Batch]) -> Iterator[BatchResult]:
         for batch in batches:
-            yield self._worker.run(batch)
+            result = self._worker.run(batch)
+            self._sizes.learn(batch.scope, len(batch.items), self._worker.fits(batch.scope))
+            yield result

@@ -11,13 +11,14 @@ from types import TracebackType
 from typing import Any
 
 from evalsuite.content import Image
+from evalsuite.engine.blind import without_images
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import Item, Source
 from evalsuite.engine.seeds import request_seed
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.model import METHODS, Model, Prepared
 from evalsuite.request import Request, fingerprint
-from evalsuite.task import Task
+from evalsuite.task import AnswersItself, Task
 
 _MESSAGE_LIMIT = 2000
 
@@ -45,8 +46,15 @@ class Ready:
         return self.prepared.cost if self.prepared is not None else 0.0
 
 
-def make_ready(task: Task, model: Model, seed: int, item: Item) -> Ready:
-    """Builds, hashes and prepares one request; whatever goes wrong is recorded as this sample's failure."""
+def make_ready(
+    task: Task, model: Model, seed: int, item: Item, *, blind: bool = False, annotated: bool = False
+) -> Ready:
+    """Builds, hashes and prepares one request; whatever goes wrong is recorded as this sample's failure.
+
+    Args:
+        blind: take the images out, before anything is hashed: what is recorded is what was asked.
+        annotated: the model is an upper bound, which is given the task's own answer.
+    """
     sample, step = item.sample, item.step
     hashes = {"sample_hash": "", "request_hash": "", "target_hash": ""}
     prepared, method, error = None, "", ""
@@ -58,15 +66,27 @@ def make_ready(task: Task, model: Model, seed: int, item: Item) -> Ready:
         if request is None:
             raise SampleError("The task asks nothing about this sample.", "Its `request` returned None.")
         request = replace(request, seed=request_seed(seed, task.info.name, sample.id, step))
+        request = without_images(request) if blind else request
         hashes["request_hash"] = request.fingerprint(digest)
         method = METHODS[request.output.capability]
         if not callable(getattr(model, method, None)):
             raise SampleError(f"The model has no {method}.", "Choose a model that can answer this task.")
-        prepared = model.prepare(request)
+        if annotated:
+            prepared = _annotated(task, model, item, request)
+        else:
+            prepared = model.prepare(request)
     except Exception as caught:  # a broken sample, task or adapter must cost this sample only
         prepared, error = None, error_text(caught)
     size = 0 if prepared is None else nbytes(prepared.payload) + images_nbytes(prepared.request)
     return Ready(item, prepared, error, **hashes, method=method, nbytes=size)
+
+
+def _annotated(task: Task, model: Any, item: Item, request: Request) -> Prepared:
+    answer = task.reference_answer(item.sample, item.earlier) if isinstance(task, AnswersItself) else None
+    if answer is None:
+        raise SampleError("The annotations hold no answer to this.", "Are those of this split public?")
+    prepared: Prepared = model.prepare_annotated(request, answer)
+    return prepared
 
 
 class Preparer:

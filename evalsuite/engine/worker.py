@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalsuite.engine.batching import Batch, Scope
-from evalsuite.engine.checks import check_contract, same_answer
+from evalsuite.engine.checks import Answer, check_contract, same_answer
 from evalsuite.engine.prepare import error_text
-from evalsuite.errors import AdapterError, OutOfMemoryError
+from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
 from evalsuite.model import Model, Prepared
 from evalsuite.request import Response
 
@@ -49,7 +49,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    responses: list[Response] | None
+    responses: list[Answer] | None
     error: str = ""
     memory: bool = False
     seconds: float = 0.0
@@ -60,8 +60,8 @@ class Worker:
 
     A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
     the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
-    fails. The first batch of a scope (of a task's first four) is compared with single requests; where answers
-    differ, that scope runs one by one.
+    fails. An adapter that says UnavailableError stops the run. The first batch of a scope (of a task's first
+    four) is compared with single requests; where answers differ, that scope runs one by one.
 
     Args:
         model: the adapter.
@@ -70,19 +70,29 @@ class Worker:
 
     def __init__(self, model: Model, *, self_check: bool = True) -> None:
         self.model = model
-        self._self_check = self_check
+        self._self_check = self_check and not getattr(model, "answers_apart", False)
         self._fits: dict[Scope, int] = {}
+        self._alone: set[Scope] = set()
+        self._foreseen: dict[Scope, int] = {}
         self._checked: set[Scope] = set()
 
     def limit(self, scope: Scope, upper: int) -> int:
         """The largest batch of a scope that is known to be safe, at most `upper`."""
-        return min(upper, self._fits.get(scope, upper))
+        if scope in self._alone:
+            return 1
+        return min(upper, self._fits.get(scope, upper), self._foreseen.get(scope, upper))
+
+    def fits(self, scope: Scope) -> int | None:
+        """How many requests of a scope memory was found to hold; None while all fitted."""
+        return self._fits.get(scope)
 
     def run(self, batch: Batch) -> BatchResult:
         """Answers or fails every request. Raises AdapterError when the adapter breaks its contract."""
         scope, notes = batch.scope, []
         prepared = [self._prepared(ready.prepared) for ready in batch.items]
         outcomes: dict[int, Outcome] = {}
+        foreseen = self._foresee(scope, prepared)
+        notes += [foreseen] if foreseen else []
         chunks = deque(_split(range(len(prepared)), self.limit(scope, len(prepared))))
         while chunks:
             chunk = chunks.popleft()
@@ -92,12 +102,12 @@ class Worker:
                     difference = self._difference(scope, prepared, chunk, attempt.responses)
                     if difference:
                         notes.append(difference)
-                        self._fits[scope] = 1
+                        self._alone.add(scope)
                         chunks.extendleft(reversed(_split(chunk, 1)))
                         continue
                 share = attempt.seconds / len(chunk)
                 for i, response in zip(chunk, attempt.responses, strict=True):
-                    outcomes[i] = Outcome(response, "", share, len(chunk))
+                    outcomes[i] = _outcome(response, share, len(chunk))
             elif len(chunk) == 1:
                 reason = (
                     f"out of memory at batch size 1: {attempt.error}" if attempt.memory else attempt.error
@@ -113,6 +123,16 @@ class Worker:
                 chunks.extendleft(reversed(_split(chunk, 1)))
         return BatchResult(batch, tuple(outcomes[i] for i in range(len(prepared))), tuple(notes))
 
+    def _foresee(self, scope: Scope, prepared: list[Prepared]) -> str:
+        """Asks the adapter, once per scope, how many requests like the dearest memory will hold."""
+        ask = getattr(self.model, "batch_that_fits", None)
+        if ask is None or scope in self._foreseen:
+            return ""
+        fits = self._foreseen[scope] = max(1, ask(prepared[0]))
+        if fits >= len(prepared):
+            return ""
+        return f"a batch of {len(prepared)} would not fit into memory by estimate; going on with {fits}"
+
     def _attempt(self, method: str, batch: list[Prepared]) -> _Attempt:
         started = time.perf_counter()
         try:
@@ -120,7 +140,7 @@ class Worker:
                 self.model.info.name, method, batch, getattr(self.model, method)(batch)
             )
             return _Attempt(responses, seconds=time.perf_counter() - started)
-        except AdapterError:
+        except (AdapterError, UnavailableError):
             raise
         except Exception as caught:  # whatever an adapter raises costs a sample, not the run
             memory = is_out_of_memory(caught)
@@ -136,7 +156,7 @@ class Worker:
         return sum(known.task == scope.task for known in self._checked) < _CHECKS
 
     def _difference(
-        self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Response]
+        self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Answer]
     ) -> str:
         """Asks the dearest and the cheapest alone: padding, the usual culprit, differs most there."""
         self._checked.add(scope)
@@ -153,6 +173,12 @@ class Worker:
     def _prepared(prepared: Prepared | None) -> Prepared:
         assert prepared is not None
         return prepared
+
+
+def _outcome(answer: Answer, seconds: float, batch_size: int) -> Outcome:
+    if isinstance(answer, SampleError):
+        return Outcome(None, error_text(answer), seconds, batch_size)
+    return Outcome(answer, "", seconds, batch_size)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -106,7 +106,7 @@ class StructureNetwork:
         import torch
 
         tensor = torch.from_numpy(np.array(pixels, dtype=np.float32)).permute(2, 0, 1)[None]
-        size = _resized(*pixels.shape[:2], self._side)
+        size = _resized(pixels.shape[0], pixels.shape[1], self._side)
         resized = torch.nn.functional.interpolate(tensor, size=size, mode="bilinear", align_corners=False)
         resized = resized / SCALES[self._spec.preprocess]
         mean, std = (torch.tensor(values)[None, :, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))

@@ -157,6 +157,16 @@ def judged_tasks(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An exchange that goes on with `question`."""
+
+    answered: Answered
+    run: int
+    exchange: Exchange
+    question: Question
+
+
 class _Asker:
     """Asks one judge about one task's answers."""
 
@@ -187,28 +197,29 @@ class _Asker:
             progress.on_batch(1, 1 if isinstance(result, SampleError) else result, self._key)
         return self._tally
 
-    def _missing(self, answers: StoredAnswers, progress: Progress) -> Iterator[tuple[Answered, int]]:
+    def _missing(self, answers: StoredAnswers, progress: Progress) -> Iterator[_Open]:
         for one in answers:
             for run in range(self._options.runs):
+                exchange = Exchange(self._task, one)
                 try:
-                    if Exchange(self._task, one).recall(self._known, run) is not None:
-                        yield one, run
+                    question = exchange.recall(self._known, run)
+                    if question is not None:
+                        yield _Open(one, run, exchange, question)
                         continue
                 except SampleError as error:
                     _log.debug("%s, %s is not judged: %s", self._key, one.sample.id, error)
                 progress.on_batch(1, 0, self._key)
 
-    async def _ask(self, item: tuple[Answered, int]) -> int:
+    async def _ask(self, item: _Open) -> int:
         """Asks to the end of one exchange; gives the number of failures."""
-        one, run = item
-        exchange = Exchange(self._task, one)
-        question = exchange.recall(self._known, run)
+        exchange = item.exchange
+        question: Question | None = item.question
         while question is not None:
-            row = await self._judgement(question, one, run)
+            row = await self._judgement(question, item.answered, item.run)
             self._writer.save_judgement(self._judge, row)
             exchange.add(question, self._counted(row))
             question = exchange.next()
-        return int(bool(exchange.said and exchange.said[-1].failure))
+        return int(bool(exchange.said[-1].failure))
 
     def _counted(self, row: StoredJudgement) -> Judgement:
         judgement = spoken(row)

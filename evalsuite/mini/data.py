@@ -2,32 +2,21 @@
 
 import hashlib
 import logging
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
+from evalsuite.cache import ENVIRONMENT, cache_folder
 from evalsuite.errors import DataError
 
 from .write import VERSION, Manifest, Sizes, read_manifest, write_world
 
-ENVIRONMENT = "EVALSUITE_CACHE"
 SEED = 20260
 SIZES = Sizes()
 CONTENT = "e02327a167ee12448b17ed36b26dde0a42389b4cfca88fd2fbb081224fcd548f"
 """Fingerprint of the standard world: sizes, texts and pixels of version `VERSION` with `SEED`."""
 
 _log = logging.getLogger(__name__)
-
-
-def cache_folder() -> Path:
-    """Where generated data are kept: `$EVALSUITE_CACHE`, else the user's cache (`~/.cache/evalsuite`)."""
-    given = os.environ.get(ENVIRONMENT)
-    if given:
-        return Path(given).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("evalsuite"))
 
 
 def ensure_world(seed: int = SEED, sizes: Sizes = SIZES, cache: Path | None = None) -> Path:

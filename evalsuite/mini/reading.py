@@ -86,8 +86,12 @@ def expected(sentence: Sentence, before: Sequence[Detection]) -> Scene | None:
         return _scene(rest) if rest else None
     if sentence.kind == "move":
         return _scene([_at(thing, words["place"]), *rest])
-    attribute = {"recolour": "colour", "reshape": "shape", "resize": "size"}[sentence.kind]
-    changed = replace(thing, **{attribute: words[f"{attribute}1"]})
+    changed = replace(
+        thing,
+        colour=words.get("colour1", thing.colour),
+        shape=words.get("shape1", thing.shape),
+        size=words.get("size1", thing.size),
+    )
     return None if changed == thing else _scene([*things[:index], changed, *things[index + 1 :]])
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.charts import Bar, Mark, Scale, Spoke, band, corners, histogram, polygon, ring, spokes
 from evalsuite.report.gathering import Answers, Page, rules_of
 from evalsuite.report.privacy import without_folders
@@ -226,15 +225,21 @@ def gaps(page: Page) -> list[Gap]:
     return [Gap(metric, reason, tuple(labels)) for (metric, reason), labels in found.items()]
 
 
-def spreads(page: Page, writer: SampleWriter) -> list[Spread]:
-    """The distributions of the score columns; those without any score are left out."""
+def spreads(
+    page: Page, keys: Sequence[tuple[str, str]], tables: Sequence[Sequence[ScoreTable]]
+) -> list[Spread]:
+    """The distributions of the score columns over all samples; those without any score are left out.
+
+    Args:
+        keys: the score columns, `(rules, name)`.
+        tables: the score tables of each run of the page.
+    """
     found = []
-    for i, (rules, name) in enumerate(writer.keys):
+    for rules, name in keys:
         columns = [
-            [value for value in writer.files.values(i, j) if not math.isnan(value)]
-            for j in range(len(page.answers))
+            next((table.scored(name) for table in scored if table.rules == rules), ()) for scored in tables
         ]
-        everything = [end for column in columns if column for end in (min(column), max(column))]
+        everything = [end for column in columns if len(column) for end in (min(column), max(column))]
         if not everything:
             continue
         metric = page.metrics.get(name, Metric(name, digits=3))
@@ -243,7 +248,7 @@ def spreads(page: Page, writer: SampleWriter) -> list[Spread]:
         rows = [
             (one, tuple(_placed(metric, bar, span) for bar in histogram(column, span)), len(column))
             for one, column in zip(page.answers, columns, strict=True)
-            if column
+            if len(column)
         ]
         found.append(Spread(title, shown(metric, span[0]), shown(metric, span[1]), tuple(rows)))
     return found

@@ -36,10 +36,12 @@ class SampleWriter:
         self.tables: list[list[ScoreTable]] = [tables(answers) for answers in page.answers]
         self._judged = [judgements(answers) for answers in page.answers]
         found = dict.fromkeys((t.rules, n) for column in self.tables for t in column for n in t.names)
+        rules = {name: i for i, name in enumerate(page.rules)}
         order = {name: i for i, name in enumerate(page.metrics)}
         headline = page.info.headline.name
         self.keys = sorted(
-            found, key=lambda k: (page.rules.index(k[0]), k[1] != headline, order.get(k[1], len(order)))
+            found,
+            key=lambda k: (rules.get(k[0], len(rules)), k[1] != headline, order.get(k[1], len(order))),
         )
         self._places = {key: i for i, key in enumerate(self.keys)}
         labels = [answers.label for answers in page.answers]

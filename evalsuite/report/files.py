@@ -138,10 +138,6 @@ class SampleFiles:
         self._output.write_data(f"{self._name}/ids", to_json(self._ids))
         return index
 
-    def values(self, key: int, column: int) -> Sequence[float]:
-        """All scores of a column in the order of the samples; NaN where there is none."""
-        return self._scores[key][column]
-
     def _end_page(self) -> None:
         self._output.write_data(f"{self._name}/samples-{len(self._starts) - 1}", f"[{','.join(self._page)}]")
         self._starts.append(self._starts[-1] + len(self._page))

@@ -97,23 +97,31 @@ class Page:
     @cached_property
     def built(self) -> tuple[Task | None, str]:
         """The task, for prompts and references; None with the reason when it cannot be had."""
-        answers = self.answers[0]
-        try:
-            task = build_task(answers.spec, self.registry)
-            found = task.fingerprint()
-        except EvalsuiteError as error:
-            return None, str(error)
-        except Exception as error:  # a plugin of another version, a data file of another form
-            _log.debug("building %s failed", self.title, exc_info=True)
-            return None, f"The task cannot be built ({type(error).__name__}: {error})."
-        if found != answers.record.data_fingerprint:
-            return None, (
-                f"The data here (fingerprint {found[:12]}) are not those that were measured "
-                f"({answers.record.data_fingerprint[:12]})."
-            )
-        if task.info.version != self.info.version:
-            return None, f"The task is at version {task.info.version} here, the runs at {self.info.version}."
-        return task, ""
+        reasons = []
+        for answers in self.answers:  # the data may lie where another run had them
+            task, reason = _build(answers, self.registry)
+            if task is not None:
+                return task, ""
+            reasons.append(reason)
+        return None, reasons[0]
+
+
+def _build(answers: Answers, registry: Registry) -> tuple[Task | None, str]:
+    try:
+        task = build_task(answers.spec, registry)
+        found = task.fingerprint()
+    except EvalsuiteError as error:
+        return None, str(error)
+    except Exception as error:  # a plugin of another version, a data file of another form
+        _log.debug("building %s failed", answers.key, exc_info=True)
+        return None, f"The task cannot be built ({type(error).__name__}: {error})."
+    measured = answers.record.data_fingerprint
+    if found != measured:
+        return None, f"The data here (fingerprint {found[:12]}) are not those measured ({measured[:12]})."
+    version = answers.record.info.version
+    if task.info.version != version:
+        return None, f"The task is at version {task.info.version} here, the run at {version}."
+    return task, ""
 
 
 def gather(readers: Sequence[RunReader], registry: Registry, tasks: Iterable[str] = ()) -> list[Page]:

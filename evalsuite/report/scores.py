@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy
 
 from evalsuite.errors import StoreError
 from evalsuite.report.gathering import Answers, rules_of
@@ -35,6 +37,11 @@ class _Texts:
         self._codes = codes.astype("int32")
         self._distinct = [*(str(text) for text in distinct), ""]  # the code -1, absent, is the last
 
+    @property
+    def empty(self) -> numpy.ndarray:
+        """Where there is no text: booleans in the column's order."""
+        return numpy.array([not text for text in self._distinct])[self._codes]
+
     def __getitem__(self, place: int) -> str:
         return self._distinct[self._codes[place]]
 
@@ -61,6 +68,13 @@ class ScoreTable:
     def names(self) -> list[str]:
         """The score columns."""
         return list(self._values)
+
+    def scored(self, name: str) -> Sequence[float]:
+        """The values of a score column; those of samples that count nowhere are left out."""
+        values = self._values.get(name)
+        if values is None:
+            return ()
+        return values[~numpy.isnan(values) & self._failure.empty]
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """Samples that have no score, each with the reason."""

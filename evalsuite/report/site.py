@@ -115,7 +115,7 @@ def _task_page(output: Output, page: Page, pictures: Pictures, most: int | None)
         page,
         breakdown.measures(page),
         breakdown.gaps(page),
-        breakdown.spreads(page, writer),
+        breakdown.spreads(page, writer.keys, writer.tables),
         breakdown.failures(page, writer.tables),
         writer.files.count,
         writer.total,

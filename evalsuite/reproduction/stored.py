@@ -84,6 +84,9 @@ def best_for(column: PublishedColumn, found: Sequence[Found]) -> Found | None:
             result.failures,
         )
 
-    # The answers of a test split are stored, but have no score: such a result says nothing about the column.
-    usable = [one for one in found if one.result.info.name in tasks and one.result.n > 0]
+    # The answers of a test split, or those nobody has judged, have no score: such a result says nothing about
+    # the column.
+    usable = [
+        one for one in found if one.result.info.name in tasks and one.result.n > 0 and one.result.estimates
+    ]
     return min(usable, key=distance, default=None)

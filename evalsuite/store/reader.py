@@ -84,13 +84,16 @@ class RunReader:
     def scores(self, task: str, rules: str | None = None, judge: str | None = None) -> pandas.DataFrame:
         """One row per sample: `id, cluster, parsed, failure, value.NAME…, label.NAME…`.
 
-        `rules` defaults to those of the run's specification, `judge` (a `TaskResult.judge`) likewise. Raises
-        StoreError when not scored by them.
+        `rules` defaults to those of the run's specification, `judge` (a `TaskResult.judge`) to the first that
+        the task was scored by. Raises StoreError when not scored by them.
         """
-        info = self.manifest.task(task).info
-        return results.read_scores(
-            self.path, task, rules or info.rules, info.judge if judge is None else judge
-        )
+        rules = rules or self.manifest.task(task).info.rules
+        if judge is None:
+            scored = [
+                result.judge for result in self.metrics() if (result.task, result.rules) == (task, rules)
+            ]
+            judge = scored[0] if scored else ""
+        return results.read_scores(self.path, task, rules, judge)
 
     def metrics(self) -> list[TaskResult]:
         """The numbers per task and rules; empty when nothing is scored yet."""

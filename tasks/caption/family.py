@@ -19,7 +19,7 @@ from evalsuite.metrics.meteor import meteor_obstacle
 from evalsuite.metrics.ptb import tokenize_captions
 from evalsuite.metrics.spice import spice, spice_obstacle
 from evalsuite.registry import suggest
-from evalsuite.request import Request, Response
+from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
 
 from ..benchmark import Plan
@@ -150,6 +150,12 @@ class CaptionTask(FamilyTask):
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         return None if earlier else self.plan.request({"image": sample.record.image}, self.shots(sample))
 
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The first person's caption. Scoring then leaves it out of the references: a person is compared with
+        the others, not with himself."""
+        captions = sample.record.captions
+        return TextResponse(captions[0], details={HELD_OUT: 0}) if len(captions) > 1 else None
+
     def target(self, sample: Sample) -> Any:
         return list(sample.record.captions)
 
@@ -176,7 +182,7 @@ class CaptionTask(FamilyTask):
             scored.append(len(rows))
             rows.append(row_of(one)(parsed=said))
             captions.append(said)
-            references.append(one.sample.record.captions)
+            references.append(_references(one))
         found = self._measure(captions, references)
         for i, values in zip(scored, found.rows(self.columns.names), strict=True):
             rows[i] = replace(rows[i], values=values)
@@ -206,6 +212,16 @@ class CaptionTask(FamilyTask):
             meteor.measure(captions, references) if "METEOR" in names else None,
             spice(captions, references) if "SPICE" in names else None,
         )
+
+
+HELD_OUT = "held_out_reference"
+"""Detail of an upper bound's answer: the position of the reference that it is."""
+
+
+def _references(one: Answered) -> Sequence[str]:
+    captions: tuple[str, ...] = one.sample.record.captions
+    left_out = one.response.details.get(HELD_OUT)
+    return captions if left_out is None else (*captions[:left_out], *captions[left_out + 1 :])
 
 
 @dataclass(frozen=True)

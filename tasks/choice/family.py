@@ -11,11 +11,11 @@ from evalsuite.content import Image
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
 from evalsuite.registry import suggest
-from evalsuite.request import ChoiceResponse, Request, Response
+from evalsuite.request import ChoiceResponse, Request, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mean_statistics
 
 from ..benchmark import Plan
-from ..family import FamilyTask, row_of, text_of
+from ..family import FamilyTask, certain, row_of, text_of
 from ..prompts import Value, clean
 from ..shots import Shot
 from ..sources import Located
@@ -155,6 +155,19 @@ class ChoiceTask(FamilyTask):
         output = self.plan.output(**choices)
         messages = self.plan.messages(values, template, self.shots(sample))
         return Request(messages, output, prefill=self.plan.protocol.prefill)
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The right letter of the rotation, or certainty about it."""
+        gate = self._settings.gate
+        position, second = divmod(len(earlier), 2) if gate else (len(earlier), 1)
+        rotation = self._asked(sample.record)[position]
+        if not rotation.answer:
+            return None
+        if gate and not second:
+            return TextResponse(gate.starts)
+        if self.plan.benchmark.capability == "choices":
+            return certain(list(rotation.options).index(rotation.answer), len(rotation.options))
+        return TextResponse(self._letter(rotation.answer))
 
     def target(self, sample: Sample) -> Any:
         return [rotation.answer for rotation in self._asked(sample.record)]

@@ -4,7 +4,7 @@ descriptions."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,11 +18,11 @@ from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..columns import require_columns
 from ..family import FamilyTask
-from ..image.scoring import FORMULAS
 from ..miniature import SceneTruth
 from ..networks import Columns, NetworkSettings, choose_columns
-from ..prompts import fields_of
+from ..prompts import Value, fields_of
 from ..sources import Located
 from .readers import DESCRIBES, READERS
 from .scoring import Scorer
@@ -52,15 +52,7 @@ def build(plan: Plan) -> EditTask:
     """
     settings = plan.settings(Settings)
     name = plan.benchmark.name
-    for metric in plan.benchmark.metrics:
-        if metric.name not in settings.columns:
-            raise SpecError(
-                f"{name}: settings.columns does not say how {metric.name!r} is computed.",
-                "Correct the benchmark's file.",
-            )
-        formula = settings.columns[metric.name].formula
-        if formula not in FORMULAS:
-            raise SpecError(f"{name}: there is no formula {formula!r}.", suggest(formula, FORMULAS))
+    needs = require_columns(plan, settings.columns)
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
         raise SpecError(f"{name}: editing asks for one picture per turn.", "Correct the protocol's decoding.")
@@ -77,7 +69,6 @@ def build(plan: Plan) -> EditTask:
             return f"The source {plan.source.reader} has no descriptions of the results."
         return ""
 
-    needs = {column: (how.network,) if how.network else () for column, how in settings.columns.items()}
     columns = choose_columns(plan, _networks(plan, settings), needs, unavailable)
     plan.source.paths(next(iter(plan.source.files)))
     return EditTask(plan, settings, columns)
@@ -179,7 +170,7 @@ class EditTask(FamilyTask):
                     f"Session {edit.session}: turn {len(earlier)} gave no picture to go on from."
                 )
             source = before.images[0]
-        values = {
+        values: Mapping[str, Value] = {
             "image": source,
             "instruction": turn.instruction,
             "source_prompt": turn.source_description,
@@ -194,6 +185,10 @@ class EditTask(FamilyTask):
             width, height = picture_size(edit.turns[0].source)
             output = replace(output, width=output.width or width, height=output.height or height)
         return replace(request, output=output)
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The picture that people accepted as the turn's result."""
+        return ImageResponse((sample.record.turns[len(earlier)].target,))
 
     def target(self, sample: Sample) -> Any:
         last: Turn = sample.record.last

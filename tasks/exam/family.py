@@ -13,7 +13,7 @@ from evalsuite.content import Part, Text
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
 from evalsuite.registry import suggest
-from evalsuite.request import Request, Response
+from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, Scores, mean_statistics
 
 from ..benchmark import Plan
@@ -89,6 +89,10 @@ class ExamTask(FamilyTask):
             "hint": hint,
             "options": tuple(options),
         }
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        answers = sample.record.answers
+        return TextResponse(answers[0]) if answers else None
 
     def target(self, sample: Sample) -> Any:
         return list(sample.record.answers)

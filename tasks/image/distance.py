@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from evalsuite.cache import cache_folder
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.features import FeatureNetwork
@@ -16,7 +17,6 @@ from evalsuite.features.pictures import Decoded, decoded_batches
 from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
 from evalsuite.metrics.feature_sets import FeatureSet
 from evalsuite.metrics.frechet import Gaussian, frechet_distance_to, gaussian_of
-from evalsuite.mini.data import cache_folder
 from evalsuite.request import fingerprint
 from evalsuite.task import Metric, Statistic
 

@@ -189,6 +189,12 @@ class ImageTask(FamilyTask):
             }
         return self._orders[number]
 
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """The picture that the caption was written about."""
+        output = self.plan.output()
+        assert isinstance(output, GenerateImages)
+        return ImageResponse((sample.record.reference,) * output.count)
+
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
 

@@ -16,7 +16,6 @@ from evalsuite.content import Document, Image, Text
 from evalsuite.data import documents
 from evalsuite.data.documents import InterleavedDocument
 from evalsuite.errors import SampleError, SpecError
-from evalsuite.registry import suggest
 from evalsuite.request import (
     GenerateDocument,
     GenerateImages,
@@ -29,11 +28,11 @@ from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..columns import require_columns
 from ..family import FamilyTask
-from ..image.scoring import FORMULAS
 from ..miniature import StoryTruth
 from ..networks import Columns, choose_columns
-from ..prompts import fields_of
+from ..prompts import Value, fields_of
 from ..sources import Located
 from .form import joined
 from .scoring import Scorer
@@ -68,23 +67,16 @@ def build(plan: Plan) -> FamilyTask:
     """
     settings = plan.settings(Settings)
     benchmark = plan.benchmark
-    for metric in benchmark.metrics:
-        column = settings.columns.get(metric.name)
-        if column is None or column.measure in _NOT_FOR.get(benchmark.capability, ()):
+    needs = require_columns(plan, settings.columns)
+    for name, column in settings.columns.items():
+        if column.measure in _NOT_FOR.get(benchmark.capability, ()):
             raise SpecError(
-                f"{benchmark.name}: settings.columns does not say how {metric.name!r} is computed"
-                f" for the capability {benchmark.capability}.",
+                f"{benchmark.name}: {name!r} cannot be computed of the capability {benchmark.capability}.",
                 "Correct the benchmark's file.",
-            )
-        if column.formula not in FORMULAS:
-            raise SpecError(
-                f"{benchmark.name}: there is no formula {column.formula!r}.",
-                suggest(column.formula, FORMULAS),
             )
     output = plan.output()
     if isinstance(output, GenerateImages) and output.count != 1:
         raise SpecError(f"{benchmark.name}: one picture per place.", "Correct the protocol's decoding.")
-    needs = {column: (how.network,) if how.network else () for column, how in settings.columns.items()}
     columns = choose_columns(plan, settings.networks, needs)
     plan.source.paths("documents")
     if isinstance(output, GenerateDocument):
@@ -199,7 +191,10 @@ class PictureTask(_Documents):
         steps = document.steps()
         if len(earlier) >= len(steps):
             return None
-        values = {"document": self._so_far(document, earlier), "instruction": document.instruction}
+        values: Mapping[str, Value] = {
+            "document": self._so_far(document, earlier),
+            "instruction": document.instruction,
+        }
         return self.plan.request(values)
 
     def _so_far(self, document: InterleavedDocument, earlier: Sequence[Response]) -> Document:

@@ -18,7 +18,7 @@ from evalsuite.request import ChoiceResponse, Request, Response
 from evalsuite.task import Answered, Sample, SampleScore, Scores, mean_statistics
 
 from ..benchmark import Plan
-from ..family import FamilyTask, row_of
+from ..family import IMPOSSIBLE, FamilyTask, certain, row_of
 from ..prompts import fields_of, render
 from .readers import EXAMPLES, FORMS, READERS, Item
 
@@ -164,6 +164,15 @@ class LanguageTask(FamilyTask):
         for item in self.plan.reader(READERS)(self.plan.source, self._form, EXAMPLES):
             found.setdefault(item.subject, []).append(item)
         return found
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """Certainty about the right choice."""
+        item: Item = sample.record
+        if item.gold is None:
+            return None
+        if self._per_option:
+            return ChoiceResponse((0.0 if len(earlier) == item.gold else IMPOSSIBLE,), (1,))
+        return certain(item.gold, len(item.choices))
 
     def target(self, sample: Sample) -> Any:
         return sample.record.gold

@@ -13,17 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from evalsuite.content import Image
 from evalsuite.data import dreambooth
 from evalsuite.data.dreambooth import Subject
-from evalsuite.errors import SpecError
-from evalsuite.registry import suggest
 from evalsuite.request import GenerateImages, Request, Response
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..columns import require_columns
 from ..family import FamilyTask
-from ..image.scoring import FORMULAS
 from ..miniature import SubjectTruth
 from ..networks import Columns, NetworkSettings, choose_columns
+from ..prompts import Value
 from ..sources import Located
 from .scoring import ColumnSettings, Scorer
 
@@ -78,19 +77,7 @@ def build(plan: Plan) -> SubjectTask:
     Raises SpecError for a malformed file, UnavailableError when the headline's network is not here.
     """
     settings = plan.settings(Settings)
-    name = plan.benchmark.name
-    for metric in plan.benchmark.metrics:
-        column = settings.columns.get(metric.name)
-        if column is None:
-            raise SpecError(
-                f"{name}: settings.columns does not say how {metric.name!r} is computed.",
-                "Correct the benchmark's file.",
-            )
-        if column.formula not in FORMULAS:
-            raise SpecError(
-                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
-            )
-    needs = {column: (how.network,) if how.network else () for column, how in settings.columns.items()}
+    needs = require_columns(plan, settings.columns)
     columns = choose_columns(plan, settings.networks, needs)
     plan.source.path("prompts")
     return SubjectTask(plan, settings, columns)
@@ -132,7 +119,7 @@ class SubjectTask(FamilyTask):
         wish: Wish = sample.record
         shown = wish.subject.pictures[: self.protocol.references]
         prompt = dreambooth.prompt(wish.template, wish.subject.class_name, self.protocol.token)
-        values: Mapping[str, Any] = {
+        values: Mapping[str, Value] = {
             "references": tuple(shown), "prompt": prompt, "class": wish.subject.class_name,
         }  # fmt: skip
         return self.plan.request(values)

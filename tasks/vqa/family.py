@@ -186,9 +186,7 @@ class VQATask(FamilyTask):
         return (sample for sample in self._of(self.plan.source.of_examples()) if sample.record.answers)
 
     def _shot(self, example: Sample) -> Shot:
-        # The answer that most people gave, the first of them where several are as frequent.
-        answers = Counter(example.record.answers)
-        return Shot(_fields(example.record), max(answers, key=answers.__getitem__))
+        return Shot(_fields(example.record), _most_said(example.record.answers))
 
     def _of(self, source: Located) -> Iterator[Sample]:
         for question in self._read(source, self._settings):
@@ -213,6 +211,16 @@ class VQATask(FamilyTask):
         if len(earlier) > bool(gate) or (gate and gate.closes(earlier[0])):
             return None
         return self.plan.request(_fields(question), self.shots(sample))
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        """What most people answered, the first of equally frequent answers; a gate is passed accordingly."""
+        answers = sample.record.answers
+        if not answers:
+            return None
+        said = _most_said(answers)
+        if self._gate and not earlier:
+            return TextResponse(self._gate.contains if said == self._gate.answer else "yes")
+        return TextResponse(said)
 
     def target(self, sample: Sample) -> Any:
         return list(sample.record.answers)
@@ -280,6 +288,11 @@ def parsed(answer: str, rule: str) -> str:
     if rule in (VERBATIM, ANLS):
         return answer
     return answer.strip().lower().removesuffix(".") if rule == EXACT else normalize_answer(answer, rule)
+
+
+def _most_said(answers: Sequence[str]) -> str:
+    """What most people answered, the first of equally frequent answers."""
+    return Counter(answers).most_common(1)[0][0]
 
 
 def _fields(question: Question) -> Mapping[str, str | Image]:

@@ -8,7 +8,7 @@ from typing import Any
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
 from evalsuite.registry import suggest
-from evalsuite.request import Request, Response
+from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic
 
 from ..benchmark import Plan
@@ -72,6 +72,9 @@ class YesNoTask(FamilyTask):
         if earlier:
             return None
         return self.plan.request(_fields(sample.record), self.shots(sample))
+
+    def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
+        return None if sample.record.label is None else TextResponse(_SAID[sample.record.label])
 
     def target(self, sample: Sample) -> Any:
         return _SAID[sample.record.label]

@@ -6,51 +6,19 @@ import io
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
-from evalsuite.errors import CheckpointError, SampleError, SpecError
+from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError
 from evalsuite.registry import ModelOptions, load_registry
 from evalsuite.request import GenerateImages, Request
-
-
-def _parts():
-    from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(0)
-    words = {word: i for i, word in enumerate(["[PAD]", "<s>", "</s>", "a", "red", "blue", "circle"])}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[PAD]"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return {
-        "vae": AutoencoderKL(block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
-                             up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, norm_num_groups=4),
-        "unet": lambda channels: UNet2DConditionModel(
-            sample_size=8, in_channels=channels, out_channels=4, block_out_channels=(8, 16),
-            layers_per_block=1,
-            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), norm_num_groups=4, attention_head_dim=4,
-            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=16),
-        "text_encoder": CLIPTextModel(CLIPTextConfig(
-            vocab_size=7, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-            max_position_embeddings=8, bos_token_id=1, eos_token_id=2)).eval(),
-        "tokenizer": PreTrainedTokenizerFast(
-            tokenizer_object=tokenizer, pad_token="[PAD]", model_max_length=8),
-        "scheduler": PNDMScheduler(skip_prk_steps=True, steps_offset=1),
-    }  # fmt: skip
+from tests.baselines.pipelines import save_all
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    from diffusers import StableDiffusionInstructPix2PixPipeline, StableDiffusionPipeline
-
     root = tmp_path_factory.mktemp("pipelines")
-    parts = _parts()
-    unet = parts.pop("unet")
-    rest = {"safety_checker": None, "feature_extractor": None}
-    StableDiffusionPipeline(**parts, unet=unet(4), **rest).save_pretrained(root / "sd")
-    StableDiffusionInstructPix2PixPipeline(**parts, unet=unet(8), **rest).save_pretrained(root / "ip2p")
+    save_all(root)
     return root
 
 
@@ -139,3 +107,73 @@ def test_bad_number_option_is_named(folders):
 def test_folder_without_pipeline_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"model_index\.json is missing"):
         build(tmp_path)
+
+
+def test_flux_draws_with_its_own_guidance(folders):
+    model = build(folders / "flux")
+    request = Request((user("a red circle"),), GenerateImages(width=16, height=16), seed=1)
+    (one,), (again,) = draw(model, [request]), draw(model, [request])
+    assert one.images[0].sha256() == again.images[0].sha256()
+    assert pixels(one.images[0]).shape == (16, 16, 3)
+    assert one.details["guidance_scale"] == 2.0
+
+
+def test_kontext_edits_and_also_draws_from_nothing(folders):
+    model = build(folders / "kontext", max_area="256", _auto_resize="False")
+    edit = Request((user(source(), "red"),), GenerateImages(), seed=1)
+    drawn = Request((user("red"),), GenerateImages(width=16, height=16), seed=1)
+    (edited,), (made,) = draw(model, [edit]), draw(model, [drawn])
+    assert edited.details["max_area"] == 256
+    assert edited.images[0].sha256() != made.images[0].sha256()
+
+
+def test_a_pipeline_can_be_switched_to_inpainting_and_keeps_what_the_mask_leaves(folders):
+    model = build(folders / "sd", task="inpainting", strength="1.0", steps="4")
+    mask = np.zeros((16, 16, 3), dtype=np.uint8)
+    mask[:, 8:] = 255
+    stream = io.BytesIO()
+    PilImage.fromarray(mask).save(stream, "PNG")
+    request = Request((user(source(), Image(stream.getvalue()), "red"),), GenerateImages(), seed=1)
+    (painted,) = draw(model, [request])
+    assert pixels(painted.images[0]).shape == (16, 16, 3)
+    with pytest.raises(SampleError, match="needs two images, source and mask"):
+        model.prepare(Request((user(source(), "red"),), GenerateImages()))
+    with pytest.raises(
+        SpecError, match="no inpainting pipeline for a StableDiffusionInstructPix2PixPipeline"
+    ):
+        build(folders / "ip2p", task="inpainting")
+
+
+def test_arguments_of_the_call_are_options_and_a_protocols_go_first(folders):
+    request = Request((user(source(), "red"),), GenerateImages(guidance_scale=3.0, steps=2), seed=1)
+    model = build(folders / "ip2p", image_guidance_scale="2.5", guidance_scale="9", steps="7")
+    (edited,) = draw(model, [request])
+    assert edited.details["image_guidance_scale"] == 2.5
+    assert (edited.details["guidance_scale"], edited.details["num_inference_steps"]) == (3.0, 2)
+    with pytest.raises(SpecError, match="Did you mean image_guidance_scale"):
+        build(folders / "ip2p", image_guidance_scal="2.5")
+
+
+def test_guidance_is_given_under_the_name_that_means_it():
+    from evalsuite_baselines.diffusion.arguments import call_arguments
+
+    class QwenLike:
+        def __call__(self, prompt=None, negative_prompt=None, true_cfg_scale=4.0, guidance_scale=None): ...
+
+    class FluxLike:
+        def __call__(self, prompt=None, negative_prompt=None, true_cfg_scale=1.0, guidance_scale=3.5): ...
+
+    output = GenerateImages(guidance_scale=5.0)
+    assert call_arguments(QwenLike(), output, {}, editing=False) == {
+        "true_cfg_scale": 5.0, "negative_prompt": " "
+    }  # fmt: skip
+    assert call_arguments(FluxLike(), output, {"true_cfg_scale": "2"}, editing=False) == {
+        "guidance_scale": 5.0, "true_cfg_scale": 2
+    }  # fmt: skip
+
+
+def test_a_pipeline_that_will_not_fit_is_refused_before_it_is_loaded(folders, monkeypatch):
+    monkeypatch.setattr("evalsuite.memory.free_memory", lambda device: 1000)
+    with pytest.raises(UnavailableError, match=r"will not fit: .* parameters need .*memory_check=no"):
+        build(folders / "sd")
+    assert build(folders / "sd", memory_check="no").info.parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -10,8 +11,11 @@ from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
 from evalsuite.errors import DataError, SampleError
-from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.registry import ModelOptions, TaskOptions, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
+from evalsuite.running import run
+from evalsuite.spec import ModelSpec, RunSpec, TaskSpec
+from evalsuite.store import RunReader
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,117 @@ def test_bad_training_answers_name_file_and_line(tmp_path, content, message):
 def test_missing_training_answers_are_named(tmp_path):
     with pytest.raises(DataError, match="do not exist"):
         build("random", answers=str(tmp_path / "none.jsonl"))
+
+
+def test_majority_gives_the_same_answer_to_every_question(answers):
+    model = build("majority", answers=str(answers))
+    assert ask(model, "What color is it?") == ask(model, "How many are there?") == "red"
+    assert ask(model, "describe the image") == "a red circle"
+    assert ask(model, "How many? a. blue b. red answer with the letter") == "b"
+    scored = Request((user("How many?"),), ScoreChoices(("2", " Red", "seven")))
+    (response,) = model.score_choices([model.prepare(scored)])
+    assert response.log_likelihoods == (1.0, 3.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def album(tmp_path_factory):
+    """Three training pictures of one colour each."""
+    folder = tmp_path_factory.mktemp("album")
+    rows = []
+    for colour, shape in (("red", "circle"), ("blue", "square"), ("green", "triangle")):
+        PilImage.fromarray(flat(colour)).save(folder / f"{colour}.png")
+        rows.append(
+            {
+                "image": f"{colour}.png",
+                "caption": f"a {colour} {shape}",
+                "answers": {"What color is it?": colour},
+            }
+        )
+    rows[2].pop("answers")
+    path = folder / "pictures.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def flat(colour):
+    shades = {"red": (220, 30, 30), "blue": (30, 30, 220), "green": (30, 200, 30)}
+    return np.full((64, 64, 3), shades[colour], dtype=np.uint8)
+
+
+def shown(colour):
+    buffer = io.BytesIO()
+    PilImage.fromarray(flat(colour)).save(buffer, "PNG")
+    return Image(buffer.getvalue())
+
+
+def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_picture(album):
+    model = build("nearest-neighbour", pictures=str(album))
+
+    def said(colour, text):
+        request = Request((user(shown(colour), text),), GenerateText())
+        return model.generate_text([model.prepare(request)])[0].text
+
+    assert [said(c, "describe the image") for c in ("blue", "red")] == ["a blue square", "a red circle"]
+    assert said("blue", "what color is it?") == "blue"
+    assert said("green", "what color is it?") in ("red", "blue"), "the nearest that was asked about"
+    assert said("blue", "what color is it? a. red b. blue answer with the letter") == "b"
+    assert said("blue", "is anybody there?") == ""
+    with pytest.raises(SampleError, match="the prompt holds none"):
+        model.prepare(Request((user("?"),), GenerateText()))
+
+
+def test_retrieval_gives_the_pictures_with_the_nearest_captions_in_their_order(album):
+    model = build("retrieval", pictures=str(album))
+    request = Request((user("a green triangle"),), GenerateImages(count=2))
+    (response,) = model.generate_images([model.prepare(request)])
+    assert response.images[0].sha256() == Image(path=album.parent / "green.png").sha256()
+    assert len({image.sha256() for image in response.images}) == 2
+    with pytest.raises(SampleError, match="has 3 pictures, not 4"):
+        model.prepare(Request((user("a"),), GenerateImages(count=4)))
+
+
+@pytest.mark.parametrize("text", ["", "not json", '{"image": "x.png"}'])
+def test_an_album_that_cannot_be_read_is_named(tmp_path, text):
+    path = tmp_path / "pictures.jsonl"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"pictures\.jsonl"):
+        build("retrieval", pictures=str(path))
+
+
+def test_the_oracle_reaches_what_people_reach_and_its_runs_say_that_it_was_given_the_answers(tmp_path):
+    tasks = ("mini-vqav2", "mini-mmbench", "mini-mmbench-likelihood", "mini-coco-caption", "mini-magicbrush")
+    spec = RunSpec(
+        model=ModelSpec(name="oracle"), tasks=tuple(TaskSpec(name=name) for name in tasks), limit=12
+    )
+    outcome = run(spec, tmp_path / "run")
+    assert outcome.failed == 0
+    with RunReader(outcome.path) as reader:
+        assert reader.manifest.model.details["reads_annotations"] is True
+        values = {result.info.name: result.headline().value for result in reader.metrics()}
+        captions = {record.response.text for record in reader.records("mini-coco-caption")}
+    assert values["mini-mmbench"] == values["mini-mmbench-likelihood"] == 1.0
+    assert values["mini-magicbrush"] == 1.0
+    assert 0.9 < values["mini-vqav2"] <= 1.0, "people disagree"
+    assert 0 < values["mini-coco-caption"] < 10, "a person against the others, not against himself"
+    assert len(captions) > 1
+
+
+def test_no_other_model_is_ever_given_the_answers(tmp_path, monkeypatch):
+    """A model that has the method but not the entry's permission is prepared as any other."""
+    from evalsuite.engine.plan import Item
+    from evalsuite.engine.prepare import make_ready
+
+    class Thief:
+        def prepare(self, request):
+            raise SampleError("prepared as any other")
+
+        def prepare_annotated(self, request, answer):
+            raise AssertionError("was given the answer")
+
+        generate_text = prepare
+
+    registry = load_registry()
+    task = registry.task("mini-vqav2").build(TaskOptions())
+    ready = make_ready(task, Thief(), 0, Item(next(task.samples())))
+    assert ready.error == "prepared as any other"
+    assert [e.name for e in registry.models.values() if e.reads_annotations] == ["oracle"]

@@ -21,15 +21,6 @@ from tests.cli.program import here
 from tests.dreamllm.recordings import TINY
 
 
-@pytest.fixture
-def upstream(tmp_path: Path) -> Path:
-    folder = tmp_path / "checkpoint"
-    shutil.copytree(TINY.checkpoint, folder, copy_function=shutil.copyfile)
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return folder
-
-
 def same(first: DreamLLMForCausalLM, second: DreamLLMForCausalLM) -> bool:
     a, b = first.state_dict(), second.state_dict()
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)

@@ -26,16 +26,6 @@ def model() -> DreamLLMForCausalLM:
     return copy.deepcopy(VARIANT.model)
 
 
-@pytest.fixture
-def upstream(tmp_path: Path) -> Path:
-    """A copy of the recorded checkpoint folder, to break."""
-    folder = tmp_path / "checkpoint"
-    shutil.copytree(VARIANT.checkpoint, folder)
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    return folder
-
-
 def equal(first: DreamLLMForCausalLM, second: DreamLLMForCausalLM) -> bool:
     a, b = first.state_dict(), second.state_dict()
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)

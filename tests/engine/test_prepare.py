@@ -17,6 +17,7 @@ from evalsuite.engine.hashing import describe, sample_hash
 from evalsuite.engine.plan import Item, Source, TaskPlan
 from evalsuite.engine.prepare import Preparer, Ready, error_text, make_ready, nbytes
 from evalsuite.engine.seeds import request_seed
+from evalsuite.engine.sizing import FixedSize
 from evalsuite.engine.subset import choose
 from evalsuite.errors import DataError, SampleError
 from evalsuite.model import ModelInfo, Prepared
@@ -128,7 +129,9 @@ def test_what_is_held_does_not_grow_with_the_number_of_samples(
     Payload.alive = Payload.most = 0
     options = ExecutionOptions(batch_size=4, prepare_ahead=40)
     sink, model = Nowhere(), Megabytes()
-    Asker(model, LocalExecutor(Worker(model), 4), sink, options, 0, Silent()).ask(source(Pictures(count)))
+    Asker(model, LocalExecutor(Worker(model), FixedSize(4)), sink, options, 0, Silent()).ask(
+        source(Pictures(count))
+    )
     assert sink.saved == count
     assert Payload.most <= 16 + 16 + 4, "before the window, in it, and in the batch"
     assert Payload.alive <= 4

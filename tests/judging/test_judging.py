@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from evalsuite.comparison import compare
 from evalsuite.endpoint import Server
 from evalsuite.errors import SpecError, StoreError, UnavailableError
 from evalsuite.judging.asking import JudgeOptions, JudgeOutcome, judge_run
@@ -295,3 +296,19 @@ def test_run_judge_score_leaderboard_of_gedit_as_typed(tmp_path: Path) -> None:
         assert (found.n, found.failures) == (3, 1)
         failures = stored.scores("gedit-bench-en", judge=found.judge)["failure"]
     assert failures.str.contains("scores cannot be read").sum() == 1
+
+
+def test_compared_are_the_same_judges_numbers_or_none(tmp_path: Path) -> None:
+    for name in ("base", "candidate"):
+        answered(tmp_path / name / "data", tmp_path / name / "run", count=3)
+    base, candidate = tmp_path / "base" / "run", tmp_path / "candidate" / "run"
+    with serving(tmp_path, GRADE) as local:
+        judged(base, local, "one")
+        judged(candidate, local, "two")
+        with pytest.raises(SpecError, match="judge one-2026-01-01 against two-2026-01-01"):
+            compare(base, candidate, resamples=50)
+        judged(candidate, local, "one")
+    (row,) = compare(base, candidate, resamples=50).rows
+    assert row.difference.value == 0
+    with RunReader(candidate) as run:
+        assert len(run.scores("mm-vet")) == 3  # of the judge that was asked first

@@ -1,4 +1,4 @@
-"""KID, precision and recall, CMMD, Inception Score: shards in any order give the same. Golden: tests/golden."""
+"""KID, precision and recall, CMMD, Inception Score: shards in any order give one value (see tests/golden)."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from evalsuite.cache import cache_folder
 from evalsuite.errors import DataError
 from evalsuite.mini import data
 from evalsuite.mini.write import MANIFEST, Sizes, read_manifest
@@ -78,9 +79,9 @@ def test_two_processes_at_once_end_up_with_one_whole_world(tmp_path):
 
 def test_the_cache_can_be_moved_by_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "elsewhere"))
-    assert data.cache_folder() == tmp_path / "elsewhere"
+    assert cache_folder() == tmp_path / "elsewhere"
     monkeypatch.delenv("EVALSUITE_CACHE")
-    assert data.cache_folder().name == "evalsuite"
+    assert cache_folder().name == "evalsuite"
 
 
 def test_a_cache_that_cannot_be_used_names_the_variable(tmp_path):

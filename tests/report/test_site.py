@@ -18,6 +18,7 @@ from PIL import Image as pil
 
 from evalsuite.content import Image
 from evalsuite.errors import SpecError, StoreError
+from evalsuite.registry import TaskOptions
 from evalsuite.report import write_report
 from evalsuite.report.output import Output
 from evalsuite.report.pictures import Pictures
@@ -155,6 +156,19 @@ def test_without_data_answers_are_shown_and_prompts_said_to_be_missing(tmp_path:
     )
 
 
+def test_changed_data_are_not_shown_as_what_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = measure(tmp_path / "run", "exact")
+    plugin = registry()
+    built = plugin.task("shapes").build(TaskOptions())
+    monkeypatch.setattr(type(built), "fingerprint", lambda self: "changed")
+    write_report([run], tmp_path / "site", registry=plugin)
+    missing = read_data(tmp_path / "site", "shapes/index")["missing"]
+    assert missing == "The data here (fingerprint changed) are not those measured (shapes-10000)."
+    assert samples_of(tmp_path / "site", "shapes")[0]["p"] == []
+
+
 def test_another_version_or_protocol_is_another_page(tmp_path: Path) -> None:
     measure(tmp_path / "a", "exact", TaskSpec(name="shapes"), TaskSpec(name="shapes", protocol="fancy"))
     measure(tmp_path / "b", "odd", TaskSpec(name="shapes", options={"version": "2"}))
@@ -237,6 +251,7 @@ def test_fewer_samples_and_no_images_on_request(runs: Path, tmp_path: Path) -> N
     none = write_report([runs], tmp_path / "none", max_samples=0, registry=registry())
     assert none.samples == 0
     assert not (tmp_path / "none" / "samples").exists()
+    assert "odd, 22 samples" in (tmp_path / "none" / "tasks" / "shapes.html").read_text()  # the distribution
 
 
 def test_an_earlier_report_is_replaced_and_other_peoples_files_are_left(runs: Path, tmp_path: Path) -> None:

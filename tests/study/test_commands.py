@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image as pil
 
 from evalsuite.cli import main
 from evalsuite.study import read_key
@@ -62,3 +63,19 @@ def test_errors_are_told_in_one_line_with_what_to_do(
     code, _, said = typed(capsys, "study", "read", tmp_path, tmp_path / "v.json", "-o", tmp_path / "r.txt")
     assert code == 2
     assert "neither .md nor .json" in said
+
+
+def test_documents_of_two_runs_are_shown_side_by_side(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "sheet.png"
+    code, _, said = typed(
+        capsys, "gallery", *runs, "-t", "documents", "-n", 4, "--columns", 5, "--size", 40, "-o", out
+    )
+    assert code == 0
+    assert "4 samples" in said
+    with pil.open(out) as sheet:
+        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 16)}
+    # Each model's picture is there in its own colour.
+    for name in ("writer-one", "writer-two"):
+        assert (sum(map(ord, name)) % 256, 90, 90) in colours

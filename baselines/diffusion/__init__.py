@@ -1,0 +1,36 @@
+"""Image generators and editors of `diffusers`, from a folder or hub id, by the class their index names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from evalsuite.model import Model
+from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.request import Capability
+
+from .. import presets
+
+CAPABILITIES: frozenset[Capability] = frozenset({"image", "edit"})
+
+
+def models() -> Iterator[ModelEntry]:
+    yield ModelEntry(
+        "diffusers",
+        "any pipeline of diffusers that draws, edits or inpaints, from a folder or the hub",
+        CAPABILITIES,
+        load,
+        takes_argument=True,
+        group="any checkpoint",
+    )
+    yield from presets.entries(Path(__file__).with_name("presets.yaml"), CAPABILITIES, "diffusion", load)
+
+
+def load(options: ModelOptions) -> Model:
+    """Loads the pipeline named by `options.argument`; options as `DiffusersPipeline` says.
+
+    Raises CheckpointError when the folder holds no pipeline, UnavailableError when it will not fit.
+    """
+    from .adapter import DiffusersPipeline
+
+    return DiffusersPipeline(options)

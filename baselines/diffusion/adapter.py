@@ -1,0 +1,226 @@
+"""The adapter: one pipeline that draws, edits or inpaints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.content import Text
+from evalsuite.data.images import decode
+from evalsuite.devices import resolve
+from evalsuite.errors import CheckpointError, SampleError, SpecError
+from evalsuite.memory import estimate, require_room
+from evalsuite.model import ModelInfo, Prepared
+from evalsuite.registry import ModelOptions, suggest
+from evalsuite.request import GenerateImages, ImageResponse, Request
+from evalsuite.schedulers import build_scheduler
+from evalsuite.weights import count, fingerprint
+
+from ..options import switch
+from ..pictures import encoded
+from .arguments import call_arguments, check_options, signature
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+TASKS = {
+    "text-to-image": "AutoPipelineForText2Image",
+    "image-to-image": "AutoPipelineForImage2Image",
+    "inpainting": "AutoPipelineForInpainting",
+}
+"""Values of the option `task` -> the class of diffusers that switches to it."""
+
+ONE_AT_A_TIME = ("QwenImageEditPipeline", "QwenImageEditPlusPipeline")
+"""Pipelines that take a list of images for the sources of one edit, not for a batch."""
+
+
+class DiffusersPipeline:
+    """One pipeline. Each image has its own generator, so that images do not depend on their batch.
+
+    A pipeline that takes no image edits by SDEdit (Meng et al. 2022): the source is noised up to `strength`
+    and denoised under the instruction. One that takes a mask wants two images in the prompt: the source, and
+    the mask (white is repainted).
+
+    Options: `steps`, `guidance_scale`, `scheduler` and every other argument of the pipeline's call
+    (`image_guidance_scale`, `true_cfg_scale`, `strength`, `max_area` …) where a protocol leaves them open;
+    `task` (`text-to-image`, `image-to-image`, `inpainting`) switches the pipeline; `name` (in leaderboards);
+    `revision` and `variant` of a hub repository; `device_map`; `offload=yes` keeps on the GPU only what is at
+    work; `safety_checker=no` leaves it out (it paints pictures black; the response's details say which);
+    `trust_remote_code=yes`; `memory_check=no`.
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        self._device, self._dtype = resolve(options)
+        self._options = dict(options.options)
+        pipeline = self._load(options.argument)
+        if "task" in self._options:
+            pipeline = self._switched(pipeline)
+        takes_image = "image" in signature(pipeline)
+        self._draw = pipeline if not takes_image or _draws_too(pipeline) else None
+        self._edit = pipeline if takes_image else _image_to_image(pipeline)
+        self._masked = self._edit is not None and "mask_image" in signature(self._edit)
+        pipelines = [each for each in (self._draw, self._edit) if each is not None]
+        check_options(self._options, pipelines)
+        for each in pipelines:
+            each.set_progress_bar_config(disable=True)
+        modules = [m for m in pipeline.components.values() if hasattr(m, "parameters")]
+        kind = type(pipeline).__name__
+        self._alone = kind in ONE_AT_A_TIME
+        self._info = ModelInfo(
+            self._options.get("name", Path(options.argument).name),
+            fingerprint(modules),
+            count(modules),
+            {
+                "pipeline": kind,
+                "source": options.argument,
+                "dtype": str(self._dtype).removeprefix("torch."),
+                "device": str(self._device),
+                "defaults": self._options,
+            },
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def prepare(self, request: Request) -> Prepared:
+        output = request.output
+        assert isinstance(output, GenerateImages)
+        prompt = "".join(p.text for m in request.messages for p in m.parts if isinstance(p, Text)).strip()
+        sources = request.images
+        name, kind = self._info.name, self._info.details["pipeline"]
+        if (self._edit if sources else self._draw) is None:
+            raise SampleError(
+                f"{name} ({kind}) cannot {'edit images' if sources else 'draw without a source image'}."
+            )
+        if sources and self._masked and len(sources) != 2:
+            raise SampleError(
+                f"{name} ({kind}) repaints under a mask: the prompt needs two images, source and mask, not "
+                f"{len(sources)}."
+            )
+        if len(sources) > 1 and not self._masked:
+            raise SampleError(f"{name} takes one image in a prompt, not {len(sources)}.")
+        images = [decode(image) for image in sources]
+        group = (output, *(image.size for image in images), request.seed if self._alone else None)
+        return Prepared(request, (prompt, images), float(output.count), group)
+
+    def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse]:
+        import torch
+
+        output = batch[0].request.output
+        assert isinstance(output, GenerateImages)
+        rows = [(item, i) for item in batch for i in range(output.count)]
+        editing = bool(batch[0].payload[1])
+        pipeline = self._edit if editing else self._draw
+        assert pipeline is not None
+        self._set_scheduler(pipeline, output)
+        arguments = call_arguments(pipeline, output, self._options, editing=editing)
+        pictures: list[PilImage] = []
+        black: list[bool] = []
+        for some in [[row] for row in rows] if self._alone else [rows]:
+            call = {
+                "prompt": [item.payload[0] for item, _ in some],
+                # on the CPU, so that a seed means the same on every device
+                "generator": [torch.Generator("cpu").manual_seed(item.request.seed + i) for item, i in some],
+                **self._sources(some),
+            }
+            with torch.inference_mode():
+                made = pipeline(**call, output_type="pil", **arguments)
+            pictures += made.images
+            black += getattr(made, "nsfw_content_detected", None) or [False] * len(some)
+        images = [encoded(picture) for picture in pictures]
+        responses = []
+        for start in range(0, len(images), output.count):
+            own = slice(start, start + output.count)
+            details = dict(arguments)
+            if any(black[own]):
+                details["painted_black"] = [i for i, is_black in enumerate(black[own]) if is_black]
+            responses.append(ImageResponse(tuple(images[own]), details))
+        return responses
+
+    def _sources(self, rows: Sequence[tuple[Prepared, int]]) -> dict[str, Any]:
+        images = [item.payload[1] for item, _ in rows]
+        if not images[0]:
+            return {}
+        first = [own[0] for own in images]
+        found: dict[str, Any] = {"image": first[0] if self._alone else first}
+        if self._masked:
+            found["mask_image"] = [own[1].convert("L") for own in images]
+        return found
+
+    def _set_scheduler(self, pipeline: Any, output: GenerateImages) -> None:
+        name = output.scheduler or self._options.get("scheduler")
+        if name:
+            pipeline.scheduler = build_scheduler(name, pipeline.scheduler.config)
+
+    def _load(self, source: str) -> Any:
+        import diffusers
+
+        _require_pipeline(source)
+        spread = "device_map" in self._options or switch(self._options, "offload")
+        if switch(self._options, "memory_check", default=True) and Path(source).is_dir():
+            require_room(source, estimate(source, 8 * self._dtype.itemsize), self._device, spread=spread)
+        diffusers.utils.logging.set_verbosity_error()
+        diffusers.utils.logging.disable_progress_bar()
+        arguments: dict[str, Any] = {
+            name: self._options[name]
+            for name in ("revision", "variant", "device_map")
+            if name in self._options
+        }
+        if not switch(self._options, "safety_checker", default=True):
+            arguments["safety_checker"] = None
+        if switch(self._options, "trust_remote_code"):
+            arguments["trust_remote_code"] = True
+        try:
+            pipeline = diffusers.DiffusionPipeline.from_pretrained(
+                source, dtype=self._dtype, use_safetensors=True, **arguments
+            )
+        except (OSError, ValueError, ImportError, AttributeError) as error:
+            raise CheckpointError(
+                f"{source} cannot be loaded as a diffusers pipeline ({' '.join(str(error).split())[:600]}).",
+                "It needs model_index.json and the folders that it names.",
+            ) from error
+        if switch(self._options, "offload"):
+            pipeline.enable_model_cpu_offload(device=self._device)
+            return pipeline
+        return pipeline if "device_map" in self._options else pipeline.to(self._device)
+
+    def _switched(self, pipeline: Any) -> Any:
+        import diffusers
+
+        wanted = self._options["task"]
+        if wanted not in TASKS:
+            raise SpecError(f"There is no task {wanted!r} of pipelines.", suggest(wanted, TASKS))
+        try:
+            return getattr(diffusers, TASKS[wanted]).from_pipe(pipeline)
+        except ValueError as error:
+            raise SpecError(
+                f"diffusers has no {wanted} pipeline for a {type(pipeline).__name__}.",
+                "Leave the option task away.",
+            ) from error
+
+
+def _require_pipeline(source: str) -> None:
+    folder = Path(source)
+    if folder.exists() and not (folder / "model_index.json").is_file():
+        raise CheckpointError(
+            f"{folder} holds no diffusers pipeline: model_index.json is missing.",
+            "Give the folder that save_pretrained wrote.",
+        )
+
+
+def _draws_too(pipeline: Any) -> bool:
+    """Whether a pipeline that takes an image works without one, as Flux Kontext does."""
+    from diffusers.pipelines import auto_pipeline
+
+    return type(pipeline) in auto_pipeline.AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()
+
+
+def _image_to_image(pipeline: Any) -> Any | None:
+    import diffusers
+
+    try:
+        return diffusers.AutoPipelineForImage2Image.from_pipe(pipeline)
+    except ValueError:
+        return None

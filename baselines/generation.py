@@ -1,0 +1,154 @@
+"""Text generation with `transformers`: decoding as the protocol says, answers cut out of what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evalsuite import memory
+from evalsuite.memory import cache_per_token
+from evalsuite.model import Prepared
+from evalsuite.request import GenerateText, Request, TextResponse
+
+NEUTRAL: dict[str, Any] = {
+    "do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": None, "min_p": None, "typical_p": 1.0,
+    "repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "num_beams": 1, "length_penalty": 1.0,
+    "max_length": None, "max_new_tokens": None, "min_length": 0, "min_new_tokens": None,
+    "early_stopping": False, "num_return_sequences": 1, "guidance_scale": None,
+}  # fmt: skip
+"""Decoding parameters that belong to the protocol; a checkpoint's own values are put aside."""
+
+
+def neutralise(model: Any) -> dict[str, Any]:
+    """Puts the decoding defaults of a checkpoint aside, those of models inside it too.
+
+    Returns what was put aside, for the record: a checkpoint with a repetition penalty of its own answers
+    otherwise than the same checkpoint under the protocol.
+    """
+    aside: dict[str, Any] = {}
+    for module in model.modules():
+        config = getattr(module, "generation_config", None)
+        if config is None:
+            continue
+        for name, value in NEUTRAL.items():
+            found = getattr(config, name, None)
+            if found is not None and found != value and name not in ("max_length", "max_new_tokens"):
+                aside[name] = found
+            setattr(config, name, value)
+    return aside
+
+
+def group_of(request: Request, *more: Any) -> tuple[Any, ...]:
+    """What requests of one batch must share; one that samples stands alone: its batch cannot matter."""
+    output = request.output
+    if isinstance(output, GenerateText):
+        return (*more, output, request.seed if output.temperature > 0 else None)
+    return more
+
+
+def generate(
+    model: Any, tokenizer: Any, inputs: Any, output: GenerateText, seed: int, **more: Any
+) -> list[TextResponse]:
+    """One response per row of `inputs`, which are padded on the left.
+
+    Args:
+        inputs: what the model's `generate` takes; `input_ids` of shape (batch, tokens).
+        seed: of sampling.
+        more: further arguments of `generate`.
+    """
+    import torch
+    from transformers import StoppingCriteriaList
+
+    arguments: dict[str, Any] = {
+        "max_new_tokens": output.max_new_tokens,
+        "num_beams": output.num_beams,
+        "length_penalty": output.length_penalty,
+        "do_sample": False,
+    }
+    if output.temperature > 0:
+        torch.manual_seed(seed)
+        arguments |= {"do_sample": True, "temperature": output.temperature, "top_p": output.top_p}
+        arguments |= {"top_k": model.generation_config.top_k or 0}  # else transformers takes its own 50
+    prompt = inputs["input_ids"]
+    if output.stop:
+        stops = _Stops(tokenizer, output.stop, prompt.shape[1])
+        arguments["stopping_criteria"] = StoppingCriteriaList([stops])
+    with torch.inference_mode():
+        found = model.generate(**inputs, **arguments, **more)
+    return [
+        response(tokenizer, row, output) for row in without_prompt(found, prompt, is_encoder_decoder(model))
+    ]
+
+
+def batch_that_fits(model: Any, item: Prepared, images: int = 0) -> int:
+    """How many requests like this one the device's free memory holds, by an estimate of its tokens.
+
+    A token is taken for two characters of the prompt, and an image for 1,000 tokens: rather too many.
+    """
+    output = item.request.output
+    text = sum(len(message.text) for message in item.request.messages)
+    tokens, beams = text // 2 + IMAGE_TOKENS * images, 1
+    if isinstance(output, GenerateText):
+        tokens, beams = tokens + output.max_new_tokens, output.num_beams
+    cache = cache_per_token(model.config.to_dict(), model.dtype.itemsize)
+    return memory.batch_that_fits(cache, tokens * beams, model.device)
+
+
+IMAGE_TOKENS = 1000
+
+
+def without_prompt(found: Any, prompt: Any, encoder_decoder: bool = False) -> Any:
+    """The new tokens of what `generate` returned, (batch, tokens).
+
+    Decoders return the prompt too, unless they were given embeddings; encoder-decoders return their start
+    token instead.
+    """
+    import torch
+
+    if encoder_decoder:
+        return found[:, 1:]
+    width = prompt.shape[1]
+    whole = found.shape[1] >= width and torch.equal(found[:, :width].cpu(), prompt.cpu())
+    return found[:, width:] if whole else found
+
+
+def is_encoder_decoder(model: Any) -> bool:
+    """Whether answers come from an encoder-decoder, as in Florence-2, or BLIP-2 with Flan-T5."""
+    config = model.config
+    return bool(config.is_encoder_decoder or getattr(config.get_text_config(), "is_encoder_decoder", False))
+
+
+def response(tokenizer: Any, ids: Any, output: GenerateText) -> TextResponse:
+    """The text of new tokens, cut before the first stop string."""
+    special = set(tokenizer.all_special_ids)
+    tokens = sum(int(i) not in special for i in ids)
+    text = tokenizer.decode(ids, skip_special_tokens=True).strip()
+    cut = cut_at(text, output.stop)
+    ended = cut != text or any(int(i) in special for i in ids)
+    return TextResponse(cut, tokens, truncated=not ended and len(ids) >= output.max_new_tokens)
+
+
+def cut_at(text: str, stops: Sequence[str]) -> str:
+    """The text before the first stop string in it.
+
+    >>> cut_at("red. Question: why", ["Question:", "."])
+    'red'
+    """
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text
+
+
+class _Stops:
+    """Ends a row as soon as a stop string stands in its new text."""
+
+    def __init__(self, tokenizer: Any, stops: Sequence[str], width: int) -> None:
+        self._tokenizer, self._stops, self._width = tokenizer, stops, width
+
+    def __call__(self, input_ids: Any, scores: Any, **more: Any) -> Any:
+        import torch
+
+        start = self._width if input_ids.shape[1] > self._width else 0
+        texts = self._tokenizer.batch_decode(input_ids[:, start:], skip_special_tokens=True)
+        ended = [cut_at(text.strip(), self._stops) != text.strip() for text in texts]
+        return torch.tensor(ended, device=input_ids.device)

@@ -1,0 +1,148 @@
+"""The adapter: text generation and choice scoring with an `AutoModelForImageTextToText`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from evalsuite.data.images import decode
+from evalsuite.errors import CheckpointError, SampleError
+from evalsuite.model import ModelInfo, Prepared
+from evalsuite.registry import ModelOptions
+from evalsuite.request import ChoiceResponse, GenerateText, Request, TextResponse
+
+from ..checkpoint import Checkpoint, explaining
+from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise
+from ..likelihood import score
+from . import prompts
+
+IMAGE_COST = 1000.0
+"""What an image adds to a request's cost, in characters: it becomes hundreds of tokens."""
+
+
+class ImageTextModel:
+    """One checkpoint with its own processor.
+
+    Padding is set on the language model's tokenizer only (a Q-Former keeps its own).
+    """
+
+    def __init__(
+        self, options: ModelOptions, adapter: str = "transformers", more: tuple[str, ...] = ()
+    ) -> None:
+        import transformers
+
+        self.checkpoint = Checkpoint.of(options, adapter, more)
+        self.checkpoint.require_config()
+        self.processor, backend = load_processor(self.checkpoint)
+        self.model = self.checkpoint.load(transformers.AutoModelForImageTextToText)
+        self.tokenizer = self.processor.tokenizer
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        chosen = self.checkpoint.options
+        keep = chosen.get("generation_config") == "checkpoint"
+        self.decoding_aside = {} if keep else neutralise(self.model)
+        self.template = prompts.template_of(self.processor, chosen.get("template"))
+        self._form = prompts.form_of(self.model.config.model_type, self.processor)
+        self._info = self.checkpoint.info(
+            self.model,
+            image_backend=backend,
+            prompt=prompts.PLAIN if self.template is None else "chat template",
+            decoding_defaults_put_aside=self.decoding_aside,
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def prepare(self, request: Request) -> Prepared:
+        """Decodes the images and renders the prompt; tokenisation is batched with the padding."""
+        pictures = [decode(image) for image in request.images]
+        text = self._render(request, pictures)
+        length = len(text) if isinstance(text, str) else sum(len(t) for t in text if isinstance(t, str))
+        cost = length + IMAGE_COST * len(pictures)
+        return Prepared(request, (text, pictures), cost, group_of(request, bool(pictures)))
+
+    def batch_that_fits(self, prepared: Prepared) -> int:
+        return batch_that_fits(self.model, prepared, len(prepared.request.images))
+
+    def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
+        output = batch[0].request.output
+        assert isinstance(output, GenerateText)
+        # an encoder reads its padding's side in relative positions; a decoder goes on from its right end
+        side = "right" if is_encoder_decoder(self.model) else "left"
+        inputs = self.inputs([(item, "") for item in batch], side)
+        return generate(self.model, self.tokenizer, inputs, output, batch[0].request.seed)
+
+    def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
+        if is_encoder_decoder(self.model):
+            raise SampleError(
+                f"{self._info.name} has an encoder-decoder language model, which scores no continuation of a "
+                "prompt.",
+                "Use a protocol that generates the answer.",
+            )
+        return score(self.model, lambda rows: self.inputs(rows, "right"), batch)
+
+    def inputs(self, rows: Sequence[tuple[Prepared, str]], side: str, **more: Any) -> Any:
+        """Tokens and pixels of prompts, each followed by a text, padded on one side.
+
+        Only called in device steps, which run in one thread: the tokenizer's padding side is its state.
+        """
+        self.tokenizer.padding_side = side
+        texts = [_followed(item.payload[0], text) for item, text in rows]
+        pictures = [item.payload[1] for item, _ in rows]
+        arguments: dict[str, Any] = {"text": texts, "padding": True, "return_tensors": "pt", **more}
+        if not hasattr(self.processor, "qformer_tokenizer"):
+            arguments["padding_side"] = side  # some processors have a default that beats the tokenizer's
+        if pictures[0] and (self.template is not None or not self._form.nested):
+            flat = self.template is None and self._form.flat
+            arguments["images"] = [p for own in pictures for p in own] if flat else pictures
+        # As ProcessorMixin.apply_chat_template decides it: LLaVA-1.5's template leaves <s> to the tokenizer.
+        beginning = self.tokenizer.bos_token
+        if self.template is not None and beginning and str(texts[0]).startswith(beginning):
+            arguments["add_special_tokens"] = False
+        found = self.processor(**arguments)
+        found.pop("labels", None)  # PaliGemma's processor makes some for training
+        return found.to(self.model.device, dtype=self.model.dtype)
+
+    def _render(self, request: Request, pictures: list[Any]) -> str | list[Any]:
+        if self.template is not None:
+            return prompts.chat(self.processor, self.template, request)
+        most = self._form.images
+        if most is not None and len(pictures) > most:
+            raise SampleError(
+                f"{self._info.name} ({self.model.config.model_type}) takes {most} image in a prompt, not "
+                f"{len(pictures)}."
+            )
+        if self._form.nested:
+            return prompts.nested(request, pictures)
+        return prompts.plain(self._form, request)
+
+
+def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
+    """A checkpoint's processor, and what computes its pixels.
+
+    PIL is pinned, because torchvision's resizing gives other pixels; the few models that only torchvision
+    serves keep it, on record. (AutoProcessor's own `backend` also goes to video processors, which have none.)
+    """
+    import transformers
+
+    with explaining(checkpoint.source, "an image-text model"):
+        processor = transformers.AutoProcessor.from_pretrained(checkpoint.source, **checkpoint.common)
+    if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
+        raise CheckpointError(
+            f"{checkpoint.source} has no processor for images and text (found {type(processor).__name__}).",
+            "Give an image-text checkpoint; language models are causal:FOLDER.",
+        )
+    try:
+        processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
+            checkpoint.source, backend="pil", **checkpoint.common
+        )
+    except (ValueError, ImportError):
+        return processor, "torchvision"
+    return processor, "pil"
+
+
+def _followed(text: str | list[Any], more: str) -> str | list[Any]:
+    if isinstance(text, str):
+        return text + more
+    return [*text[:-1], text[-1] + more] if text and isinstance(text[-1], str) else [*text, more]

@@ -1,0 +1,77 @@
+"""An image model on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalsuite.endpoint import Drawing, Drawn, Endpoint
+from evalsuite.errors import DataError, SampleError
+from evalsuite.model import ModelInfo, Prepared
+from evalsuite.registry import ModelOptions
+from evalsuite.request import GenerateImages, ImageResponse, Request
+
+from ..pictures import encoded
+from .serving import info_of, server_of
+
+
+class ServedImages:
+    """Draws by `images/generations`, edits by `images/edits`; a batch's requests at once.
+
+    Options: those of `serving.OPTIONS`; `size` (`1024x1024`), where the protocol leaves it open;
+    `response_format` (servers that give addresses by default want `b64_json`).
+
+    The protocol of images knows no seed, no steps and no guidance: a request that sets guidance, steps or a
+    negative prompt is refused, because its result would pass for something that it is not.
+    """
+
+    answers_apart = True
+
+    def __init__(self, options: ModelOptions) -> None:
+        given = options.options
+        server = server_of(options, "openai-images", ("size", "response_format"))
+        self._size = given.get("size", "")
+        self._extra = {"response_format": given["response_format"]} if "response_format" in given else {}
+        self._endpoint = Endpoint(server)
+        self._info = info_of(server, given.get("name", ""), size=self._size, seeds="not under our control")
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    def prepare(self, request: Request) -> Prepared:
+        output = request.output
+        assert isinstance(output, GenerateImages)
+        asked = {
+            "guidance_scale": output.guidance_scale,
+            "steps": output.steps,
+            "scheduler": output.scheduler,
+        }
+        set_here = [name for name, value in asked.items() if value is not None]
+        if output.negative or set_here:
+            named = ", ".join([*set_here, *(["negative prompt"] if output.negative else [])])
+            raise SampleError(f"The protocol sets what image servers do not take: {named}.")
+        size = f"{output.width}x{output.height}" if output.width and output.height else self._size
+        prompt = "".join(message.text for message in request.messages).strip()
+        return Prepared(request, Drawing(prompt, request.images, size, output.count, self._extra))
+
+    def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse | SampleError]:
+        async def draw(place: int) -> Drawn:
+            return await self._endpoint.draw(batch[place].payload)
+
+        found = dict(self._endpoint.each(range(len(batch)), draw))
+        return [_response(found[place], batch[place].payload.count) for place in range(len(batch))]
+
+
+def _response(drawn: Drawn | SampleError, count: int) -> ImageResponse | SampleError:
+    from evalsuite.data.images import decode
+
+    if isinstance(drawn, SampleError):
+        return drawn
+    if len(drawn.images) != count:
+        return SampleError(f"The server drew {len(drawn.images)} pictures where {count} were asked for.")
+    try:
+        images = tuple(encoded(decode(image)) for image in drawn.images)
+    except DataError as error:
+        return SampleError(f"The server's picture cannot be used: {error.what}")
+    revised = [text for text in drawn.revised_prompts if text]
+    return ImageResponse(images, {"revised_prompts": revised} if revised else {})

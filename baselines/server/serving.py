@@ -1,0 +1,54 @@
+"""From an adapter's options to a server, and what is said about it."""
+
+from __future__ import annotations
+
+from typing import Any, get_args, get_type_hints
+
+from evalsuite.endpoint import Server
+from evalsuite.errors import SpecError
+from evalsuite.model import ModelInfo
+from evalsuite.registry import ModelOptions, suggest
+from evalsuite.request import fingerprint
+
+from ..options import check_known, integer, number
+
+OPENAI = "https://api.openai.com/v1"
+
+OPTIONS = (
+    "name", "base_url", "key_env", "in_flight", "timeout", "retries", "backoff", "longest_wait", "limit_name",
+    "prefill", "image_detail",
+)  # fmt: skip
+"""Those of `evalsuite.endpoint.Server`, and `name` (in leaderboards)."""
+
+
+def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -> Server:
+    """The server that the options describe. Raises SpecError for one that is unknown or out of range."""
+    given = options.options
+    check_known(given, (*OPTIONS, *more), adapter)
+    settings: dict[str, Any] = {"base_url": OPENAI, "model": options.argument}
+    settings |= {name: given[name] for name in ("base_url", "key_env", "image_detail") if name in given}
+    settings |= {name: integer(given, name) for name in ("in_flight", "retries") if name in given}
+    settings |= {
+        name: number(given, name) for name in ("timeout", "backoff", "longest_wait") if name in given
+    }
+    kinds = get_type_hints(Server)
+    for name in ("limit_name", "prefill"):
+        if name in given:
+            known = get_args(kinds[name])
+            if given[name] not in known:
+                raise SpecError(
+                    f"Option {name}={given[name]!r} is none that there is.", suggest(given[name], known)
+                )
+            settings[name] = given[name]
+    return Server(**settings)
+
+
+def info_of(server: Server, name: str, **more: Any) -> ModelInfo:
+    """Who is asked. What a server really runs it tells with each answer: see the responses' details."""
+    address = server.address
+    return ModelInfo(
+        name or server.model,
+        fingerprint([server.model, address]),
+        None,
+        {"server": address, "model": server.model, "in_flight": server.in_flight, **more},
+    )
