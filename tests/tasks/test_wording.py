@@ -19,6 +19,7 @@ import pytest
 from evalsuite_tasks.benchmark import load
 
 from evalsuite.content import Image
+from evalsuite.errors import SampleError
 from evalsuite.registry import TaskEntry, TaskOptions
 from evalsuite.request import Request, TextResponse, fingerprint
 from evalsuite.task import Task
@@ -49,7 +50,11 @@ def asked(task: Task) -> Iterator[tuple[str, Request]]:
     """The first two requests of the first three samples, as a model that says "no" meets them."""
     for sample in islice(task.samples(), 3):
         for step in range(2):
-            request = task.request(sample, (TextResponse("no"),) * step)
+            try:
+                request = task.request(sample, (TextResponse("no"),) * step)
+            except SampleError:  # a task that goes on from a picture
+                assert step
+                break
             if request is not None:
                 yield f"{sample.id}/{step}", request
 
