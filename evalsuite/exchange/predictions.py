@@ -188,8 +188,8 @@ def _sheet(path: Path) -> list[tuple[str, Any]]:
         ) from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a sheet ({error}).", "Save it as TSV.") from error
-    # A sheet keeps "3" as a number; VLMEvalKit, too, takes every prediction as text.
-    frame["prediction"] = [str(value) for value in frame.get("prediction", ())]
+    if "prediction" in frame:  # a sheet keeps "3" as a number; VLMEvalKit, too, takes predictions as text
+        frame["prediction"] = frame["prediction"].map(str)
     rows = frame.to_dict(orient="records")
     return [(f"{path}, row {place}", row) for place, row in enumerate(rows)]
 
