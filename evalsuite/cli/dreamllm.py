@@ -42,7 +42,9 @@ def inspect_(
     from evalsuite.dreamllm.inspection import inspect
     from evalsuite.dreamllm.locating import locate
 
-    found = inspect(locate(source).folder)
+    where = locate(source)
+    found = inspect(where.folder)
+    found.folder = where.source
     if as_json:
         values: dict[str, Any] = asdict(found) | {"parameters": found.parameters, "loads": found.loads}
         typer.echo(json.dumps(values, indent=2, ensure_ascii=False))

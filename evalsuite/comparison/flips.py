@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from evalsuite.errors import StoreError
+from evalsuite.comparison.sides import Measurement, open_side, with_same_judges
 from evalsuite.notebook.sample import SampleView, views
-from evalsuite.store import RunReader
+from evalsuite.registry import Registry
 
 if TYPE_CHECKING:
     from evalsuite.comparison.checks import Compared
@@ -53,39 +53,34 @@ def flips_of(comparison: Comparison, tasks: Sequence[str] | None, most: int) -> 
     found: list[Flip] = []
     if most < 1:
         return found
-    for row in comparison.rows:
-        if not row.headline or (tasks is not None and row.task not in tasks):
-            continue
-        paths = [_path_with(row.task, side) for side in (comparison.base_paths, comparison.candidate_paths)]
-        with RunReader(paths[0]) as base, RunReader(paths[1]) as candidate:
-            changes = _changes(row, base, candidate, most)
-            ids = [name for name, *_ in changes]
-            shown = [
-                {view.id: view for view in views(reader, row.task, ids, comparison.registry)}
-                for reader in (base, candidate)
-            ]
-        found += [
-            Flip(row.task, name, row.metric.name, direction, before, after, shown[0][name], shown[1][name])
-            for name, direction, before, after in changes
-            if name in shown[0] and name in shown[1]
-        ]
+    with ExitStack() as stack:
+        opened = [open_side(paths, stack) for paths in (comparison.base_paths, comparison.candidate_paths)]
+        sides = with_same_judges(opened[0], opened[1])
+        for row in comparison.rows:
+            if row.headline and (tasks is None or row.task in tasks):
+                measured = [side.tasks[row.task][0] for side in sides]
+                found += _of_task(row, measured, most, comparison.registry)
     return found
 
 
-def _path_with(task: str, paths: Sequence[Path]) -> Path:
-    """The first run that has scored the task."""
-    for path in paths:
-        with RunReader(path) as reader:
-            if any(result.task == task for result in reader.metrics()):
-                return path
-    raise StoreError(f"No run in {', '.join(map(str, paths))} has scores of {task!r} any more.", "Score it.")
+def _of_task(row: Compared, sides: Sequence[Measurement], most: int, registry: Registry | None) -> list[Flip]:
+    changes = _changes(row, sides, most)
+    ids = [name for name, *_ in changes]
+    shown = [
+        {view.id: view for view in views(one.run, one.key, ids, registry, one.result.judge)} for one in sides
+    ]
+    return [
+        Flip(row.task, name, row.metric.name, direction, before, after, shown[0][name], shown[1][name])
+        for name, direction, before, after in changes
+        if name in shown[0] and name in shown[1]
+    ]
 
 
 def _changes(
-    row: Compared, base: RunReader, candidate: RunReader, most: int
+    row: Compared, sides: Sequence[Measurement], most: int
 ) -> list[tuple[str, Direction, float, float]]:
     """The most changed samples: id, direction, before, after."""
-    columns = [_headline(row, reader) for reader in (base, candidate)]
+    columns = [_headline(row, one) for one in sides]
     both = [(name, before, columns[1][name]) for name, before in columns[0].items() if name in columns[1]]
     unit = all(0 <= value <= 1 for _, *values in both for value in values)
     sign = 1 if row.metric.higher_is_better else -1
@@ -111,9 +106,10 @@ def _crosses(before: float, after: float) -> bool:
     return (before >= 0.5) != (after >= 0.5)
 
 
-def _headline(row: Compared, reader: RunReader) -> dict[str, float]:
+def _headline(row: Compared, measured: Measurement) -> dict[str, float]:
     """The headline's score of each sample; empty where it is no score of single samples."""
-    table, name = reader.scores(row.task), f"value.{row.metric.name}"
+    name = f"value.{row.metric.name}"
+    table = measured.run.scores(measured.key, measured.result.rules, measured.result.judge)
     if name not in table:
         return {}
     kept = table[(table["failure"] == "") & table[name].notna()]

@@ -259,9 +259,12 @@ class _Half:
             raise EvalsuiteError(f"{self.key} does not give {metric} {group} again.") from None
 
     def _compute(self, one: Measurement) -> dict[tuple[str, str], _Function]:
+        from evalsuite.judging.stored import verdicts
         from evalsuite.scoring import compute
 
-        scores, _ = compute(one.run, one.key, built_task(one.run, one.key, self._registry))
+        said = (verdicts(one.run, judge, one.key) for judge in one.run.judges(one.key))
+        judged = next((found for found in said if found.name == one.result.judge), None)
+        scores, _ = compute(one.run, one.key, built_task(one.run, one.key, self._registry), judged)
         return {(s.metric.name, s.group): _Function(s, scores.rows) for s in scores.statistics if s.rows}
 
 

@@ -37,6 +37,8 @@ def notes_on(
     notes = [
         f"{key}: allowed to differ: {', '.join(found.values())}." for key, found in different.items() if found
     ]
+    judges = {key: measured[0].result.judge for key, measured in base.tasks.items() if key in different}
+    notes += [f"{key}: judged by {judge}." for key, judge in judges.items() if judge]
     for side, other in ((base, candidate), (candidate, base)):
         alone = [key for key in side.tasks if key not in other.tasks]
         if alone:

@@ -173,7 +173,7 @@ def _from_runs(
         if not any(m.name == chosen.name and not group for m, group in pair.metrics()):
             raise SpecError(f"{task} {chosen.name} was not computed in both runs.", "Name another --metric.")
         spread, n = pair.spread(chosen.name)
-        available = measured[0][0].run.manifest.task(task).available
+        available = measured[0][0].run.manifest.task(measured[0][0].key).available
     if spread.variance == 0:
         raise SpecError(
             f"The two runs have the same score on all {n} samples of {task}.",

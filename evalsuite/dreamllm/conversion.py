@@ -23,7 +23,7 @@ from evalsuite.dreamllm.keys import MAIN, to_upstream
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.weights import StoredTensor, open_tensors, write_json, write_tensors
-from evalsuite.errors import CheckpointError
+from evalsuite.errors import CheckpointError, SpecError
 
 Layout = Literal["evalsuite", "upstream"]
 LAYOUTS: tuple[Layout, ...] = ("evalsuite", "upstream")
@@ -208,7 +208,7 @@ class _Writer:
 
 
 def dtype_named(name: str | None) -> torch.dtype | None:
-    """A precision by torch's name or short (`bf16`). Raises CheckpointError for another."""
+    """A precision by torch's name or short (`bf16`). Raises SpecError for another."""
     known: dict[str, Any] = {
         "bfloat16": torch.bfloat16,
         "float16": torch.float16,
@@ -218,5 +218,5 @@ def dtype_named(name: str | None) -> torch.dtype | None:
         "fp32": torch.float32,
     }
     if name is not None and name not in known:
-        raise CheckpointError(f"There is no precision {name!r}.", f"Known: {', '.join(known)}.")
+        raise SpecError(f"There is no precision {name!r}.", f"Known: {', '.join(known)}.")
     return None if name is None else known[name]

@@ -7,18 +7,17 @@ import importlib.util
 import os
 from pathlib import Path
 
+from evalsuite.cache import cache_folder
 from evalsuite.errors import UnavailableError
 from evalsuite.features.catalogue import FILES, REPOSITORIES
 
 
 def weights_folder() -> Path:
-    """The folder for weight files: `EVALSUITE_WEIGHTS`, else `weights` in the user's cache of evalsuite."""
+    """The folder for weight files: `EVALSUITE_WEIGHTS`, else `weights` in evalsuite's cache."""
     named = os.environ.get("EVALSUITE_WEIGHTS")
     if named:
         return Path(named)
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("evalsuite")) / "weights"
+    return cache_folder() / "weights"
 
 
 def find_folder(source: str, revision: str | None = None) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError
-from evalsuite.notebook.sample import SampleView, views
+from evalsuite.notebook.sample import SampleView, judges_of, views
 from evalsuite.registry import Registry, suggest
 from evalsuite.spec import RunSpec
 from evalsuite.store import Counts, Manifest, RunReader
@@ -79,7 +79,9 @@ class Run:
         with RunReader(self.path) as reader:
             return frame_of([reader])
 
-    def scores(self, task: str | None = None, rules: str | None = None) -> pandas.DataFrame:
+    def scores(
+        self, task: str | None = None, rules: str | None = None, judge: str | None = None
+    ) -> pandas.DataFrame:
         """One row per sample, by its id: `cluster`, `parsed`, `failure`, a column per score and per label.
 
         A score and a label of the same name keep `value.` and `label.` in front.
@@ -87,13 +89,20 @@ class Run:
         Args:
             task: may be left out where the run has one.
             rules: named scoring rules; those of the run's specification by default.
+            judge: whose judgements; may be left out where one model judged.
 
         Raises:
-            SpecError: the run has no such task.
+            SpecError: the run has no such task, or several judges of it.
             StoreError: the task is not scored by these rules.
         """
         with RunReader(self.path) as reader:
-            table = reader.scores(self._key(task), rules).set_index("id")
+            key = self._key(task)
+            if judge is None:
+                judges = judges_of(reader, key, rules or self.manifest.task(key).info.rules)
+                if len(judges) > 1:
+                    raise SpecError(f"{key} has several judges.", f"Name one of: {', '.join(judges)}.")
+                judge = judges[0] if judges else None
+            table = reader.scores(key, rules, judge).set_index("id")
         bare = [str(column).partition(".")[2] or str(column) for column in table.columns]
         table.columns = [
             short if bare.count(short) == 1 else str(column)

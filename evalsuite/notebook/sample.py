@@ -155,9 +155,16 @@ def _line(reference: Any) -> str:
 
 
 def views(
-    run: RunReader, key: str, wanted: Iterable[str], registry: Registry | None = None
+    run: RunReader,
+    key: str,
+    wanted: Iterable[str],
+    registry: Registry | None = None,
+    judge: str | None = None,
 ) -> Iterator[SampleView]:
     """The samples of a task with these ids, in the order asked for; without a record they are left out.
+
+    Args:
+        judge: whose scores are shown; None takes the first judge that there is, where one judges.
 
     Prompts and references come from the benchmark's data; where those are not here, the views carry a note.
     """
@@ -169,7 +176,9 @@ def views(
         shown = _from_data(run, key, stored, registry)
     except EvalsuiteError as error:
         note = str(error)
-    rows = _score_rows(run, key, record.info.rules, set(stored))
+    if judge is None:
+        judge = next(iter(judges_of(run, key, record.info.rules)), None)
+    rows = _score_rows(run, key, record.info.rules, judge, set(stored))
     for name, steps in stored.items():
         turns, reference = shown.get(name, (tuple(Turn(None, s.response, s.error) for s in steps), None))
         row = rows.get(name, {})
@@ -198,10 +207,17 @@ def _from_data(
     return found
 
 
-def _score_rows(run: RunReader, key: str, rules: str, wanted: set[str]) -> dict[str, dict[str, Any]]:
+def judges_of(run: RunReader, key: str, rules: str) -> list[str]:
+    """The judges by whom a task is scored; empty where nobody judges."""
+    return [r.judge for r in run.metrics() if (r.task, r.rules) == (key, rules) and r.judge]
+
+
+def _score_rows(
+    run: RunReader, key: str, rules: str, judge: str | None, wanted: set[str]
+) -> dict[str, dict[str, Any]]:
     """The fields of `SampleView` that scoring gave; empty when the task is not scored."""
     try:
-        table: pandas.DataFrame = run.scores(key, rules)
+        table: pandas.DataFrame = run.scores(key, rules, judge)
     except EvalsuiteError:
         return {}
     found = {}

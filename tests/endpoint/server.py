@@ -67,7 +67,10 @@ class _Handler(BaseHTTPRequestHandler):
             return
         form = self.headers.get("Content-Type", "").startswith("multipart/")
         body = {"form": raw.decode("latin-1")} if form else json.loads(raw)
-        fault = self.server.note(self.path, dict(self.headers), body)
+        with self.server.busy() as active:
+            self._answer(body, self.server.note(self.path, dict(self.headers), body, active))
+
+    def _answer(self, body: dict[str, Any], fault: dict[str, Any]) -> None:
         if fault.get("cut"):
             self.close_connection = True
             return
@@ -161,11 +164,24 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.script: list[dict[str, Any]] = []
         self.answers, self.key, self.delay = answers, key, delay
-        self._log, self._lock = log, threading.Lock()
+        self._log, self._lock, self._active = log, threading.Lock(), 0
 
-    def note(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    @contextmanager
+    def busy(self) -> Iterator[int]:
+        """Counts the requests that are being answered, this one included."""
+        with self._lock:
+            self._active += 1
+            active = self._active
+        try:
+            yield active
+        finally:
+            with self._lock:
+                self._active -= 1
+
+    def note(self, path: str, headers: dict[str, str], body: dict[str, Any], active: int) -> dict[str, Any]:
         """Logs a request; gives the fault that is meant for it."""
-        line = json.dumps({"path": path, "time": time.time(), "headers": headers, "body": body})
+        told = {"path": path, "time": time.time(), "active": active, "headers": headers, "body": body}
+        line = json.dumps(told)
         with self._lock:
             with self._log.open("a") as stream:
                 stream.write(line + "\n")
@@ -195,7 +211,7 @@ class Local:
         urllib.request.urlopen(request, timeout=10).read()
 
     def requests(self) -> list[dict[str, Any]]:
-        """What came in so far: path, time, headers, body."""
+        """What came in so far: path, time, how many were being answered, headers, body."""
         if not self.log.exists():
             return []
         return [json.loads(line) for line in self.log.read_text().splitlines()]

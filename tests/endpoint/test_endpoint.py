@@ -108,14 +108,11 @@ def test_images_have_no_place_in_other_turns_than_the_users(running: Local) -> N
 def test_replies_come_in_the_order_of_the_requests_and_never_more_at_once_than_allowed(
     tmp_path: Path,
 ) -> None:
-    with serving(tmp_path, delay=0.2) as local, Endpoint(server(local, in_flight=4)) as endpoint:
-        started = time.monotonic()
+    with serving(tmp_path, delay=0.3) as local, Endpoint(server(local, in_flight=4)) as endpoint:
         replies = endpoint.map([chat(str(i)) for i in range(8)])
-        took = time.monotonic() - started
         assert [reply.text for reply in replies if isinstance(reply, Reply)] == [str(i) for i in range(8)]
-        times = sorted(request["time"] for request in local.requests())
-    assert took < 8 * 0.2  # not one after the other
-    assert all(times[i + 4] - times[i] > 0.15 for i in range(4))
+        at_once = max(request["active"] for request in local.requests())
+    assert 2 <= at_once <= 4
 
 
 def test_passing_faults_are_tried_again_and_counted(running: Local) -> None:
@@ -193,11 +190,11 @@ def test_what_does_not_pass_is_told_with_server_and_reason(
 
 
 def test_a_server_that_is_too_slow_costs_the_sample_only(running: Local) -> None:
-    running.script({"sleep": 1.0})
-    with Endpoint(server(running, timeout=0.3, retries=0, in_flight=1)) as endpoint:
+    running.script({"sleep": 3.0})
+    with Endpoint(server(running, timeout=1.5, retries=0, in_flight=1)) as endpoint:
         slow, quick = endpoint.map([chat("slow"), chat("quick")])
     assert isinstance(slow, SampleError)
-    assert "did not answer within 0.3 s" in str(slow)
+    assert "did not answer within 1.5 s" in str(slow)
     assert isinstance(quick, Reply)
 
 
@@ -241,10 +238,13 @@ def test_an_absent_server_is_told_at_once() -> None:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     started = time.monotonic()
-    with Endpoint(Server(address, "judge", backoff=5.0)) as endpoint, pytest.raises(UnavailableError) as told:
+    with (
+        Endpoint(Server(address, "judge", backoff=100.0)) as endpoint,
+        pytest.raises(UnavailableError) as told,
+    ):
         endpoint.map([chat()])
     assert f"There is no server at {address}" in str(told.value)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 50  # the first retry would wait that long
 
 
 def test_an_absent_model_is_told_with_where_to_look(running: Local) -> None:
@@ -256,7 +256,7 @@ def test_an_absent_model_is_told_with_where_to_look(running: Local) -> None:
 
 def test_what_was_on_its_way_is_kept_when_the_server_goes_away(tmp_path: Path) -> None:
     with serving(tmp_path, delay=0.2) as local, Endpoint(server(local, in_flight=3)) as endpoint:
-        local.script({"sleep": 0.5}, {"sleep": 0.5}, {"status": 401})
+        local.script({"sleep": 2.5}, {"sleep": 2.5}, {"status": 401})
         kept = []
         with pytest.raises(UnavailableError, match="refuses the key"):
             kept.extend(endpoint.each(range(9), lambda i: endpoint.ask(chat(str(i)))))
