@@ -159,14 +159,23 @@ def _keys() -> Iterator[Finding]:
 
 
 def _java() -> Iterator[Finding]:
+    from evalsuite.metrics.meteor import meteor_obstacle
+    from evalsuite.metrics.spice import spice_obstacle
+
     java = shutil.which("java")
     if java:
         yield Finding("optional programs", "java", "ok", java)
     else:
         yield Finding(
-            "optional programs", "java", "missing", "METEOR needs it; all other caption metrics do not",
+            "optional programs", "java", "missing",
+            "METEOR needs it, and SPICE; all other caption metrics do not",
             "Install a Java runtime (8 or newer), e.g. `apt install default-jre-headless`.",
         )  # fmt: skip
+    for name, obstacle in (("METEOR", meteor_obstacle()), ("SPICE", spice_obstacle())):
+        if obstacle:
+            yield Finding("optional programs", name, "missing", obstacle)
+        else:
+            yield Finding("optional programs", name, "ok", "Java and its program are here")
 
 
 def _weights() -> Iterator[Finding]:
@@ -222,7 +231,13 @@ def _plugins(registry: Registry) -> Iterator[Finding]:
     counts = f"{len(registry.tasks)} tasks, {len(registry.models)} models, {len(registry.suites)} suites"
     yield Finding("plugins", "loaded", "ok", counts)
     for name, reason in registry.broken.items():
-        yield Finding("plugins", name, "broken", reason, "Update or uninstall the package that brings it.")
+        yield Finding(
+            "plugins",
+            name,
+            "broken",
+            reason,
+            "Correct the file, or update or uninstall the package that brings it.",
+        )
 
 
 def _data(registry: Registry) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from evalsuite.data.inspection import DataReport
 from evalsuite.errors import EvalsuiteError, SpecError
 from evalsuite.model import Model
 from evalsuite.request import Capability
@@ -59,6 +60,8 @@ class TaskEntry:
         protocols, rules: the names that TaskOptions may use; the first is the default.
         build: makes the task; raises DataError when its data are missing.
         family: the room it lives in, for listings.
+        inspect: what is here of its data, given the user's folder and whether to read it all; None where the
+            task cannot tell.
     """
 
     name: str
@@ -69,6 +72,7 @@ class TaskEntry:
     rules: tuple[str, ...]
     build: Callable[[TaskOptions], Task]
     family: str = ""
+    inspect: Callable[[Path | None, bool], DataReport] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,19 @@ class SuiteEntry:
     models: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenEntry:
+    """Stands for an entry that cannot be read, so that a plugin can offer the others.
+
+    Args:
+        name: as users would type it, as far as it is known.
+        reason: what is wrong and where.
+    """
+
+    name: str
+    reason: str
+
+
 Entry = TypeVar("Entry", TaskEntry, ModelEntry, SuiteEntry)
 
 
@@ -134,26 +151,27 @@ class Registry:
         self.suites: dict[str, SuiteEntry] = {}
         self._published: list[tuple[str, Callable[[], Iterable[Publication]]]] = []
         self.broken: dict[str, str] = {}
-        """Installed plugins that failed to load, with the reason; `evalsuite doctor` shows them."""
+        """Installed plugins and single entries that failed to load, with the reason; `evalsuite doctor` shows
+        them."""
 
     @cached_property
     def published(self) -> dict[str, Publication]:
         """Published numbers by name, read when they are first asked for."""
         found: dict[str, Publication] = {}
         for source, function in self._published:
-            _take(source, function(), found)
+            self._take(source, function(), found)
         return found
 
     def task(self, name: str) -> TaskEntry:
-        return _find(name, self.tasks, "task")
+        return self._find(name, self.tasks, "task")
 
     def suite(self, name: str) -> SuiteEntry:
-        return _find(name, self.suites, "suite")
+        return self._find(name, self.suites, "suite")
 
     def model(self, name: str) -> tuple[ModelEntry, str]:
         """The entry and its argument for `name` or `name:ARGUMENT`."""
         head, colon, argument = name.partition(":")
-        entry = _find(head, self.models, "model")
+        entry = self._find(head, self.models, "model")
         if entry.takes_argument and not argument:
             raise SpecError(f"Model {head!r} needs an argument.", f"Write {head}:FOLDER (or a hub id).")
         if colon and not entry.takes_argument:
@@ -180,11 +198,31 @@ class Registry:
             )
         for function, known in functions:
             if callable(function):
-                _take(source, function(), known)
+                self._take(source, function(), known)
 
     def add_file(self, path: Path) -> None:
         """Takes the entries of a Python file named by the user."""
         self.add(str(path), _import_file(path))
+
+    def _take(self, source: str, entries: Iterable[Any], known: dict[str, Any]) -> None:
+        for entry in entries:
+            if isinstance(entry, BrokenEntry):
+                self.broken[entry.name] = entry.reason
+            elif entry.name in known:
+                raise SpecError(
+                    f"Plugin {source} defines {entry.name!r}, which exists already.", "Rename it."
+                )
+            else:
+                known[entry.name] = entry
+
+    def _find(self, name: str, known: Mapping[str, Entry], kind: str) -> Entry:
+        if name in known:
+            return known[name]
+        if name in self.broken:
+            raise SpecError(f"The {kind} {name!r} cannot be used: {self.broken[name]}")
+        raise SpecError(
+            f"There is no {kind} {name!r}.", f"{suggest(name, known)} See `evalsuite list {kind}s`."
+        )
 
 
 def load_registry(plugins: Iterable[Path] = ()) -> Registry:
@@ -209,19 +247,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return f"Known: {', '.join(names)}." if names else "None are installed."
-
-
-def _find(name: str, known: Mapping[str, Entry], kind: str) -> Entry:
-    if name in known:
-        return known[name]
-    raise SpecError(f"There is no {kind} {name!r}.", f"{suggest(name, known)} See `evalsuite list {kind}s`.")
-
-
-def _take(source: str, entries: Iterable[Any], known: dict[str, Any]) -> None:
-    for entry in entries:
-        if entry.name in known:
-            raise SpecError(f"Plugin {source} defines {entry.name!r}, which exists already.", "Rename it.")
-        known[entry.name] = entry
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalsuite.registry import SuiteEntry, TaskEntry
+from evalsuite.registry import BrokenEntry, SuiteEntry, TaskEntry
 
 from .benchmark import entries, suite_entries
 
 _HERE = Path(__file__).resolve().parent
 
 
-def tasks() -> list[TaskEntry]:
+def tasks() -> list[TaskEntry | BrokenEntry]:
     """All benchmarks of this package."""
     return entries(_HERE)
 

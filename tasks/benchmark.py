@@ -15,145 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError
 
 from evalsuite.content import Message, Text
+from evalsuite.data.inspection import DataReport
 from evalsuite.errors import DataError, SpecError
-from evalsuite.registry import SuiteEntry, TaskEntry, TaskOptions, suggest
-from evalsuite.request import (
-    Capability,
-    GenerateDocument,
-    GenerateImages,
-    GenerateText,
-    Output,
-    Request,
-    ScoreChoices,
-    fingerprint,
-)
+from evalsuite.registry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions, suggest
+from evalsuite.request import Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
-from evalsuite.task import Metric, Sample, Task, TaskInfo
+from evalsuite.task import Sample, Task, TaskInfo
 
-from .prompts import CLEANUPS, Value, fields_of, render
-from .sources import Located, Source, locate
+from .prompts import Value, render
+from .schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, explain, load, read_yaml
+from .shots import Shot, Shots, turns
+from .sources import Located, locate
 
 _log = logging.getLogger(__name__)
 _Settings = TypeVar("_Settings", bound=BaseModel)
-_OUTPUTS: Mapping[str, type] = {
-    "text": GenerateText,
-    "choices": ScoreChoices,
-    "image": GenerateImages,
-    "edit": GenerateImages,
-    "interleaved": GenerateDocument,
-}
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MetricSpec(_Strict):
-    """A column; see `evalsuite.task.Metric`."""
-
-    name: str
-    scale: float = 1.0
-    higher_is_better: bool = True
-    headline: bool = False
-    digits: int = 1
-
-    def metric(self) -> Metric:
-        return Metric(**self.model_dump())
-
-
-class ProtocolSpec(_Strict):
-    """A named protocol: the wording, exact to the space, the decoding and the clean-up of the answer."""
-
-    template: str
-    """The user's turn; fields in braces stand for text and images of the sample."""
-    system: str = ""
-    """System prompt; empty: none, and the model's own template may have its default."""
-    prefill: str = ""
-    """Beginning of the answer."""
-    decoding: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of the output: GenerateText, GenerateImages …"""
-    clean: tuple[str, ...] = ()
-    """Names of clean-ups, applied in order before scoring."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """What the family wants to know besides."""
-    note: str = ""
-    """Where the wording comes from."""
-
-    @field_validator("template")
-    @classmethod
-    def _template(cls, value: str) -> str:
-        _plain(lambda: fields_of(value))
-        return value
-
-    @field_validator("clean")
-    @classmethod
-    def _clean(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in CLEANUPS:
-                raise ValueError(f"there is no clean-up {name!r}. {suggest(name, CLEANUPS)}")
-        return value
-
-
-class Benchmark(_Strict):
-    """A benchmark as its file declares it."""
-
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
-    title: str
-    family: str
-    """A folder beside this module (`vqa`), or the dotted name of a module of one's own."""
-    version: str
-    """Raised whenever the samples, a prompt or a score can change."""
-    split: str
-    licence: str
-    home: str
-    """Paper or official repository."""
-    capability: Capability
-    metrics: tuple[MetricSpec, ...] = Field(min_length=1)
-    rules: dict[str, str] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
-    """Name -> the family's scoring rule; the first is the default. A list stands for equal names."""
-    by: tuple[str, ...] = ()
-    """Labels that metrics are broken down by."""
-    count: int | None = Field(default=None, ge=1)
-    """Samples in the complete official split."""
-    sources: tuple[Source, ...] = Field(min_length=1)
-    protocols: dict[str, ProtocolSpec] = Field(min_length=1)
-    """The first is the default."""
-    settings: dict[str, Any] = Field(default_factory=dict)
-    """What the family wants to know besides."""
-
-    @field_validator("version", mode="before")
-    @classmethod
-    def _version(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int | float) else value
-
-    @field_validator("rules", mode="before")
-    @classmethod
-    def _rules(cls, value: Any) -> Any:
-        return {str(name): str(name) for name in value} if isinstance(value, list) else value
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Benchmark:
-        if sum(metric.headline for metric in self.metrics) != 1:
-            raise ValueError("exactly one metric must be the headline")
-        for name, protocol in self.protocols.items():
-            try:
-                _OUTPUTS[self.capability](**_decoding(protocol))
-            except TypeError as error:
-                message = str(error).replace("__init__() ", "")
-                if self.capability != "choices":  # the choices come with each sample
-                    raise ValueError(f"protocols.{name}.decoding: {message}") from error
-        return self
-
-    def metric(self, name: str) -> Metric:
-        """The column of that name. Raises SpecError where the file declares none."""
-        for metric in self.metrics:
-            if metric.name == name:
-                return metric.metric()
-        raise SpecError(f"{self.name} declares no metric {name!r}.", "Correct the benchmark's file.")
 
 
 @dataclass(frozen=True)
@@ -163,6 +41,7 @@ class Plan:
     Args:
         rule: the family's scoring rule that `rules` stands for.
         options: the family's further options, checked against those it knows.
+        shots: in-context examples; None: none.
     """
 
     benchmark: Benchmark
@@ -172,6 +51,7 @@ class Plan:
     rule: str
     options: Mapping[str, str]
     source: Located
+    shots: Shots | None = None
 
     @property
     def info(self) -> TaskInfo:
@@ -186,30 +66,44 @@ class Plan:
             version=made.version,
             capability=made.capability,
             split=split,
-            protocol=self.protocol_name,
+            protocol=self._protocol(),
             rules=self.rules,
             metrics=tuple(metric.metric() for metric in made.metrics),
             title=made.title,
             source=made.home,
         )
 
+    def _protocol(self) -> str:
+        if self.shots is None or self.source.examples is None:
+            return self.protocol_name
+        shots, split = self.shots, self.source.examples.split
+        return f"{self.protocol_name}, {shots.count}-shot from {split}, seed {shots.seed}"
+
     def fingerprint(self) -> str:
         """Digest of the data files and of the options that choose among them."""
-        return fingerprint({"data": self.source.fingerprint(), "options": dict(self.options)})
+        read = {"data": self.source.fingerprint(), "options": dict(self.options)}
+        if self.shots is not None:
+            read["examples"] = self.source.of_examples().fingerprint()
+        return fingerprint(read)
 
-    def messages(self, values: Mapping[str, Value], template: str = "") -> tuple[Message, ...]:
-        """The conversation: the system prompt, where there is one, and the rendered user's turn."""
-        head = (Message("system", (Text(self.protocol.system),)),) if self.protocol.system else ()
-        return (*head, Message("user", render(template or self.protocol.template, values)))
+    def messages(
+        self, values: Mapping[str, Value], template: str = "", shots: Sequence[Shot] = ()
+    ) -> tuple[Message, ...]:
+        """The conversation: the system prompt, where there is one, the examples, the rendered user's turn."""
+        protocol = self.protocol
+        head = (Message("system", (Text(protocol.system),)),) if protocol.system else ()
+        wording = template or protocol.template
+        asked = render(wording, values)
+        return (*head, *turns(shots, protocol.shots, wording, protocol.prefill, asked))
 
     def output(self, **more: Any) -> Output:
         """The output that the protocol's decoding describes; `more` goes beyond it (choices)."""
-        made: Output = _OUTPUTS[self.benchmark.capability](**_decoding(self.protocol), **more)
+        made: Output = OUTPUTS[self.benchmark.capability](**decoding_of(self.protocol), **more)
         return made
 
-    def request(self, values: Mapping[str, Value]) -> Request:
-        """Template, decoding and prefill with these values."""
-        return Request(self.messages(values), self.output(), prefill=self.protocol.prefill)
+    def request(self, values: Mapping[str, Value], shots: Sequence[Shot] = ()) -> Request:
+        """Template, decoding and prefill with these values, after these examples."""
+        return Request(self.messages(values, shots=shots), self.output(), prefill=self.protocol.prefill)
 
     def settings(self, kind: type[_Settings], *, protocol: bool = False) -> _Settings:
         """The benchmark's (or the protocol's) `settings` as the family's own model. Raises SpecError."""
@@ -218,7 +112,7 @@ class Plan:
         try:
             return kind.model_validate(value)
         except ValidationError as error:
-            raise SpecError(f"{self.benchmark.name}: {where}: {_explain(error)}") from error
+            raise SpecError(f"{self.benchmark.name}: {where}: {explain(error)}") from error
 
     def reader(self, readers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
         """The family's reader of the chosen source. Raises SpecError for an unknown name."""
@@ -271,29 +165,24 @@ def draw(ids: Iterable[str], count: int, seed: int = 0) -> frozenset[str]:
     return frozenset(heapq.nsmallest(count, ids, key=key))
 
 
-def load(path: Path) -> Benchmark:
-    """A benchmark's file. Raises SpecError that names the file and the field."""
-    value = _read_yaml(path)
-    try:
-        return Benchmark.model_validate(value)
-    except ValidationError as error:
-        raise SpecError(f"{path}: {_explain(error)}", "Correct the file.") from error
-
-
-def entries(folder: Path | str) -> list[TaskEntry]:
+def entries(folder: Path | str) -> list[TaskEntry | BrokenEntry]:
     """The registry entries of all benchmark files (`*.yaml`) in a folder and its subfolders, sorted by name.
 
     The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
-
-    Raises:
-        SpecError: a file is malformed; names the file and the field.
+    A malformed file becomes an entry that says so, and hides no other.
     """
     root = Path(folder)
     paths = [path for path in root.rglob("*.yaml") if path.parent.name != "suites"]
-    return [_entry(load(path)) for path in sorted(paths, key=lambda path: path.stem)]
+    found: list[TaskEntry | BrokenEntry] = []
+    for path in sorted(paths, key=lambda path: path.stem):
+        try:
+            found.append(_entry(load(path)))
+        except SpecError as error:
+            found.append(BrokenEntry(path.stem, str(error)))
+    return found
 
 
-class _Suite(_Strict):
+class _Suite(Strict):
     name: str
     title: str
     tasks: tuple[TaskSpec, ...] = Field(min_length=1)
@@ -304,14 +193,14 @@ def suite_entries(folder: Path | str) -> list[SuiteEntry]:
     """The suites (`*.yaml`) of a folder. Raises SpecError that names the file and the field."""
     found = []
     for path in sorted(Path(folder).glob("*.yaml")):
-        value = _read_yaml(path)
+        value = read_yaml(path)
         if isinstance(value, dict) and isinstance(value.get("tasks"), list):
             # A task without options is written as its name alone.
             value["tasks"] = [{"name": task} if isinstance(task, str) else task for task in value["tasks"]]
         try:
             suite = _Suite.model_validate(value)
         except ValidationError as error:
-            raise SpecError(f"{path}: {_explain(error)}", "Correct the file.") from error
+            raise SpecError(f"{path}: {explain(error)}", "Correct the file.") from error
         found.append(SuiteEntry(suite.name, suite.title, suite.tasks, suite.models))
     return found
 
@@ -326,7 +215,14 @@ def _entry(benchmark: Benchmark) -> TaskEntry:
         rules=tuple(benchmark.rules),
         build=lambda options: build(benchmark, options),
         family=benchmark.family,
+        inspect=lambda data, read: _inspect(benchmark, data, read),
     )
+
+
+def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
+    from .checking import inspect  # which builds benchmarks, and so needs this module
+
+    return inspect(benchmark, data, read=read)
 
 
 def build(benchmark: Benchmark, options: TaskOptions) -> Task:
@@ -334,12 +230,13 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
 
     The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
     `OPTIONS`. Every family knows `subset` ("600": so many samples, drawn with seed 0; "600@7": with seed 7)
-    and `source` (the reader to use when there are several).
+    and `source` (the reader to use when there are several); one whose `SHOTS` is true knows `shots`, too.
     """
     protocol = _named(benchmark.name, "protocol", options.protocol, benchmark.protocols)
     rules = _named(benchmark.name, "scoring rules", options.rules, benchmark.rules)
     module = family_module(benchmark.family)
-    known = ("subset", "source", *getattr(module, "OPTIONS", ()))
+    few = ("shots",) if getattr(module, "SHOTS", False) else ()
+    known = ("subset", "source", *few, *getattr(module, "OPTIONS", ()))
     for name in options.options:
         if name not in known:
             raise SpecError(f"{benchmark.name} has no option {name!r}.", suggest(name, known))
@@ -348,12 +245,30 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     source = locate(
         benchmark.name, benchmark.sources, options.data, options.options.get("source", ""), benchmark.licence
     )
-    chosen = {name: value for name, value in options.options.items() if name != "source"}
-    made: Task = module.build(
-        Plan(
-            benchmark, protocol, benchmark.protocols[protocol], rules, benchmark.rules[rules], chosen, source
-        )
+    shots = Shots.parse(options.options.get("shots", "0")) if few else None
+    if shots is not None:
+        source.of_examples()
+    chosen = {
+        name: value
+        for name, value in options.options.items()
+        if name != "source" and not (few and name == "shots" and shots is None)
+    }
+    plan = Plan(
+        benchmark,
+        protocol,
+        benchmark.protocols[protocol],
+        rules,
+        benchmark.rules[rules],
+        chosen,
+        source,
+        shots,
     )
+    made: Task = module.build(plan)
+    if shots is not None and getattr(made, "gated", False):
+        raise SpecError(
+            f"{benchmark.name}: protocol {protocol!r} asks twice; it says nothing of examples in the first.",
+            "Leave out shots=, or choose another protocol.",
+        )
     return made
 
 
@@ -389,43 +304,6 @@ def _subset(value: str) -> tuple[int, int]:
             f"Option subset={value!r} is not a number of samples.", "Write subset=600 or subset=600@7."
         )
     return int(count), int(seed or 0)
-
-
-def _decoding(protocol: ProtocolSpec) -> dict[str, Any]:
-    """Lists become tuples and a nested `image` an object, as the output's fields want them."""
-    made: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in protocol.decoding.items()
-    }
-    if isinstance(made.get("image"), dict):
-        made["image"] = GenerateImages(**made["image"])
-    return made
-
-
-def _plain(check: Callable[[], Any]) -> None:
-    try:
-        check()
-    except SpecError as error:
-        raise ValueError(str(error)) from error
-
-
-def _read_yaml(path: Path) -> Any:
-    try:
-        with path.open(encoding="utf-8") as stream:
-            return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise SpecError(f"{path} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"{path} is not valid YAML: {' '.join(str(error).split())}", "Correct the file."
-        ) from error
-
-
-def _explain(error: ValidationError) -> str:
-    """The field and what is wrong with it, one line per fault."""
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors()
-    )
 
 
 __all__: Sequence[str] = (

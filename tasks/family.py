@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from evalsuite.content import Image
 from evalsuite.errors import SampleError
@@ -15,6 +15,7 @@ from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
 
 from .benchmark import Plan
 from .prompts import clean
+from .shots import Shot
 
 
 class FamilyTask(ABC):
@@ -36,6 +37,30 @@ class FamilyTask(ABC):
     @abstractmethod
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
+
+    @property
+    def gated(self) -> bool:
+        """Whether a first question decides what becomes of the second."""
+        return False
+
+    def _examples(self) -> Iterator[Sample]:
+        """The samples that in-context examples are drawn from; families with `SHOTS` define it."""
+        raise NotImplementedError
+
+    def _shot(self, example: Sample) -> Shot:
+        """An example as the protocol's template shows it; families with `SHOTS` define it."""
+        raise NotImplementedError
+
+    @cached_property
+    def _pool(self) -> tuple[Sample, ...]:
+        assert self.plan.shots is not None
+        return self.plan.shots.pool(self._examples())
+
+    def shots(self, sample: Sample) -> tuple[Shot, ...]:
+        """The in-context examples of a sample; none unless they are asked for. Raises DataError."""
+        if self.plan.shots is None:
+            return ()
+        return tuple(map(self._shot, self.plan.shots.draw(sample, self._pool)))
 
     def explain(self) -> dict[str, str]:
         """The protocol in words, for reports."""

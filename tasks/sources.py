@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from evalsuite.content import Image
 from evalsuite.data import coco, files
@@ -19,6 +20,8 @@ from evalsuite.data.files import Origin
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import suggest
 from evalsuite.request import fingerprint
+
+_CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
 
 
 class Hub(BaseModel):
@@ -29,6 +32,19 @@ class Hub(BaseModel):
     repository: str
     revision: str
     """A commit where one is known; what a branch stands for is resolved and recorded."""
+
+
+class Examples(BaseModel):
+    """Where a source's in-context examples are: the same reader over another split."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    split: str
+    """Its name, for records."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """As the source's `files`; roles that are not named are the source's own."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """As the source's `settings`, likewise."""
 
 
 class Source(BaseModel):
@@ -46,12 +62,23 @@ class Source(BaseModel):
     """Our field -> column, for tables."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What else the reader wants to know."""
+    examples: Examples | None = None
+    """The split that in-context examples are drawn from."""
     place: str = ""
     """Where the files are when the user names no folder: `mini-world`, or `package:NAME/FOLDER`."""
     hub: Hub | None = None
     get: str = ""
     """Where people find the files."""
     size: str = ""
+    checksums: dict[str, str] = Field(default_factory=dict)
+    """Role -> `md5:HEX` or `sha256:HEX` of its one file, as its publisher gives it."""
+
+    @model_validator(mode="after")
+    def _known_roles(self) -> Source:
+        for role, checksum in self.checksums.items():
+            if role not in self.files or not _CHECKSUM.match(checksum):
+                raise ValueError(f"checksums: {role}: {checksum!r} is no checksum of a file of this source")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +97,7 @@ class Located:
     settings: Mapping[str, Any]
     origin: Origin
     commit: str = ""
+    examples: Examples | None = None
     _paths: dict[str, list[Path]] = field(default_factory=dict, compare=False, repr=False)
 
     def path(self, role: str) -> Path:
@@ -94,6 +122,21 @@ class Located:
     def image(self, role: str, **values: Any) -> Image:
         """The image whose path pattern belongs to a role; `.png` is taken for `.jpg` and vice versa."""
         return coco.find_image((self.folder,), self._name(role).format(**values))
+
+    def of_examples(self) -> Located:
+        """The split that in-context examples are drawn from. Raises SpecError where the source names none."""
+        if self.examples is None:
+            raise SpecError(
+                f"{self.origin.benchmark}: the source {self.reader!r} names no split for examples.",
+                "Leave out shots=, or add `examples` to the benchmark's file.",
+            )
+        return replace(
+            self,
+            files={**self.files, **self.examples.files},
+            settings={**self.settings, **self.examples.settings},
+            examples=None,
+            _paths={},
+        )
 
     def has(self, role: str) -> bool:
         """Whether the source names files for a role."""
@@ -149,6 +192,7 @@ def locate(
             source.settings,
             origin_of(benchmark, source, licence),
             commit,
+            source.examples,
         )
 
     folder = files.data_folder(benchmark, data)
@@ -164,7 +208,7 @@ def locate(
         )
     for source in wanted:
         if source.place:
-            return located(source, _place(source.place))
+            return located(source, made_place(source.place))
     for source in wanted:
         if source.hub is not None:
             from evalsuite.data.hub import snapshot
@@ -214,7 +258,12 @@ PLACES: Mapping[str, Callable[[str], Path]] = MappingProxyType(
 """Kinds of places by the name before the colon; each makes the folder from what stands behind it."""
 
 
-def _place(place: str) -> Path:
+MADE = frozenset({"mini-world"})
+"""Places whose files are made when a task is built."""
+
+
+def made_place(place: str) -> Path:
+    """The folder of a source's place. Raises SpecError for an unknown kind, DataError where it is absent."""
     kind, _, rest = place.partition(":")
     if kind not in PLACES:
         raise SpecError(f"There is no place {place!r}.", suggest(kind, PLACES))

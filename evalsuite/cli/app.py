@@ -13,6 +13,7 @@ import typer
 
 from evalsuite.cli import (
     comparing,
+    data,
     dreamllm,
     exchanging,
     inspecting,
@@ -85,6 +86,7 @@ def _options(
 measuring.register(app)
 judging.register(app, inspecting.runs)
 results.register(app)
+data.register(app)
 publishing.register(app)
 comparing.register(app)
 sample_size.register(app)

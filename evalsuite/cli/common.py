@@ -53,7 +53,7 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
 
     registry = load_registry(plugins or ())
     for name, reason in registry.broken.items():
-        typer.echo(f"warning: plugin {name} is left out: {reason}", err=True)
+        typer.echo(f"warning: {name} is left out: {reason}", err=True)
     return registry
 
 

@@ -24,10 +24,13 @@ def import_(
         str,
         typer.Option(
             "--format",
-            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, lmms-eval or vlmevalkit.",
+            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, lmms-eval or vlmevalkit; "
+            "recognised where it is left out.",
         ),
-    ],
-    model: Annotated[str, typer.Option("--model", "-m", help="Name of the model in leaderboards.")],
+    ] = "",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Name of the model in leaderboards; else the file's name.")
+    ] = "",
     protocol: Annotated[
         str | None, typer.Option(help="Named protocol; only its clean-up of answers matters.")
     ] = None,

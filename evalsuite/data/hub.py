@@ -118,5 +118,22 @@ def snapshot(
     ) from reason
 
 
+def cached(repository: str, revision: str, patterns: tuple[str, ...]) -> Snapshot | None:
+    """The files in the local cache, as far as they are there; None where there are none. Never fetches."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(
+            snapshot_download(
+                repository, repo_type="dataset", revision=revision, allow_patterns=list(patterns),
+                local_files_only=True,
+            )
+        )  # fmt: skip
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
+        return None
+    return Snapshot(folder, folder.name)
+
+
 def _complete(found: Snapshot, patterns: tuple[str, ...]) -> bool:
     return all(any(found.folder.glob(pattern)) for pattern in patterns)

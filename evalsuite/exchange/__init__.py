@@ -8,6 +8,6 @@ servers.
 
 from evalsuite.exchange.exporting import EXPORTS, export_predictions
 from evalsuite.exchange.importing import import_predictions
-from evalsuite.exchange.predictions import FORMATS
+from evalsuite.exchange.predictions import FORMATS, recognize
 
-__all__ = ["EXPORTS", "FORMATS", "export_predictions", "import_predictions"]
+__all__ = ["EXPORTS", "FORMATS", "export_predictions", "import_predictions", "recognize"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import survey
 from evalsuite.errors import DataError, SpecError
-from evalsuite.exchange.predictions import Prediction, read_predictions
+from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
 from evalsuite.model import ModelInfo
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import TextResponse, fingerprint
@@ -26,9 +26,9 @@ def import_predictions(
     out: Path,
     task: TaskSpec,
     predictions: Path,
-    form: str,
+    form: str = "",
     *,
-    model: str,
+    model: str = "",
     partial: bool = False,
     ignore_unknown: bool = False,
     registry: Registry | None = None,
@@ -41,8 +41,8 @@ def import_predictions(
 
     Args:
         task: the benchmark, protocol, rules and data; of the protocol only the clean-up of answers matters.
-        form: a name in `evalsuite.exchange.FORMATS`.
-        model: as it is to stand in leaderboards.
+        form: a name in `evalsuite.exchange.FORMATS`; empty: the format is recognised.
+        model: as it is to stand in leaderboards; empty: the file's name without its ending.
         partial: some questions may lack an answer.
         ignore_unknown: the file may answer questions of other benchmarks, too.
         registry: None loads the installed plugins.
@@ -64,6 +64,8 @@ def import_predictions(
         }
     )
     built = build_task(spec, registry)
+    form = form or recognize(predictions)
+    model = model or predictions.name.removesuffix(".gz").rpartition(".")[0] or predictions.name
     given = read_predictions(predictions, form)
     plan = survey(task.name, built, seed=0, limit=None)
     info = ModelInfo(
@@ -93,7 +95,7 @@ def _match(
     task: Task, given: Sequence[Prediction], path: Path, *, partial: bool, ignore_unknown: bool
 ) -> dict[str, list[str]]:
     """Sample id -> its answers, one for each question that is asked about it."""
-    samples = {sample.id: (place, _turns(sample)) for place, sample in enumerate(task.samples())}
+    samples = {sample.id: (_turns(sample), _question(sample)) for sample in task.samples()}
     order = list(samples)
     found: dict[str, dict[int, str]] = {}
     unknown: list[Prediction] = []
@@ -103,10 +105,16 @@ def _match(
             name = order[one.position] if one.position < len(order) else ""
         elif name not in samples and name.isdigit():
             turn, rest = divmod(int(name), ROTATION)
-            name = str(rest) if turn < samples.get(str(rest), (0, 0))[1] else name
+            name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
         if name not in samples:
             unknown.append(one)
             continue
+        if one.position is not None and one.prompt and not _asks(one.prompt, samples[name][1]):
+            raise DataError(
+                f"{one.where}: position {one.position} of {task.info.name} is {samples[name][1]!r:.80} here, "
+                f"and the log asked {one.prompt!r:.80}.",
+                "The log has another order: use the data set that it was made with (--data, or the hub's).",
+            )
         found.setdefault(name, {})[turn] = one.text
     if unknown and not ignore_unknown:
         first = unknown[0]
@@ -126,9 +134,9 @@ def _match(
             "Complete the file, or say that it is partial.",
         )
     for name, turns in found.items():
-        if len(turns) != samples[name][1]:
+        if len(turns) != samples[name][0]:
             raise DataError(
-                f"{path} answers {len(turns)} of {samples[name][1]} rotations of question {name!r}.",
+                f"{path} answers {len(turns)} of {samples[name][0]} rotations of question {name!r}.",
                 "Complete the file.",
             )
     return {name: [found[name][turn] for turn in sorted(found[name])] for name in order if name in found}
@@ -137,6 +145,17 @@ def _match(
 def _turns(sample: Sample) -> int:
     """How many answers a sample has: one, or one for each rotation of its options."""
     return len(getattr(sample.record, "rotations", ())) or 1
+
+
+def _question(sample: Sample) -> str:
+    """The question's text; empty for samples that have none (captions)."""
+    text = getattr(sample.record, "question", "")
+    return text if isinstance(text, str) else ""
+
+
+def _asks(prompt: str, question: str) -> bool:
+    """Whether a logged prompt holds a question; other harnesses change its case and outer space."""
+    return question.strip().casefold() in prompt.casefold()
 
 
 def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Record]:

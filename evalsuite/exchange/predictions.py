@@ -20,6 +20,8 @@ from evalsuite.registry import suggest
 
 _ID_FIELDS = ("question_id", "questionId", "id", "image_id", "img_id", "image_name", "index", "pid")
 """Where other harnesses' logs keep a question's own id, in the order in which they are tried."""
+_METRIC_IDS = ("question_id", "questionId", "image_id", "index")
+"""Where lmms-eval's tasks keep it in what they hand to their metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +32,66 @@ class Prediction:
         key: the question's id as the file has it; empty where it only has a position.
         position: of the question in its benchmark, where the file says so.
         where: file and place, for messages.
+        prompt: what was asked, where the file tells: a position is checked by it.
     """
 
     key: str
     text: str
     where: str
     position: int | None = None
+    prompt: str = ""
 
 
-def read_predictions(path: Path, form: str) -> list[Prediction]:
+def recognize(path: Path) -> str:
+    """The format of a file: a name in `FORMATS`, by its suffix and its first entry.
+
+    Raises:
+        DataError: the file is missing, empty, or of no known form.
+    """
+    if path.suffix in (".tsv", ".csv", ".xlsx"):
+        return "vlmevalkit"
+    first = _first_entry(path)
+    if isinstance(first, dict) and first:
+        if isinstance(first.get("logs"), list):
+            return "lmms-eval"
+        form = next((name for name, fields in _FIELDS if fields <= first.keys()), "")
+        if form or all(isinstance(text, str) for text in first.values()):
+            return form or "mmvet"
+    told = ", ".join(sorted(map(str, first))[:6]) if isinstance(first, dict) else type(first).__name__
+    raise DataError(f"{path}: entries with {told or 'nothing'} are of no known format.", "Name its --format.")
+
+
+def _first_entry(path: Path) -> Any:
+    """Of a list its first entry, of lines the first, of an object itself; None where there is nothing."""
+    try:
+        value = None if path.suffix == ".jsonl" else read_json(path)
+    except DataError:  # lines in a file that is called .json, as POPE's are
+        value = None
+    if value is None:
+        return next((row for _, row in read_lines(path)), None)
+    return next(iter(value), None) if isinstance(value, list) else value
+
+
+_FIELDS = (
+    ("lmms-eval", {"filtered_resps"}), ("lmms-eval", {"resps"}), ("vlmevalkit", {"index", "prediction"}),
+    ("gqa", {"questionId", "prediction"}), ("docvqa", {"questionId", "answer"}),
+    ("vqa", {"question_id", "answer"}), ("llava", {"question_id", "text"}), ("coco", {"image_id", "caption"}),
+    ("vizwiz", {"image", "answer"}), ("pope", {"question", "answer"}),
+)  # fmt: skip
+"""Format, and the fields that its entries have; the first that fits is taken."""
+
+
+def read_predictions(path: Path, form: str = "") -> list[Prediction]:
     """The predictions of a file.
 
     Args:
-        form: a name in `FORMATS`.
+        form: a name in `FORMATS`; empty: the format is recognised.
 
     Raises:
         SpecError: unknown format.
         DataError: the file is missing, empty or malformed, an id occurs twice.
     """
+    form = form or recognize(path)
     if form not in FORMATS:
         raise SpecError(f"There is no prediction format {form!r}.", suggest(form, FORMATS))
     found = list(FORMATS[form](path))
@@ -102,7 +146,7 @@ def _ordered(path: Path) -> Iterator[Prediction]:
 
 
 def _table(path: Path) -> Iterator[Prediction]:
-    """Columns `index` and `prediction` of a TSV, CSV or JSON (VLMEvalKit's results, MMBench's upload)."""
+    """Columns `index` and `prediction` of a TSV, CSV, XLSX or JSON (VLMEvalKit's and MMBench's results)."""
     if path.suffix == ".json":
         rows = read_json(path)
         if not isinstance(rows, list):
@@ -112,8 +156,10 @@ def _table(path: Path) -> Iterator[Prediction]:
         numbered: list[tuple[str, Any]] = [(f"{path}, row {place}", row) for place, row in enumerate(rows)]
     elif path.suffix in (".tsv", ".csv"):
         numbered = _cells(path, "\t" if path.suffix == ".tsv" else ",")
+    elif path.suffix == ".xlsx":
+        numbered = _sheet(path)
     else:
-        raise DataError(f"{path} is neither .tsv, .csv nor .json.", "Save the sheet as TSV first.")
+        raise DataError(f"{path} is neither .tsv, .csv, .xlsx nor .json.", "Save it as one of these.")
     for where, row in numbered:
         key = _key(field(row, "index", (int, float, str), where))
         yield Prediction(key, field(row, "prediction", str, where), where)
@@ -131,13 +177,50 @@ def _cells(path: Path, delimiter: str) -> list[tuple[str, Any]]:
     return [(f"{path}, row {place}", row) for place, row in enumerate(rows)]
 
 
-def _lmms_eval(path: Path) -> Iterator[Prediction]:
-    """lmms-eval's `--log_samples` lines: the first filtered response, else the first response.
+def _sheet(path: Path) -> list[tuple[str, Any]]:
+    import pandas as pd
 
-    The question's own id in `doc` counts; without one, `doc_id`, its position in the data set.
+    try:
+        frame = pd.read_excel(path, keep_default_na=False)
+    except ImportError as error:
+        raise DataError(
+            f"{path} needs the package openpyxl.", "pip install openpyxl, or save the sheet as TSV."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as a sheet ({error}).", "Save it as TSV.") from error
+    if "prediction" in frame:  # a sheet keeps "3" as a number; VLMEvalKit, too, takes predictions as text
+        frame["prediction"] = frame["prediction"].map(str)
+    rows = frame.to_dict(orient="records")
+    return [(f"{path}, row {place}", row) for place, row in enumerate(rows)]
+
+
+def _logged(path: Path) -> Iterator[tuple[str, Any]]:
+    """Rows of a log: lines, or the list `logs` of the one object that older versions wrote."""
+    if path.suffix == ".json":
+        for place, row in enumerate(field(read_json(path), "logs", list, str(path))):
+            yield f"{path}, log {place}", row
+    else:
+        for number, row in read_lines(path):
+            yield f"{path}, line {number}", row
+
+
+def _own_id(row: Mapping[str, Any]) -> str:
+    """The question's own id, in `doc` or in what the task kept for its metrics; empty where there is none."""
+    doc = row.get("doc")
+    if isinstance(doc, dict):
+        return next((_key(doc[name]) for name in _ID_FIELDS if name in doc), "")
+    kept = (value for value in row.values() if isinstance(value, dict))
+    return next((_key(value[name]) for value in kept for name in _METRIC_IDS if name in value), "")
+
+
+def _lmms_eval(path: Path) -> Iterator[Prediction]:
+    """lmms-eval's `--log_samples`: the first filtered response, else the first response.
+
+    The question's own id counts where the log has it; without one, `doc_id`, its position in the data set.
     """
-    for number, row in read_lines(path):
-        where = f"{path}, line {number}"
+    for where, row in _logged(path):
+        if not isinstance(row, dict):
+            raise DataError(f"{where} is {type(row).__name__}, not an object.", "Is this a sample log?")
         given = row.get("filtered_resps") or row.get("resps")
         while isinstance(given, list) and given:
             given = given[0]
@@ -145,10 +228,10 @@ def _lmms_eval(path: Path) -> Iterator[Prediction]:
             raise DataError(
                 f"{where} has no response that is a string ({given!r:.40}).", "Is this a sample log?"
             )
-        doc = row.get("doc")
-        keys = [doc[name] for name in _ID_FIELDS if name in doc] if isinstance(doc, dict) else []
-        position = None if keys else field(row, "doc_id", int, where)
-        yield Prediction(_key(keys[0]) if keys else "", given, where, position)
+        key = _own_id(row)
+        position = None if key else field(row, "doc_id", int, where)
+        asked = row.get("input")
+        yield Prediction(key, given, where, position, asked if isinstance(asked, str) else "")
 
 
 FORMATS: Mapping[str, Callable[[Path], Iterator[Prediction]]] = MappingProxyType(

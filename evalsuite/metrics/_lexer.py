@@ -159,6 +159,7 @@ class _Automaton:
             self._final[last] = index
         self.steps: list[dict[str, int]] = []
         self.accepts: list[int] = []
+        self.stuck: list[bool] = []
         self._members: list[frozenset[int]] = []
         self._ids: dict[frozenset[int], int] = {}
         self._state(self._closure({start}))
@@ -210,6 +211,7 @@ class _Automaton:
             finals = [self._final[state] for state in members if state in self._final]
             self.steps.append({})
             self.accepts.append(min(finals, default=-1))
+            self.stuck.append(not any(self._edges[state] for state in members))
             self._members.append(members)
             self._ids[members] = len(self._members) - 1
         return self._ids[members]
@@ -230,7 +232,7 @@ class _Automaton:
 
     def longest(self, text: str, start: int) -> tuple[int, int, int]:
         """(index of the pattern, end of its match, how far the text was read); pattern -1: no match."""
-        steps, accepts = self.steps, self.accepts
+        steps, accepts, stuck = self.steps, self.accepts, self.stuck
         state, pattern, end, at, size = 0, -1, start, start, len(text)
         while at < size:
             char = text[at]
@@ -241,6 +243,8 @@ class _Automaton:
                 break
             if accepts[state] >= 0:
                 pattern, end = accepts[state], at
+                if stuck[state]:  # nothing longer can match, whatever follows: it is not looked at
+                    break
         return pattern, end, at
 
     def ends(self, text: str, start: int, limit: int) -> list[int]:

@@ -1,10 +1,15 @@
-"""METEOR 1.5 through its own program, which pycocoevalcap carries: one Java process for a whole set."""
+"""METEOR 1.5 through its own program, which pycocoevalcap carries.
+
+One Java process serves all sets of this Python process: loading the paraphrases takes it about ten seconds.
+"""
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,15 +21,15 @@ from numpy.typing import NDArray
 
 from evalsuite.errors import SampleError, UnavailableError
 
-__all__ = ["MeteorScores", "meteor", "meteor_available", "meteor_of_segments"]
+__all__ = ["MeteorScores", "meteor", "meteor_available", "meteor_obstacle"]
 
 
 @dataclass(frozen=True, slots=True)
 class MeteorScores:
     """METEOR of a set (aggregated over segments, not their mean) and of every image, in [0, 1].
 
-    `segments` holds the statistics of each image as the program prints them; `meteor_of_segments` aggregates
-    any selection of them.
+    `segments` holds the statistics of each image as the program prints them; added up, they aggregate to the
+    score of any selection of images.
     """
 
     corpus: float
@@ -44,12 +49,20 @@ def _jar() -> Path:
     )
 
 
+def meteor_obstacle() -> str:
+    """Why METEOR cannot be computed here, and what to do; "" where it can."""
+    if shutil.which("java") is None:
+        return "METEOR needs Java, and there is no `java` on the PATH. Install a Java runtime (8 or newer)."
+    try:
+        _jar()
+    except UnavailableError as error:
+        return str(error)
+    return ""
+
+
 def meteor_available() -> bool:
     """Whether Java and the METEOR program are here."""
-    try:
-        return shutil.which("java") is not None and _jar().exists()
-    except UnavailableError:
-        return False
+    return not meteor_obstacle()
 
 
 class _Program:
@@ -74,10 +87,10 @@ class _Program:
             env={**os.environ, "LC_ALL": "C.UTF-8"},
         )
 
-    def __enter__(self) -> _Program:
-        return self
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
@@ -108,6 +121,18 @@ class _Program:
         return per_image, float(self.read())
 
 
+_in_use = threading.Lock()
+_running: list[_Program] = []
+
+
+def _program() -> _Program:
+    """The program that runs already, or a new one; it ends with this process."""
+    if not _running or not _running[0].alive():
+        _running[:] = [_Program()]
+        atexit.register(_running[0].close)
+    return _running[0]
+
+
 def _one_line(text: str) -> str:
     # The program reads lines, and "|||" is its separator.
     return " ".join(text.splitlines()).replace("|||", "").replace("  ", " ")
@@ -126,18 +151,15 @@ def meteor(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> M
     """
     if len(predictions) != len(references) or not predictions or not all(references):
         raise SampleError("METEOR needs one prediction and at least one reference for every image.")
-    with _Program() as program:
-        segments = []
-        for prediction, image in zip(predictions, references, strict=True):
-            given = [" ".join(reference.splitlines()) for reference in image]
-            segments.append(program.ask(" ||| ".join(["SCORE", *given, _one_line(prediction)])))
-        per_image, corpus = program.evaluate(segments)
+    segments = []
+    with _in_use:
+        program = _program()
+        try:
+            for prediction, image in zip(predictions, references, strict=True):
+                given = [" ".join(reference.splitlines()) for reference in image]
+                segments.append(program.ask(" ||| ".join(["SCORE", *given, _one_line(prediction)])))
+            per_image, corpus = program.evaluate(segments)
+        except BaseException:  # what is half asked would be answered to the next
+            program.close()
+            raise
     return MeteorScores(corpus, np.array(per_image), tuple(segments))
-
-
-def meteor_of_segments(segments: Sequence[str]) -> float:
-    """METEOR of a selection of the segments of a `MeteorScores`, for subsets and resamples."""
-    if not segments:
-        raise SampleError("METEOR needs at least one segment.")
-    with _Program() as program:
-        return program.evaluate(segments)[1]

@@ -1,4 +1,4 @@
-"""Captioning, scored as COCO's evaluation does: CIDEr, BLEU, ROUGE-L, and METEOR where Java is there."""
+"""Captioning, scored as COCO's evaluation does; METEOR and SPICE where Java and their programs are there."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from evalsuite.data.jsonfile import field
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.metrics.captions import CaptionScores, score_captions
+from evalsuite.metrics.meteor import meteor_obstacle
+from evalsuite.metrics.ptb import tokenize_captions
+from evalsuite.metrics.spice import spice, spice_obstacle
 from evalsuite.registry import suggest
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
@@ -23,6 +26,7 @@ from ..benchmark import Plan
 from ..family import FamilyTask, row_of
 from ..miniature import SceneTruth
 from ..networks import Columns, choose_columns
+from ..shots import Shot
 from ..sources import Located
 from . import meteor
 from .relatives import RELATIVES
@@ -31,9 +35,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 BLEU = {f"BLEU-{n}": n - 1 for n in range(1, 5)}
-COLUMNS = ("CIDEr", *BLEU, "ROUGE-L", "METEOR")
-MEANS = frozenset({"CIDEr", "ROUGE-L"})
+COLUMNS = ("CIDEr", *BLEU, "ROUGE-L", "METEOR", "SPICE")
+MEANS = frozenset({"CIDEr", "ROUGE-L", "SPICE"})
 """The columns whose corpus score is the mean over images; BLEU and METEOR add up counts first."""
+OFFICIAL, UNTOKENIZED = "official", "vlmevalkit"
+RULES = (OFFICIAL, UNTOKENIZED)
+"""`official`: COCO's evaluation (also lmms-eval's). `vlmevalkit`: captions as they are, neither lower-cased
+nor freed of punctuation, and neither METEOR nor SPICE (vlmeval/dataset/image_caption.py)."""
+SHOTS = True
 OPTIONS = ("metrics",)
 """`metrics=NAME,NAME` computes only these columns."""
 
@@ -80,16 +89,29 @@ READERS = MappingProxyType(
 
 
 def build(plan: Plan) -> CaptionTask:
-    """The task of a captioning benchmark. Raises SpecError for a column that is not a caption score."""
+    """The task of a captioning benchmark. Raises SpecError for an unknown rule, or a column that is not a
+    caption score."""
+    if plan.rule not in RULES:
+        raise SpecError(
+            f"{plan.benchmark.name}: there is no caption rule {plan.rule!r}.", suggest(plan.rule, RULES)
+        )
     for metric in plan.benchmark.metrics:
         if metric.name not in COLUMNS:
             raise SpecError(
                 f"{plan.benchmark.name}: {metric.name!r} is no caption score.", suggest(metric.name, COLUMNS)
             )
-    columns = choose_columns(plan, {}, {}, lambda name: meteor.obstacle() if name == "METEOR" else "")
+    columns = choose_columns(plan, {}, {}, partial(_obstacle, plan.rule))
     task = CaptionTask(plan, plan.settings(Settings), columns)
     plan.source.paths(next(iter(plan.source.files)))
     return task
+
+
+def _obstacle(rule: str, column: str) -> str:
+    """Why a column cannot be computed under a rule; "" where it can."""
+    obstacles = {"METEOR": meteor_obstacle, "SPICE": spice_obstacle}
+    if column not in obstacles:
+        return ""
+    return f"The rules {rule!r} have no {column}." if rule == UNTOKENIZED else obstacles[column]()
 
 
 class CaptionTask(FamilyTask):
@@ -99,7 +121,7 @@ class CaptionTask(FamilyTask):
         super().__init__(plan)
         self.settings = settings
         self.columns = columns
-        self._read = partial(plan.reader(READERS), plan.source)
+        self._read: Callable[[Located], Iterator[Captioned]] = plan.reader(READERS)
 
     @property
     def info(self) -> TaskInfo:
@@ -110,14 +132,23 @@ class CaptionTask(FamilyTask):
         return SceneTruth.read(self.plan.source) if self.settings.truth else None
 
     def _samples(self) -> Iterator[Sample]:
-        for image in self._read():
+        return self._of(self.plan.source)
+
+    def _examples(self) -> Iterator[Sample]:
+        return self._of(self.plan.source.of_examples())
+
+    def _shot(self, example: Sample) -> Shot:
+        return Shot({"image": example.record.image}, example.record.captions[0].strip())
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for image in self._read(source):
             labels = dict(image.labels)
             if self._truth:
                 labels |= self._truth.labels(image.image.label)
             yield Sample(id=image.id, record=image, labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        return None if earlier else self.plan.request({"image": sample.record.image})
+        return None if earlier else self.plan.request({"image": sample.record.image}, self.shots(sample))
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
         """The first person's caption. Scoring then leaves it out of the references: a person is compared with
@@ -169,10 +200,17 @@ class CaptionTask(FamilyTask):
 
     def _measure(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> _Measured:
         if not captions:
-            return _Measured(None, None)
-        scores = score_captions(captions, references)
+            return _Measured()
+        if self.plan.rule != UNTOKENIZED:
+            # Across captions and in the official order: the tokenizer looks at the line after.
+            flat = iter(tokenize_captions(reference for image in references for reference in image))
+            references = [[next(flat) for _ in image] for image in references]
+            captions = tokenize_captions(captions)
+        names = self.columns.names
         return _Measured(
-            scores, meteor.measure(captions, references) if "METEOR" in self.columns.names else None
+            score_captions(captions, references, tokenize=False),
+            meteor.measure(captions, references) if "METEOR" in names else None,
+            spice(captions, references) if "SPICE" in names else None,
         )
 
 
@@ -190,8 +228,9 @@ def _references(one: Answered) -> Sequence[str]:
 class _Measured:
     """Official scores of the captions that could be scored, by position among them."""
 
-    scores: CaptionScores | None
-    meteor: meteor.Measured | None
+    scores: CaptionScores | None = None
+    meteor: meteor.Measured | None = None
+    spice: np.ndarray | None = None
 
     def rows(self, names: Sequence[str]) -> list[dict[str, float]]:
         """The official per-image scores."""
@@ -202,6 +241,8 @@ class _Measured:
         columns |= {name: bleu[:, n] for name, n in BLEU.items()}
         if self.meteor is not None:
             columns["METEOR"] = self.meteor.segments
+        if self.spice is not None:
+            columns["SPICE"] = self.spice
         kept = {name: columns[name] for name in names if name in columns}
         return [{name: float(column[at]) for name, column in kept.items()} for at in range(len(bleu))]
 

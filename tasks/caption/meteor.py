@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalsuite.metrics.meteor import meteor, meteor_available
-from evalsuite.metrics.ptb import tokenize_captions
+from evalsuite.metrics.meteor import meteor
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,22 +28,11 @@ class Measured:
         return aggregate(total(self.statistics[images]))
 
 
-def obstacle() -> str:
-    """Why METEOR cannot be computed here; "" where it can."""
-    if meteor_available():
-        return ""
-    if shutil.which("java") is None:
-        return "METEOR needs Java, and there is no `java` on the PATH. Install a Java runtime (8 or newer)."
-    return 'METEOR needs the package pycocoevalcap: pip install "evalsuite[meteor]".'
-
-
 def measure(captions: Sequence[str], references: Sequence[Sequence[str]]) -> Measured:
-    """Runs the program once over raw captions, tokenised as officially. Raises UnavailableError without
-    Java."""
+    """METEOR of tokenised captions. Raises UnavailableError without Java."""
     import numpy as np
 
-    flat = iter(tokenize_captions(reference for image in references for reference in image))
-    found = meteor(tokenize_captions(captions), [[next(flat) for _ in image] for image in references])
+    found = meteor(captions, references)
     statistics = np.array([[float(value) for value in line.split()] for line in found.segments])
     return Measured(np.asarray(found.per_image), statistics)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,8 +16,12 @@ from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mea
 
 from ..benchmark import Plan
 from ..family import FamilyTask, certain, row_of, text_of
-from ..prompts import clean
+from ..prompts import Value, clean
+from ..shots import Shot
+from ..sources import Located
 from .readers import READERS, ChoiceQuestion, Rotation
+
+SHOTS = True
 
 
 class Gate(BaseModel):
@@ -77,7 +80,7 @@ def build(plan: Plan) -> ChoiceTask:
             f"{plan.benchmark.name}: there is no choice rule {rule!r}.", suggest(rule, CHOICE_RULES)
         )
     plan.source.path("table")
-    read = partial(plan.reader(READERS), plan.source)
+    read = plan.reader(READERS)
     if rule == plan.rule:
         return ChoiceTask(plan, read)
     from .judged import JudgedChoiceTask
@@ -91,7 +94,7 @@ class ChoiceTask(FamilyTask):
     A sample is one question. Its rotations are asked one after the other; with a gate, each is two requests.
     """
 
-    def __init__(self, plan: Plan, read: partial[Iterator[ChoiceQuestion]]) -> None:
+    def __init__(self, plan: Plan, read: Callable[[Located], Iterator[ChoiceQuestion]]) -> None:
         super().__init__(plan)
         self._read = read
         self._rule = plan.rule.removesuffix(WITH_JUDGE)
@@ -100,8 +103,30 @@ class ChoiceTask(FamilyTask):
         self._circular = plan.benchmark.metric("circular")
         self._vanilla = plan.benchmark.metric("vanilla")
 
+    @property
+    def gated(self) -> bool:
+        return self._settings.gate is not None
+
     def _samples(self) -> Iterator[Sample]:
-        for question in self._read():
+        return self._of(self.plan.source)
+
+    def _examples(self) -> Iterator[Sample]:
+        """Those with an image and a public answer; an example is shown in its original order."""
+        for sample in self._of(self.plan.source.of_examples()):
+            if sample.record.image is not None and sample.record.rotations[0].answer:
+                yield sample
+
+    def _shot(self, example: Sample) -> Shot:
+        question: ChoiceQuestion = example.record
+        assert question.image is not None
+        rotation = question.rotations[0]
+        values = self._values(question, rotation, question.image)
+        letter = self._letter(rotation.answer)
+        text = rotation.options[rotation.answer]
+        return Shot(values, self._settings.continuation.format(letter=letter, text=text))
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for question in self._read(source):
             labels = {"L2": question.l2, "L3": question.l3, "split": question.split}
             yield Sample(
                 question.id, question, labels={name: value for name, value in labels.items() if value}
@@ -128,7 +153,8 @@ class ChoiceTask(FamilyTask):
                 for letter, text in rotations[position].options.items()
             )
         output = self.plan.output(**choices)
-        return Request(self.plan.messages(values, template), output, prefill=self.plan.protocol.prefill)
+        messages = self.plan.messages(values, template, self.shots(sample))
+        return Request(messages, output, prefill=self.plan.protocol.prefill)
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
         """The right letter of the rotation, or certainty about it."""
@@ -200,7 +226,7 @@ class ChoiceTask(FamilyTask):
     def _letter(self, letter: str) -> str:
         return letter.lower() if self._settings.letters == "lower" else letter
 
-    def _values(self, question: ChoiceQuestion, rotation: Rotation, image: Image) -> dict[str, str | Image]:
+    def _values(self, question: ChoiceQuestion, rotation: Rotation, image: Image) -> dict[str, Value]:
         settings = self._settings
         options = settings.joiner.join(
             settings.option.format(letter=self._letter(letter), text=text)

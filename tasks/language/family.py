@@ -142,7 +142,7 @@ class LanguageTask(FamilyTask):
         protocol = self._protocol
         parts = [_text(protocol.description, item.fields)]
         if protocol.shots:
-            examples = self._examples.get(item.subject, [])
+            examples = self._dev.get(item.subject, [])
             if len(examples) < protocol.shots:
                 raise SampleError(
                     f"{item.id}: {len(examples)} examples of the subject {item.subject!r} instead of "
@@ -159,7 +159,7 @@ class LanguageTask(FamilyTask):
         return self.continuations(item)[item.gold]
 
     @cached_property
-    def _examples(self) -> Mapping[str, list[Item]]:
+    def _dev(self) -> Mapping[str, list[Item]]:
         found: dict[str, list[Item]] = {}
         for item in self.plan.reader(READERS)(self.plan.source, self._form, EXAMPLES):
             found.setdefault(item.subject, []).append(item)

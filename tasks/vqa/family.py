@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -25,10 +24,12 @@ from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mea
 from ..benchmark import Plan
 from ..family import FamilyTask, row_of, text_of
 from ..prompts import fields_of
+from ..shots import Shot
 from ..sources import Located
 from . import unanswerable
 from .relatives import RELATIVES
 
+SHOTS = True
 EXACT = "exact"
 """The rule of benchmarks with one right answer: equal but for case, outer space and a final period."""
 VERBATIM = "verbatim"
@@ -150,7 +151,7 @@ def build(plan: Plan) -> VQATask:
             suggest(plan.rule, [EXACT, VERBATIM, ANLS, *VQA_RULES]),
         )
     settings = plan.settings(Settings)
-    task = VQATask(plan, partial(plan.reader(READERS), plan.source, settings))
+    task = VQATask(plan, plan.reader(READERS), settings)
     plan.source.paths(next(iter(plan.source.files)))
     return task
 
@@ -158,9 +159,10 @@ def build(plan: Plan) -> VQATask:
 class VQATask(FamilyTask):
     """A VQA benchmark in one protocol; template fields: `image`, `question`, and `ocr` where there is any."""
 
-    def __init__(self, plan: Plan, read: partial[Iterator[Question]]) -> None:
+    def __init__(self, plan: Plan, read: Callable[..., Iterator[Question]], settings: Settings) -> None:
         super().__init__(plan)
         self._read = read
+        self._settings = settings
         self._accuracy = plan.benchmark.metric("ANLS" if plan.rule == ANLS else "accuracy")
         self._gate = plan.settings(ProtocolSettings, protocol=True).gate
         self._wants_ocr = "ocr" in fields_of(plan.protocol.template)
@@ -173,8 +175,21 @@ class VQATask(FamilyTask):
         rows = read_table(source.paths("table"), {"id": source.columns["id"]})
         return (str(row["id"]) for _, row in rows)
 
+    @property
+    def gated(self) -> bool:
+        return self._gate is not None
+
     def _samples(self) -> Iterator[Sample]:
-        for question in self._read():
+        return self._of(self.plan.source)
+
+    def _examples(self) -> Iterator[Sample]:
+        return (sample for sample in self._of(self.plan.source.of_examples()) if sample.record.answers)
+
+    def _shot(self, example: Sample) -> Shot:
+        return Shot(_fields(example.record), _most_said(example.record.answers))
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for question in self._read(source, self._settings):
             labels = {"question_type": question.question_type, "answer_type": question.answer_type}
             yield Sample(
                 id=question.id,
@@ -195,14 +210,14 @@ class VQATask(FamilyTask):
             return Request(self.plan.messages(_fields(question), gate.template), self.plan.output())
         if len(earlier) > bool(gate) or (gate and gate.closes(earlier[0])):
             return None
-        return self.plan.request(_fields(question))
+        return self.plan.request(_fields(question), self.shots(sample))
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
         """What most people answered, the first of equally frequent answers; a gate is passed accordingly."""
         answers = sample.record.answers
         if not answers:
             return None
-        said = Counter(answers).most_common(1)[0][0]
+        said = _most_said(answers)
         if self._gate and not earlier:
             return TextResponse(self._gate.contains if said == self._gate.answer else "yes")
         return TextResponse(said)
@@ -273,6 +288,11 @@ def parsed(answer: str, rule: str) -> str:
     if rule in (VERBATIM, ANLS):
         return answer
     return answer.strip().lower().removesuffix(".") if rule == EXACT else normalize_answer(answer, rule)
+
+
+def _most_said(answers: Sequence[str]) -> str:
+    """What most people answered, the first of equally frequent answers."""
+    return Counter(answers).most_common(1)[0][0]
 
 
 def _fields(question: Question) -> Mapping[str, str | Image]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from evalsuite.errors import SampleError, SpecError
@@ -14,8 +13,12 @@ from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic
 
 from ..benchmark import Plan
 from ..family import FamilyTask, row_of
+from ..prompts import Value
+from ..shots import Shot
+from ..sources import Located
 from .readers import READERS, YesNoQuestion
 
+SHOTS = True
 _OF_REPORT = {
     "F1": "f1",
     "accuracy": "accuracy",
@@ -40,18 +43,27 @@ def build(plan: Plan) -> YesNoTask:
                 suggest(metric.name, _OF_REPORT),
             )
     plan.source.paths(next(iter(plan.source.files)))
-    return YesNoTask(plan, partial(plan.reader(READERS), plan.source))
+    return YesNoTask(plan, plan.reader(READERS))
 
 
 class YesNoTask(FamilyTask):
     """A yes-or-no benchmark in one protocol; template fields: `image`, `question`."""
 
-    def __init__(self, plan: Plan, read: partial[Iterator[YesNoQuestion]]) -> None:
+    def __init__(self, plan: Plan, read: Callable[[Located], Iterator[YesNoQuestion]]) -> None:
         super().__init__(plan)
         self._read = read
 
     def _samples(self) -> Iterator[Sample]:
-        for question in self._read():
+        return self._of(self.plan.source)
+
+    def _examples(self) -> Iterator[Sample]:
+        return self._of(self.plan.source.of_examples())
+
+    def _shot(self, example: Sample) -> Shot:
+        return Shot(_fields(example.record), _SAID[example.record.label])
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for question in self._read(source):
             yield Sample(
                 question.id, question, cluster=question.image_name, labels={"label": _SAID[question.label]}
             )
@@ -59,8 +71,7 @@ class YesNoTask(FamilyTask):
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if earlier:
             return None
-        question: YesNoQuestion = sample.record
-        return self.plan.request({"image": question.image, "question": question.question})
+        return self.plan.request(_fields(sample.record), self.shots(sample))
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
         return None if sample.record.label is None else TextResponse(_SAID[sample.record.label])
@@ -89,6 +100,10 @@ class YesNoTask(FamilyTask):
         except SampleError as error:
             return row(failure=str(error))
         return row(values={"accuracy": float(pick is one.sample.record.label)}, parsed=_SAID[pick])
+
+
+def _fields(question: YesNoQuestion) -> dict[str, Value]:
+    return {"image": question.image, "question": question.question}
 
 
 def _statistic(name: str, labels: Sequence[bool], said: Sequence[int], rule: str) -> Callable[[Any], float]:

@@ -55,6 +55,6 @@ def test_an_installed_package_is_found_and_measured_and_its_broken_part_is_told_
         *("run", "-m", "adder", "-t", "sums", "-o", tmp_path / "run"), cwd=tmp_path, PYTHONPATH=path
     )
     assert done.returncode == 0, done.stderr
-    assert "warning: plugin evalsuite.models: absent is left out: ModuleNotFoundError" in done.stderr
+    assert "warning: evalsuite.models: absent is left out: ModuleNotFoundError" in done.stderr
     result = json.loads((tmp_path / "run" / "metrics.json").read_text())["results"][0]
     assert (result["info"]["name"], result["answered"]) == ("sums", 20)

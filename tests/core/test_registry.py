@@ -26,6 +26,35 @@ def test_installed_plugins_all_load():
     assert load_registry().broken == {}
 
 
+def test_a_malformed_benchmark_file_hides_no_other_and_says_what_is_wrong(tmp_path):
+    good = """
+name: {name}
+title: t
+family: vqa
+version: 1
+split: s
+licence: l
+home: h
+capability: text
+metrics: [{{name: accuracy, headline: true}}]
+sources: [{{reader: question-triples, files: {{questions: q.json, images: i.png}}}}]
+protocols: {{plain: {{template: "{{question}}"}}}}
+"""
+    (tmp_path / "one.yaml").write_text(good.format(name="one"))
+    (tmp_path / "two.yaml").write_text(good.format(name="two").replace("split: s\n", ""))
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from evalsuite_tasks.benchmark import entries\n"
+        "def tasks():\n    return entries(__file__.rpartition('/')[0])\n"
+    )
+    registry = load_registry([plugin])
+    assert registry.task("one").title == "t"
+    assert "vqav2" in registry.tasks
+    assert "two.yaml: split: Field required" in registry.broken["two"]
+    with pytest.raises(SpecError, match=r"task 'two' cannot be used: .*two\.yaml: split: Field required"):
+        registry.task("two")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import DataError, EvalsuiteError, SpecError, StoreError
-from evalsuite.exchange import EXPORTS, FORMATS, export_predictions, import_predictions
+from evalsuite.exchange import EXPORTS, FORMATS, export_predictions, import_predictions, recognize
 from evalsuite.exchange.predictions import read_predictions
+from evalsuite.registry import load_registry
+from evalsuite.resolving import build_task
 from evalsuite.scoring import Scored, score_run
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
@@ -299,3 +301,78 @@ def test_unknown_formats_and_unfit_benchmarks_are_named(tmp_path: Path) -> None:
         import_predictions(tmp_path / "r", TaskSpec(name="piqa"), tmp_path / "x", "vqa", model="m")
     assert set(EXPORTS) == {"evalai", "coco", "mmvet", "mmbench"}
     assert {"vqa", "vizwiz", "mmbench", "pope", "coco", "mmvet", "lmms-eval", "vlmevalkit"} <= set(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "form"),
+    [
+        ("a.json", [{"question_id": 1, "answer": "x"}], "vqa"),
+        ("a.json", [{"image": "a.jpg", "answer": "x"}], "vizwiz"),
+        ("a.json", [{"image_id": 1, "caption": "x"}], "coco"),
+        ("a.json", [{"questionId": "1", "prediction": "x"}], "gqa"),
+        ("a.json", [{"questionId": 1, "answer": "x"}], "docvqa"),
+        ("a.json", [{"index": 1, "prediction": "x"}], "vlmevalkit"),
+        ("a.json", {"v1_0": "x"}, "mmvet"),
+        ("a.json", {"args": {}, "logs": [{"resps": "x"}]}, "lmms-eval"),
+        ("a.jsonl", {"question_id": 1, "text": "x"}, "llava"),
+        ("a.jsonl", {"doc_id": 1, "filtered_resps": "x"}, "lmms-eval"),
+        ("a.json", {"question": "q", "answer": "x"}, "pope"),
+    ],
+)
+def test_formats_are_recognised_by_their_first_entry(
+    name: str, content: Any, form: str, tmp_path: Path
+) -> None:
+    assert recognize(write_json(tmp_path / name, content)) == form
+
+
+def test_tables_and_two_lines_in_a_json_file_are_recognised(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"question": "q", "answer": "x"}\n{"question": "q", "answer": "y"}\n')
+    assert recognize(tmp_path / "a.json") == "pope"
+    assert recognize(tmp_path / "a.tsv") == recognize(tmp_path / "a.xlsx") == "vlmevalkit"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "entries with NoneType are of no known format"),
+        ({}, "entries with nothing are of no known format"),
+        ([{"a": 1, "b": 2}], "entries with a, b are of no known format"),
+        ([3], "entries with int are of no known format"),
+        ({"a": [1]}, "entries with a are of no known format"),
+    ],
+)
+def test_files_of_no_known_form_are_refused(content: Any, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        recognize(write_json(tmp_path / "a.json", content))
+
+
+def test_a_log_that_goes_by_position_is_checked_by_the_questions_it_asked(tmp_path: Path) -> None:
+    task = vqa(tmp_path / "data")
+    texts = [sample.record.question for sample in build_task(task, load_registry()).samples()]
+    assert len(set(texts)) == 3
+
+    def log(order: list[str]) -> Path:
+        rows = [
+            {"doc_id": n, "input": f"{text.upper()}\nOne word.", "filtered_resps": "net"}
+            for n, text in enumerate(order)
+        ]
+        path = tmp_path / "log.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    found = numbers(import_predictions(tmp_path / "run", task, log(texts), model="m"))
+    assert found["accuracy"] == pytest.approx(1 / 3)
+    with pytest.raises(DataError, match=r"line 1: position 0 of vqav2 is .* and the log asked"):
+        import_predictions(tmp_path / "other", task, log(texts[::-1]), model="m")
+
+
+def test_ids_that_lmms_evals_tasks_keep_for_their_metrics_go_before_positions(tmp_path: Path) -> None:
+    rows = [
+        {"doc_id": 0, "resps": [["x"]], "filtered_resps": "net", "submission": {"question_id": number}}
+        for number in reversed(IDS)
+    ]
+    path = write_json(tmp_path / "vqav2_val.json", {"args": {}, "logs": rows})
+    found = import_predictions(tmp_path / "run", vqa(tmp_path / "data"), path)
+    assert numbers(found)["accuracy"] == pytest.approx(1 / 3)
+    with RunReader(tmp_path / "run") as run:
+        assert run.model_name == "vqav2_val"

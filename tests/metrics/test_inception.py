@@ -8,67 +8,16 @@ import numpy as np
 import pytest
 
 from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError
-from evalsuite.metrics.inception import FEATURES, Inception, load_inception, state_dict_shapes
+from evalsuite.metrics.inception import load_inception, state_dict_shapes
 from evalsuite.metrics.resize import resize
-from tests.goldens import load_json
-from tests.metrics.test_frechet import _generators
-
-MODE_OF_RESIZER = {
-    "cleanfid_clean": "clean",
-    "cleanfid_legacy_pytorch": "pytorch-fid",
-    "PIL_quantized_bilinear": "pil-bilinear",
-    "PIL_quantized_lanczos": "pil-lanczos",
-    "tf1_bilinear(torch-fidelity)": "torch-fidelity",
-}
-
-
-@pytest.mark.parametrize("resizer", MODE_OF_RESIZER)
-def test_resized_images_equal_those_of_the_tool(resizer):
-    oracle = load_json("oracles", "fid_cases.json.gz")["resize_to_299"]
-    image = _generators().image
-    for arguments, resizers in oracle["rows"]:
-        expected = resizers[resizer]
-        resized = resize(image(*arguments), MODE_OF_RESIZER[resizer])
-        assert resized.shape == (299, 299, 3)
-        picked = [resized[y, x] for y, x in oracle["pixel_positions_yx"]]
-        assert np.abs(np.array(picked) - np.array(expected["px"])).max() < 1e-4, arguments
-        assert resized.mean(dtype=np.float64) == pytest.approx(expected["mean"], rel=1e-6)
-        assert resized.std(dtype=np.float64) == pytest.approx(expected["std"], rel=1e-6)
-        assert (resized.min(), resized.max()) == pytest.approx((expected["min"], expected["max"]), abs=1e-4)
+from tests.goldens import generators
 
 
 @pytest.fixture(scope="module")
 def made_up() -> dict:
     torch = pytest.importorskip("torch")
     empty = {key: torch.empty(shape) for key, shape in state_dict_shapes().items()}
-    return _generators().inception_weights(empty)
-
-
-def test_the_state_dict_has_the_published_keys_and_shapes():
-    oracle = load_json("oracles", "fid_cases.json.gz")["inception_fake_weights"]
-    assert {key: list(shape) for key, shape in state_dict_shapes().items()} == oracle["state_dict_shapes"]
-
-
-def _agree(features: np.ndarray, expected: dict) -> None:
-    assert list(features.shape) == expected["shape"]
-    scale = np.abs(features).max()
-    assert np.abs(features[:, :8] - np.array(expected["first8"])).max() < 1e-5 * scale
-    assert features.mean(dtype=np.float64) == pytest.approx(expected["mean"], rel=1e-5, abs=1e-5)
-    assert features.std(dtype=np.float64, ddof=1) == pytest.approx(expected["std"], rel=1e-5)
-
-
-def test_every_feature_layer_equals_the_recorded_one(made_up):
-    import torch
-
-    oracle = load_json("oracles", "fid_cases.json.gz")["inception_fake_weights"]
-    image = _generators().image
-    images = [image(7, 64, 64), image(8, 64, 64)]
-    network = Inception(made_up)
-    pixels = np.stack([resize(image, "torch-fidelity") for image in images]).transpose(0, 3, 1, 2)
-    found = network.forward((torch.from_numpy(np.ascontiguousarray(pixels)) - 128) / 128, FEATURES)
-    for name in FEATURES:
-        _agree(found[name].numpy(), oracle["features"][name])
-    _agree(network.extract(images, "clean"), oracle["features_clean_resize"]["2048"])
+    return generators().inception_weights(empty)
 
 
 def test_weights_load_from_a_file_and_its_digest_is_recorded(made_up, tmp_path):
@@ -107,7 +56,7 @@ def test_images_of_other_forms_are_refused():
 def test_torchmetrics_resizes_with_antialiasing():
     import torch
 
-    image = _generators().image(3, 640, 480)
+    image = generators().image(3, 640, 480)
     tensor = torch.from_numpy(image.transpose(2, 0, 1)[None].copy()).float()
     expected = torch.nn.functional.interpolate(
         tensor, size=(299, 299), mode="bilinear", align_corners=False, antialias=True
@@ -144,7 +93,7 @@ def _script(path) -> None:
 def test_nvidias_torchscript_file_is_run_as_clean_fid_runs_it(tmp_path):
     _script(tmp_path / "inception-2015-12-05.pt")
     network = load_inception(tmp_path / "inception-2015-12-05.pt")
-    image = _generators().image(7, 64, 64)
+    image = generators().image(7, 64, 64)
     found = network.extract([image, image], "clean")
     assert found.shape == (2, 2048)
     expected = ((resize(image, "clean").astype(np.float64) - 128) / 128).mean(axis=(0, 1))

@@ -1,4 +1,4 @@
-"""The caption tokenizer against recorded official tokens, and against the Java program where there is one."""
+"""The caption tokenizer against the Java program where there is one; recorded tokens are in tests/golden."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from evalsuite.metrics._lexer import Lexer, Rule
 from evalsuite.metrics.ptb import ptb_lines, tokenize_captions
-from tests.goldens import load_json
 
 FRAGMENTS = (  # noqa: SIM905 (as a list it would be all quotes and escapes)
     "the dog U.S. u.s. Mr. etc. Inc. Co pty. Ltd no. fig. 5 5. 12 1/2 7/8 3.14 1,000 -5 "
@@ -26,20 +25,8 @@ FRAGMENTS = (  # noqa: SIM905 (as a list it would be all quotes and escapes)
     "Az. miss. Miss. The About in St. dept. € £ ¢ US$ $5 % ½ ⅓ ² ₂ é Ⅳ я 中文 ، ٣ 😀 \u200b \xad "
     "soft\xadhyphen … ... .. . ! ?! , ; : 、 ~ ^ | \\ = © ™ ° × ★ ¿ § ca. Bros. Univ. e.g. i.e. "
     "S&P-500 Cap'n -LRB- n't n’t 12/25/2010 10:30pm 5' x=y \x85 \x92 ſ İ ı K *NL* nor'easter c'mon "
-    "cont'd. "
+    "cont'd. ΣΑΣ ΑΣ-ΣΑ ΑΣ5 x@𐐀𐓉b \ufffd "
 ).split()
-
-
-def test_all_recorded_tokenizer_strings_agree():
-    cases = load_json("oracles", "captions_cases.json.gz")["tokenizer"]
-    assert tokenize_captions([text for text, _ in cases]) == [tokens for _, tokens in cases]
-
-
-def test_all_recorded_captions_agree():
-    rows = load_json("oracles", "captions_cases.json.gz")["rows"]
-    assert tokenize_captions([row[0] for row in rows]) == [row[2] for row in rows]
-    references = tokenize_captions([reference for row in rows for reference in row[1]])
-    assert references == [reference for row in rows for reference in row[3]]
 
 
 @pytest.mark.parametrize("seed", [11, 12])

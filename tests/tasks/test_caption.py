@@ -13,9 +13,10 @@ import yaml
 from evalsuite.content import Text
 from evalsuite.errors import DataError, SpecError, UnavailableError
 from evalsuite.metrics.meteor import meteor_available
+from evalsuite.registry import TaskOptions
 from evalsuite.request import GenerateText, ImageResponse, TextResponse
 from evalsuite.stats import estimate
-from evalsuite.task import Answered, Sample
+from evalsuite.task import Answered, Sample, Task
 from tests.goldens import load_json
 from tests.tasks.pictures import ENTRIES, build, failures, values, world
 
@@ -81,6 +82,32 @@ def test_scores_are_those_of_pycocotools_and_pycocoevalcap(data: Path, tmp_path:
         assert row["CIDEr"] == pytest.approx(ciders[i], abs=1e-9)
         assert row["ROUGE-L"] == pytest.approx(rouges[i], abs=1e-9)
         assert row["BLEU-4"] == pytest.approx(bleus[3][i], abs=1e-9)
+
+
+def test_vlmevalkits_rules_compare_captions_as_they_are_and_lmms_evals_as_officially(data: Path) -> None:
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    def ruled(rules: str, metrics: str) -> Task:
+        options = TaskOptions(data=data, rules=rules, options={"metrics": metrics})
+        made: Task = ENTRIES[_REAL].build(options)
+        return made
+
+    official, lmms = ruled("official", "CIDEr"), ruled("lmms-eval", "CIDEr")
+    theirs = ruled("vlmevalkit", "CIDEr,BLEU-4,ROUGE-L,METEOR")
+    samples = list(theirs.samples())
+    said = [text.capitalize() + ", they say." for text in babble(samples)]
+    answers = [answer(s, text) for s, text in zip(samples, said, strict=True)]
+    gts = {s.id: list(s.record.captions) for s in samples}
+    res = {s.id: [text] for s, text in zip(samples, said, strict=True)}
+    scores = theirs.score(answers)
+    found = values(scores)
+    assert found["BLEU-4"] == pytest.approx(Bleu(4).compute_score(gts, res, verbose=0)[0][3], abs=1e-12)
+    assert found["CIDEr"] == pytest.approx(Cider().compute_score(gts, res)[0], abs=1e-12)
+    assert found["ROUGE-L"] == pytest.approx(Rouge().compute_score(gts, res)[0], abs=1e-12)
+    assert "rules 'vlmevalkit' have no METEOR" in scores.missing["METEOR"]
+    assert values(official.score(answers))["CIDEr"] == values(lmms.score(answers))["CIDEr"] != found["CIDEr"]
 
 
 def test_meteor_of_a_subset_is_aggregated_as_the_program_does() -> None:
@@ -249,12 +276,11 @@ def test_unknown_columns_and_metrics_are_refused_by_name(data: Path, tmp_path: P
         / "caption/mini-coco-caption.yaml"
     )
     made = yaml.safe_load(source.read_text())
-    made["metrics"] = [{"name": "SPICE", "headline": True}]
+    made["metrics"] = [{"name": "BLEURT", "headline": True}]
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
-    from evalsuite.registry import TaskOptions
 
     (entry,) = entries(tmp_path)
-    with pytest.raises(SpecError, match="'SPICE' is no caption score"):
+    with pytest.raises(SpecError, match="'BLEURT' is no caption score"):
         entry.build(TaskOptions(data=data))
 
 

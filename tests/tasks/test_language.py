@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import shutil
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from evalsuite.errors import DataError, SpecError
 from evalsuite.request import ChoiceResponse, Request, ScoreChoices
 from evalsuite.task import Answered, Sample, Task
-from tests.goldens import golden_dir, load_json
+from tests.goldens import golden_dir
 from tests.tasks.asking import asked, build, wording, write_table
 
 MMLU_DEV = [
@@ -44,10 +43,6 @@ def written(name: str, docs: list[dict[str, Any]], root: Path) -> Path:
     return root
 
 
-def cases(name: str) -> list[list[Any]]:
-    return [row for row in load_json("oracles", "llm_cases.json.gz")["rows"] if row[0] == name]
-
-
 def requests(task: Task, sample: Sample) -> list[Request]:
     made: list[Request] = []
     replies: tuple[ChoiceResponse, ...] = ()
@@ -60,30 +55,6 @@ def requests(task: Task, sample: Sample) -> list[Request]:
 def choices(request: Request) -> tuple[str, ...]:
     assert isinstance(request.output, ScoreChoices)
     return request.output.choices
-
-
-@pytest.mark.parametrize("name", ["piqa", "siqa", "hellaswag", "winogrande", "boolq", "mmlu"])
-def test_prompts_continuations_and_scores_are_the_harnesss(name: str, tmp_path: Path) -> None:
-    golden = cases(name)
-    assert len(golden) >= 50
-    protocol = "lm-eval-zero-shot" if name == "mmlu" else "lm-eval"
-    task = build(name, written(name, [row[1] for row in golden], tmp_path), protocol=protocol)
-    answered = []
-    for sample, (_, _, context, continuations, gold, given, _) in zip(task.samples(), golden, strict=True):
-        made = requests(task, sample)
-        head = "The following are multiple choice questions (with answers) about us foreign policy.\n\n"
-        expected = [head + context] if name == "mmlu" else context if isinstance(context, list) else [context]
-        assert [wording(request) for request in made] == expected
-        assert choices(made[0]) == tuple([continuations] if isinstance(continuations, str) else continuations)
-        assert task.target(sample) == gold
-        sums = [float("-inf") if value is None else value for value in given]
-        per_request = [(value,) for value in sums] if len(made) > 1 else [tuple(sums)]
-        answered.append(Answered(sample, tuple(ChoiceResponse(values) for values in per_request)))
-    rows = task.score(answered).rows
-    for row, case in zip(rows, golden, strict=True):
-        assert row.values["accuracy"] == case[6]["acc"]
-        if "normalised accuracy" in row.values:
-            assert row.values["normalised accuracy"] == case[6]["acc_norm"]
 
 
 @pytest.mark.parametrize(
@@ -212,23 +183,6 @@ def test_the_real_files_load_whole(name: str, count: int, tmp_path: Path) -> Non
     samples = list(task.samples())
     assert len(samples) == count
     assert {task.target(sample) for sample in samples} == {0, 1}
-
-
-def test_the_harnesss_run_on_real_piqa_is_scored_as_it_was_there(tmp_path: Path) -> None:
-    folder = golden_dir("language")
-    for name in ("valid.jsonl", "valid-labels.lst"):
-        (tmp_path / name).write_bytes(gzip.decompress((folder / f"piqa_{name}.gz").read_bytes()))
-    run = load_json("language", "piqa150_smollm2_lmeval.json")
-    task = build("piqa", tmp_path)
-    samples = list(task.samples())
-    given = [Answered(samples[row[0]], (ChoiceResponse(tuple(row[2])),)) for row in run["rows"]]
-    rows = task.score(given).rows
-    assert [(r.values["accuracy"], r.values["normalised accuracy"]) for r in rows] == [
-        (row[3], row[4]) for row in run["rows"]
-    ]
-    assert sum(r.values["normalised accuracy"] for r in rows) / 150 == pytest.approx(
-        run["results"]["acc_norm,none"]
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,131 @@
+"""`evalsuite data check`: what is here of benchmarks' data, what is missing, and where to get it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.cli.common import PluginOption, grid, output, registry_with
+
+if TYPE_CHECKING:
+    from evalsuite.data.inspection import DataReport, SourceReport
+    from evalsuite.registry import Registry, TaskEntry
+
+data = typer.Typer(help="Look at benchmarks' data.", no_args_is_help=True)
+_MARKS = {"ok": "green", "made when needed": "green", "missing": "yellow", "different": "red"}
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.add_typer(data, name="data")
+
+
+@data.command("check")
+def check(
+    task: Annotated[str | None, typer.Argument(help="A task; left out: a table of all.")] = None,
+    data_: Annotated[Path | None, typer.Option("--data", help="Folder with the benchmark's files.")] = None,
+    plugin: PluginOption = None,
+) -> None:
+    """Check a benchmark's files, checksums, counts and images; exit status 1 when they are not complete.
+
+    Works offline and fetches nothing. The table of all tasks only looks for files.
+    """
+    from evalsuite.errors import SpecError
+
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    registry = registry_with(plugin)
+    if task is None:
+        if data_ is not None:
+            raise SpecError("--data belongs to one task.", "Name the task, or set EVALSUITE_DATA.")
+        _list(registry)
+        return
+    report = _inspected(registry.task(task), data_, read=True)
+    if report is None:
+        raise SpecError(
+            f"Task {task!r} cannot say what its data are.", "See `evalsuite doctor`, which tries to build it."
+        )
+    _tell(report)
+    raise typer.Exit(0 if report.complete else 1)
+
+
+def _inspected(entry: TaskEntry, folder: Path | None, *, read: bool) -> DataReport | None:
+    return entry.inspect(folder, read) if entry.inspect else None
+
+
+def _list(registry: Registry) -> None:
+    table = grid("task", "data", "samples", "size", "licence", "where")
+    for entry in sorted(registry.tasks.values(), key=lambda entry: (entry.family, entry.name)):
+        report = _inspected(entry, None, read=False)
+        if report is None:
+            table.add_row(entry.name, "unknown", "", "", "", "")
+            continue
+        used = report.used
+        source = used or report.sources[0]
+        state = _state(report)
+        colour = {"here": "green", "made when needed": "green", "incomplete": "red"}.get(state, "yellow")
+        table.add_row(
+            entry.name,
+            f"[{colour}]{state}[/{colour}]",
+            f"{report.expected:,}" if report.expected else "",
+            source.size,
+            report.licence,
+            str(used.folder or "") if used else source.get,
+        )
+    output().print(table)
+
+
+def _state(report: DataReport) -> str:
+    used = report.used
+    if used is None:
+        return "missing"
+    if any(file.state == "made when needed" for file in used.files):
+        return "made when needed"
+    return "here" if report.complete else "incomplete"
+
+
+def _tell(report: DataReport) -> None:
+    console = output()
+
+    def line(name: str, text: object) -> None:
+        console.print(f"{name:<10}{text}", markup=False)
+
+    console.print(f"[bold]{report.name}[/bold]: ", end="")
+    console.print(report.title, markup=False)
+    line("licence", report.licence)
+    line("home", report.home)
+    for source in report.sources:
+        _tell_source(source, source is report.used)
+    if report.samples is not None:
+        of = f" of {report.expected:,}" if report.expected else " (the official number is not recorded)"
+        line("samples", f"{report.samples:,}{of}")
+        if report.images:
+            line("images", f"{report.images - report.missing_images:,} of {report.images:,} files are here")
+    for problem in report.problems:
+        line("problem", problem)
+    console.print("[green]complete[/green]" if report.complete else "[red]incomplete[/red]")
+
+
+def _tell_source(source: SourceReport, used: bool) -> None:
+    console = output()
+    where = f" in {source.folder}" if source.folder else ""
+    console.print(f"{'source':<10}{source.reader}{where}{' (used)' if used else ''}", markup=False)
+    for file in source.files:
+        colour = _MARKS[file.state]
+        console.print(f"  [{colour}]{file.state:<8}[/{colour}] ", end="")
+        told = [file.role, file.name, _size(file.size), file.detail]
+        console.print("  ".join(text for text in told if text), markup=False)
+    if source.get:
+        size = f" ({source.size})" if source.size else ""
+        console.print(f"  get      {source.get}{size}", markup=False)
+
+
+def _size(count: int) -> str:
+    if not count:
+        return ""
+    for unit, step in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= step:
+            return f"{count / step:.1f} {unit}"
+    return f"{count} B"

@@ -1,0 +1,55 @@
+"""`pytest tests/golden`: every case file of the golden folder, and a closing table of what was compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.goldens import golden_root
+
+_PROPERTY = "golden"
+
+
+@pytest.fixture
+def compared(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
+    """Tells the closing table how many cases of which set a test compared; a set without cases is an
+    error."""
+
+    def record(name: str, count: int) -> None:
+        assert count > 0, f"the golden set {name!r} is empty: nothing was compared"
+        request.node.user_properties.append((_PROPERTY, (name, count)))
+
+    return record
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    def reports(*outcomes: str) -> list[pytest.TestReport]:
+        found = (report for outcome in outcomes for report in terminalreporter.stats.get(outcome, []))
+        return [report for report in found if isinstance(report, pytest.TestReport)]
+
+    counts: dict[str, int] = {}
+    for report in reports("passed"):
+        for key, told in report.user_properties if report.when == "call" else ():
+            if key == _PROPERTY:
+                name, count = told
+                counts[name] = counts.get(name, 0) + count
+    different, skipped = reports("failed", "error"), reports("skipped")
+    if not counts and not different:
+        return
+    terminalreporter.section(f"golden cases in {golden_root()}")
+    width = max(map(len, counts), default=0)
+    for name in sorted(counts):
+        terminalreporter.write_line(f"{name:{width}}  {counts[name]:>7,} cases  equal")
+    absent = set()
+    for report in skipped:
+        test = report.nodeid.split("::")[-1]
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if "empty parameter set" in reason:
+            absent.add(f"{report.nodeid.split('::')[0].rpartition('/')[2]}: {test.split('[')[0]}")
+        else:
+            terminalreporter.write_line(f"not compared: {test}: {reason.removeprefix('Skipped: ')}")
+    if absent:
+        terminalreporter.write_line(f"no case files for {len(absent)} checks: {'; '.join(sorted(absent))}")
+    for report in different:
+        terminalreporter.write_line(f"DIFFERENT: {report.nodeid.split('::')[-1]}")
