@@ -167,7 +167,7 @@ def _remedy(text: str) -> str:
         return "Its processor needs torchvision: install the build that fits your torch."
     if "safetensors" in text:
         return "Weights must be safetensors: convert them, or name a revision that has them."
-    if "connect" in text.lower() or "offline" in text.lower():
+    if any(word in text.lower() for word in ("connect", "offline", "cached")):
         return "Give a folder that holds the checkpoint, or go online."
     return "It needs config.json, safetensors weights, tokenizer and (for images) a processor."
 

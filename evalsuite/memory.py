@@ -34,10 +34,6 @@ class Estimate:
     weights: int
     cache: int = 0
 
-    def total(self, batch: int, tokens: int) -> int:
-        """Bytes of the weights and of the cache for `batch` sequences of `tokens` tokens."""
-        return self.weights + self.cache * batch * tokens
-
 
 def estimate(source: str, bits: int, revision: str = "main") -> Estimate | None:
     """Reads headers, never weights: those of the safetensors files, else the configuration.

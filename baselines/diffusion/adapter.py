@@ -177,9 +177,12 @@ class DiffusersPipeline:
                 source, dtype=self._dtype, use_safetensors=True, **arguments
             )
         except (OSError, ValueError, ImportError, AttributeError) as error:
+            text = " ".join(str(error).split())
             raise CheckpointError(
-                f"{source} cannot be loaded as a diffusers pipeline ({' '.join(str(error).split())[:600]}).",
-                "It needs model_index.json and the folders that it names.",
+                f"{source} cannot be loaded as a diffusers pipeline ({text[:600]}).",
+                "Give a folder that holds it, or go online."
+                if "cached" in text
+                else "It needs model_index.json and the folders that it names.",
             ) from error
         if switch(self._options, "offload"):
             pipeline.enable_model_cpu_offload(device=self._device)
