@@ -123,6 +123,20 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
             load(adapter, tmp_path)
 
 
+def test_a_checkpoint_of_the_hub_says_at_once_that_it_cannot_be_reached(monkeypatch):
+    from huggingface_hub import HfApi
+
+    class TransportError(Exception):
+        """As the hub's HTTP library calls it."""
+
+    def fail(*arguments, **more):
+        raise TransportError("no such host")
+
+    monkeypatch.setattr(HfApi, "repo_info", fail)
+    with pytest.raises(CheckpointError, match=r"hub cannot be reached \(no such host\)"):
+        load("transformers", "nobody/such-a-model")
+
+
 def test_prefill_begins_the_answer_and_is_not_returned(loaded):
     model = loaded("LLaVA")
     plain = asked("transformers", SHORT)[0]
