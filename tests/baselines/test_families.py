@@ -238,6 +238,17 @@ def test_generation_ends_at_a_stop_string_and_it_is_cut_off(loaded):
     assert response.tokens < 24
 
 
+def test_a_length_normalisation_that_transformers_lacks_is_on_record_with_the_answer(loaded):
+    model = loaded("Llama")
+    for normalization, told in (
+        ("generated", {}),
+        ("prompt+generated", {"length_normalization": "generated, not prompt+generated"}),
+    ):
+        output = GenerateText(max_new_tokens=4, num_beams=2, length_normalization=normalization)
+        (response,) = model.generate_text([model.prepare(asked("causal", output)[0])])
+        assert response.details == told
+
+
 def test_dtype_attention_and_device_map_pass_through_to_the_loaded_model(saved):
     model = load("transformers", saved("LLaVA"), "bfloat16", attention="eager", device_map="cpu")
     assert model.model.dtype == torch.bfloat16
