@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from evalsuite.registry import ModelEntry, Registry
     from evalsuite.request import Capability
     from evalsuite.store import RunReader
+    from evalsuite.store.manifest import Session
 
 runs = typer.Typer(help="Look at runs.", no_args_is_help=True)
 
@@ -119,9 +121,14 @@ def list_runs(
                 ", ".join(reader.task_keys),
                 f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
                 str(sum(c.failed for c in counts)),
-                f"{sessions[-1].status} {sessions[-1].started}" if sessions else "",
+                _last(sessions[-1]) if sessions else "",
             )
     output().print(table)
+
+
+def _last(session: Session) -> str:
+    """How and when a session ended; one that goes on cannot be told from one that was killed."""
+    return f"{session.status} {session.ended}" if session.ended else f"begun {session.started}, not ended"
 
 
 @runs.command("show")
@@ -161,7 +168,10 @@ def _show(reader: RunReader) -> None:
     for result in reader.metrics():
         for e in result.numbers():
             scale = e.metric.scale
-            shown = [f"{end * scale:.{e.metric.digits}f}" for end in (e.value, e.low, e.high)]
+            shown = [
+                "–" if math.isnan(end) else f"{end * scale:.{e.metric.digits}f}"
+                for end in (e.value, e.low, e.high)
+            ]
             by = f", judged by {result.judge}" if result.judge else ""
             name = f"{result.task} {e.metric.name} ({result.rules}{by})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)

@@ -113,6 +113,8 @@ def test_runs_list_show_and_verify_notice_damage(
 ) -> None:
     listed = here(capsys, "runs", "list", run.parent)
     assert "20/20" in listed.stdout
+    last = json.loads((run / "run.json").read_text())["sessions"][-1]
+    assert f"finished {last['ended']}" in listed.stdout
     shown = here(capsys, "runs", "show", run)
     assert all(word in shown.stdout for word in ("adder", "sum-images", "finished", "parity=even"))
     assert here(capsys, "runs", "verify", run).returncode == 0
