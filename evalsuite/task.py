@@ -21,6 +21,7 @@ class Metric:
         higher_is_better: direction.
         headline: shown when there is room for one number of the task.
         digits: digits after the point for display.
+        exceeds_one: scores can be larger than 1, so that the number is no share of anything (CIDEr).
     """
 
     name: str
@@ -28,6 +29,7 @@ class Metric:
     higher_is_better: bool = True
     headline: bool = False
     digits: int = 1
+    exceeds_one: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class MetricSpec(Strict):
     higher_is_better: bool = True
     headline: bool = False
     digits: int = 1
+    exceeds_one: bool = False
 
     def metric(self) -> Metric:
         return Metric(**self.model_dump())

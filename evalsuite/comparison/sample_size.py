@@ -125,7 +125,7 @@ def plan_samples(
         spread = Spread((sd / chosen.scale) ** 2, False, effect)
         source = f"standard deviation {sd:g} of the difference, as given{told}"
         return SamplePlan(task, chosen, aim, math.nan, math.nan, spread, effect, source)
-    if chosen.scale != _PERCENT:
+    if chosen.scale != _PERCENT or chosen.exceeds_one:
         raise SpecError(
             f"{task} {chosen.name} is no share of right answers: its spread must be known.",
             "Give --runs BASE CANDIDATE of an earlier comparison, or --sd.",

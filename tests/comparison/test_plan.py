@@ -78,6 +78,13 @@ def test_what_cannot_be_planned_is_refused(arguments: dict[str, object], said: s
         plan_samples(**arguments, registry=registry())  # type: ignore[arg-type]
 
 
+def test_a_score_that_exceeds_one_is_no_share_though_displayed_times_100() -> None:
+    with pytest.raises(SpecError, match="CIDEr is no share"):
+        plan_samples("mini-coco-caption")
+    assert plan_samples("mini-coco-caption", sd=300).samples(10) > 1000
+    assert plan_samples("mini-coco-caption", metric="ROUGE-L").baseline == 0.5
+
+
 def test_runs_that_tell_nothing_are_refused(tmp_path: Path) -> None:
     base, _ = right_and_wrong(20, 0, 0)
     a, b = make_run(tmp_path / "a", base), make_run(tmp_path / "b", base)
