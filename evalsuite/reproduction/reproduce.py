@@ -124,7 +124,7 @@ def measure(
             try:
                 outcome = run(
                     spec,
-                    folder / _name(need),
+                    folder / _name(need, seed, limit),
                     execution,
                     registry,
                     progress(subject.model.name) if progress else None,
@@ -193,11 +193,14 @@ def _stored(model: str, reuse: Sequence[Path], folder: Path) -> list[Found]:
         return found  # nothing was measured there yet
 
 
-def _name(need: Need) -> str:
-    """A folder for a need: task, protocol and options tell runs apart."""
+def _name(need: Need, seed: int, limit: int | None) -> str:
+    """A folder for a need: task, protocol, options, seed and limit tell runs apart, so that a trial with a
+    limit does not stand in the way of the whole."""
     parts = [
         need.task.name,
         need.task.protocol or "",
         *(f"{k}-{v}" for k, v in sorted(need.task.options.items())),
+        f"limit-{limit}" if limit is not None else "",
+        f"seed-{seed}" if seed else "",
     ]
     return "@".join(part for part in parts if part)

@@ -100,6 +100,16 @@ def test_started_again_nothing_is_asked_twice_and_the_plan_knows_the_time(
     assert _verdicts(elsewhere) == {"plain": "exact"}
 
 
+def test_a_trial_with_a_limit_does_not_stand_in_the_way_of_the_whole(
+    registry: Registry, tmp_path: Path
+) -> None:
+    trial = _measured(registry, tmp_path / "runs", "plain", limit=8)
+    assert _verdicts(trial) == {"plain": "not comparable"}
+    whole = _measured(registry, tmp_path / "runs", "plain")
+    assert not whole.errors
+    assert _verdicts(whole) == {"plain": "exact"}
+
+
 def test_a_subset_and_another_size_of_model_are_not_comparable(registry: Registry, tmp_path: Path) -> None:
     subset = _measured(registry, tmp_path / "runs", "plain", limit=8)
     assert subset.comparisons[0].verdict == "not comparable"
