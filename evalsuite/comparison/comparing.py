@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _REMEDIES = {
     "rules": "`evalsuite score RUN --rules NAME` makes them alike without the model.",
     "judge": "`evalsuite judge` asks the same judge about both.",
-    "limit": "A limit draws a subset; the shared samples can be compared with --allow limit.",
+    "limit": "Then the samples that both subsets share are compared.",
 }
 
 
