@@ -33,9 +33,7 @@ class Server:
             `max_completion_tokens`.
         prefill: how the beginning of an answer is asked for. `refuse`: not at all, the protocol has no such
             thing; `continue`: the flags of vLLM and SGLang; `assistant`: a last turn of the assistant, which
-            some
-                servers
-            take as the beginning.
+            some servers take as the beginning.
         image_detail: `low` or `high`, where the server knows it; empty leaves it to the server.
 
     Raises:
