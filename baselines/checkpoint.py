@@ -67,8 +67,13 @@ class Checkpoint:
         return cls(options.argument, device, dtype, options.options)
 
     def require_config(self) -> None:
-        """Raises CheckpointError for a folder that holds no transformers model."""
+        """Raises CheckpointError for a folder without a model, and where the hub is needed and out of reach.
+
+        Loading itself would try for minutes before it said so.
+        """
         folder = Path(self.source)
+        if not folder.is_dir():
+            require_reach(self.source, self.common["revision"])
         if folder.is_dir() and not (folder / "config.json").is_file():
             raise CheckpointError(
                 f"{self.source} holds no transformers model: config.json is missing.",
@@ -146,6 +151,22 @@ class Checkpoint:
         if self.options["quantization"] == "8bit":
             return BitsAndBytesConfig(load_in_8bit=True)
         return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=self.dtype)
+
+
+def require_reach(source: str, revision: str = "main") -> None:
+    """Raises CheckpointError when a hub repository is not in the cache and the hub cannot be reached."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str):
+        return
+    try:
+        HfApi().repo_info(source, revision=revision, timeout=10)
+    except Exception as error:  # absent and gated repositories are for loading to explain
+        if any(kind.__name__ in ("TransportError", "OfflineModeIsEnabled") for kind in type(error).__mro__):
+            raise CheckpointError(
+                f"{source} is no folder and not in the cache, and the hub cannot be reached ({error}).",
+                "Give a folder that holds the checkpoint, or go online.",
+            ) from error
 
 
 @contextmanager

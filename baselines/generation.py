@@ -125,7 +125,15 @@ def response(tokenizer: Any, ids: Any, output: GenerateText) -> TextResponse:
     text = tokenizer.decode(ids, skip_special_tokens=True).strip()
     cut = cut_at(text, output.stop)
     ended = cut != text or any(int(i) in special for i in ids)
-    return TextResponse(cut, tokens, truncated=not ended and len(ids) >= output.max_new_tokens)
+    truncated = not ended and len(ids) >= output.max_new_tokens
+    return TextResponse(cut, tokens, truncated, _departures(output))
+
+
+def _departures(output: GenerateText) -> dict[str, str]:
+    """What the protocol asks for and transformers does not do; on record with each answer."""
+    if output.num_beams > 1 and output.length_normalization != "generated":
+        return {"length_normalization": f"generated, not {output.length_normalization}"}
+    return {}
 
 
 def cut_at(text: str, stops: Sequence[str]) -> str:

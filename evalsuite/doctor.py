@@ -35,8 +35,6 @@ class Finding:
 
 _EXTRAS = {
     "meteor": "pycocoevalcap",
-    "cleanfid": "cleanfid",
-    "ray": "ray",
     "api": "openai",
     "gguf": "gguf",
     "test": "pytest",

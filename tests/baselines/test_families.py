@@ -123,6 +123,20 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
             load(adapter, tmp_path)
 
 
+def test_a_checkpoint_of_the_hub_says_at_once_that_it_cannot_be_reached(monkeypatch):
+    from huggingface_hub import HfApi
+
+    class TransportError(Exception):
+        """As the hub's HTTP library calls it."""
+
+    def fail(*arguments, **more):
+        raise TransportError("no such host")
+
+    monkeypatch.setattr(HfApi, "repo_info", fail)
+    with pytest.raises(CheckpointError, match=r"hub cannot be reached \(no such host\)"):
+        load("transformers", "nobody/such-a-model")
+
+
 def test_prefill_begins_the_answer_and_is_not_returned(loaded):
     model = loaded("LLaVA")
     plain = asked("transformers", SHORT)[0]
@@ -222,6 +236,17 @@ def test_generation_ends_at_a_stop_string_and_it_is_cut_off(loaded):
     assert not response.truncated
     assert response.tokens is not None
     assert response.tokens < 24
+
+
+def test_a_length_normalisation_that_transformers_lacks_is_on_record_with_the_answer(loaded):
+    model = loaded("Llama")
+    for normalization, told in (
+        ("generated", {}),
+        ("prompt+generated", {"length_normalization": "generated, not prompt+generated"}),
+    ):
+        output = GenerateText(max_new_tokens=4, num_beams=2, length_normalization=normalization)
+        (response,) = model.generate_text([model.prepare(asked("causal", output)[0])])
+        assert response.details == told
 
 
 def test_dtype_attention_and_device_map_pass_through_to_the_loaded_model(saved):
