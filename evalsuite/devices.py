@@ -32,6 +32,10 @@ def resolve(options: ModelOptions) -> tuple[torch.device, torch.dtype]:
         ) from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SpecError(f"Device {name!r} was asked for, but torch sees no GPU.", "Use --device cpu or auto.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SpecError(
+            f"There is no {name}: torch sees {torch.cuda.device_count()} GPUs.", "Use --device cuda."
+        )
     if options.dtype == "auto":
         half = torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float16
         return device, torch.float32 if device.type == "cpu" else half

@@ -146,7 +146,16 @@ def _elements(path: Path) -> int:
             (length,) = struct.unpack("<Q", stream.read(8))
             header = json.loads(stream.read(length))
         return sum(math.prod(e["shape"]) for name, e in header.items() if name != "__metadata__")
-    except (OSError, ValueError, struct.error, MemoryError, KeyError, TypeError, AttributeError) as error:
+    except (
+        OSError,
+        ArithmeticError,
+        ValueError,
+        struct.error,
+        MemoryError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise CheckpointError(
             f"{path} is not a safetensors file ({type(error).__name__}).",
             "Fetch it again: it may be cut off, or a Git LFS pointer.",

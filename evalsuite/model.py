@@ -61,8 +61,9 @@ class Model(Protocol):
 
     Two optional attributes tell the engine more. `answers_apart = True`: requests of a batch never meet (each
     goes to a server by itself), so that comparing a batch with single requests says nothing about batching;
-    a device step may then give a SampleError in place of a single response. `batch_that_fits(prepared)`: an
-    estimate of how many requests like this one memory will hold at once.
+    a device step may then give a SampleError in place of a single response, and an UnavailableError in place
+    of each that came too late, so that those before it are kept. `batch_that_fits(prepared)`: an estimate of
+    how many requests like this one memory will hold at once.
     """
 
     @property

@@ -22,6 +22,7 @@ from evalsuite.engine import (
     survey,
 )
 from evalsuite.errors import StoreError
+from evalsuite.model import Model
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
 from evalsuite.resolving import build_model, build_task, resolve, task_keys
@@ -80,7 +81,8 @@ def run(
     """Measures what is missing of a run and scores it.
 
     Order: names, capabilities and the directory are checked, then all data, then the model is loaded (only if
-    something is missing), asked, and every task scored. What is answered is on disk at once.
+    something is missing), asked, and every task scored. What is answered is on disk at once. A new run whose
+    model cannot be loaded leaves nothing behind: a mistyped option can be corrected, and is not on record.
 
     Args:
         spec: what to ask.
@@ -99,15 +101,16 @@ def run(
     progress = progress or Silent()
     try:
         spec = resolve(spec, registry)
-        check_usable(out, spec)
+        begun = check_usable(out, spec)
         progress.on_stage("reading data")
         plans = [
             survey(key, build_task(task, registry), seed=spec.seed, limit=spec.limit)
             for key, task in zip(task_keys(spec), spec.tasks, strict=True)
         ]
+        model = None if begun else _load(spec, registry, progress)
         with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
             try:
-                _ask(writer, plans, spec, options, registry, progress)
+                _ask(writer, plans, spec, options, registry, progress, model)
                 outcome = _score(writer, plans, options, progress)
             except BaseException as error:
                 with suppress(StoreError):  # the disk may be full: the first error is the one to tell
@@ -126,6 +129,7 @@ def _ask(
     options: ExecutionOptions,
     registry: Registry,
     progress: Progress,
+    model: Model | None,
 ) -> None:
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
@@ -135,8 +139,7 @@ def _ask(
     if done >= total:
         progress.on_start(total, done)
         return
-    progress.on_stage(f"loading {spec.model.name}")
-    model = build_model(spec, registry)
+    model = model or _load(spec, registry, progress)
     annotated = registry.model(spec.model.name)[0].reads_annotations
     info = blinded(model.info) if spec.model.blind else model.info
     if annotated:
@@ -150,6 +153,11 @@ def _ask(
         if len(finished[plan.key]) < plan.total:
             begun = {name: _answers(writer, plan.key, name) for name in writer.begun(plan.key)}
             asker.ask(Source(plan, finished[plan.key], begun))
+
+
+def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
+    progress.on_stage(f"loading {spec.model.name}")
+    return build_model(spec, registry)
 
 
 def _answers(writer: RunWriter, key: str, sample: str) -> tuple[Response, ...]:

@@ -219,8 +219,7 @@ def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None
 
 def score_all(writer: RunWriter, tasks: Mapping[str, Task]) -> Scored:
     """Scores tasks one by one, a judged one by each of its judges; one that cannot be scored does not stop
-    the
-    others."""
+    the others."""
     results: list[TaskResult] = []
     errors: dict[str, str] = {}
     for key, task in tasks.items():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from evalsuite.model import Model
 from evalsuite.registry import ModelEntry, ModelOptions
 from evalsuite.request import Capability
+
+from ..options import check_known
 
 GROUP = "reference"
 
@@ -15,44 +18,64 @@ TEXT: frozenset[Capability] = frozenset({"text", "choices"})
 
 def models() -> Iterator[ModelEntry]:
     def row(
-        name: str, title: str, capabilities: frozenset[Capability], build: Callable[[ModelOptions], Model]
+        name: str,
+        title: str,
+        capabilities: frozenset[Capability],
+        build: Callable[[ModelOptions], Model],
+        *known: str,
+        reads_annotations: bool = False,
     ) -> ModelEntry:
-        return ModelEntry(name, title, capabilities, build, group=GROUP)
+        checked = partial(_checked, name, build, known)
+        return ModelEntry(
+            name, title, capabilities, checked, group=GROUP, reads_annotations=reads_annotations
+        )
 
     yield row(
         "random",
         "chance: a random answer of the training set, a random option, an image of noise",
         frozenset({"text", "choices", "image", "edit"}),
         _random,
+        "answers",
     )
-    yield row("majority", "the most frequent training answer to everything", TEXT, _majority)
+    yield row("majority", "the most frequent training answer to everything", TEXT, _majority, "answers")
     yield row(
         "question-prior",
         "question-only: the most frequent training answer to the same question, never looks at the image",
         TEXT,
         _prior,
+        "answers",
     )
     yield row(
         "nearest-neighbour",
         "what was said about the training picture nearest to the image: its caption, its answers",
         frozenset({"text"}),
         _neighbour,
+        "pictures",
+        "network",
     )
     yield row(
         "retrieval",
         "text-to-image without drawing: the training picture with the nearest caption",
         frozenset({"image"}),
         _retrieval,
+        "pictures",
+        "network",
     )
     yield row("copy-source", "editing without editing: returns the source image", frozenset({"edit"}), _copy)
-    yield ModelEntry(
+    yield row(
         "oracle",
         "upper bound: what people answered, by the benchmark's own annotations",
         frozenset({"text", "choices", "image", "edit"}),
         _oracle,
-        group=GROUP,
         reads_annotations=True,
     )
+
+
+def _checked(
+    name: str, build: Callable[[ModelOptions], Model], known: tuple[str, ...], options: ModelOptions
+) -> Model:
+    check_known(options.options, known, name)
+    return build(options)
 
 
 def _random(options: ModelOptions) -> Model:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
+from evalsuite.data.files import inside
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError
 from evalsuite.request import fingerprint
@@ -72,8 +73,8 @@ def load(options: Mapping[str, str]) -> Album:
     """Reads `pictures`, or renders the miniature's training split when it is not given.
 
     The file holds JSON lines `{"image": path, "caption": text}`, with `"answers": {question: answer}` where
-    there are some; paths are relative to it. `network` is a folder or hub id of a CLIP, by default the
-    miniature's.
+    there are some; paths are relative to it and do not leave its folder. `network` is a folder or hub id of a
+    CLIP, by default the miniature's.
 
     Raises DataError for a missing or malformed file, UnavailableError where the network's weights are not
     here.
@@ -110,7 +111,7 @@ def _read(path: Path) -> list[Known]:
 
 def _known(folder: Path, row: Mapping[str, Any]) -> Known:
     answers = {str(q).lower(): str(a).lower() for q, a in row.get("answers", {}).items()}
-    return Known(Image(path=folder / str(row["image"])), (str(row["caption"]),), answers)
+    return Known(Image(path=inside(folder, str(row["image"]))), (str(row["caption"]),), answers)
 
 
 def _miniature() -> list[Known]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalsuite.endpoint import Chat, Endpoint, Reply
-from evalsuite.errors import SampleError, SpecError
+from evalsuite.errors import SampleError, SpecError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.registry import ModelOptions, suggest
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
@@ -57,11 +57,13 @@ class ServedChat:
             )
         return Prepared(request, None, cost=float(sum(len(m.text) for m in request.messages)))
 
-    def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse | SampleError]:
+    def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse | SampleError | UnavailableError]:
         replies = self._endpoint.map([self._chat(item.request) for item in batch])
-        return [reply if isinstance(reply, SampleError) else _text(reply) for reply in replies]
+        return [_text(reply) if isinstance(reply, Reply) else reply for reply in replies]
 
-    def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse | SampleError]:
+    def score_choices(
+        self, batch: Sequence[Prepared]
+    ) -> list[ChoiceResponse | SampleError | UnavailableError]:
         """Log-probabilities of choices that are one token, as letters are: those of the answer's first token.
 
         Servers give the likeliest alternatives only. A choice that is not among them gets the least of their
@@ -69,7 +71,7 @@ class ServedChat:
         """
         replies = self._endpoint.map([self._first_token(item.request) for item in batch])
         return [
-            reply if isinstance(reply, SampleError) else _choices(item.request, reply)
+            _choices(item.request, reply) if isinstance(reply, Reply) else reply
             for item, reply in zip(batch, replies, strict=True)
         ]
 

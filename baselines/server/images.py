@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evalsuite.endpoint import Drawing, Drawn, Endpoint
-from evalsuite.errors import DataError, SampleError
+from evalsuite.errors import DataError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.registry import ModelOptions
 from evalsuite.request import GenerateImages, ImageResponse, Request
@@ -54,19 +54,19 @@ class ServedImages:
         prompt = "".join(message.text for message in request.messages).strip()
         return Prepared(request, Drawing(prompt, request.images, size, output.count, self._extra))
 
-    def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse | SampleError]:
-        async def draw(place: int) -> Drawn:
-            return await self._endpoint.draw(batch[place].payload)
+    def generate_images(
+        self, batch: Sequence[Prepared]
+    ) -> list[ImageResponse | SampleError | UnavailableError]:
+        found = self._endpoint.in_order([item.payload for item in batch], self._endpoint.draw)
+        return [
+            _response(drawn, item.payload.count) if isinstance(drawn, Drawn) else drawn
+            for item, drawn in zip(batch, found, strict=True)
+        ]
 
-        found = dict(self._endpoint.each(range(len(batch)), draw))
-        return [_response(found[place], batch[place].payload.count) for place in range(len(batch))]
 
-
-def _response(drawn: Drawn | SampleError, count: int) -> ImageResponse | SampleError:
+def _response(drawn: Drawn, count: int) -> ImageResponse | SampleError:
     from evalsuite.data.images import decode
 
-    if isinstance(drawn, SampleError):
-        return drawn
     if len(drawn.images) != count:
         return SampleError(f"The server drew {len(drawn.images)} pictures where {count} were asked for.")
     try:

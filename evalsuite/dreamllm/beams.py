@@ -54,7 +54,7 @@ def beam_search(
     state: DecodingState,
     *,
     num_beams: int,
-    max_new_tokens: int,
+    limits: Sequence[int],
     eos: int,
     length_penalty: float = 1.0,
     length_normalization: str = "generated",
@@ -64,6 +64,8 @@ def beam_search(
     """Search from the prompts in `state`; it is used up.
 
     Args:
+        limits: new tokens of each prompt, at least 1. What the model's sequence limit leaves a long one must
+            not cut short another of its batch.
         length_penalty: score = sum of log-probabilities / length ** length_penalty.
         length_normalization: which length, see LENGTHS. `generated` counts the ending token,
             `prompt+generated` does not (each as its version of transformers).
@@ -87,7 +89,7 @@ def beam_search(
         length = prompts[row] + generated if with_prompt else generated + ended
         return total / length**length_penalty
 
-    for step in range(max_new_tokens):
+    for step in range(max(limits)):
         log_probabilities = torch.log_softmax(state.logits, dim=-1)
         if suppress:
             log_probabilities[:, list(suppress)] = -1e9
@@ -106,17 +108,17 @@ def beam_search(
             chosen_beams += [row * num_beams + beam for beam in beams]
             chosen_tokens += tokens
             chosen_scores.append(kept)
+            if step + 1 >= limits[row] and not finished[row].done:
+                for ids, total in zip(running[row], kept, strict=True):
+                    unended = normalised(row, total, len(ids), False)
+                    finished[row].add(Hypothesis(tuple(ids), unended, False))
+                finished[row].done = True
         scores = torch.tensor(chosen_scores, device=device)
-        if all(one.done for one in finished) or step == max_new_tokens - 1:
+        if all(one.done for one in finished):
             break
         state.select(chosen_beams)
         state.append(torch.tensor(chosen_tokens, device=device)[:, None])
 
-    for row in range(batch):
-        if not finished[row].done:
-            for beam, total in enumerate(scores[row].tolist()):
-                ids = running[row][beam]
-                finished[row].add(Hypothesis(tuple(ids), normalised(row, total, len(ids), False), False))
     return [one.best for one in finished]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import torch
 from torch import Tensor
 
 from evalsuite.dreamllm import upstream
-from evalsuite.dreamllm.configuration import DreamLLMConfig
+from evalsuite.dreamllm.configuration import TOKEN_TEXTS, DreamLLMConfig
 from evalsuite.dreamllm.diffusion_loss import training_scheduler
 from evalsuite.dreamllm.keys import canonical, part_names
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.tokenization import has_tokenizer, load_tokenizer
 from evalsuite.dreamllm.weights import (
     StoredTensor,
     digest,
@@ -170,12 +172,29 @@ def open_checkpoint(folder: Path, *, verify: bool = True) -> tuple[DreamLLMConfi
 def _check_vocabulary(folder: Path, config: DreamLLMConfig, tensors: Mapping[str, StoredTensor]) -> None:
     embeddings = tensors.get("model.embed_tokens.weight")
     highest = max(config.tokens.ids)
+    remedy = "The tokenizer's files are those of another checkpoint."
     if embeddings is not None and highest >= embeddings.shape[0]:
         raise CheckpointError(
             f"{folder}: the special tokens go up to id {highest}, "
             f"but the language model has {embeddings.shape[0]} embeddings.",
-            "The tokenizer's files are those of another checkpoint.",
+            remedy,
         )
+    if not has_tokenizer(folder):
+        return  # the processor says so, where one is needed
+    tokenizer = load_tokenizer(folder)
+    if embeddings is not None and tokenizer.size > embeddings.shape[0]:
+        raise CheckpointError(
+            f"{folder}: its tokenizer has {tokenizer.size} tokens, "
+            f"but the language model has {embeddings.shape[0]} embeddings.",
+            remedy,
+        )
+    for name, index in asdict(config.tokens).items():
+        found = tokenizer.vocabulary.get(TOKEN_TEXTS[name], index)
+        if index is not None and found != index:
+            raise CheckpointError(
+                f"{folder}: {TOKEN_TEXTS[name]} is {found} in its tokenizer, but {index} in config.json.",
+                remedy,
+            )
 
 
 def load_config(folder: Path) -> DreamLLMConfig:

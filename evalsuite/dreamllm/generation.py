@@ -100,12 +100,12 @@ def generate_text(
     state = DecodingState(
         model, input_ids, attention_mask, images=images, image_features=image_features, strict=strict
     )
-    allowed = min(max_new_tokens, model.config.sequence_limit - int(state.lengths.max()))
+    limits = [min(max_new_tokens, model.config.sequence_limit - int(length)) for length in state.lengths]
     if num_beams > 1:
         found = beam_search(
             state,
             num_beams=num_beams,
-            max_new_tokens=allowed,
+            limits=limits,
             eos=end,
             length_penalty=length_penalty,
             length_normalization=length_normalization,
@@ -120,7 +120,6 @@ def generate_text(
     rows: list[list[int]] = [[] for _ in range(state.batch)]
     ended = [False] * state.batch
     active = list(range(state.batch))
-    limits = [min(max_new_tokens, model.config.sequence_limit - int(length)) for length in state.lengths]
     while active:
         tokens = choose(state.logits, active, draws, temperature, top_k, top_p, suppress)
         going: list[int] = []

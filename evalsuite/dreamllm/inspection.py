@@ -15,7 +15,7 @@ from evalsuite.dreamllm.configuration import TOKEN_TEXTS, DreamLLMConfig
 from evalsuite.dreamllm.keys import COMPUTED, INSIDE, PLUGINS
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
-from evalsuite.dreamllm.tokenization import SentencePieceTokenizer, load_tokenizer
+from evalsuite.dreamllm.tokenization import SentencePieceTokenizer, has_tokenizer, load_tokenizer
 from evalsuite.dreamllm.training import PARTS, part_of
 from evalsuite.dreamllm.weights import StoredTensor, open_tensors, read_json, weight_files
 from evalsuite.errors import CheckpointError
@@ -161,7 +161,7 @@ def _missing(folder: Path, layout: str) -> Iterator[str]:
             inside = any(key.startswith(INSIDE[name]) for key in main)
             if not inside and not (folder / f"{name}.bin").is_file():
                 yield f"{folder / name}.bin does not exist, and the main weights do not hold it either."
-    if not any((folder / name).is_file() for name in ("tokenizer.model", "tokenizer.json")):
+    if not has_tokenizer(folder):
         yield f"{folder} holds no tokenizer (neither tokenizer.model nor tokenizer.json)."
 
 

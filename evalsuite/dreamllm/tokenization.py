@@ -27,6 +27,11 @@ class Tokenizer(Protocol):
         """Every special token's text -> id."""
         ...
 
+    @property
+    def size(self) -> int:
+        """One more than the highest id it can give."""
+        ...
+
     def encode(self, text: str, *, start: bool = True) -> list[int]:
         """Ids of plain text; token texts in it (`<im_start>` …) are spelt out, not obeyed.
 
@@ -110,6 +115,10 @@ class SentencePieceTokenizer:
     @property
     def vocabulary(self) -> Mapping[str, int]:
         return self._special
+
+    @property
+    def size(self) -> int:
+        return max(int(self._sp.get_piece_size()), *(index + 1 for index in self._special.values()))
 
     def encode(self, text: str, *, start: bool = True) -> list[int]:
         if not text:
@@ -221,6 +230,10 @@ class FastTokenizer:
     def vocabulary(self) -> Mapping[str, int]:
         return self._special
 
+    @property
+    def size(self) -> int:
+        return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
     def encode(self, text: str, *, start: bool = True) -> list[int]:
         del start
         ids: list[int] = []
@@ -250,6 +263,11 @@ class FastTokenizer:
 
     def save(self, folder: Path) -> None:
         self._tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a checkpoint folder holds a tokenizer's file."""
+    return any((folder / name).is_file() for name in ("tokenizer.model", "tokenizer.json"))
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

@@ -125,9 +125,9 @@ def _sdxl(folder: Path) -> CheckpointError:
 
 def read_special_tokens(folder: Path, raw: Mapping[str, Any]) -> SpecialTokens:
     """The special ids, from the tokenizer's files where they are, else from config.json's table."""
-    from evalsuite.dreamllm.tokenization import load_tokenizer, special_tokens
+    from evalsuite.dreamllm.tokenization import has_tokenizer, load_tokenizer, special_tokens
 
-    if (folder / "tokenizer.model").is_file() or (folder / "tokenizer.json").is_file():
+    if has_tokenizer(folder):
         return special_tokens(load_tokenizer(folder))
     table: dict[str, int] = {}
     for key, value in (raw.get("special_tokens2ids_dict") or {}).items():

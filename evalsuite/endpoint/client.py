@@ -59,15 +59,27 @@ class Endpoint:
         self._reached = False
         self._paused_until = 0.0
 
-    def map(self, chats: Sequence[Chat]) -> list[Reply | SampleError]:
-        """Asks all, `in_flight` at a time; replies in the order of `chats`, a SampleError where one failed.
+    def map(self, chats: Sequence[Chat]) -> list[Reply | SampleError | UnavailableError]:
+        """Asks all, `in_flight` at a time; replies in the order of `chats`, errors as `in_order` has them."""
+        return self.in_order(chats, self.ask)
+
+    def in_order(
+        self, items: Sequence[_Item], work: Callable[[_Item], Awaitable[_Result]]
+    ) -> list[_Result | SampleError | UnavailableError]:
+        """As `each`, with the results in the order of `items`: a SampleError where one failed, and where the
+        server went away on the way, its UnavailableError for all that it left open.
 
         Raises UnavailableError when the server cannot be used at all.
         """
-        found: dict[int, Reply | SampleError] = dict(
-            self.each(range(len(chats)), lambda place: self.ask(chats[place]))
-        )
-        return [found[place] for place in range(len(chats))]
+        found: dict[int, _Result | SampleError] = {}
+        try:
+            for place, result in self.each(range(len(items)), lambda place: work(items[place])):
+                found[place] = result
+        except UnavailableError as error:
+            if not found:
+                raise
+            return [found.get(place, error) for place in range(len(items))]
+        return [found[place] for place in range(len(items))]
 
     def each(
         self, items: Iterable[_Item], work: Callable[[_Item], Awaitable[_Result]]
@@ -79,8 +91,7 @@ class Endpoint:
         image cannot be read).
 
         Raises UnavailableError when the server cannot be used: nothing more is drawn, and what was on its way
-            is
-        yielded first. Whatever else `work` raises is raised at once.
+        is yielded first. Whatever else `work` raises is raised at once.
         """
         _refuse_inside_a_loop()
         waiting = iter(items)

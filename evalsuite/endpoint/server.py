@@ -33,13 +33,12 @@ class Server:
             `max_completion_tokens`.
         prefill: how the beginning of an answer is asked for. `refuse`: not at all, the protocol has no such
             thing; `continue`: the flags of vLLM and SGLang; `assistant`: a last turn of the assistant, which
-            some
-                servers
-            take as the beginning.
+            some servers take as the beginning.
         image_detail: `low` or `high`, where the server knows it; empty leaves it to the server.
 
     Raises:
-        SpecError: a URL that is none, or that carries a user or password; a number that is out of range.
+        SpecError: a URL that is none, or that carries a user, a password or a query (where keys stand); a
+            number that is out of range.
     """
 
     base_url: str
@@ -69,6 +68,11 @@ class Server:
             raise SpecError(
                 f"The address of {parts.hostname} carries a user or password.",
                 "Put the key into an environment variable and name that.",
+            )
+        if parts.query or parts.fragment:
+            raise SpecError(
+                f"The address {self.address} carries more behind its path, which requests cannot keep.",
+                "Leave it out; a key belongs into the environment variable.",
             )
         if not self.model:
             raise SpecError(f"No model of {self.address} is named.", "Name one; `GET /models` lists them.")

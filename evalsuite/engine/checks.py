@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from evalsuite.content import Image, Text
-from evalsuite.errors import AdapterError, SampleError
+from evalsuite.errors import AdapterError, SampleError, UnavailableError
 from evalsuite.model import Prepared
 from evalsuite.request import (
     ChoiceResponse,
@@ -32,8 +32,9 @@ _KINDS: dict[str, type] = {
 }
 
 
-Answer = Response | SampleError
-"""What a device step gives for one request: its response, or why this one alone has none."""
+Answer = Response | SampleError | UnavailableError
+"""What a device step gives for one request: its response, why this one alone has none, or why none can be had
+any more."""
 
 
 def check_contract(model: str, method: str, batch: Sequence[Prepared], responses: object) -> list[Answer]:
@@ -47,7 +48,7 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
     if len(responses) != len(batch):
         raise AdapterError(f"{where} returned {len(responses)} responses for {len(batch)} requests.", remedy)
     for prepared, response in zip(batch, responses, strict=True):
-        if isinstance(response, SampleError):
+        if isinstance(response, SampleError | UnavailableError):
             continue
         if not isinstance(response, _KINDS[method]):
             raise AdapterError(

@@ -88,6 +88,8 @@ class Asker:
                     for text in result.notes:
                         self._note(plan.key, text)
                     self._save(plan, list(zip(result.batch.items, result.outcomes, strict=True)), source)
+                    if result.stop is not None:
+                        raise result.stop
                     preparer.fill(source)
 
     def _save(self, plan: TaskPlan, ended: Sequence[tuple[Ready, Outcome]], source: Source) -> None:

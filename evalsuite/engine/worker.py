@@ -40,11 +40,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Outcomes in the batch's order, and what a reader of the results should know."""
+    """Outcomes in the batch's order, and what a reader of the results should know.
+
+    Args:
+        batch: what has an outcome: all that was asked, unless the model became unavailable.
+        stop: why nothing more can be asked; to be raised when the outcomes are on disk.
+    """
 
     batch: Batch
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...] = ()
+    stop: UnavailableError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,9 @@ class Worker:
 
     A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
     the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
-    fails. An adapter that says UnavailableError stops the run. The first batch of a scope (of a task's first
-    four) is compared with single requests; where answers differ, that scope runs one by one.
+    fails. An adapter that says UnavailableError stops the run; what it had answered of the batch is kept. The
+    first batch of a scope (of a task's first four) is compared with single requests; where answers differ,
+    that scope runs one by one.
 
     Args:
         model: the adapter.
@@ -87,10 +94,26 @@ class Worker:
         return self._fits.get(scope)
 
     def run(self, batch: Batch) -> BatchResult:
-        """Answers or fails every request. Raises AdapterError when the adapter breaks its contract."""
-        scope, notes = batch.scope, []
+        """Answers or fails every request, or says in `stop` why it could not.
+
+        Raises AdapterError when the adapter breaks its contract.
+        """
+        notes: list[str] = []
         prepared = [self._prepared(ready.prepared) for ready in batch.items]
         outcomes: dict[int, Outcome] = {}
+        stop: UnavailableError | None = None
+        try:
+            self._go_through(batch.scope, prepared, outcomes, notes)
+        except UnavailableError as error:
+            stop = error
+        done = sorted(outcomes)
+        answered = Batch(batch.scope, tuple(batch.items[i] for i in done))
+        return BatchResult(answered, tuple(outcomes[i] for i in done), tuple(notes), stop)
+
+    def _go_through(
+        self, scope: Scope, prepared: list[Prepared], outcomes: dict[int, Outcome], notes: list[str]
+    ) -> None:
+        """Fills `outcomes`, by position, and `notes`."""
         foreseen = self._foresee(scope, prepared)
         notes += [foreseen] if foreseen else []
         chunks = deque(_split(range(len(prepared)), self.limit(scope, len(prepared))))
@@ -106,8 +129,12 @@ class Worker:
                         chunks.extendleft(reversed(_split(chunk, 1)))
                         continue
                 share = attempt.seconds / len(chunk)
-                for i, response in zip(chunk, attempt.responses, strict=True):
-                    outcomes[i] = _outcome(response, share, len(chunk))
+                for i, answer in zip(chunk, attempt.responses, strict=True):
+                    if not isinstance(answer, UnavailableError):
+                        outcomes[i] = _outcome(answer, share, len(chunk))
+                for answer in attempt.responses:
+                    if isinstance(answer, UnavailableError):
+                        raise answer
             elif len(chunk) == 1:
                 reason = (
                     f"out of memory at batch size 1: {attempt.error}" if attempt.memory else attempt.error
@@ -121,7 +148,6 @@ class Worker:
                 chunks = deque(_split([*chunk, *rest], fits))
             else:
                 chunks.extendleft(reversed(_split(chunk, 1)))
-        return BatchResult(batch, tuple(outcomes[i] for i in range(len(prepared))), tuple(notes))
 
     def _foresee(self, scope: Scope, prepared: list[Prepared]) -> str:
         """Asks the adapter, once per scope, how many requests like the dearest memory will hold."""
@@ -175,7 +201,7 @@ class Worker:
         return prepared
 
 
-def _outcome(answer: Answer, seconds: float, batch_size: int) -> Outcome:
+def _outcome(answer: Response | SampleError, seconds: float, batch_size: int) -> Outcome:
     if isinstance(answer, SampleError):
         return Outcome(None, error_text(answer), seconds, batch_size)
     return Outcome(answer, "", seconds, batch_size)

@@ -254,7 +254,7 @@ class _Asker:
 
     def _check_served(self, reply: Reply) -> None:
         self._served = self._served or reply.model
-        if reply.model != self._served:
+        if reply.model and reply.model != self._served:  # a server may leave its model's name out
             raise StoreError(
                 f"{self._judge.model!r} is answered by {reply.model!r} now and was by {self._served!r}: "
                 "two judges must not make one number.",

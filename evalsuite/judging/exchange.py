@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from evalsuite.endpoint.talk import Chat
-from evalsuite.errors import DataError, SampleError
+from evalsuite.errors import DataError, EvalsuiteError, SampleError
 from evalsuite.judging.protocol import Judged
 from evalsuite.request import fingerprint
 from evalsuite.task import Answered, Judgement
@@ -43,11 +43,16 @@ class Exchange:
     def next(self) -> Question | None:
         """The next question; None when there is none, or the last one failed.
 
-        Raises SampleError for an answer that cannot be judged.
+        Raises SampleError for an answer that cannot be judged, whatever the task's code raises on it.
         """
         if self.said and self.said[-1].failure:
             return None
-        chat = self._task.question(self._answered, tuple(self.said))
+        try:
+            chat = self._task.question(self._answered, tuple(self.said))
+        except EvalsuiteError:
+            raise
+        except Exception as error:  # a reply that the task's code did not foresee must cost this sample only
+            raise SampleError(f"No question could be made ({type(error).__name__}: {error}).") from error
         if chat is None:
             return None
         try:

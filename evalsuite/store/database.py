@@ -69,8 +69,16 @@ def connect_for_reading(root: Path) -> sqlite3.Connection:
     with reporting(file):
         try:
             return _open(file, "mode=ro")
-        except sqlite3.OperationalError:
-            # A read-only folder cannot hold the shared-memory file of WAL; nobody can be writing there.
+        except sqlite3.OperationalError as error:
+            # A read-only folder cannot hold the shared-memory file of WAL; nobody can be writing there. But
+            # what a killed run left in its write-ahead log would be passed over in silence.
+            log = Path(f"{file}-wal")
+            if log.exists() and log.stat().st_size:
+                raise StoreError(
+                    f"{root} was killed, and its last answers lie in {log.name}, which cannot be read here "
+                    f"({error}).",
+                    "Copy the run to a folder that can be written and read it there.",
+                ) from error
             return _open(file, "immutable=1")
 
 

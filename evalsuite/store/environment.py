@@ -34,7 +34,7 @@ _PACKAGES = (
 
 
 def collect(plugins: Iterable[Path] = ()) -> Environment:
-    """Describes this process's surroundings; nothing heavy is imported, GPUs are named if torch is loaded."""
+    """Describes this process's surroundings; nothing heavy is imported."""
     commit, dirty = _git()
     return Environment(
         python=platform.python_version(),
@@ -44,7 +44,7 @@ def collect(plugins: Iterable[Path] = ()) -> Environment:
         machine=f"{platform.system()} {platform.machine()} {_processor()}".strip(),
         cpus=os.cpu_count() or 1,
         memory_gib=_memory(),
-        gpus=_gpus(),
+        gpus=gpus(),
         plugins={
             str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins if path.is_file()
         },
@@ -95,7 +95,8 @@ def _memory() -> float | None:
         return None
 
 
-def _gpus() -> tuple[str, ...]:
+def gpus() -> tuple[str, ...]:
+    """Names of the GPUs; none before torch is loaded."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return ()

@@ -22,10 +22,6 @@ SCORES = "scores"
 METRICS = "metrics.json"
 LOCK = "run.lock"
 
-_OURS = frozenset(
-    {LOCK, RESPONSES, f"{RESPONSES}-wal", f"{RESPONSES}-shm", f"{RESPONSES}-journal", IMAGES, SCORES}
-)
-
 
 def scores_file(path: Path, task: str, rules: str, judge: str = "") -> Path:
     """The table of per-sample scores of one task under one set of rules and by one judge; names are escaped,
@@ -36,11 +32,14 @@ def scores_file(path: Path, task: str, rules: str, judge: str = "") -> Path:
 
 
 def is_unused(path: Path) -> bool:
-    """Whether a run may begin here: absent, empty, or begun and killed before its `run.json` was written."""
+    """Whether a run may begin here: absent, empty, or begun and killed before its `run.json` was written.
+
+    That comes first. Responses without it are those of a run that lost it, of nobody knows which model.
+    """
     if not path.exists():
         return True
     return path.is_dir() and all(
-        entry.name in _OURS or entry.name.startswith(".tmp-") for entry in path.iterdir()
+        entry.name == LOCK or entry.name.startswith(".tmp-") for entry in path.iterdir()
     )
 
 

@@ -87,7 +87,7 @@ class ShardWriter:
         if digest in self._pending or place_of(self._connection, digest) is not None:
             return reference
         if self._count >= self._per_shard:
-            self._finish()
+            self.close()
             self._number, self._count, self._end = self._number + 1, 0, 0
         header = tarfile.TarInfo(reference.file_name)
         header.size = len(data)
@@ -118,7 +118,11 @@ class ShardWriter:
         self._number, self._count, self._end = self._recover()
 
     def close(self) -> None:
-        """Ends the archive as tar wants it."""
+        """Ends the archive as tar wants it; also one that this writer only cut off at its last commit."""
+        file = shard_file(self._root, self._number)
+        with reporting(file):
+            if file.exists():
+                self._open(file)
         self._finish()
 
     def _open(self, file: Path) -> int:

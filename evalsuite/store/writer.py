@@ -24,19 +24,20 @@ from evalsuite.store.results import TaskResult
 from evalsuite.task import SampleScore
 
 
-def check_usable(path: Path, spec: RunSpec) -> None:
-    """Whether a run of `spec` may begin or go on at `path`; reads only.
+def check_usable(path: Path, spec: RunSpec) -> bool:
+    """Whether a run of `spec` has begun at `path`, and is to go on; reads only.
 
     Raises StoreError for a foreign directory, another format version, or a run of another specification,
     then with the difference line by line.
     """
     if is_unused(path):
-        return
+        return False
     if not path.is_dir():
         raise StoreError(f"{path} is a file, not a directory.", "Choose another --out.")
     if not (path / MANIFEST).exists():
         raise StoreError(f"{path} is not empty and not a run.", "Choose another --out.")
     _same("specification", path, _spec_difference(read_manifest(path).spec, spec))
+    return True
 
 
 def _spec_difference(stored: RunSpec, asked: RunSpec) -> list[str]:
@@ -116,14 +117,20 @@ class RunWriter:
             raise
 
     def set_model(self, info: ModelInfo) -> None:
-        """Records which model answers. Raises StoreError when earlier answers came from another."""
+        """Records which model answers, and the GPUs, which only its library can name.
+
+        Raises StoreError when earlier answers came from another.
+        """
         known = self.manifest.model
         if known is not None and known.fingerprint != info.fingerprint:
             lines = [f"fingerprint: {known.fingerprint} -> {info.fingerprint}"]
             if known.name != info.name:
                 lines.insert(0, f"name: {known.name} -> {info.name}")
             _same("model", self.path, lines)
-        self._update(model=info)
+        *before, current = self.manifest.sessions
+        here = current.environment.model_copy(update={"gpus": environment.gpus()})
+        current = current.model_copy(update={"environment": here})
+        self._update(model=info, sessions=(*before, current))
 
     def save(self, records: Iterable[Record]) -> None:
         """Makes records durable: images first, then all rows in one commit. When it returns, they count."""

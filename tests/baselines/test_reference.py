@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
-from evalsuite.errors import DataError, SampleError
+from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.registry import ModelOptions, TaskOptions, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.running import run
@@ -200,6 +200,23 @@ def test_an_album_that_cannot_be_read_is_named(tmp_path, text):
     path.write_text(text)
     with pytest.raises(DataError, match=r"pictures\.jsonl"):
         build("retrieval", pictures=str(path))
+
+
+def test_a_picture_outside_the_album_s_folder_is_refused(tmp_path):
+    path = tmp_path / "album" / "pictures.jsonl"
+    path.parent.mkdir()
+    PilImage.fromarray(flat("red")).save(tmp_path / "other.png")
+    path.write_text('{"image": "../other.png", "caption": "not of this album"}')
+    with pytest.raises(DataError, match=r"\.\./other\.png"):
+        build("retrieval", pictures=str(path))
+
+
+@pytest.mark.parametrize(
+    "name", ["random", "majority", "question-prior", "retrieval", "copy-source", "oracle"]
+)
+def test_an_option_that_a_reference_row_does_not_have_is_refused(name):
+    with pytest.raises(SpecError, match="no option 'anwers'"):
+        build(name, anwers="mine.jsonl")
 
 
 def test_the_oracle_reaches_what_people_reach_and_its_runs_say_that_it_was_given_the_answers(tmp_path):

@@ -15,10 +15,21 @@ from evalsuite.dreamllm.conversion import convert, dtype_named
 from evalsuite.dreamllm.inspection import inspect
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
+from evalsuite.dreamllm.tokenization import load_tokenizer
 from evalsuite.dreamllm.weights import linear_attention, open_folder
 from evalsuite.errors import CheckpointError
 from tests.cli.program import here
 from tests.dreamllm.recordings import TINY
+
+MINI = Path(__file__).parents[2] / "baselines" / "mini" / "checkpoints" / "dreamllm"
+MINI_IDS = load_tokenizer(MINI).vocabulary
+
+
+def mini_copy(folder: Path) -> Path:
+    """The miniature's checkpoint, to be changed, beside the parts that it refers to."""
+    for part in ("clip", "sd"):
+        (folder / part).symlink_to(MINI.parent / part)
+    return Path(shutil.copytree(MINI, folder / "ours"))
 
 
 def same(first: DreamLLMForCausalLM, second: DreamLLMForCausalLM) -> bool:
@@ -198,6 +209,29 @@ def test_a_tokenizer_of_another_vocabulary_is_refused(upstream: Path) -> None:
     with pytest.raises(CheckpointError, match="up to id 32002, but the language model has 520 embeddings"):
         DreamLLMForCausalLM.from_pretrained(upstream)
     assert not inspect(upstream).loads
+
+
+def test_a_tokenizer_whose_structure_has_other_ids_than_the_configuration_is_refused(tmp_path: Path) -> None:
+    ours = mini_copy(tmp_path)
+    tokenizer = json.loads((ours / "tokenizer.json").read_text())
+    marks = {token["content"]: token for token in tokenizer["added_tokens"]}
+    vocabulary = tokenizer["model"]["vocab"]
+    for one, other in (("<im_start>", "<im_end>"), ("<im_end>", "<im_start>")):
+        marks[one]["id"] = MINI_IDS[other]
+        vocabulary[MINI_IDS[other]][0] = one
+    tokenizer["added_tokens"].sort(key=lambda token: token["id"])
+    (ours / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(CheckpointError, match=r"<im_start> is \d+ in its tokenizer, but \d+ in config.json"):
+        DreamLLMForCausalLM.from_pretrained(ours)
+
+
+def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(tmp_path: Path) -> None:
+    ours = mini_copy(tmp_path)
+    tokenizer = json.loads((ours / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"] += [[f"zebra{number}", -9.0] for number in range(100)]
+    (ours / "tokenizer.json").write_text(json.dumps(tokenizer))
+    with pytest.raises(CheckpointError, match=r"622 tokens, but the language model has \d+ embeddings"):
+        DreamLLMForCausalLM.from_pretrained(ours)
 
 
 def test_missing_and_wrong_dream_queries_are_refused(upstream: Path) -> None:

@@ -83,6 +83,17 @@ def test_generation_stops_at_the_model_s_limit() -> None:
         generate_text(MODEL, torch.full((1, limit), 300))
 
 
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_long_prompt_at_the_limit_does_not_cut_its_neighbour_short(beams: int) -> None:
+    long, short = [300] * (MODEL.config.sequence_limit - 3), PROCESSOR.encode("Hello")
+    ids, mask = PROCESSOR.pad_left([long, short])
+    how = {"max_new_tokens": 12, "num_beams": beams, "eos": 0, "suppress": [0]}  # never ends by itself
+    together = generate_text(MODEL, ids, mask, **how)
+    alone = generate_text(MODEL, torch.tensor([short]), **how)
+    assert [len(one.ids) for one in together] == [3, 12]
+    assert together[1].ids == alone[0].ids
+
+
 def test_stop_and_suppress() -> None:
     ids = torch.tensor([PROCESSOR.encode("Hello")])
     (free,) = generate_text(MODEL, ids, max_new_tokens=6)

@@ -228,6 +228,13 @@ def test_keys_come_from_the_environment_and_stand_in_no_message(
         Endpoint(Server("http://localhost/v1", "judge", key_env="ABSENT_KEY"))
 
 
+@pytest.mark.parametrize("address", ["http://me:secret@h/v1", "http://h/v1?api-key=secret"])
+def test_an_address_that_may_carry_a_key_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(SpecError, match="environment variable") as refused:
+        Server(address, "judge")
+    assert "secret" not in str(refused.value)
+
+
 def test_a_server_of_ones_own_needs_no_key(running: Local, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     assert one(running, chat("hello")).text == "hello"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image, user
-from evalsuite.errors import SampleError
+from evalsuite.errors import CheckpointError, SampleError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.registry import ModelEntry, ModelOptions, TaskEntry, TaskOptions
 from evalsuite.request import (
@@ -120,6 +120,8 @@ class Adder:
 
     def __init__(self, options: ModelOptions) -> None:
         self._o = dict(options.options)
+        if "unloadable" in self._o:
+            raise CheckpointError("The adder is broken.")
         self._log = Path(self._o["log"]) if "log" in self._o else None
         self.info = ModelInfo("adder", self._o.get("weights", "v1"))
         self.batches: list[list[str]] = []

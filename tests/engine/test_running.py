@@ -404,3 +404,11 @@ def test_answers_are_text_responses_with_their_tokens(tmp_path: Path) -> None:
 
 def test_errors_of_the_engine_are_one_family() -> None:
     assert issubclass(AdapterError, EvalsuiteError)
+
+
+def test_a_new_run_whose_model_cannot_be_loaded_leaves_nothing_on_record(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(EvalsuiteError, match="broken"):
+        run_sums(sums_spec(unloadable="sk-secret"), out)
+    assert not out.exists() or not list(out.iterdir()), "what was mistyped, a key perhaps, is nowhere"
+    assert run_sums(sums_spec(), out).exit_code == 0, "the corrected command begins there"

@@ -13,7 +13,7 @@ from evalsuite.engine.batching import Batch, Scope
 from evalsuite.engine.plan import Item
 from evalsuite.engine.prepare import Ready
 from evalsuite.engine.worker import Worker, is_out_of_memory
-from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError
+from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateImages, GenerateText, ImageResponse, Request, ScoreChoices, TextResponse
 from evalsuite.task import Sample
@@ -185,3 +185,27 @@ def test_an_adapter_that_skips_a_choice_or_an_image_is_named() -> None:
 def test_an_ordinary_error_is_not_taken_for_lack_of_memory() -> None:
     assert not is_out_of_memory(RuntimeError("index out of range"))
     assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_a_model_that_goes_away_in_a_batch_keeps_what_it_had_answered() -> None:
+    def one_by_one(prepared: Sequence[Prepared]) -> list[TextResponse]:
+        if len(prepared) > 1:
+            raise ValueError("no batches")
+        if prepared[0].payload == 3:
+            raise UnavailableError("gone")
+        return echo(prepared)
+
+    result = Worker(Scripted(one_by_one)).run(batch(6))
+    assert [ready.item.sample.id for ready in result.batch.items] == ["0", "1", "2"]
+    assert [outcome.error for outcome in result.outcomes] == ["", "", ""]
+    assert "gone" in str(result.stop)
+
+
+def test_answers_beside_one_that_came_too_late_are_kept() -> None:
+    def some(prepared: Sequence[Prepared]) -> list[object]:
+        late = UnavailableError("gone")
+        return [late if p.payload in (1, 2) else TextResponse(str(p.payload)) for p in prepared]
+
+    result = Worker(Scripted(some), self_check=False).run(batch(4))
+    assert [ready.item.sample.id for ready in result.batch.items] == ["0", "3"]
+    assert "gone" in str(result.stop)

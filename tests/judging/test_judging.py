@@ -16,11 +16,13 @@ import pytest
 
 from evalsuite.comparison import compare
 from evalsuite.endpoint import Server
-from evalsuite.errors import SpecError, StoreError, UnavailableError
+from evalsuite.errors import SampleError, SpecError, StoreError, UnavailableError
+from evalsuite.judging import Exchange
 from evalsuite.judging.asking import JudgeOptions, JudgeOutcome, judge_run
 from evalsuite.leaderboard import load, table
 from evalsuite.scoring import score_run
 from evalsuite.store import Judge, RunReader, RunWriter, StoredJudgement, TaskResult, verify
+from evalsuite.task import Answered, Sample
 from tests.cli.program import evalsuite
 from tests.endpoint.server import Local, serving
 from tests.judging.data import PLUGIN, answered, gedit, gedit_row, mmvet
@@ -226,6 +228,16 @@ def test_killed_and_started_again_it_asks_only_what_is_missing(tmp_path: Path) -
         finished = judged(tmp_path / "run", local)
         assert len(local.requests()) - asked == count - kept == finished.tallies["mm-vet"].asked
     assert result(finished).headline().n == count
+
+
+def test_a_task_that_stumbles_over_a_reply_costs_that_answer_only() -> None:
+    class Stumbling:
+        def question(self, answered: object, said: object) -> None:
+            raise KeyError("score")
+
+    exchange = Exchange(Stumbling(), Answered(Sample("1", None), ()))  # type: ignore[arg-type]
+    with pytest.raises(SampleError, match=r"KeyError: 'score'"):
+        exchange.next()
 
 
 def test_what_is_not_judged_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from evalsuite.errors import DataError, StoreError
 from evalsuite.request import TextResponse
-from evalsuite.store import Record, RunReader, RunWriter, check_usable, list_runs, verify
+from evalsuite.store import Record, RunReader, RunWriter, check_usable, database, list_runs, verify
 from tests.engine.support import run_sums, sums_spec
 
 
@@ -105,6 +106,12 @@ def test_a_run_killed_before_its_description_was_written_can_begin_again(tmp_pat
     assert run_sums(sums_spec(), out).exit_code == 0
 
 
+def test_answers_whose_description_was_lost_are_not_taken_for_those_of_a_new_run(run: Path) -> None:
+    (run / "run.json").unlink()
+    with pytest.raises(StoreError, match="is not empty and not a run"):
+        run_sums(sums_spec("sums", count=6, seed=1), run)
+
+
 def test_an_answer_in_the_store_is_never_overwritten(run: Path) -> None:
     with RunWriter.for_scoring(run) as writer:
         before = list(writer.records("sums"))
@@ -130,6 +137,22 @@ def test_a_run_on_a_read_only_medium_can_be_read(run: Path, tmp_path: Path) -> N
     finally:
         for path in (copy, *copy.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def test_a_killed_run_on_a_read_only_medium_is_refused_where_answers_would_be_left_out(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / "responses.sqlite-wal").write_bytes(b"answers that are not in the database file yet")
+    opened = database._open
+
+    def read_only(file: Path, mode: str) -> sqlite3.Connection:
+        if mode == "mode=ro":
+            raise sqlite3.OperationalError("unable to open database file")
+        return opened(file, mode)
+
+    monkeypatch.setattr(database, "_open", read_only)
+    with pytest.raises(StoreError, match=r"responses.sqlite-wal.*folder that can be written"):
+        RunReader(run)
 
 
 def test_runs_are_listed_with_those_that_cannot_be_read(run: Path, tmp_path: Path) -> None:

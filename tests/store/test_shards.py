@@ -105,6 +105,14 @@ def test_an_image_is_kept_once_and_a_full_shard_is_followed_by_another(store: Pa
     assert [shards.image_at(store, place).read() for place in found] == images
 
 
+def test_every_shard_keeps_the_end_that_tar_wants_also_where_a_run_went_on(store: Path) -> None:
+    put(store, *[encoded(i) for i in range(3)])
+    put(store, *[encoded(i) for i in range(5)])
+    put(store, encoded(4))
+    for number in range(2):
+        assert shards.shard_file(store, number).read_bytes().endswith(bytes(1024)), number
+
+
 def test_what_a_kill_left_behind_the_last_commit_is_cut_off(store: Path) -> None:
     put(store, encoded(0), encoded(1))
     connection = database.connect_for_writing(store)
