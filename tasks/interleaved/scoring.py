@@ -12,8 +12,8 @@ from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics.captions import score_captions
 from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
 
+from ..columns import FORMULAS
 from ..family import row_of
-from ..image.scoring import FORMULAS
 from ..miniature import StoryTruth
 from ..networks import Columns, cosines, image_features
 from .distance import document_distance
