@@ -13,7 +13,7 @@ from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.data.checksum import sha256_of
-from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.coco import Captioned
 from evalsuite.data.images import pictures_in
 from evalsuite.data.prompts import read_narratives, read_prompt_table
 from evalsuite.errors import DataError, SpecError
@@ -22,6 +22,7 @@ from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..captioned import read_coco, read_karpathy_split
 from ..columns import FORMULAS, require_columns
 from ..family import FamilyTask
 from ..miniature import PromptTruth
@@ -36,18 +37,6 @@ _log = logging.getLogger(__name__)
 OPTIONS = (*networks.OPTIONS, "reference")
 """`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's
 pictures."""
-
-
-def read_coco(source: Located) -> Iterator[Captioned]:
-    """`captions` (COCO's annotation JSON), pictures in the folder `images`."""
-    return read_captions(source.path("captions"), source.folder_of("images"))
-
-
-def read_karpathy_split(source: Located) -> Iterator[Captioned]:
-    """`captions` (`dataset_coco.json`) and `images`; `settings.split` (test)."""
-    return read_karpathy(
-        source.path("captions"), source.folder_of("images"), source.settings.get("split", "test")
-    )
 
 
 def read_localized_narratives(source: Located) -> Iterator[Captioned]:
