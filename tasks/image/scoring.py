@@ -178,14 +178,18 @@ class Scorer:
         statistics: list[Statistic] = []
         missing = dict(self.columns.missing)
         distances = Distributions(self.reference, self.columns.network)
+        lost: dict[Which, str] = {}
         for name, how in self.how.items():
             metric: Metric = metrics[name]
             if how.measure not in distributions.NAMES:
                 statistics += mean_statistics(metric, rows, by=self.by)
                 continue
             drawn = features[feature_key(how), how.images][[place[i] for i in scored]]
-            if lost := next(filter(None, (lossy(chosen[how.images][place[i]]) for i in scored)), ""):
-                missing[name] = f"a drawn picture is a {lost}, whose losses would be measured too"
+            if how.images not in lost:  # every file is opened for it
+                pictures = (chosen[how.images][place[i]] for i in scored)
+                lost[how.images] = next(filter(None, map(lossy, pictures)), "")
+            if lost[how.images]:
+                missing[name] = f"a drawn picture is a {lost[how.images]}, whose losses would be measured too"
                 continue
             try:
                 statistics.append(distances.statistic(metric, how, scored, drawn))
