@@ -1,15 +1,51 @@
-"""What benchmarks with declared columns have alike: each metric has a column, of a formula that exists."""
+"""What benchmarks with declared columns have alike: each metric has a column, of a formula that exists; the
+usual definitions of text–image similarity."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 from evalsuite.errors import SpecError
 from evalsuite.registry import suggest
 
 from .benchmark import Plan
-from .image.scoring import FORMULAS
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How a similarity is told.
+
+    Args:
+        prefix: put before the text.
+        value: of the cosine.
+    """
+
+    prefix: str
+    value: Callable[[Any], Any]
+
+
+def _clipped(factor: float) -> Callable[[Any], Any]:
+    def value(cosine: Any) -> Any:
+        import numpy as np
+
+        return factor * np.maximum(cosine, 0)
+
+    return value
+
+
+FORMULAS: Mapping[str, Formula] = MappingProxyType(
+    {
+        "cosine": Formula("", lambda cosine: cosine),
+        # Hessel et al. 2021, github.com/jmhessel/clipscore: w = 2.5, captions begin with "A photo depicts".
+        "clipscore": Formula("A photo depicts ", _clipped(2.5)),
+        # torchmetrics' CLIPScore, the number that most text-to-image papers print.
+        "torchmetrics": Formula("", _clipped(100.0)),
+    }
+)
+"""The usual definitions of text–image similarity by name."""
 
 
 class Column(Protocol):
@@ -22,8 +58,16 @@ class Column(Protocol):
     def formula(self) -> str: ...
 
 
-def require_columns(plan: Plan, columns: Mapping[str, Column]) -> dict[str, tuple[str, ...]]:
+C = TypeVar("C", bound=Column)
+
+
+def require_columns(
+    plan: Plan, columns: Mapping[str, C], formulas: Callable[[C], Collection[str]] = lambda _: FORMULAS
+) -> dict[str, tuple[str, ...]]:
     """Column -> keys of the networks that it needs.
+
+    Args:
+        formulas: the names that a column's formula may have.
 
     Raises SpecError for a metric without a column, or a formula that does not exist.
     """
@@ -35,8 +79,9 @@ def require_columns(plan: Plan, columns: Mapping[str, Column]) -> dict[str, tupl
                 f"{name}: settings.columns does not say how {metric.name!r} is computed.",
                 "Correct the benchmark's file.",
             )
-        if column.formula not in FORMULAS:
+        known = formulas(column)
+        if column.formula not in known:
             raise SpecError(
-                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, FORMULAS)
+                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, known)
             )
     return {key: (how.network,) if how.network else () for key, how in columns.items()}

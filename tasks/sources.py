@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -268,8 +267,3 @@ def made_place(place: str) -> Path:
     if kind not in PLACES:
         raise SpecError(f"There is no place {place!r}.", suggest(kind, PLACES))
     return PLACES[kind](rest)
-
-
-def field_names(pattern: str) -> set[str]:
-    """The fields of an image path such as `COCO_{image_id:012d}.jpg`."""
-    return {name for _, name, _, _ in string.Formatter().parse(pattern) if name}

@@ -22,6 +22,7 @@ _REPOSITORY = Path(__file__).resolve().parent.parent
 _COPIES = _REPOSITORY / "tests" / "golden"
 OWN_RUNNER = frozenset({"dreamllm"})
 """Folders that other tests read (tests/dreamllm)."""
+_CASES: set[Path] = set()
 
 
 def _named() -> Path | None:
@@ -46,7 +47,22 @@ def case_files(*patterns: str) -> list[Path]:
     """All files of the golden root that match one of the patterns, wherever they lie in it, sorted."""
     root = golden_root()
     found = {path for pattern in patterns for path in root.rglob(pattern) if path.is_file()}
-    return sorted(path for path in found if not OWN_RUNNER & set(path.relative_to(root).parts))
+    cases = sorted(path for path in found if not OWN_RUNNER & set(path.relative_to(root).parts))
+    _CASES.update(cases)
+    return cases
+
+
+def cases_read() -> frozenset[Path]:
+    """What `case_files` gave to the test modules that are imported by now."""
+    return frozenset(_CASES)
+
+
+def is_object(path: Path) -> bool:
+    """Whether the file is JSON with an object at its top: folders hold files of forms not known here."""
+    try:
+        return isinstance(read_json(path), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def golden_dir(name: str, *files: str) -> Path:

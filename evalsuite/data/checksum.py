@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from evalsuite.cache import cache_folder
 from evalsuite.errors import DataError
 from evalsuite.request import fingerprint
 
@@ -20,8 +21,8 @@ def sha256_of(path: Path, cache: Path | None = None) -> str:
     """Hex digest of a file's bytes.
 
     Args:
-        cache: folder of remembered digests; None is the user's cache folder. A digest counts as long as the
-            file's size, modification time and inode are the same.
+        cache: folder of remembered digests; None is `checksums` in evalsuite's cache. A digest counts as long
+            as the file's size, modification time and inode are the same.
 
     Raises:
         DataError: the file is missing or cannot be read.
@@ -29,7 +30,7 @@ def sha256_of(path: Path, cache: Path | None = None) -> str:
     try:
         state = path.stat()
         key = [str(path.resolve()), state.st_size, state.st_mtime_ns, state.st_ino]
-        remembered = _cache_folder(cache) / f"{fingerprint(key[0])[:32]}.json"
+        remembered = (cache or cache_folder() / "checksums") / f"{fingerprint(key[0])[:32]}.json"
         known = _recall(remembered, key)
         if known:
             return known
@@ -57,17 +58,6 @@ def files_fingerprint(paths: Iterable[Path], cache: Path | None = None) -> str:
             digest = sha256_of(path, cache)
             entries.append((path.name, path.stat().st_size, digest))
     return fingerprint(sorted(entries))
-
-
-def _cache_folder(given: Path | None) -> Path:
-    if given is not None:
-        return given
-    named = os.environ.get("EVALSUITE_CACHE")
-    if named:
-        return Path(named).expanduser() / "checksums"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("evalsuite") / "checksums"
 
 
 def _recall(path: Path, key: list[object]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -30,7 +31,7 @@ def read_json(path: Path, object_hook: Callable[[dict[str, Any]], Any] | None = 
             f"{path} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
             "The file may be incomplete: fetch it again.",
         ) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read ({_reason(error)}).", "Check the file, or fetch it again."
         ) from error
@@ -61,7 +62,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, row
     except UnicodeDecodeError as error:
         raise _encoding(path, error) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read ({_reason(error)}).", "Check the file, or fetch it again."
         ) from error

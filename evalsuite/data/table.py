@@ -43,17 +43,6 @@ def read_table(paths: Sequence[Path], columns: Mapping[str, str]) -> Iterator[tu
                 position += 1
 
 
-def count_rows(paths: Sequence[Path]) -> int:
-    """Rows of all files together; of parquet only the footers are read."""
-    total = 0
-    for path in paths:
-        if path.suffix == ".parquet":
-            total += int(_parquet(path).metadata.num_rows)
-        else:
-            total += sum(batch.num_rows for batch in _arrow_batches(path))
-    return total
-
-
 def image_cell(cell: Any, name: str) -> Image:
     """The image of a cell of the hub's `Image` feature: `{bytes, path}`, or bytes.
 

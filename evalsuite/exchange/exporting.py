@@ -85,7 +85,7 @@ def _evalai(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
     """VQA's servers want numbered questions, VizWiz' the name of the image."""
     return [
         {"question_id": int(one.sample.id), "answer": _texts(task, one)}
-        if one.sample.id.isdigit()
+        if one.sample.id.isdecimal()
         else {"image": one.sample.id, "answer": _texts(task, one)}
         for one in answers
     ]
@@ -94,7 +94,7 @@ def _evalai(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
 def _coco(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
     rows = []
     for one in answers:
-        if not one.sample.id.isdigit():
+        if not one.sample.id.isdecimal():
             raise SpecError(f"Image id {one.sample.id!r} is no number.", "This is no COCO caption benchmark.")
         rows.append({"image_id": int(one.sample.id), "caption": _texts(task, one)})
     return rows

@@ -103,7 +103,7 @@ def _match(
         name, turn = one.key, 0
         if one.position is not None:
             name = order[one.position] if one.position < len(order) else ""
-        elif name not in samples and name.isdigit():
+        elif name not in samples and name.isdecimal():
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
         if name not in samples:
@@ -114,6 +114,11 @@ def _match(
                 f"{one.where}: position {one.position} of {task.info.name} is {samples[name][1]!r:.80} here, "
                 f"and the log asked {one.prompt!r:.80}.",
                 "The log has another order: use the data set that it was made with (--data, or the hub's).",
+            )
+        if turn in found.get(name, {}):
+            raise DataError(
+                f"{one.where}: question {name!r} of {task.info.name} was answered before, under another id.",
+                "Remove one of the two.",
             )
         found.setdefault(name, {})[turn] = one.text
     if unknown and not ignore_unknown:

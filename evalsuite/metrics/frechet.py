@@ -231,13 +231,14 @@ class GaussianStatistics:
 
 
 def gaussian_of(features: ArrayLike, means: Means = "float64") -> Gaussian:
-    """Mean and covariance of features (N, D) that are in memory; nothing is said about their number."""
+    """Mean and covariance of features (N, D) that are in memory; nothing is said about their number, and one
+    alone has the covariance 0."""
     rows = np.asarray(features)
     precise = rows.astype(np.float64)
     mean = precise.mean(axis=0)
     centred = precise - mean
     told = mean if means == "float64" else np.mean(rows.astype(np.float32), axis=0).astype(np.float64)
-    return Gaussian(told, centred.T @ centred / (len(rows) - 1), len(rows))
+    return Gaussian(told, centred.T @ centred / max(len(rows) - 1, 1), len(rows))
 
 
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:

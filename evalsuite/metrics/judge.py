@@ -166,13 +166,19 @@ def _quoted(text: str) -> str:
 
 
 def viescore(semantics: Sequence[float], quality: Sequence[float]) -> tuple[float, float, float]:
-    """(SC, PQ, O) of one image: the least of each list, and the root of their product; 0..10 each."""
+    """(SC, PQ, O) of one image: the least of each list, and the root of their product; 0..10 each.
+
+    Raises SampleError where a list is empty, or holds what is no number from 0 on.
+    """
     if not semantics or not quality:
         raise SampleError("VIEScore needs at least one score of each kind.")
     try:
-        consistency, perception = min(map(float, semantics)), min(map(float, quality))
+        first, second = list(map(float, semantics)), list(map(float, quality))
     except (TypeError, ValueError) as error:
         raise SampleError(f"VIEScore got scores that are no numbers: {semantics}, {quality}.") from error
+    if not all(math.isfinite(score) and score >= 0 for score in (*first, *second)):
+        raise SampleError(f"VIEScore got scores that are no numbers from 0 on: {semantics}, {quality}.")
+    consistency, perception = min(first), min(second)
     return consistency, perception, math.sqrt(consistency * perception)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.coco import Captioned
 from evalsuite.data.jsonfile import field
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError, SampleError, SpecError
@@ -23,6 +23,7 @@ from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
 
 from ..benchmark import Plan
+from ..captioned import read_coco, read_karpathy_split
 from ..family import FamilyTask, row_of
 from ..miniature import SceneTruth
 from ..networks import Columns, choose_columns
@@ -54,18 +55,6 @@ class Settings(BaseModel):
 
     truth: Literal["", "mini-world"] = ""
     """Labels for break-downs from the miniature's sidecar file."""
-
-
-def read_coco(source: Located) -> Iterator[Captioned]:
-    """`captions` (COCO's annotation JSON), pictures in the folder `images`."""
-    return read_captions(source.path("captions"), source.folder_of("images"))
-
-
-def read_karpathy_split(source: Located) -> Iterator[Captioned]:
-    """`captions` (`dataset_coco.json`) and `images`; `settings.split` (test)."""
-    return read_karpathy(
-        source.path("captions"), source.folder_of("images"), source.settings.get("split", "test")
-    )
 
 
 def read_columns(source: Located) -> Iterator[Captioned]:

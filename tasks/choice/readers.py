@@ -120,7 +120,7 @@ def _groups(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
     groups: dict[int, list[tuple[int, _Row]]] = {}
     for where, row in rows:
         index = row["index"]
-        if not index.removesuffix(".0").isdigit():
+        if not index.removesuffix(".0").isdecimal():
             raise DataError(f"{where}: the index is {index!r}, not a number.", "Is this MMBench's file?")
         turn, number = divmod(int(index.removesuffix(".0")), ROTATION)
         groups.setdefault(number, []).append((turn, (where, row)))

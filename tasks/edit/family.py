@@ -187,8 +187,9 @@ class EditTask(FamilyTask):
         return replace(request, output=output)
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
-        """The picture that people accepted as the turn's result."""
-        return ImageResponse((sample.record.turns[len(earlier)].target,))
+        """The picture that people accepted as the turn's result; None where the data have none."""
+        target = sample.record.turns[len(earlier)].target
+        return None if target is None else ImageResponse((target,))
 
     def target(self, sample: Sample) -> Any:
         last: Turn = sample.record.last

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.metrics.images import mse, pixel_distance, psnr, ssim
 
-from ..image.scoring import FORMULAS
+from ..columns import FORMULAS
 from ..networks import Columns, cosines
 from .settings import ColumnSettings
 

@@ -35,7 +35,7 @@ class ColumnSettings(BaseModel):
     region: Literal["whole", "unedited", "edited"] = "whole"
     """By the benchmark's mask; a picture whose region is empty has no value in the column."""
     formula: str = "cosine"
-    """Of text similarities (`tasks/image/scoring.py`)."""
+    """Of text similarities (`tasks/columns.py`)."""
 
 
 class Settings(BaseModel):

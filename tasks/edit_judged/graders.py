@@ -14,15 +14,12 @@ from evalsuite.content import Document, Image, Message, Part, Text
 from evalsuite.data.images import decode
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.endpoint import Chat
-from evalsuite.errors import DataError, SampleError
+from evalsuite.errors import SampleError
 from evalsuite.metrics.judge import imgedit_grade, parse_viescore, viescore
 from evalsuite.task import Judgement
 
 from ..sources import Located
 from .readers import JudgedEdit
-
-_ORIENTATION = 0x0112
-"""EXIF's tag; from 5 on the picture lies on its side."""
 
 
 class Grader(Protocol):
@@ -156,21 +153,6 @@ def _heard(said: Sequence[Judgement]) -> None:
     for judgement in said:
         if judgement.failure:
             raise SampleError(f"the judge gave nothing: {judgement.failure}")
-
-
-def _upright_size(image: Image) -> tuple[int, int]:
-    """Width and height as the picture is seen, from its header. Raises DataError for what is no picture."""
-    from PIL import Image as pil
-
-    try:
-        with pil.open(io.BytesIO(image.read())) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(_ORIENTATION, 1) >= 5
-    except (OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
-        raise DataError(
-            f"Image {image.path or image.label} cannot be read ({error}).", "Fetch it again."
-        ) from error
-    return (height, width) if turned else (width, height)
 
 
 @cache

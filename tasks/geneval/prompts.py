@@ -31,10 +31,6 @@ class ComposedPrompt:
     prompt: str
     metadata: Mapping[str, Any]
 
-    @property
-    def asks_colors(self) -> bool:
-        return any("color" in wanted for wanted in self.metadata["include"])
-
 
 def read_prompts(path: Path) -> list[ComposedPrompt]:
     """The prompts in file order.

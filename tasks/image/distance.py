@@ -1,4 +1,4 @@
-"""Distances of drawn pictures to reference pictures, in a way that half-samples can repeat."""
+"""What drawn pictures are held against: statistics and features of the reference, made once and kept."""
 
 from __future__ import annotations
 
@@ -16,18 +16,14 @@ from evalsuite.features import FeatureNetwork
 from evalsuite.features.pictures import Decoded, decoded_batches
 from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
 from evalsuite.metrics.feature_sets import FeatureSet
-from evalsuite.metrics.frechet import Gaussian, frechet_distance_to, gaussian_of
+from evalsuite.metrics.frechet import Gaussian
 from evalsuite.request import fingerprint
-from evalsuite.task import Metric, Statistic
 
 if TYPE_CHECKING:
     import numpy as np
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
-_SLOW_DIMENSIONS = 1024
-_SLOW_RESAMPLES = 20
-"""One distance at 2,048 dimensions takes seconds; 20 half-samples tell its spread to about 16 %."""
 
 
 def reference_statistics(reference: Path | Sequence[Image], network: FeatureNetwork) -> Gaussian:
@@ -91,31 +87,6 @@ def reference_record(reference: Path | Sequence[Image], found: Gaussian) -> dict
     )
     source = str(reference) if isinstance(reference, Path) else f"{len(reference)} pictures"
     return {"of": source, "count": found.count, **made}
-
-
-def distance_statistic(
-    metric: Metric, rows: Sequence[int], drawn: np.ndarray, reference: Gaussian, network: FeatureNetwork
-) -> Statistic:
-    """The distance of (n, d) features of drawn pictures to the reference, told by half-samples of the drawn
-    ones.
-
-    The reference stands still: the interval says how far the choice of prompts and seeds moves the number.
-    """
-    count, dimensions = drawn.shape
-    if count <= dimensions:
-        _log.warning(
-            "%s: %d pictures for %d dimensions; the covariance is singular and the distance too high.",
-            metric.name,
-            count,
-            dimensions,
-        )
-    distance_to = frechet_distance_to(reference)
-
-    def distance(chosen: np.ndarray) -> float:
-        return distance_to(gaussian_of(drawn[chosen], network.means))
-
-    slow = dimensions >= _SLOW_DIMENSIONS
-    return Statistic(metric, rows, distance, "subsample", most_resamples=_SLOW_RESAMPLES if slow else None)
 
 
 def _cached(

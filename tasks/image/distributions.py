@@ -23,7 +23,8 @@ from evalsuite.metrics.frechet import Gaussian, frechet_infinity
 from evalsuite.metrics.inception_score import inception_score
 from evalsuite.task import Metric, Statistic
 
-from .distance import distance_statistic, reference_features, reference_record, reference_statistics
+from ..frechet import frechet_statistic
+from .distance import reference_features, reference_record, reference_statistics
 from .settings import ColumnSettings
 
 if TYPE_CHECKING:
@@ -81,9 +82,8 @@ class Distributions:
         if len(rows) < FEWEST:
             raise SampleError(f"{len(rows)} pictures are too few for a distance between distributions")
         if how.measure == "frechet":
-            return distance_statistic(
-                metric, rows, drawn, self._gaussian(how.network), self.network(how.network)
-            )
+            reference, means = self._gaussian(how.network), self.network(how.network).means
+            return frechet_statistic(metric, rows, lambda at: drawn[at], drawn.shape, reference, means)
         value = _MEASURES[how.measure](self, metric, how, drawn)
         return Statistic(metric, rows, lambda _: value, "none")
 

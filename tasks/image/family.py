@@ -4,7 +4,7 @@ one, the truth."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,44 +13,30 @@ from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.data.checksum import sha256_of
-from evalsuite.data.coco import Captioned, read_captions, read_karpathy
+from evalsuite.data.coco import Captioned
 from evalsuite.data.images import pictures_in
 from evalsuite.data.prompts import read_narratives, read_prompt_table
 from evalsuite.errors import DataError, SpecError
-from evalsuite.registry import suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
 
 from .. import networks
 from ..benchmark import Plan
+from ..captioned import read_coco, read_karpathy_split
+from ..columns import FORMULAS, require_columns
 from ..family import FamilyTask
 from ..miniature import PromptTruth
 from ..networks import Columns, choose_columns
 from ..sources import Located
 from .prompt_list import Prompt, all_prompts, draw_prompts, list_digest, listed_prompts, shuffled
-from .scoring import FORMULAS, Scorer
-from .settings import ProtocolSettings, Settings
+from .scoring import Scorer
+from .settings import ColumnSettings, ProtocolSettings, Settings
 
 _log = logging.getLogger(__name__)
 
 OPTIONS = (*networks.OPTIONS, "reference")
 """`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's
 pictures."""
-
-
-def read_coco(source: Located) -> Iterator[Captioned]:
-    """`captions` (COCO's annotation JSON), pictures in the folder `images`."""
-    return read_captions(source.path("captions"), source.folder_of("images"))
-
-
-def read_karpathy_split(source: Located) -> Iterator[Captioned]:
-    """`captions` (`dataset_coco.json`) and `images`; `settings.split` (test)."""
-    return read_karpathy(
-        source.path("captions"), source.folder_of("images"), source.settings.get("split", "test")
-    )
-
-
-KID_RULES = ("clean-fid", "torch-fidelity")
 
 
 def read_localized_narratives(source: Located) -> Iterator[Captioned]:
@@ -79,6 +65,13 @@ TABLES = MappingProxyType({"prompt-table": read_table})
 READERS = MappingProxyType({**CAPTIONED, **TABLES})
 
 
+KID_RULES = ("clean-fid", "torch-fidelity")
+
+
+def _formulas(column: ColumnSettings) -> Collection[str]:
+    return KID_RULES if column.measure == "kid" else FORMULAS
+
+
 def build(plan: Plan) -> ImageTask:
     """The task of a text-to-image benchmark.
 
@@ -86,18 +79,7 @@ def build(plan: Plan) -> ImageTask:
     """
     settings = plan.settings(Settings)
     name = plan.benchmark.name
-    for metric in plan.benchmark.metrics:
-        column = settings.columns.get(metric.name)
-        if column is None:
-            raise SpecError(
-                f"{name}: settings.columns does not say how {metric.name!r} is computed.",
-                "Correct the benchmark's file.",
-            )
-        formulas = KID_RULES if column.measure == "kid" else tuple(FORMULAS)
-        if column.formula not in formulas:
-            raise SpecError(
-                f"{name}: there is no formula {column.formula!r}.", suggest(column.formula, formulas)
-            )
+    needs = require_columns(plan, settings.columns, _formulas)
     output = plan.output()
     assert isinstance(output, GenerateImages)
     if output.count > 1 and not settings.select:
@@ -105,11 +87,10 @@ def build(plan: Plan) -> ImageTask:
             f"{name}: {output.count} pictures per prompt, but settings.select names no network.",
             "Correct the benchmark's file.",
         )
-    needs = {}
     for metric_name, column in settings.columns.items():
-        # Without the selecting network there is no best of several pictures.
-        selected = output.count > 1 and column.images == "selected"
-        needs[metric_name] = tuple(filter(None, (column.network, settings.select if selected else "")))
+        if output.count > 1 and column.images == "selected":
+            # Without the selecting network there is no best of several pictures.
+            needs[metric_name] += (settings.select,)
     optional = {name for name, column in settings.columns.items() if column.optional}
     columns = choose_columns(plan, settings.networks, needs, optional=optional, required=not settings.gallery)
     plan.source.path("prompts" if plan.source.reader in TABLES else "captions")
@@ -190,10 +171,10 @@ class ImageTask(FamilyTask):
         return self._orders[number]
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
-        """The picture that the caption was written about."""
-        output = self.plan.output()
-        assert isinstance(output, GenerateImages)
-        return ImageResponse((sample.record.reference,) * output.count)
+        """The picture that the caption was written about; None where there is none."""
+        picture = sample.record.reference
+        count = self.count if self._protocol.pairing == "prompt" else 1
+        return None if picture is None else ImageResponse((picture,) * count)
 
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}

@@ -4,11 +4,10 @@ truth."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from evalsuite.content import Image
 from evalsuite.data.images import decode, lossy
@@ -16,6 +15,7 @@ from evalsuite.errors import DataError, SampleError
 from evalsuite.features import FeatureNetwork
 from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
 
+from ..columns import FORMULAS
 from ..family import pictures_of
 from ..miniature import PromptTruth
 from ..networks import Columns, cosines, image_features
@@ -30,40 +30,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 Which = Literal["selected", "first"]
 _LOGITS = "logits of "
-
-
-@dataclass(frozen=True)
-class Formula:
-    """How a similarity is told.
-
-    Args:
-        prefix: put before the text.
-        value: of the cosine.
-    """
-
-    prefix: str
-    value: Callable[[Any], Any]
-
-
-def _clipped(factor: float) -> Callable[[Any], Any]:
-    def value(cosine: Any) -> Any:
-        import numpy as np
-
-        return factor * np.maximum(cosine, 0)
-
-    return value
-
-
-FORMULAS: Mapping[str, Formula] = MappingProxyType(
-    {
-        "cosine": Formula("", lambda cosine: cosine),
-        # Hessel et al. 2021, github.com/jmhessel/clipscore: w = 2.5, captions begin with "A photo depicts".
-        "clipscore": Formula("A photo depicts ", _clipped(2.5)),
-        # torchmetrics' CLIPScore, the number that most text-to-image papers print.
-        "torchmetrics": Formula("", _clipped(100.0)),
-    }
-)
-"""The usual definitions of text–image similarity by name."""
 
 
 @dataclass(frozen=True)
@@ -212,14 +178,18 @@ class Scorer:
         statistics: list[Statistic] = []
         missing = dict(self.columns.missing)
         distances = Distributions(self.reference, self.columns.network)
+        lost: dict[Which, str] = {}
         for name, how in self.how.items():
             metric: Metric = metrics[name]
             if how.measure not in distributions.NAMES:
                 statistics += mean_statistics(metric, rows, by=self.by)
                 continue
             drawn = features[feature_key(how), how.images][[place[i] for i in scored]]
-            if lost := next(filter(None, (lossy(chosen[how.images][place[i]]) for i in scored)), ""):
-                missing[name] = f"a drawn picture is a {lost}, whose losses would be measured too"
+            if how.images not in lost:  # every file is opened for it
+                pictures = (chosen[how.images][place[i]] for i in scored)
+                lost[how.images] = next(filter(None, map(lossy, pictures)), "")
+            if lost[how.images]:
+                missing[name] = f"a drawn picture is a {lost[how.images]}, whose losses would be measured too"
                 continue
             try:
                 statistics.append(distances.statistic(metric, how, scored, drawn))

@@ -32,7 +32,7 @@ class ColumnSettings(BaseModel):
     ]
     network: str = ""
     formula: str = "cosine"
-    """Of a similarity (see `scoring.FORMULAS`); of KID the tool whose subsets are drawn: `clean-fid` or
+    """Of a similarity (see `tasks/columns.py`); of KID the tool whose subsets are drawn: `clean-fid` or
     `torch-fidelity`."""
     optional: bool = False
     """Computed only when `metrics=` asks for it."""

@@ -10,13 +10,14 @@ from evalsuite.content import Document, Image, Text
 from evalsuite.data.documents import InterleavedDocument
 from evalsuite.errors import EvalsuiteError
 from evalsuite.metrics.captions import score_captions
+from evalsuite.metrics.frechet import gaussian_of
 from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
 
+from ..columns import FORMULAS
 from ..family import row_of
-from ..image.scoring import FORMULAS
+from ..frechet import frechet_statistic
 from ..miniature import StoryTruth
 from ..networks import Columns, cosines, image_features
-from .distance import document_distance
 from .form import faults
 from .settings import ColumnSettings, Limits
 
@@ -176,15 +177,24 @@ class Scorer:
             if sum(len(one.pictures) for one in drawing) < _FEWEST:
                 missing[name] = "too few pictures for a distance between distributions"
                 continue
-            statistics.append(
-                document_distance(
-                    metrics[name],
-                    [one.row for one in drawing],
-                    [one.features[how.network] for one in drawing],
-                    self._true_features(how.network, made),
-                )
-            )
+            statistics.append(self._distance(metrics[name], how.network, drawing, made))
         return Scores(rows, statistics, missing, self.columns.details())
+
+    def _distance(
+        self, metric: Metric, key: str, drawing: Sequence[_Made], made: Sequence[_Made]
+    ) -> Statistic:
+        """Of all drawn to all true pictures; resampling takes whole documents."""
+        import numpy as np
+
+        means = self.columns.network(key).means
+        reference = gaussian_of(np.concatenate(self._true_features(key, made)), means)
+        drawn = [one.features[key] for one in drawing]
+
+        def of(chosen: Sequence[int]) -> np.ndarray:
+            return np.concatenate([drawn[at] for at in chosen])
+
+        shape = (sum(map(len, drawn)), drawn[0].shape[1])
+        return frechet_statistic(metric, [one.row for one in drawing], of, shape, reference, means)
 
 
 @dataclass(frozen=True)

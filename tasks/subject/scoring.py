@@ -14,8 +14,8 @@ from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
 from evalsuite.task import Answered, SampleScore, Scores, mean_statistics
 
+from ..columns import FORMULAS
 from ..family import row_of
-from ..image.scoring import FORMULAS
 from ..miniature import SubjectTruth
 from ..networks import Columns
 

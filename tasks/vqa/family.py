@@ -218,8 +218,9 @@ class VQATask(FamilyTask):
         if not answers:
             return None
         said = _most_said(answers)
-        if self._gate and not earlier:
-            return TextResponse(self._gate.contains if said == self._gate.answer else "yes")
+        gate = self._gate
+        if gate and not earlier:
+            return TextResponse(gate.word or gate.contains if said == gate.answer else "yes")
         return TextResponse(said)
 
     def target(self, sample: Sample) -> Any:

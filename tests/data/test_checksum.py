@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from evalsuite.data import checksum
 from evalsuite.data.checksum import files_fingerprint, sha256_of
 from evalsuite.errors import DataError
 
@@ -95,4 +94,3 @@ def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: 
     (tmp_path / "x").write_bytes(b"data")
     sha256_of(tmp_path / "x")
     assert list((tmp_path / "cache" / "checksums").iterdir())
-    assert checksum._cache_folder(tmp_path) == tmp_path

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evalsuite.data.images import decode
-from evalsuite.data.table import count_rows, image_cell, read_table
+from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError
 from tests.data.pictures import encoded
 
@@ -54,7 +54,6 @@ def test_rows_come_in_order_across_files_with_encoded_images(tmp_path: Path, kin
     paths = written(tmp_path, kind)
     rows = list(read_table(paths, COLUMNS))
     assert [row["id"] for _, row in rows] == list(range(40))
-    assert count_rows(paths) == 40
     where, last = rows[-1]
     assert where == f"{paths[1]}, row 14"
     assert last["answers"] == [{"answer": "cat", "answer_id": 1}]

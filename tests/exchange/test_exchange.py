@@ -179,6 +179,7 @@ def test_vqa_results_are_scored_and_come_out_as_they_went_in(tmp_path: Path) -> 
         ([{"question_id": IDS[0], "answer": 3}], {}, "'answer' is int 3, not str"),
         ([{"question_id": IDS[0], "answer": "a"}] * 2, {}, "458752000 was answered before, at .*entry 0"),
         ([{"question_id": 7, "answer": "a"}], {}, "vqav2 has no question '7'"),
+        ([{"question_id": "²", "answer": "a"}], {}, "vqav2 has no question '²'"),
         ([{"question_id": 7, "answer": "a"}], {"ignore_unknown": True}, "answers no question of vqav2"),
         (
             [{"question_id": IDS[0], "answer": "a"}],
@@ -206,6 +207,14 @@ def test_a_partial_file_is_scored_on_what_it_has_and_not_exported(tmp_path: Path
     with pytest.raises(StoreError, match=r"no answer to question '458752001' of vqav2 \(2 such\)"):
         export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json")
     assert not (tmp_path / "out.json").exists()
+
+
+def test_a_question_that_is_answered_by_its_id_and_by_its_position_is_refused(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    lines = [{"doc_id": 5, "doc": {"question_id": IDS[0]}}, {"doc_id": 0}]
+    log.write_text("\n".join(json.dumps({**line, "filtered_resps": ["a"]}) for line in lines))
+    with pytest.raises(DataError, match="line 2: question '458752000' of vqav2 was answered before"):
+        import_predictions(tmp_path / "run", vqa(tmp_path / "data"), log, "lmms-eval", partial=True)
 
 
 def test_sample_logs_of_lmms_eval_are_read_by_the_questions_own_id_or_by_position(tmp_path: Path) -> None:

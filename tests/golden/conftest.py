@@ -29,13 +29,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         return [report for report in found if isinstance(report, pytest.TestReport)]
 
     counts: dict[str, int] = {}
+    names: dict[str, list[str]] = {"unread": [], "elsewhere": []}
     for report in reports("passed"):
         for key, told in report.user_properties if report.when == "call" else ():
-            if key == _PROPERTY:
+            if key in names:
+                names[key] += told
+            elif key == _PROPERTY:
                 name, count = told
                 counts[name] = counts.get(name, 0) + count
     different, skipped = reports("failed", "error"), reports("skipped")
-    if not counts and not different:
+    if not counts and not different and not any(names.values()):
         return
     terminalreporter.section(f"golden cases in {golden_root()}")
     width = max(map(len, counts), default=0)
@@ -51,5 +54,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(f"not compared: {test}: {reason.removeprefix('Skipped: ')}")
     if absent:
         terminalreporter.write_line(f"no case files for {len(absent)} checks: {'; '.join(sorted(absent))}")
+    if names["elsewhere"]:
+        terminalreporter.write_line(f"read by other tests: {', '.join(names['elsewhere'])}")
+    if names["unread"]:
+        terminalreporter.write_line(f"no test reads: {', '.join(names['unread'])}", yellow=True, bold=True)
     for report in different:
         terminalreporter.write_line(f"DIFFERENT: {report.nodeid.split('::')[-1]}")

@@ -18,11 +18,19 @@ import pytest
 from evalsuite.metrics.captions import CaptionScores, score_captions
 from evalsuite.metrics.meteor import meteor, meteor_available
 from evalsuite.metrics.ptb import tokenize_captions
-from tests.goldens import case_files, find_support, read_json, read_text
+from tests.goldens import case_files, find_support, is_object, read_json, read_text
 
 Compared = Callable[[str, int], None]
 OFFICIAL = case_files("official_scores*.json*", "captions/expected*.json*")
-SETS = [(path, key) for path in OFFICIAL for key in read_json(path) if isinstance(read_json(path)[key], dict)]
+
+
+def _sets(path: Path) -> list[str]:
+    """The sets that a file names; of a file of another form one without a name."""
+    found = read_json(path) if is_object(path) else {}
+    return [key for key, value in found.items() if isinstance(value, dict)] or [""]
+
+
+SETS = [(path, key) for path in OFFICIAL for key in _sets(path)]
 FEW = 1000
 
 
@@ -56,11 +64,11 @@ def _read(predictions: Path, references: Path, domain: str) -> tuple[list[str], 
 
 def _compare(scores: CaptionScores, official: Mapping[str, Any]) -> None:
     summary = scores.summary()
-    for name, value in summary.items():
-        if name in official:
-            assert summary[name] == pytest.approx(official[name], abs=_tolerance(official[name])), name
-        else:
-            assert value >= 0
+    known = [name for name in summary if name in official]
+    if not known and "bleu_stats" not in official:
+        pytest.skip(f"of {', '.join(official)} none is a score that is computed here")
+    for name in known:
+        assert summary[name] == pytest.approx(official[name], abs=_tolerance(official[name])), name
     counts = scores.bleu
     if "bleu_stats" in official:
         assert official["bleu_stats"] == {
@@ -79,6 +87,8 @@ def _tolerance(value: float) -> float:
 
 @pytest.mark.parametrize(("path", "key"), SETS, ids=[key for _, key in SETS])
 def test_real_result_sets_give_the_official_scores(path: Path, key: str, compared: Compared) -> None:
+    if not key:
+        pytest.skip(f"{path.name} has no scores by the name of a set")
     files = _files(path.parent, key)
     if files is None:
         pytest.skip(f"the files of {key} are not beside {path.name}")
@@ -97,17 +107,20 @@ def test_real_result_sets_give_the_official_scores(path: Path, key: str, compare
     compared("captions: METEOR of real result sets, images", len(predictions))
 
 
-NLGEVAL = [path for path in case_files("nlgeval/**/*.json*") if isinstance(read_json(path), dict)]
+NLGEVAL = case_files("nlgeval/**/*.json*")
 
 
 @pytest.mark.parametrize("path", NLGEVAL, ids=lambda path: path.name)
 def test_untokenised_texts_score_as_nlg_eval(path: Path, compared: Compared) -> None:
     """A JSON file of expected values beside `hyp*.txt` and `ref*.txt`, one text a line."""
+    expected = read_json(path) if is_object(path) else {}
+    if not any(isinstance(value, float) for value in expected.values()):
+        pytest.skip(f"{path.name} has no scores by name")
     hypotheses = sorted(path.parent.glob("hyp*.txt*"))
     references = [read_text(file).splitlines() for file in sorted(path.parent.glob("ref*.txt*"))]
     if not hypotheses or not references:
         pytest.skip(f"there is no hyp*.txt with ref*.txt beside {path.name}")
     said = [line.strip() for line in read_text(hypotheses[0]).splitlines()]
     images = [[line.strip() for line in lines] for lines in zip(*references, strict=True)]
-    _compare(score_captions(said, images, tokenize=False), read_json(path))
+    _compare(score_captions(said, images, tokenize=False), expected)
     compared("captions: nlg-eval's texts", len(said))

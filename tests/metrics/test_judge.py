@@ -28,6 +28,12 @@ def test_a_grade_is_the_first_word(answer, grade):
     assert parse_grade(answer) == grade
 
 
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -1, None, "x"])
+def test_what_is_no_score_is_no_grade(score):
+    with pytest.raises(SampleError, match="no numbers"):
+        viescore([5, score], [9])
+
+
 def test_viescore_takes_the_least_and_the_root_of_the_product():
     assert viescore([8, 4], [9, 9]) == (4, 9, 6)
     with pytest.raises(SampleError):

@@ -144,6 +144,7 @@ def test_a_missing_field_and_broken_yaml_are_named(tmp_path: Path) -> None:
         (TaskOptions(rules="m4"), "little-vqa has no scoring rules 'm4'. Did you mean m4c"),
         (TaskOptions(options={"subst": "3"}), "little-vqa has no option 'subst'. Did you mean subset"),
         (TaskOptions(options={"subset": "many"}), "Option subset='many' is not a number"),
+        (TaskOptions(options={"subset": "²"}), "Option subset='²' is not a number"),
         (TaskOptions(options={"source": "vqa-tables"}), "little-vqa has no source 'vqa-tables'"),
     ],
 )

@@ -177,6 +177,11 @@ def test_emu_edits_columns_are_held_against_the_input_and_the_captions(tmp_path:
     assert row.labels["type"] == "style"
 
 
+def test_data_without_accepted_results_have_no_answer_of_their_own(tmp_path: Path, clip: Path) -> None:
+    task: Any = emu_task(emu(tmp_path), clip)
+    assert task.reference_answer(next(iter(task.samples()))) is None
+
+
 def test_an_edit_without_an_instruction_is_its_samples_failure(tmp_path: Path, clip: Path) -> None:
     task = emu_task(emu(tmp_path), clip)
     with pytest.raises(SampleError, match="Edit 3 has no instruction"):

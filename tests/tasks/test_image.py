@@ -202,6 +202,8 @@ def test_dreamllms_script_draws_the_pictures_of_a_sample_for_other_captions(data
             responses.append(ImageResponse((flat(30 * len(responses)),)))
         assert len(responses) == 8
         answered.append(Answered(sample, tuple(responses)))
+        annotated = task.reference_answer(sample)  # type: ignore[attr-defined]
+        assert len(annotated.images) == 1  # one for each of the eight requests
     of_first_pictures = [caption for _, caption in captions[::8]]
     assert sorted(of_first_pictures) == sorted(sample.record.text for sample in samples)
     assert of_first_pictures != [sample.record.text for sample in samples]

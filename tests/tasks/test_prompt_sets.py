@@ -58,7 +58,7 @@ def parti(folder: Path) -> Path:
 
 
 def test_partiprompts_are_read_with_their_categories(tmp_path: Path, clip: Path) -> None:
-    task = build("parti-prompts", parti(tmp_path), weights=f"clip={clip}")
+    task: Any = build("parti-prompts", parti(tmp_path), weights=f"clip={clip}")
     samples = list(task.samples())
     assert [s.id for s in samples] == ["00001", "00002", "00003"]
     assert [wording(task.request(s)) for s in samples] == [
@@ -67,6 +67,7 @@ def test_partiprompts_are_read_with_their_categories(tmp_path: Path, clip: Path)
         "a panda",
     ]
     assert samples[1].labels == {"category": "Artifacts", "challenge": "Writing & Symbols"}
+    assert task.reference_answer(samples[0]) is None  # the prompts are about no picture
     scores = task.score([drawn(s, noise(i)) for i, s in enumerate(samples)])
     network: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
     image, text = network.images([decode(noise(0))])[0], network.texts(["a lotus made of water."])[0]

@@ -149,6 +149,7 @@ def test_too_few_examples_are_refused(tmp_path: Path) -> None:
     [
         ("two", {}, "shots='two' is not a number"),
         ("2@x", {}, "not a number of examples"),
+        ("²", {}, "not a number of examples"),
         ("2", {"sources": DECLARED["sources"]}, "names no split for examples"),
         ("2", {"family": "exam", "rules": {"official": "equal"}}, "has no option 'shots'"),
         (

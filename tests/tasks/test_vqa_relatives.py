@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -311,6 +312,17 @@ def test_dreamllm_takes_the_word_no_for_unanswerable_and_its_script_any_no(tmp_p
             tuple(task.request(sample, answer(sample, reply).responses) is None for task in (plain, script))
             == closes
         )
+
+
+@pytest.mark.parametrize("protocol", ["dreamllm", "dreamllm-upstream-quirks"])
+def test_the_annotations_close_the_gate_where_most_people_could_not_answer(
+    protocol: str, tmp_path: Path
+) -> None:
+    task: Any = build("vizwiz-val", vizwiz(tmp_path), protocol=protocol)
+    for sample in task.samples():
+        said = task.reference_answer(sample)
+        known = Counter(sample.record.answers).most_common(1)[0][0] != "unanswerable"
+        assert (task.request(sample, (said,)) is not None) == known
 
 
 def test_dreamllm_first_asks_vizwiz_whether_the_answer_can_be_known(tmp_path: Path) -> None:
