@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,6 +32,10 @@ def check_usable(path: Path, spec: RunSpec) -> bool:
     then with the difference line by line.
     """
     if is_unused(path):
+        # It is made when the model has been loaded; what would hinder that is told before.
+        nearest = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise StoreError(f"{path} cannot be made: {nearest} is not writable.", "Choose another --out.")
         return False
     if not path.is_dir():
         raise StoreError(f"{path} is a file, not a directory.", "Choose another --out.")

@@ -91,6 +91,13 @@ def test_a_directory_that_is_no_run_is_neither_read_nor_written(tmp_path: Path) 
         check_usable(tmp_path / "thesis.tex", sums_spec())
 
 
+def test_a_place_where_nothing_can_be_made_is_told_before_a_model_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("")
+    with pytest.raises(StoreError, match="cannot be made"):
+        check_usable(tmp_path / "notes" / "run", sums_spec())
+    assert not check_usable(tmp_path / "new" / "run", sums_spec())
+
+
 def test_a_run_description_cut_short_is_refused_in_one_line(run: Path) -> None:
     text = (run / "run.json").read_text()
     (run / "run.json").write_text(text[: len(text) // 2])
