@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from evalsuite.content import Message, Text
 from evalsuite.data.inspection import DataReport
+from evalsuite.data.yamlfile import explain, read_yaml, validated
 from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions, suggest
 from evalsuite.request import Output, Request, fingerprint
@@ -26,7 +27,7 @@ from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo
 
 from .prompts import Value, render
-from .schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, explain, load, read_yaml
+from .schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
 from .shots import Shot, Shots, turns
 from .sources import Located, locate
 
@@ -197,10 +198,7 @@ def suite_entries(folder: Path | str) -> list[SuiteEntry]:
         if isinstance(value, dict) and isinstance(value.get("tasks"), list):
             # A task without options is written as its name alone.
             value["tasks"] = [{"name": task} if isinstance(task, str) else task for task in value["tasks"]]
-        try:
-            suite = _Suite.model_validate(value)
-        except ValidationError as error:
-            raise SpecError(f"{path}: {explain(error)}", "Correct the file.") from error
+        suite = validated(path, value, _Suite)
         found.append(SuiteEntry(suite.name, suite.title, suite.tasks, suite.models))
     return found
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError
 from evalsuite.registry import suggest
 from evalsuite.request import Capability, GenerateDocument, GenerateImages, GenerateText, ScoreChoices
@@ -140,11 +140,7 @@ class Benchmark(Strict):
 
 def load(path: Path) -> Benchmark:
     """A benchmark's file. Raises SpecError that names the file and the field."""
-    value = read_yaml(path)
-    try:
-        return Benchmark.model_validate(value)
-    except ValidationError as error:
-        raise SpecError(f"{path}: {explain(error)}", "Correct the file.") from error
+    return validated(path, read_yaml(path), Benchmark)
 
 
 def decoding_of(protocol: ProtocolSpec) -> dict[str, Any]:
@@ -162,23 +158,3 @@ def _plain(check: Callable[[], Any]) -> None:
         check()
     except SpecError as error:
         raise ValueError(str(error)) from error
-
-
-def read_yaml(path: Path) -> Any:
-    try:
-        with path.open(encoding="utf-8") as stream:
-            return yaml.load(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise SpecError(f"{path} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"{path} is not valid YAML: {' '.join(str(error).split())}", "Correct the file."
-        ) from error
-
-
-def explain(error: ValidationError) -> str:
-    """The field and what is wrong with it, one line per fault."""
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg'].removeprefix('Value error, ')}"
-        for fault in error.errors()
-    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError
 from evalsuite.registry import Registry
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec, slug
@@ -76,24 +77,10 @@ def read_file(path: Path | None) -> RunFile:
     """The YAML file; paths in it are relative to its folder. Raises SpecError that names the field."""
     if path is None:
         return RunFile()
-    import yaml
-
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise SpecError(f"{path} cannot be read ({error.strerror}).", "Check --config.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"{path} is not YAML: {' '.join(str(error).split())}.", "Correct the file."
-        ) from error
+    value = read_yaml(path) or {}
     if isinstance(value, dict) and "model" in value and "models" not in value:
         value["models"] = value.pop("model")
-    try:
-        file = RunFile.model_validate(value)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"])) or "file"
-        raise SpecError(f"{path}: {where}: {fault['msg']}.", "Correct the file.") from error
+    file = validated(path, value, RunFile)
     folder = path.parent
     tasks = tuple(
         task if task.data is None else task.model_copy(update={"data": folder / task.data})

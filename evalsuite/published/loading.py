@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
+from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError
 from evalsuite.published.schema import Publication, PublishedTable
 from evalsuite.registry import Registry, suggest
@@ -31,22 +29,7 @@ class TableReference:
 
 def read_publication(path: Path) -> Publication:
     """A publication's YAML file. Raises SpecError that names the file and the field."""
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SpecError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"{path} is not valid YAML: {' '.join(str(error).split())}", "Correct the file."
-        ) from error
-    try:
-        return Publication.model_validate(value)
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()[:5]
-        )
-        raise SpecError(f"{path}: {faults}", "Correct the file.") from error
+    return validated(path, read_yaml(path), Publication)
 
 
 def read_folder(folder: Path) -> list[Publication]:
