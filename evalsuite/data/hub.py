@@ -106,11 +106,13 @@ def snapshot(
         if found is not None and _complete(found, patterns):
             return found
         reason = error
-    why = (
-        f"the hub cannot be reached: {type(reason).__name__}"
-        if reason
-        else "offline, or it has no such files"
-    )
+    match reason:
+        case None:
+            why = "offline, or it has no such files"
+        case LocalEntryNotFoundError():  # the client's word for: neither here nor fetched
+            why = "the hub cannot be reached"
+        case _:
+            why = f"the hub cannot be reached: {reason}".splitlines()[0]
     raise UnavailableError(
         f"{what.capitalize()} {repository} at {revision} is not in the hub cache"
         f"{'' if everything else ' with files ' + ' '.join(patterns)} ({why}).",
