@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,10 @@ from typing import Literal
 from evalsuite.errors import DataError, UnavailableError
 
 _COMMIT = re.compile(r"^[0-9a-f]{40}$")
+_SILENCE = 60.0
+"""Seconds for which a hub that did not answer is not asked again: each try costs the client seconds."""
+_silent: dict[str, float] = {}
+"""Address of a hub -> when it did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def snapshot(
             fetches them on a machine with network.
         DataError: the repository or revision does not exist, or needs an account's consent.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -57,7 +62,10 @@ def snapshot(
         RevisionNotFoundError,
     )
 
+    address = constants.ENDPOINT
+
     def fetch(local: bool) -> Snapshot:
+        local = local or _is_silent(address)
         folder = Path(
             snapshot_download(
                 repository,
@@ -84,6 +92,7 @@ def snapshot(
     if found is not None and _COMMIT.match(revision) and _complete(found, patterns):
         return found
     try:
+        _listen(address, repository, revision, kind)
         fresh = fetch(local=False)
         # Without network the library hands out whatever it has of the commit, which may be other files.
         if _complete(fresh, patterns):
@@ -118,6 +127,27 @@ def snapshot(
         f"{'' if everything else ' with files ' + ' '.join(patterns)} ({why}).",
         f"With network{f' and {size} of disk' if size else ''}: `{command}`; {otherwise}",
     ) from reason
+
+
+def _listen(address: str, repository: str, revision: str, kind: str) -> None:
+    """Asks for the revision once, without the client's patience, and remembers a hub that does not answer.
+
+    Raises what the client raises for a repository that is absent or closed.
+    """
+    from huggingface_hub import HfApi
+
+    if _is_silent(address):
+        return
+    try:
+        HfApi().repo_info(repository, repo_type=kind, revision=revision, timeout=10)
+    except Exception as error:
+        if not any(parent.__name__ == "TransportError" for parent in type(error).__mro__):
+            raise
+        _silent[address] = time.monotonic()
+
+
+def _is_silent(address: str) -> bool:
+    return time.monotonic() - _silent.get(address, -_SILENCE) < _SILENCE
 
 
 def cached(repository: str, revision: str, patterns: tuple[str, ...]) -> Snapshot | None:

@@ -9,7 +9,7 @@ from typing import Literal
 from evalsuite.engine import survey
 from evalsuite.errors import EvalsuiteError, SpecError
 from evalsuite.published import PublishedColumn, PublishedTable
-from evalsuite.registry import Registry
+from evalsuite.registry import Registry, TaskEntry
 from evalsuite.reproduction.stored import Found, best_for
 from evalsuite.request import Capability, GenerateDocument, GenerateImages, Output
 from evalsuite.resolving import build_task
@@ -33,7 +33,7 @@ class Need:
         columns: their names.
         rules: all scoring rules that they name; answers are asked for once.
         detail: what is missing and how to get it, or where it is stored.
-        samples: to be asked; None where the data are not here.
+        samples: to be asked; of the official split where the data are not here, None where that is not known.
         seconds: device time, from how long stored runs of the same model took; None where there are none.
         pictures: to be generated, and the bytes they take.
     """
@@ -122,7 +122,11 @@ def _to_do(
     except SpecError as error:
         return replace(need, state="cannot", detail=str(error))
     except EvalsuiteError as error:
-        return replace(need, state="no data", detail=str(error))
+        count = _official_count(entry, limit)
+        seconds = None
+        if count is not None:
+            seconds = _seconds(entry.name, entry.capability, count, stored, registry)
+        return replace(need, state="no data", detail=str(error), samples=count, seconds=seconds)
     pictures, pixels = _pictures(request.output) if request else (0, 0)
     return replace(
         need,
@@ -131,6 +135,12 @@ def _to_do(
         pictures=pictures * plan.total,
         size=int(pictures * plan.total * pixels * _BYTES_PER_PIXEL),
     )
+
+
+def _official_count(entry: TaskEntry, limit: int | None) -> int | None:
+    """Samples that a task would ask if its data were here; None where its file does not say."""
+    expected = entry.inspect(None, False).expected if entry.inspect else None
+    return expected if expected is None or limit is None else min(expected, limit)
 
 
 def _pictures(output: Output) -> tuple[int, int]:

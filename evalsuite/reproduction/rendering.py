@@ -34,7 +34,7 @@ def plan_rows(needs: Iterable[Need], *, short: bool = True) -> list[tuple[str, .
             need.task.protocol or "default",
             need.state,
             "" if need.samples is None else f"{need.samples:,}",
-            "" if need.state != "ready" else _time(need.seconds),
+            _time(need.seconds) if need.state in ("ready", "no data") else "",
             _size(need.size) if need.pictures else "",
             _cut(need.detail) if short else need.detail,
         )

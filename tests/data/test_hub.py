@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from evalsuite.data.hub import snapshot
+from evalsuite.errors import UnavailableError
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -73,3 +76,17 @@ def test_what_is_not_in_the_cache_names_the_command_that_fetches_it(tmp_path: Pa
 
 def test_other_files_of_the_same_commit_do_not_count(tmp_path: Path) -> None:
     assert "is not in the hub cache" in ask(cache(tmp_path), COMMIT, "data/test-*.parquet")
+
+
+def test_a_hub_that_does_not_answer_is_asked_once_and_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing listens at the address; the client itself would try five times, half a minute in all."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    for name in ("owner/first", "owner/second"):
+        with pytest.raises(UnavailableError, match="the hub cannot be reached"):
+            snapshot(name, "main", ("data/*.parquet",))
+    assert not slept
