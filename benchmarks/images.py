@@ -100,7 +100,7 @@ def resized(folder: Path, mode: str) -> float:
 
     total = 0.0
     for image in pictures_in(folder):
-        total += float(network_input([np.array(decode(image))], mode).double().sum())
+        total += float(network_input([np.array(decode(image))], mode).double().abs().sum())
     return total
 
 

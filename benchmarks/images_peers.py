@@ -54,7 +54,7 @@ def resize_pytorch_fid(folder: Path) -> float:
     for path in sorted(folder.glob("*.png")):
         x = convert(Image.open(path).convert("RGB"))[None]
         x = torch.nn.functional.interpolate(x, (SIDE, SIDE), mode="bilinear", align_corners=False)
-        total += float((2 * x - 1).double().sum())
+        total += float((2 * x - 1).double().abs().sum())
     return total
 
 
@@ -64,7 +64,7 @@ def resize_clean_fid(folder: Path) -> float:
     resize, total = build_resizer("clean"), 0.0
     for image in arrays(folder):
         x = (torch.from_numpy(resize(image).transpose(2, 0, 1).copy()) - 128) / 128
-        total += float(x.double().sum())
+        total += float(x.double().abs().sum())
     return total
 
 
@@ -76,7 +76,7 @@ def resize_torch_fidelity(folder: Path) -> float:
         x = interpolate_bilinear_2d_like_tensorflow1x(
             tensor(image).float(), size=(SIDE, SIDE), align_corners=False
         )
-        total += float(((x - 128) / 128).double().sum())
+        total += float(((x - 128) / 128).double().abs().sum())
     return total
 
 
@@ -86,7 +86,7 @@ def resize_torchmetrics(folder: Path) -> float:
         x = torch.nn.functional.interpolate(
             tensor(image).float(), (SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True
         )
-        total += float(((x - 128) / 128).double().sum())
+        total += float(((x - 128) / 128).double().abs().sum())
     return total
 
 
