@@ -6,6 +6,7 @@ picture after the other (an image of text and images).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -122,9 +123,9 @@ class _Documents(FamilyTask):
         parts: Document = sample.record.parts
         return parts
 
+    @abstractmethod
     def written(self, one: Answered) -> tuple[Document, bool]:
         """The document that was made, and whether a limit ended it. Raises SampleError."""
-        raise NotImplementedError
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         how = {name: self.settings.columns[name] for name in self.columns.names}
