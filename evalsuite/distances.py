@@ -16,7 +16,8 @@ from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
 from evalsuite.features.pictures import Decoded, decoded_batches
 from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
-from evalsuite.metrics.feature_sets import FeatureSet, kernel_distance, precision_recall
+from evalsuite.metrics.coverage import precision_recall
+from evalsuite.metrics.feature_sets import FeatureSet, kernel_distance
 from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
 from evalsuite.registry import suggest
 

@@ -1,4 +1,4 @@
-"""Distances between two sets of features that need the sets themselves: KID, CMMD, precision and recall.
+"""Distances between two sets of features that need the sets themselves: KID and CMMD.
 
 `FeatureSet` gathers features by their position, so that shards that finish in any order give the same set,
 and with it the same numbers, as one pass.
@@ -14,7 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from evalsuite.errors import SampleError, SpecError
 
-__all__ = ["FeatureSet", "MeanAndDeviation", "PrecisionRecall", "cmmd", "kernel_distance", "precision_recall"]
+__all__ = [
+    "FeatureSet",
+    "MeanAndDeviation",
+    "cmmd",
+    "cmmd_kernel",
+    "feature_pair",
+    "kernel_distance",
+    "polynomial_kernel",
+]
 
 Floats = NDArray[np.float64]
 
@@ -92,7 +100,8 @@ class MeanAndDeviation:
     deviation: float
 
 
-def _pair(generated: ArrayLike, real: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+def feature_pair(generated: ArrayLike, real: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both as arrays (N, D) and (M, D). Raises SampleError for other shapes."""
     first, second = np.asarray(generated), np.asarray(real)
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise SampleError(f"Feature sets of shapes {first.shape} and {second.shape} cannot be compared.")
@@ -122,7 +131,7 @@ def kernel_distance(
 
     Both tools compute in the features' own precision, and so does this: float32 features leave noise of 1e-7.
     """
-    first, second = _pair(generated, real)
+    first, second = feature_pair(generated, real)
     if rule not in ("torch-fidelity", "clean-fid"):
         raise SpecError(f"There is no KID rule {rule!r}.", "Choose from torch-fidelity, clean-fid.")
     smaller = min(len(first), len(second))
@@ -142,52 +151,18 @@ def kernel_distance(
     return MeanAndDeviation(float(np.mean(values)), float(np.std(values)))
 
 
+def polynomial_kernel(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """KID's kernel (x·y / D + 1)³ of every pair, in the features' own precision."""
+    return ((a @ b.T) * (1.0 / a.shape[1]) + 1.0) ** 3
+
+
 def _polynomial_mmd(x: NDArray[Any], y: NDArray[Any]) -> float:
-    size, dimensions = x.shape
-
-    def kernel(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-        return ((a @ b.T) * (1.0 / dimensions) + 1.0) ** 3
-
-    within_x, within_y = kernel(x, x), kernel(y, y)
+    size = len(x)
+    within_x, within_y = polynomial_kernel(x, x), polynomial_kernel(y, y)
     within = (within_x.sum(axis=1) - np.diagonal(within_x)).sum()
     within += (within_y.sum(axis=1) - np.diagonal(within_y)).sum()
-    across = kernel(x, y).sum(axis=0).sum()
+    across = polynomial_kernel(x, y).sum(axis=0).sum()
     return float(within / (size * (size - 1)) - 2 * across / size**2)
-
-
-@dataclass(frozen=True, slots=True)
-class PrecisionRecall:
-    """Both in [0, 1]."""
-
-    precision: float
-    recall: float
-
-    @property
-    def f_score(self) -> float:
-        return 2 * self.precision * self.recall / max(1e-5, self.precision + self.recall)
-
-
-def precision_recall(generated: ArrayLike, real: ArrayLike, *, neighbours: int = 3) -> PrecisionRecall:
-    """Improved precision and recall (Kynkäänniemi et al. 2019).
-
-    Precision: the share of generated features that lie in the ball around some real feature with the radius
-    of its k-th nearest real neighbour; recall with the roles exchanged. Distances in the features' own
-    precision (`torch.cdist`), as torch-fidelity has them.
-    """
-    import torch
-
-    first, second = (torch.from_numpy(np.ascontiguousarray(features)) for features in _pair(generated, real))
-    if min(len(first), len(second)) <= neighbours:
-        raise SampleError(f"Precision and recall need more than {neighbours} features on both sides.")
-
-    def covered(points: Any, centres: Any) -> float:
-        radius = torch.cat(
-            [torch.cdist(part, centres).kthvalue(neighbours + 1).values for part in centres.split(1000)]
-        )
-        inside = [(torch.cdist(part, centres) <= radius).any(dim=1) for part in points.split(1000)]
-        return float(torch.cat(inside).float().mean())
-
-    return PrecisionRecall(precision=covered(first, second), recall=covered(second, first))
 
 
 def cmmd(generated: ArrayLike, real: ArrayLike, *, sigma: float = 10.0, scale: float = 1000.0) -> float:
@@ -200,14 +175,20 @@ def cmmd(generated: ArrayLike, real: ArrayLike, *, sigma: float = 10.0, scale: f
     The published code works in float32, where the difference of means near 1 loses all but four digits and
     changes with the number of threads (by up to 3e-4 on the recorded cases); this is float64.
     """
-    x, y = (np.asarray(features, dtype=np.float64) for features in _pair(generated, real))
+    x, y = feature_pair(generated, real)
+    within, across = (
+        cmmd_kernel(x, x, sigma).mean() + cmmd_kernel(y, y, sigma).mean(),
+        cmmd_kernel(x, y, sigma),
+    )
+    return float(scale * (within - 2 * across.mean()))
 
-    def kernel(a: Floats, b: Floats) -> float:
-        total = 0.0
-        for start in range(0, len(a), 2000):
-            part = a[start : start + 2000]
-            squares = (part**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * part @ b.T
-            total += float(np.exp(-squares / (2 * sigma**2)).sum())
-        return total / (len(a) * len(b))
 
-    return scale * (kernel(x, x) + kernel(y, y) - 2 * kernel(x, y))
+def cmmd_kernel(a: NDArray[Any], b: NDArray[Any], sigma: float) -> Floats:
+    """(N,) each of `a` against all of `b` under CMMD's Gaussian kernel, averaged, in float64."""
+    a, b = a.astype(np.float64, copy=False), b.astype(np.float64, copy=False)
+    found = np.empty(len(a))
+    for start in range(0, len(a), 2000):
+        part = a[start : start + 2000]
+        squares = (part**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None] - 2 * part @ b.T
+        found[start : start + 2000] = np.exp(-squares / (2 * sigma**2)).mean(axis=1)
+    return found

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from evalsuite.errors import DataError, SampleError
 
 __all__ = [
+    "Extrapolated",
     "Gaussian",
     "GaussianStatistics",
     "Protocol",
@@ -29,6 +30,7 @@ __all__ = [
     "frechet_distance_to",
     "frechet_infinity",
     "gaussian_of",
+    "roots",
 ]
 
 Floats = NDArray[np.float64]
@@ -256,22 +258,22 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
 def frechet_distance_to(reference: Gaussian) -> Callable[[Gaussian], float]:
     """`frechet_distance` to one reference, whose root is computed once: for intervals and extrapolation."""
     values, vectors = np.linalg.eigh(reference.sigma)
-    root = (vectors * _roots(values)) @ vectors.T
+    root = (vectors * roots(values)) @ vectors.T
     trace = float(np.trace(reference.sigma))
 
     def distance(other: Gaussian) -> float:
         _require_comparable(reference, other)
         product = root @ other.sigma @ root
-        trace_of_root = _roots(np.linalg.eigvalsh((product + product.T) / 2)).sum()
+        trace_of_root = roots(np.linalg.eigvalsh((product + product.T) / 2)).sum()
         difference = reference.mu - other.mu
         return float(difference @ difference + trace + np.trace(other.sigma) - 2 * trace_of_root)
 
     return distance
 
 
-def _roots(eigenvalues: Floats) -> Floats:
-    """Roots of ascending eigenvalues of a positive semidefinite matrix; those that are 0 but for rounding are
-    0."""
+def roots(eigenvalues: Floats) -> Floats:
+    """Square roots of ascending eigenvalues of a positive semidefinite matrix; 0 where they are 0 but for
+    rounding."""
     # Rounding leaves zeros at about 1e-16 of the largest, and their roots would be 1e-8 of its root.
     least = eigenvalues[-1] * np.finfo(np.float64).eps * len(eigenvalues)
     return np.sqrt(np.where(eigenvalues < max(least, 0.0), 0.0, np.maximum(eigenvalues, 0.0)))
@@ -291,6 +293,14 @@ def _require_comparable(first: Gaussian, second: Gaussian) -> None:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Extrapolated:
+    """A value and the standard error that the fitted line gives it."""
+
+    value: float
+    error: float
+
+
 def frechet_infinity(
     features: ArrayLike,
     reference: Gaussian,
@@ -299,7 +309,7 @@ def frechet_infinity(
     smallest: int = 5000,
     means: Means = "float64",
     seed: int = 0,
-) -> float:
+) -> Extrapolated:
     """The Fréchet distance extrapolated to infinitely many images (Chong & Forsyth 2020, FID∞).
 
     The bias of the distance falls as 1 / N: distances of random subsets of growing size are fitted by a line
@@ -326,4 +336,8 @@ def frechet_infinity(
     found = []
     for size in sizes:
         found.append(distance(gaussian_of(rows[random.permutation(len(rows))[:size]], means)))
-    return float(np.polynomial.polynomial.polyfit(1.0 / sizes, found, 1)[0])
+    line = np.stack([np.ones(points), 1.0 / sizes], axis=1)
+    (value, slope), *_ = np.linalg.lstsq(line, np.array(found), rcond=None)
+    left = found - line @ [value, slope]
+    variance = left @ left / max(points - 2, 1) * np.linalg.inv(line.T @ line)[0, 0]
+    return Extrapolated(float(value), float(np.sqrt(variance)))

@@ -12,15 +12,11 @@ from evalsuite.content import Image
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.features import FeatureNetwork
 from evalsuite.features.inception import InceptionNetwork
-from evalsuite.metrics.feature_sets import (
-    MeanAndDeviation,
-    PrecisionRecall,
-    cmmd,
-    kernel_distance,
-    precision_recall,
-)
+from evalsuite.metrics.coverage import Coverage, coverage
+from evalsuite.metrics.feature_sets import cmmd, kernel_distance
 from evalsuite.metrics.frechet import Gaussian, frechet_infinity
 from evalsuite.metrics.inception_score import inception_score
+from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
 from evalsuite.task import Metric, Statistic
 
 from ..frechet import frechet_statistic
@@ -33,6 +29,8 @@ if TYPE_CHECKING:
 
 FEWEST = 4
 """Pictures; below, nothing is said about a distribution."""
+_SCORE_RESAMPLES = 50
+"""One Inception Score of 15,000 pictures takes a quarter of a second; 50 tell its spread to 10 %."""
 
 
 class Logits:
@@ -67,7 +65,7 @@ class Distributions:
     record: dict[str, Any] = field(default_factory=dict)
     _statistics: dict[str, Gaussian] = field(default_factory=dict)
     _features: dict[str, np.ndarray] = field(default_factory=dict)
-    _coverage: dict[tuple[str, str], PrecisionRecall] = field(default_factory=dict)
+    _coverage: dict[tuple[str, str], Coverage] = field(default_factory=dict)
 
     def statistic(
         self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray
@@ -84,8 +82,7 @@ class Distributions:
         if how.measure == "frechet":
             reference, means = self._gaussian(how.network), self.network(how.network).means
             return frechet_statistic(metric, rows, lambda at: drawn[at], drawn.shape, reference, means)
-        value = _MEASURES[how.measure](self, metric, how, drawn)
-        return Statistic(metric, rows, lambda _: value, "none")
+        return _MEASURES[how.measure](self, metric, how, rows, drawn)
 
     def _gaussian(self, key: str) -> Gaussian:
         if key not in self._statistics:
@@ -101,40 +98,90 @@ class Distributions:
             self._features[key] = reference_features(self.reference, self.network(key))
         return self._features[key]
 
-    def _infinity(self, metric: Metric, how: ColumnSettings, drawn: np.ndarray) -> float:
-        means = self.network(how.network).means
-        return frechet_infinity(drawn, self._gaussian(how.network), means=means)
+    def _infinity(
+        self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray
+    ) -> Statistic:
+        reference, means = self._gaussian(how.network), self.network(how.network).means
+        found = frechet_infinity(drawn, reference, means=means)
+        return self._moved(metric, rows, found.value, frechet_influence(drawn, reference), found.error)
 
-    def _kid(self, metric: Metric, how: ColumnSettings, drawn: np.ndarray) -> float:
-        found = kernel_distance(drawn, self._set(how.network), rule=how.formula)
-        return self._spread(metric, found, rule=how.formula, subsets=100, subset_size=1000)
+    def _kid(self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray) -> Statistic:
+        real, subsets, size = self._set(how.network), 100, 1000
+        found = kernel_distance(drawn, real, rule=how.formula, subsets=subsets, subset_size=size)
+        self.record[metric.name] = {
+            "deviation": found.deviation, "rule": how.formula, "subsets": subsets, "subset_size": size,
+        }  # fmt: skip
+        error = found.deviation / subsets**0.5
+        return self._moved(metric, rows, found.mean, kernel_influence(drawn, real), error)
 
-    def _cmmd(self, metric: Metric, how: ColumnSettings, drawn: np.ndarray) -> float:
-        return cmmd(_unit(drawn), _unit(self._set(how.network)))
+    def _cmmd(self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray) -> Statistic:
+        sides = _unit(drawn), _unit(self._set(how.network))
+        return self._moved(metric, rows, cmmd(*sides), cmmd_influence(*sides))
 
-    def _covered(self, metric: Metric, how: ColumnSettings, drawn: np.ndarray) -> float:
+    def _precision(
+        self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray
+    ) -> Statistic:
+        return Statistic(metric, rows, self._covered(how, drawn).precision)
+
+    def _recall(
+        self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray
+    ) -> Statistic:
+        covered = self._covered(how, drawn)
+        value = covered.recall(range(len(rows)))
+        return self._moved(metric, rows, value, covered.recall_influence())
+
+    def _clearness(
+        self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray
+    ) -> Statistic:
+        splits = 10
+        self.record[metric.name] = {
+            "deviation": inception_score(drawn, splits=splits).deviation,
+            "splits": splits,
+        }
+
+        def score(chosen: Any) -> float:
+            return inception_score(drawn[chosen], splits=splits).mean
+
+        enough = len(rows) >= 2 * splits
+        return Statistic(
+            metric, rows, score, "subsample" if enough else "none", most_resamples=_SCORE_RESAMPLES
+        )
+
+    def _covered(self, how: ColumnSettings, drawn: np.ndarray) -> Coverage:
         key = (how.network, how.images)
         if key not in self._coverage:
-            self._coverage[key] = precision_recall(drawn, self._set(how.network))
-        found = self._coverage[key]
-        return found.precision if how.measure == "precision" else found.recall
+            self._coverage[key] = coverage(drawn, self._set(how.network))
+        return self._coverage[key]
 
-    def _clearness(self, metric: Metric, how: ColumnSettings, drawn: np.ndarray) -> float:
-        return self._spread(metric, inception_score(drawn), splits=10)
+    def _moved(
+        self, metric: Metric, rows: Sequence[int], value: float, influence: np.ndarray, error: float = 0.0
+    ) -> Statistic:
+        """`value`, told by how much each picture moves it.
 
-    def _spread(self, metric: Metric, found: MeanAndDeviation, **settings: Any) -> float:
-        self.record[metric.name] = {"deviation": found.deviation, **settings}
-        return found.mean
+        Args:
+            error: standard error that the value has from random subsets of its own; the spread that other
+                pictures would give is stretched to hold both.
+        """
+        self.record.setdefault(metric.name, {})["interval"] = "influence of each picture, to first order"
+        spread = float(influence.std()) / len(influence) ** 0.5
+        if spread == 0:
+            return Statistic(metric, rows, lambda _: value, "none")
+        moves = influence * (1 + (error / spread) ** 2) ** 0.5
+
+        def moved(chosen: Any) -> float:
+            return value + float(moves[chosen].mean())
+
+        return Statistic(metric, rows, moved)
 
 
-_Measure = Callable[[Distributions, Metric, ColumnSettings, "np.ndarray"], float]
+_Measure = Callable[[Distributions, Metric, ColumnSettings, Sequence[int], "np.ndarray"], Statistic]
 _MEASURES: Mapping[str, _Measure] = MappingProxyType(
     {
         "frechet-infinity": Distributions._infinity,
         "kid": Distributions._kid,
         "cmmd": Distributions._cmmd,
-        "precision": Distributions._covered,
-        "recall": Distributions._covered,
+        "precision": Distributions._precision,
+        "recall": Distributions._recall,
         "inception-score": Distributions._clearness,
     }
 )

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evalsuite.metrics.feature_sets import cmmd, kernel_distance, precision_recall
+from evalsuite.metrics.coverage import precision_recall
+from evalsuite.metrics.feature_sets import cmmd, kernel_distance
 from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
 from evalsuite.metrics.inception import FEATURES, Inception, state_dict_shapes
 from evalsuite.metrics.inception_score import inception_score

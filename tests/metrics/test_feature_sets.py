@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.errors import SampleError, SpecError
-from evalsuite.metrics.feature_sets import FeatureSet, cmmd, kernel_distance, precision_recall
+from evalsuite.metrics.coverage import precision_recall
+from evalsuite.metrics.feature_sets import FeatureSet, cmmd, kernel_distance
 from evalsuite.metrics.inception_score import InceptionScoreStatistics, inception_score
 
 SIZES = st.lists(st.integers(1, 20), min_size=2, max_size=6)

@@ -17,9 +17,11 @@ from evalsuite.data.images import decode
 from evalsuite.data.prompts import read_narratives, read_prompt_table
 from evalsuite.errors import DataError, UnavailableError
 from evalsuite.features import NetworkSpec, load_network
-from evalsuite.metrics.feature_sets import cmmd, kernel_distance, precision_recall
+from evalsuite.metrics.coverage import precision_recall
+from evalsuite.metrics.feature_sets import cmmd, kernel_distance
 from evalsuite.metrics.frechet import Gaussian
 from evalsuite.request import GenerateImages
+from evalsuite.stats import estimate
 from evalsuite.task import Task
 from tests.features.networks import write_clip
 from tests.tasks.asking import wording
@@ -231,6 +233,10 @@ def test_kid_cmmd_precision_and_recall_are_those_of_the_features(
     assert scores.details["KID"]["deviation"] == pytest.approx(kid.deviation, abs=1e-6)
     assert (found["precision"], found["recall"]) == (coverage.precision, coverage.recall)
     assert found["CMMD"] == pytest.approx(cmmd(*embedded), abs=1e-6)
+    told = {one.metric.name: one for one in estimate(scores, resamples=200)}
+    for name in ("KID", "CMMD"):
+        assert told[name].low < told[name].value < told[name].high, name
+    assert scores.details["CMMD"]["interval"].startswith("influence")
     kept = sorted(path.suffix for path in (tmp_path / "cache/statistics").iterdir())
     assert kept == [".npy", ".npy"]
     assert values(task.score([drawn(s, i) for s, i in zip(samples, images, strict=True)])) == found
