@@ -13,7 +13,7 @@ from evalsuite.errors import CheckpointError, SpecError, UnavailableError
 from evalsuite.memory import estimate, require_room
 from evalsuite.model import ModelInfo
 from evalsuite.registry import ModelOptions, suggest
-from evalsuite.weights import count, fingerprint
+from evalsuite.weights import configuration, count, fingerprint
 
 from .options import check_known, switch
 
@@ -121,6 +121,7 @@ class Checkpoint:
         """Who the model is, with everything that can change its answers."""
         config = model.config
         kept = {name: self.options[name] for name in ("attention", "device_map") if name in self.options}
+        revision = getattr(config, "_commit_hash", None) or self.common["revision"]
         return ModelInfo(
             self.options.get("name", Path(self.source).name),
             fingerprint([model]),
@@ -128,7 +129,8 @@ class Checkpoint:
             {
                 "source": self.source,
                 "model_type": config.model_type,
-                "revision": getattr(config, "_commit_hash", None) or self.common["revision"],
+                "revision": revision,
+                "configuration": configuration(self.source, revision),
                 "device": str(self.device),
                 "dtype": str(self.dtype).removeprefix("torch."),
                 "quantization": self.options.get("quantization", "none"),

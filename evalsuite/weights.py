@@ -1,9 +1,10 @@
-"""Identity of loaded weights."""
+"""Identity of loaded weights, and of what lies beside them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,53 @@ def fingerprint(modules: Iterable[torch.nn.Module]) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
     return digest.hexdigest()
+
+
+_READ = frozenset({".json", ".jinja", ".txt", ".model", ".tiktoken", ".py"})
+_NOT_READ = frozenset(
+    {"trainer_state.json", "train_results.json", "eval_results.json", "all_results.json", "manifest.json"}
+)
+
+
+def configuration(source: str | Path, revision: str = "main") -> str:
+    """What decides an answer beside the weights: configuration, tokenizer, chat template, preprocessing,
+    scheduler.
+
+    Args:
+        source: a folder, or a hub id that is in the cache.
+
+    Returns:
+        Of a folder 16 digits of the sha256 over those files (indices of weights and records of training are
+        none), of a hub id those of its commit; "" where there is nothing of the kind.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return _commit(str(source), revision)[:16]
+    digest, seen = hashlib.sha256(), False
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if (
+            path.suffix not in _READ
+            or path.name in _NOT_READ
+            or path.name.endswith(".index.json")
+            or any(part.startswith(".") for part in inside.parts)
+            or not path.is_file()
+        ):
+            continue
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{inside.as_posix()} {content}\n".encode())
+        seen = True
+    return digest.hexdigest()[:16] if seen else ""
+
+
+def _commit(source: str, revision: str) -> str:
+    from huggingface_hub import try_to_load_from_cache
+
+    for marker in ("config.json", "model_index.json"):
+        path = try_to_load_from_cache(source, marker, revision=revision)
+        if isinstance(path, str):
+            return Path(path).parent.name
+    return ""
 
 
 def count(modules: Iterable[torch.nn.Module]) -> int:

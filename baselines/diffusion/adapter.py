@@ -15,7 +15,7 @@ from evalsuite.model import ModelInfo, Prepared
 from evalsuite.registry import ModelOptions, suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request
 from evalsuite.schedulers import build_scheduler
-from evalsuite.weights import count, fingerprint
+from evalsuite.weights import configuration, count, fingerprint
 
 from ..options import switch
 from ..pictures import encoded
@@ -74,6 +74,7 @@ class DiffusersPipeline:
             {
                 "pipeline": kind,
                 "source": options.argument,
+                "configuration": configuration(options.argument, self._options.get("revision", "main")),
                 "dtype": str(self._dtype).removeprefix("torch."),
                 "device": str(self._device),
                 "defaults": self._options,

@@ -17,7 +17,12 @@ def _software(base: Side, candidate: Side) -> list[str]:
     first, second = (next(iter(side.tasks.values()))[0].run.manifest for side in (base, candidate))
     notes = []
     if first.model and second.model and first.model.fingerprint == second.model.fingerprint:
-        notes.append("Base and candidate have the same weights (equal fingerprints).")
+        beside = [model.details.get("configuration") for model in (first.model, second.model)]
+        other = all(beside) and beside[0] != beside[1]
+        notes.append(
+            "Base and candidate have the same weights (equal fingerprints)"
+            + (", but other files beside them: tokenizer, template or preprocessing." if other else ".")
+        )
     if first.sessions and second.sessions:
         a, b = (manifest.sessions[-1].environment.packages for manifest in (first, second))
         changed = [

@@ -37,7 +37,7 @@ from evalsuite.request import (
     TextResponse,
 )
 from evalsuite.schedulers import known_scheduler
-from evalsuite.weights import count, fingerprint
+from evalsuite.weights import configuration, count, fingerprint
 
 Number = TypeVar("Number", int, float)
 
@@ -111,6 +111,7 @@ class DreamLLMAdapter:
             count([self.model]),
             {
                 "source": where.source,
+                "configuration": configuration(where.folder),
                 "device": str(device),
                 "dtype": str(dtype).removeprefix("torch."),
                 "template": self._template.name,

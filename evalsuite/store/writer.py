@@ -124,7 +124,7 @@ class RunWriter:
     def set_model(self, info: ModelInfo) -> None:
         """Records which model answers, and the GPUs, which only its library can name.
 
-        Raises StoreError when earlier answers came from another.
+        Raises StoreError when earlier answers came from another, or with other files beside the weights.
         """
         known = self.manifest.model
         if known is not None and known.fingerprint != info.fingerprint:
@@ -132,6 +132,14 @@ class RunWriter:
             if known.name != info.name:
                 lines.insert(0, f"name: {known.name} -> {info.name}")
             _same("model", self.path, lines)
+        if known is not None:
+            beside = [one.details.get("configuration") for one in (known, info)]
+            if all(beside) and beside[0] != beside[1]:
+                _same(
+                    "tokenizer, template or preprocessing (files beside the weights)",
+                    self.path,
+                    [f"configuration: {beside[0]} -> {beside[1]}"],
+                )
         *before, current = self.manifest.sessions
         here = current.environment.model_copy(update={"gpus": environment.gpus()})
         current = current.model_copy(update={"environment": here})

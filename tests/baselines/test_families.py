@@ -17,6 +17,7 @@ from evalsuite.errors import CheckpointError, SampleError, SpecError, Unavailabl
 from evalsuite.registry import ModelOptions, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.task import Sample
+from evalsuite.weights import configuration
 from tests.baselines import tiny
 from tests.baselines.families import (
     CHOICES,
@@ -363,3 +364,10 @@ def test_presets_name_their_checkpoint_and_set_its_options(monkeypatch, saved):
     assert seen[0].dtype == "auto", "half precision is for GPUs"
     assert seen[0].options == {"name": "llava-1.5-7b", "revision": "main", "attention": "eager"}
     assert {preset.name for preset in table} <= set(load_registry().models)
+
+
+def test_the_record_tells_the_files_beside_the_weights(saved, loaded):
+    name = NAMES[0]
+    found = loaded(name).info.details["configuration"]
+    assert found == configuration(saved(name))
+    assert len(found) == 16

@@ -235,6 +235,10 @@ def test_other_data_another_version_or_other_weights_are_not_mixed_into_a_run(tm
         assert model is not None
         with pytest.raises(StoreError, match="fingerprint: v1 -> v2"):
             writer.set_model(type(model)(model.name, "v2"))
+        writer.set_model(replace(model, details={"configuration": "a"}))
+        writer.set_model(replace(model, details={"configuration": "a", "device": "cuda:1"}))
+        with pytest.raises(StoreError, match=r"files beside the weights(.|\n)*configuration: a -> b"):
+            writer.set_model(replace(model, details={"configuration": "b"}))
 
 
 def test_what_cannot_be_is_said_before_anything_is_loaded(tmp_path: Path) -> None:
