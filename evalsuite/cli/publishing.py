@@ -114,7 +114,9 @@ def reproduce(
         bool, typer.Option("--dry-run", help="Only say what is needed: data, time, disk.")
     ] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many samples per task.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all sampling.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of all sampling, 0 unless given; only its results are reused.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or auto.")] = "auto",
     dtype: Annotated[str, typer.Option(help="float32, bfloat16, float16 or auto.")] = "auto",
     option: Annotated[

@@ -248,6 +248,9 @@ def _wording(number: _Number, column: PublishedColumn, registry: Registry) -> li
     return wording_parts(ours, other, column.protocol)
 
 
+_PLACES = frozenset({"source", "device"})
+
+
 def _other_runs(number: _Number, value: float, mine: Found, others: Sequence[Path]) -> Iterator[Part]:
     """What other runs of the same weights on the same task did otherwise, one part a run."""
     if not others:
@@ -268,6 +271,11 @@ def _other_runs(number: _Number, value: float, mine: Found, others: Sequence[Pat
                 ("data", own.data_fingerprint[:8], result.data_fingerprint[:8]),
             )
             if ours != theirs
+        ]
+        changed += [
+            f"{what} {one.details.get(what, 'none')} instead of {mine.details.get(what, 'none')}"
+            for what in sorted((one.details.keys() | mine.details.keys()) - _PLACES)
+            if one.details.get(what) != mine.details.get(what)
         ]
         for estimate in result.numbers():
             if (estimate.metric.name, estimate.group) == (number.metric, number.group):

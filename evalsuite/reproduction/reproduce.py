@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def measure(
     *,
     columns: Sequence[str] = (),
     reuse: Iterable[Path] = (),
-    seed: int = 0,
+    seed: int | None = None,
     limit: int | None = None,
     plugins: tuple[Path, ...] = (),
     dry_run: bool = False,
@@ -96,6 +97,8 @@ def measure(
     Args:
         columns: only these.
         reuse: runs, or folders of runs, whose results are used where they fit.
+        seed: of what is measured, and then only results of this seed are used; None measures with 0 and uses
+            results of any.
         dry_run: only plan.
         progress: makes what is told how a run goes, from the model's name.
 
@@ -111,20 +114,22 @@ def measure(
     comparisons: list[Comparison] = []
     for subject in subjects:
         folder = out / slug(subject.model.name)
-        stored = _stored(subject.model.name, reuse, folder)
+        stored = _stored(subject.model.name, reuse, folder, seed)
         can = registry.model(subject.model.name)[0].capabilities
-        planned = needs_of(table, wanted, can, registry, stored, seed=seed, limit=limit)
+        planned = needs_of(table, wanted, can, registry, stored, seed=seed or 0, limit=limit)
         needs[subject.row.model] = planned
         if dry_run:
             continue
         for need in planned:
             if need.state != "ready":
                 continue
-            spec = RunSpec(model=subject.model, tasks=(need.task,), seed=seed, limit=limit, plugins=plugins)
+            spec = RunSpec(
+                model=subject.model, tasks=(need.task,), seed=seed or 0, limit=limit, plugins=plugins
+            )
             try:
                 outcome = run(
                     spec,
-                    folder / _name(need, seed, limit),
+                    folder / _name(need, seed or 0, limit),
                     execution,
                     registry,
                     progress(subject.model.name) if progress else None,
@@ -133,8 +138,8 @@ def measure(
                 errors[subject.row.model, need.task.name] = str(error)
                 continue
             errors.update({(subject.row.model, key): why for key, why in outcome.scoring_errors.items()})
-        _score_again(subject, planned, _stored(subject.model.name, reuse, folder), registry, errors)
-        stored = _stored(subject.model.name, reuse, folder)
+        _score_again(subject, planned, _stored(subject.model.name, reuse, folder, seed), registry, errors)
+        stored = _stored(subject.model.name, reuse, folder, seed)
         comparisons += _compared(table, subject, wanted, planned, errors, stored)
     return Reproduction(needs, tuple(comparisons), errors)
 
@@ -185,12 +190,11 @@ def _compared(
     ]
 
 
-def _stored(model: str, reuse: Sequence[Path], folder: Path) -> list[Found]:
+def _stored(model: str, reuse: Sequence[Path], folder: Path, seed: int | None) -> list[Found]:
     found = results_of(reuse, model) if reuse else []
-    try:
-        return found + results_of([folder], model)
-    except StoreError:
-        return found  # nothing was measured there yet
+    with suppress(StoreError):  # nothing was measured there yet
+        found += results_of([folder], model)
+    return [one for one in found if seed is None or one.result.seed == seed]
 
 
 def _name(need: Need, seed: int, limit: int | None) -> str:

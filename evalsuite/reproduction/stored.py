@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from evalsuite.leaderboard.frame import open_runs
 from evalsuite.published import PublishedColumn
@@ -18,7 +19,7 @@ class Found:
     """One task's numbers in a run.
 
     Args:
-        fingerprint, parameters: of the model, where it says.
+        fingerprint, parameters, details: of the model, where it says.
         options: of the task in the run's specification.
     """
 
@@ -28,6 +29,7 @@ class Found:
     parameters: int | None
     result: TaskResult
     options: dict[str, str]
+    details: dict[str, Any] = field(default_factory=dict)
 
     def answers(self, task: TaskSpec) -> bool:
         """Whether it is of this task in this protocol (the default: any) with these options."""
@@ -58,7 +60,13 @@ def _of_run(reader: RunReader) -> list[Found]:
     fingerprint, parameters = (model.fingerprint, model.parameters) if model else ("", None)
     return [
         Found(
-            reader.path, reader.model_name, fingerprint, parameters, result, dict(specs[result.task].options)
+            reader.path,
+            reader.model_name,
+            fingerprint,
+            parameters,
+            result,
+            dict(specs[result.task].options),
+            model.details if model else {},
         )
         for result in reader.metrics()
         if result.task in specs

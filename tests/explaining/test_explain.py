@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,19 @@ def test_another_run_of_the_same_weights_measures_it(runs: Path, registry: Regis
     others = [part for part in found.parts if part.name == "another run" and "clipped" in part.text]
     assert [part.effect for part in others] == [pytest.approx(25.0)]
     assert "protocol clipped instead of plain" in others[0].text
+
+
+def test_files_beside_the_weights_that_differ_are_told(
+    runs: Path, registry: Registry, tmp_path: Path
+) -> None:
+    shutil.copytree(runs / "plain", tmp_path / "changed")
+    file = tmp_path / "changed" / "run.json"
+    manifest = json.loads(file.read_text())
+    manifest["model"]["details"] |= {"configuration": "b", "device": "elsewhere"}
+    file.write_text(json.dumps(manifest))
+    found = _explained(runs, registry, "plain", tmp_path)
+    (other,) = [part for part in found.parts if part.name == "another run"]
+    assert other.text.endswith(": configuration b instead of none")
 
 
 def test_cut_off_answers_and_failures_have_their_effect(runs: Path, registry: Registry) -> None:

@@ -100,6 +100,17 @@ def test_started_again_nothing_is_asked_twice_and_the_plan_knows_the_time(
     assert _verdicts(elsewhere) == {"plain": "exact"}
 
 
+def test_a_seed_that_is_asked_for_is_measured_and_not_taken_from_another(
+    registry: Registry, tmp_path: Path
+) -> None:
+    _measured(registry, tmp_path / "runs", "plain")
+    other = _measured(registry, tmp_path / "runs", "plain", seed=3)
+    assert [need.state for need in other.needs["colours-7B"]] == ["ready"]
+    again = _measured(registry, tmp_path / "runs", "plain", seed=3)
+    (need,) = again.needs["colours-7B"]
+    assert need.detail.endswith("seed-3")
+
+
 def test_a_trial_with_a_limit_does_not_stand_in_the_way_of_the_whole(
     registry: Registry, tmp_path: Path
 ) -> None:
