@@ -234,7 +234,7 @@ def _listing(source: Source) -> str:
 def _present(folder: Path, name: str) -> bool:
     if "*" in name:
         return any(folder.glob(name)) or any(folder.glob(name.rsplit("/", 1)[-1]))
-    return (folder / name).exists() or (folder / f"{name}.gz").exists()
+    return files.present(folder, name) is not None
 
 
 def _mini_world(_: str) -> Path:

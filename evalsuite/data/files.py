@@ -85,18 +85,28 @@ def inside(folder: Path, name: str) -> Path:
     return folder.joinpath(*parts)
 
 
+_READ_PACKED = frozenset({".json", ".jsonl", ".lst"})
+"""Formats whose readers unpack `.gz`."""
+
+
+def present(folder: Path, name: str) -> Path | None:
+    """As `require`; None where it is not there."""
+    path = inside(folder, name)
+    packed = path.with_name(path.name + ".gz")
+    if path.exists():
+        return path
+    return packed if path.suffix in _READ_PACKED and packed.is_file() else None
+
+
 def require(folder: Path, name: str, origin: Origin) -> Path:
     """The file (or folder) `name` in `folder`; of `x.json` also `x.json.gz`.
 
     Raises:
         DataError: it is not there; says where it was looked for and where to get it.
     """
-    path = inside(folder, name)
-    if path.exists():
-        return path
-    packed = path.with_name(path.name + ".gz")
-    if packed.is_file():
-        return packed
+    found = present(folder, name)
+    if found is not None:
+        return found
     raise DataError(f"{origin.benchmark}: {name} is not in {folder}.", origin.remedy)
 
 

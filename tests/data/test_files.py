@@ -40,6 +40,9 @@ def test_a_missing_file_says_what_where_and_where_to_get_it(tmp_path: Path) -> N
 def test_a_gzipped_file_stands_for_the_plain_one(tmp_path: Path) -> None:
     (tmp_path / "a.json.gz").write_bytes(b"")
     assert require(tmp_path, "a.json", ORIGIN) == tmp_path / "a.json.gz"
+    (tmp_path / "b.tsv.gz").write_bytes(b"")
+    with pytest.raises(DataError, match=r"b\.tsv is not in"):  # whose reader would not unpack it
+        require(tmp_path, "b.tsv", ORIGIN)
 
 
 @pytest.mark.parametrize(
