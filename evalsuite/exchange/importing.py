@@ -49,7 +49,8 @@ def import_predictions(
 
     Raises:
         DataError: the file is malformed, an id is unknown or missing, a question's rotations are incomplete.
-        SpecError: the benchmark or the format is unknown, or the benchmark does not take text.
+        SpecError: the benchmark or the format is unknown, the benchmark does not take text, or the protocol
+            asks in two steps.
         StoreError: `out` is no place for a new run.
     """
     registry = registry or load_registry()
@@ -64,6 +65,12 @@ def import_predictions(
         }
     )
     built = build_task(spec, registry)
+    if getattr(built, "gated", False):
+        raise SpecError(
+            f"Protocol {spec.protocol!r} of {task.name} asks a first question that decides about the second; "
+            "a file of predictions has final answers only.",
+            "Choose another protocol (`evalsuite list tasks` names them): only its clean-up matters here.",
+        )
     form = form or recognize(predictions)
     model = model or predictions.name.removesuffix(".gz").rpartition(".")[0] or predictions.name
     given = read_predictions(predictions, form)

@@ -268,6 +268,15 @@ def test_vlmevalkits_and_mmbenchs_tables_carry_every_rotation(tmp_path: Path) ->
         import_predictions(tmp_path / "third", task, path, "mmbench", model="m")
 
 
+def test_a_protocol_that_asks_in_two_steps_takes_no_final_answers(tmp_path: Path) -> None:
+    task = mmbench(tmp_path / "data").model_copy(update={"protocol": "dreamllm-upstream-quirks"})
+    path = tmp_path / "result.tsv"
+    path.write_text("index\tprediction\n1000007\tA\n7\tB\n")
+    with pytest.raises(SpecError, match="first question that decides about the second"):
+        import_predictions(tmp_path / "run", task, path, "mmbench", model="m")
+    assert not (tmp_path / "run").exists()
+
+
 def test_popes_own_answer_file_goes_by_order(tmp_path: Path) -> None:
     questions = [
         {"question_id": n, "image": "a.jpg", "text": "Is there a cat in the image?", "label": label}
