@@ -132,15 +132,22 @@ def _last(session: Session) -> str:
 
 
 @runs.command("show")
-def show_run(run: Annotated[Path, typer.Argument(metavar="RUN")]) -> None:
+def show_run(
+    run: Annotated[Path, typer.Argument(metavar="RUN")],
+    whole: Annotated[bool, typer.Option("--all", help="Every break-down, and every failed sample.")] = False,
+) -> None:
     """Show what a run asked, of what, with what, how far it is, and what failed."""
     from evalsuite.store import RunReader
 
     with RunReader(run) as reader:
-        _show(reader)
+        _show(reader, whole)
 
 
-def _show(reader: RunReader) -> None:
+_FEW = 20
+"""Failed samples that are shown without `--all`."""
+
+
+def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
 
     console = output()
@@ -151,8 +158,8 @@ def _show(reader: RunReader) -> None:
         console.print(
             f"weights    {model.fingerprint[:16]}  {model.parameters or '?'} parameters", markup=False
         )
-        told = ", ".join(f"{name}={value}" for name, value in model.details.items())
-        console.print(f"details    {told or '-'}", markup=False)
+        details = ", ".join(f"{name}={value}" for name, value in model.details.items())
+        console.print(f"details    {details or '-'}", markup=False)
     console.print(f"seed       {reader.spec.seed}")
     console.print(f"limit      {reader.spec.limit or 'none'}")
     table = grid("task", "version", "protocol", "rules", "split", "data", "samples", "answered", "failed")
@@ -165,8 +172,12 @@ def _show(reader: RunReader) -> None:
         )  # fmt: skip
     console.print(table)
     numbers = grid("metric", "group", "value", "low", "high", "n", "interval by")
+    parts = 0
     for result in reader.metrics():
         for e in result.numbers():
+            if e.group and not whole:
+                parts += 1
+                continue
             scale = e.metric.scale
             shown = [
                 "–" if math.isnan(end) else f"{end * scale:.{e.metric.digits}f}"
@@ -176,6 +187,8 @@ def _show(reader: RunReader) -> None:
             name = f"{result.task} {e.metric.name} ({result.rules}{by})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)
     console.print(numbers)
+    if parts:
+        console.print(f"           and {parts} numbers of parts (--all shows them)")
     for result in reader.metrics():
         for metric, reason in result.missing.items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
@@ -192,8 +205,12 @@ def _show(reader: RunReader) -> None:
         )
     for note in reader.notes():
         console.print(f"note       {note.task}: {note.text}", markup=False)
-    for record in reader.failures():
+    failures = reader.failures()
+    told = failures if whole else failures[:_FEW]
+    for record in told:
         console.print(Text(f"failed     {record.task} {record.sample}: {record.error}", style="red"))
+    if len(failures) > len(told):
+        console.print(f"           and {len(failures) - len(told)} more failed (--all shows them)")
 
 
 @runs.command("verify")

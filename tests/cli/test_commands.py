@@ -116,7 +116,9 @@ def test_runs_list_show_and_verify_notice_damage(
     last = json.loads((run / "run.json").read_text())["sessions"][-1]
     assert f"finished {last['ended']}" in listed.stdout
     shown = here(capsys, "runs", "show", run)
-    assert all(word in shown.stdout for word in ("adder", "sum-images", "finished", "parity=even"))
+    assert all(word in shown.stdout for word in ("adder", "sum-images", "finished", "numbers of parts"))
+    assert "parity=even" not in shown.stdout
+    assert "parity=even" in here(capsys, "runs", "show", run, "--all").stdout
     assert here(capsys, "runs", "verify", run).returncode == 0
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", run, copy], check=True)
