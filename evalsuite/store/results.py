@@ -248,5 +248,6 @@ def _validity(values: Sequence[object]) -> pyarrow.Buffer:
     import numpy
     import pyarrow
 
-    bits = numpy.packbits([value is not None for value in values], bitorder="little")
+    known = numpy.array([value is not None for value in values], bool)  # typed: there may be no rows
+    bits = numpy.packbits(known, bitorder="little")
     return pyarrow.py_buffer(bits)
