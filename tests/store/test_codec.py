@@ -73,6 +73,11 @@ def test_equal_images_are_stored_once(tmp_path: Path) -> None:
 def test_what_json_cannot_hold_in_details_is_kept_as_text() -> None:
     response = TextResponse("a", details={"path": Path("x/y")})
     assert codec.decode(codec.encode(response, refuse), Path()).details == {"path": "x/y"}
+    response = TextResponse("a", details={"by token": [{(0, 1): 0.5}], 7: "seven"})
+    assert codec.decode(codec.encode(response, refuse), Path()).details == {
+        "by token": [{"(0, 1)": 0.5}],
+        "7": "seven",
+    }
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "ab/cd", "", "A" * 64])
