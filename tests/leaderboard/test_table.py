@@ -56,6 +56,11 @@ def test_two_judges_or_weights_of_a_metrics_network_never_share_a_column_but_non
     assert [column.variant for column in table(frame(a, number(model="c"))).columns] == [""]
 
 
+def test_data_whose_fingerprints_begin_alike_are_two_columns() -> None:
+    found = table(frame(number(model="a", data="revision-1"), number(model="b", data="revision-2")))
+    assert [column.variant for column in found.columns] == ["data revision-1", "data revision-2"]
+
+
 def _ranks(*rows: dict[str, Any]) -> dict[str, int | None]:
     return {row.name: row.cells[0].rank for row in table(frame(*rows)).rows if row.cells[0]}
 
