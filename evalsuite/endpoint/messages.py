@@ -33,8 +33,8 @@ def chat_messages(messages: Sequence[Message], *, image_detail: str = "") -> lis
 
 
 def sendable(text: str) -> str:
-    """The text with U+FFFD in place of halves of surrogate pairs, which UTF-8, and so a request or a database,
-    cannot carry. An answer cut in the middle of an emoji may end in one.
+    """The text with U+FFFD in place of halves of surrogate pairs, which UTF-8 cannot carry, and so neither a
+    request nor a database. An answer cut in the middle of an emoji may end in one.
 
     >>> sendable("a\\ud83d") == "a\\ufffd"
     True
