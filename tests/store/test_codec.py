@@ -91,3 +91,9 @@ def test_a_tampered_reference_cannot_leave_the_run(tmp_path: Path, name: str) ->
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_the_score_table_of_any_task_name_stays_in_its_folder(task: str, rules: str) -> None:
     assert scores_file(Path("run"), task, rules).parent == Path("run/scores")
+
+
+def test_long_names_of_judges_have_tables_of_their_own_that_a_file_system_takes() -> None:
+    tables = {scores_file(Path("run"), "task", "official", "judge " * 100 + end).name for end in "ab"}
+    assert len(tables) == 2
+    assert max(map(len, tables)) < 230
