@@ -152,7 +152,8 @@ def table(
         for name in dict.fromkeys(names.values())
     ]
     rows = [row for row in rows if any(row.cells)]
-    rows.sort(key=lambda row: _mean_rank(row, len(rows)))
+    worst = len(rows)  # a list that is being sorted has no length
+    rows.sort(key=lambda row: _mean_rank(row, worst))
     levels = {float(record["level"]) for record in records}
     return Table(tuple(ranked), tuple(rows), tuple(_notes(records, names)), max(levels, default=0.95))
 

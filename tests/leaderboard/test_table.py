@@ -123,6 +123,18 @@ def test_runs_of_one_model_share_a_row_until_they_measure_the_same() -> None:
     assert sorted(row.name for row in repeated.rows) == ["m [a]", "m [b]", "m [c]"]
 
 
+def test_models_without_a_number_come_last_whichever_came_first() -> None:
+    found = table(
+        frame(
+            number(model="failed", value=float("nan"), n=0, failures=100),
+            number(model="other task only", task="x", value=0.9),
+            number(model="worse", value=0.4), number(model="best", value=0.8),
+            number(model="worse", task="x", value=0.4), number(model="best", task="x", value=0.8),
+        )
+    )  # fmt: skip
+    assert [row.name for row in found.rows] == ["best", "worse", "other task only", "failed"]
+
+
 def test_two_checkpoints_of_one_name_are_two_rows() -> None:
     found = table(
         frame(
