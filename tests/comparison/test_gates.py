@@ -73,6 +73,18 @@ def test_a_candidate_without_a_number_holds_no_limit(limits: dict[str, float]) -
     assert [(check.rule, check.passed) for check in checks_of(row, 0.05)] == [(*limits, False)]
 
 
+@pytest.mark.parametrize("by", [0.25, 1.0])
+def test_a_candidate_that_loses_alike_on_every_sample_is_shown_to_be_worse(tmp_path: Path, by: float) -> None:
+    paths = [
+        make_run(tmp_path / name, [value] * 60, per_cluster=2) for name, value in [("a", 1.0), ("b", 1 - by)]
+    ]
+    found = compare(*paths, registry=registry())
+    assert math.isnan(found.rows[0].difference.high)
+    assert failed(found) == ["margin"]
+    forgiving = compare(*paths, gates=Gates.model_validate(headline(margin=100 * by)), registry=registry())
+    assert forgiving.passed
+
+
 def test_a_margin_forgives_what_is_shown_but_small(tmp_path: Path) -> None:
     """40 samples of 400 are worse, none better: shown to be worse, by 7.4 to 13.3 points."""
     for margin, passed in [(0, False), (4, False), (12, True), (20, True)]:
