@@ -190,8 +190,9 @@ def explain(
     """
     from evalsuite.explaining import as_json, explain_number, markdown
     from evalsuite.published import publications
+    from evalsuite.store import read_manifest
 
-    registry = registry_with(plugin)
+    registry = registry_with(plugin or read_manifest(run).spec.plugins)
     known = publications(registry, published_file or ()) if published_cell else {}
     found = explain_number(
         run, task, registry, cell=published_cell, publications=known, metric=metric, others=runs or ()

@@ -107,6 +107,11 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
                 tasks[record.key] = (*tasks.get(record.key, ()), one)
             else:
                 unscored.append(record.key)
+    if not tasks and (without := sum(result.failures for r in readers for result in r.metrics())):
+        raise StoreError(
+            f"No task in {where} has scored samples: {without} have none.",
+            "`evalsuite runs show` tells why; `evalsuite run --retry-failed` asks again.",
+        )
     if not tasks:
         raise StoreError(f"No task in {where} has scored samples.", "Finish it, or `evalsuite score RUN`.")
     for key, measured in tasks.items():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalsuite.content import Image
 from evalsuite.endpoint import trouble
-from evalsuite.endpoint.messages import chat_messages, encoded
+from evalsuite.endpoint.messages import chat_messages, encoded, sendable
 from evalsuite.endpoint.server import Server
 from evalsuite.endpoint.talk import Chat, Drawing, Drawn, Reply, TokenLogprob
 from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, UnavailableError
@@ -141,7 +141,11 @@ class Endpoint:
 
     async def draw(self, drawing: Drawing) -> Drawn:
         """Pictures from the images endpoint (`images/generations`, `images/edits`). Raises as `ask` does."""
-        body: dict[str, Any] = {"model": self.server.model, "prompt": drawing.prompt, "n": drawing.count}
+        body: dict[str, Any] = {
+            "model": self.server.model,
+            "prompt": sendable(drawing.prompt),
+            "n": drawing.count,
+        }
         if drawing.size:
             body["size"] = drawing.size
         if drawing.extra:
@@ -296,7 +300,7 @@ def _reply(made: ChatCompletion) -> Reply:
         raise trouble.Unusable(f"no choices in {str(made)[:200]}")
     choice, usage = choices[0], made.usage
     return Reply(
-        text=choice.message.content or "",
+        text=sendable(choice.message.content or ""),
         finish_reason=choice.finish_reason or "",
         prompt_tokens=usage.prompt_tokens if usage else None,
         completion_tokens=usage.completion_tokens if usage else None,

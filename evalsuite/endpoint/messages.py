@@ -32,9 +32,19 @@ def chat_messages(messages: Sequence[Message], *, image_detail: str = "") -> lis
     return [_message(message, image_detail) for message in messages]
 
 
+def sendable(text: str) -> str:
+    """The text with U+FFFD in place of halves of surrogate pairs, which UTF-8 cannot carry, and so neither a
+    request nor a database. An answer cut in the middle of an emoji may end in one.
+
+    >>> sendable("a\\ud83d") == "a\\ufffd"
+    True
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _message(message: Message, image_detail: str) -> dict[str, Any]:
     if not message.images:
-        return {"role": message.role, "content": message.text}
+        return {"role": message.role, "content": sendable(message.text)}
     if message.role != "user":
         raise SampleError(
             f"There is an image in a turn of the {message.role}.",
@@ -44,7 +54,7 @@ def _message(message: Message, image_detail: str) -> dict[str, Any]:
     for part in message.parts:
         if isinstance(part, Text):
             if part.text:
-                parts.append({"type": "text", "text": part.text})
+                parts.append({"type": "text", "text": sendable(part.text)})
         else:
             address = {"url": data_uri(part)}
             parts.append(

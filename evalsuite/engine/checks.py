@@ -38,7 +38,10 @@ any more."""
 
 
 def check_contract(model: str, method: str, batch: Sequence[Prepared], responses: object) -> list[Answer]:
-    """The responses as a list. Raises AdapterError, naming the adapter, unless each is what was asked for."""
+    """The responses as a list. Raises AdapterError, naming the adapter, unless each is what was asked for.
+
+    A log-likelihood that is NaN ranks nothing: its request has no response, but a SampleError.
+    """
     where = f"Model {model!r}: {method}"
     remedy = "This is a bug of the adapter, not of the data."
     if not isinstance(responses, Sequence):
@@ -47,7 +50,8 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
         )
     if len(responses) != len(batch):
         raise AdapterError(f"{where} returned {len(responses)} responses for {len(batch)} requests.", remedy)
-    for prepared, response in zip(batch, responses, strict=True):
+    answers: list[Answer] = list(responses)
+    for i, (prepared, response) in enumerate(zip(batch, responses, strict=True)):
         if isinstance(response, SampleError | UnavailableError):
             continue
         if not isinstance(response, _KINDS[method]):
@@ -62,13 +66,18 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
             scored, wanted = len(response.log_likelihoods), len(output.choices)
             if scored != wanted:
                 raise AdapterError(f"{where} scored {scored} of {wanted} choices.", remedy)
+            if any(math.isnan(value) for value in response.log_likelihoods):
+                answers[i] = SampleError(
+                    f"{where} gave a log-likelihood that is not a number.",
+                    "Half precision may overflow: try --dtype float32.",
+                )
         if isinstance(response, ImageResponse) and isinstance(output, GenerateImages):
             drawn = len(response.images)
             if drawn != output.count:
                 raise AdapterError(
                     f"{where} drew {drawn} images where {output.count} were asked for.", remedy
                 )
-    return list(responses)
+    return answers
 
 
 def same_answer(one: Answer, other: Answer) -> bool:
@@ -88,6 +97,8 @@ def same_answer(one: Answer, other: Answer) -> bool:
                 a == b if isinstance(a, Text) or isinstance(b, Text) else same_image(a, b)
                 for a, b in zip(one.parts, other.parts, strict=True)
             )
+        case SampleError(), SampleError():
+            return True
         case _:
             return False
 

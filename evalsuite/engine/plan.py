@@ -40,7 +40,10 @@ class TaskPlan:
 
 
 def survey(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan:
-    """Reads a task's data once. Raises DataError when they are missing, empty, or an id occurs twice."""
+    """Reads a task's data once.
+
+    Raises DataError when they are missing or empty, or when an id occurs twice or cannot be stored.
+    """
     data_fingerprint = task.fingerprint()
     if isinstance(task, ListsSamples):
         names = task.sample_ids()
@@ -48,6 +51,12 @@ def survey(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan:
         names = (sample.id for sample in task.samples())
     seen: set[str] = set()
     for name in names:
+        if not _storable(name):
+            # Found again in the store under another name, or not at all: it would be asked for ever.
+            raise DataError(
+                f"Task {key!r}: the sample id {name!r} is no text that can be stored.",
+                "Ids are strings, without halves of surrogate pairs; correct the data file or the task.",
+            )
         if name in seen:
             raise DataError(
                 f"Task {key!r}: the sample id {name!r} occurs twice in its data.",
@@ -59,6 +68,16 @@ def survey(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan:
     chosen = choose(seen, limit, seed, task.info.name) if limit is not None and limit < len(seen) else None
     total = len(seen) if chosen is None else len(chosen)
     return TaskPlan(key, task, data_fingerprint, chosen, total, len(seen))
+
+
+def _storable(name: object) -> bool:
+    if not isinstance(name, str):
+        return False
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

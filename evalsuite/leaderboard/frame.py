@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import pandas
 
 _log = logging.getLogger(__name__)
+_DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{24,}\b")
 
 COLUMNS = (
     "model", "task", "title", "version", "protocol", "rules", "judge", "split", "data", "scorer", "metric",
@@ -77,6 +80,8 @@ def frame_of(runs: Sequence[RunReader]) -> pandas.DataFrame:
 
 
 def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
+    from evalsuite.stats import Estimate
+
     info, model = result.info, run.manifest.model
     common = {
         "model": run.model_name,
@@ -101,6 +106,10 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         "evalsuite": run.manifest.evalsuite,
         "run": str(run.path),
     }
+    numbers = result.numbers()
+    if not result.n and not any(e.metric.name == info.headline.name and not e.group for e in numbers):
+        # Of whom nothing could be scored must not be missing among the others: the marks say why.
+        numbers = [Estimate(info.headline, "", math.nan, math.nan, math.nan, 0, "no samples"), *numbers]
     return [
         {
             **common,
@@ -117,7 +126,7 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
             "higher_is_better": e.metric.higher_is_better,
             "method": e.method,
         }
-        for e in result.numbers()
+        for e in numbers
     ]
 
 
@@ -130,7 +139,7 @@ def _told(details: Mapping[str, Any]) -> str:
     for name, value in sorted(details.items()):
         if name == "source" and "sha256" in details:
             continue
-        said = f"({_told(value)})" if isinstance(value, Mapping) else str(value)[:16]
+        said = f"({_told(value)})" if isinstance(value, Mapping) else _DIGEST.sub(r"\1", str(value))
         parts.append(f"{name} {said}")
     return ", ".join(parts)
 

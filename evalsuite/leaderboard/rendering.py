@@ -54,7 +54,9 @@ def markdown(table: Table) -> str:
         return f"{text}{cell.marks}" + (f" <sub>{ends}</sub>" if ends else "")
 
     def escaped(text: str) -> str:
-        return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+        text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+        # Within a word an underscore is one; elsewhere it would be emphasis. `](` makes a link.
+        return re.sub(r"[\\|*`~]|(?<![^\W_])_|_(?![^\W_])|\](?=\()", r"\\\g<0>", text)
 
     header = ["model", *(f"{escaped(c.title)}<br>{escaped(c.label)}" for c in table.columns)]
     lines = [
@@ -99,7 +101,7 @@ def latex(table: Table) -> str:
         *(" & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
-        *(f"% {line}" for line in legend(table)),
+        *(f"% {' '.join(line.split())}" for line in legend(table)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -183,6 +185,9 @@ _TEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
     "\n": " ",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,7 +152,8 @@ def table(
         for name in dict.fromkeys(names.values())
     ]
     rows = [row for row in rows if any(row.cells)]
-    rows.sort(key=lambda row: _mean_rank(row, len(rows)))
+    worst = len(rows)  # a list that is being sorted has no length
+    rows.sort(key=lambda row: _mean_rank(row, worst))
     levels = {float(record["level"]) for record in records}
     return Table(tuple(ranked), tuple(rows), tuple(_notes(records, names)), max(levels, default=0.95))
 
@@ -193,16 +194,24 @@ def _variants(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str
         task: [i for i in range(len(_VARIANTS)) if len({key[i + 1] for key in keys if key[0] == task}) > 1]
         for task in dict.fromkeys(key[0] for key in keys)
     }
+    data = _VARIANTS.index("data")
+    cut = _telling({key[data + 1] for key in keys})
     # Who judges is said in any case: it decides the number as much as the benchmark does.
     judge = _VARIANTS.index("judge")
     return {
         key: ", ".join(
-            f"{_VARIANTS[i]} {key[i + 1][:8] if _VARIANTS[i] == 'data' else key[i + 1]}"
+            f"{_VARIANTS[i]} {key[i + 1][:cut] if i == data else key[i + 1]}"
             for i in range(len(_VARIANTS))
             if i in differing[key[0]] or (i == judge and key[i + 1])
         )
         for key in keys
     }
+
+
+def _telling(digests: Collection[str]) -> int:
+    """So many characters of digests tell them apart, 8 at least; a task's fingerprint may be a revision."""
+    longest = max(map(len, digests), default=8)
+    return next((n for n in range(8, longest) if len({d[:n] for d in digests}) == len(digests)), longest)
 
 
 def _row_names(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:

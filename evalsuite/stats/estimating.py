@@ -15,6 +15,7 @@ from evalsuite.stats.resampling import (
     Floats,
     Ints,
     acceleration,
+    all_alike,
     bca_interval,
     bootstrap_function,
     bootstrap_means,
@@ -61,7 +62,7 @@ def estimate(scores: Scores, *, resamples: int = 1000, seed: int = 0, level: flo
     - `subsample` (distances between distributions): half-samples, at most 200 of them. Their deviations from
       their own mean are put around the value, so the interval says how far sampling moves the number; the
       bias that such a distance has at this sample size is part of the number and stays in it;
-    - `none`, no samples, one cluster, or scores that are all equal: no interval (NaN).
+    - `none`, no samples, one cluster, or scores or clusters that are all equal: no interval (NaN).
 
     Args:
         resamples: bootstrap samples; a statistic's own `most_resamples` may lower it.
@@ -136,6 +137,8 @@ def _of_mean(
     if constant:
         return value, np.nan, np.nan, "no interval: all scores are equal"
     sums = clusters.sums(values)
+    if all_alike(sums, clusters.sizes):
+        return value, np.nan, np.nan, f"no interval: all {clusters.count} clusters score alike"
     resampled = bootstrap_means(sums, clusters.sizes, resamples, rng)
     low, high = bca_interval(value, resampled, clusters.count, level, acceleration(sums, clusters.sizes))
     return value, low, high, _named(clusters, resamples, "BCa")
@@ -171,6 +174,8 @@ def _of_function(
     undefined = int((~np.isfinite(found)).sum())
     if undefined:
         return value, np.nan, np.nan, f"no interval: undefined in {undefined} of {len(found)} resamples"
+    if np.allclose(found, found[0], rtol=1e-12, atol=1e-12):
+        return value, np.nan, np.nan, f"no interval: the same in all {len(found)} resamples"
     if statistic.resampling == "bootstrap":
         low, high = bca_interval(value, found, clusters.count, level, accelerated=None)
     else:

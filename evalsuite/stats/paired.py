@@ -13,6 +13,7 @@ from evalsuite.stats.resampling import (
     Clusters,
     Floats,
     acceleration,
+    all_alike,
     bca_interval,
     bootstrap_means,
 )
@@ -97,7 +98,7 @@ def paired_means(
         p, method = 1.0, "no sample differs"
     else:
         p, method = sign_flip(sums, resamples, rng), "no interval"
-        if clusters.count > 1 and (difference != difference[0]).any():
+        if clusters.count > 1 and not all_alike(sums, clusters.sizes):
             value = float(difference.mean())
             resampled = bootstrap_means(sums, clusters.sizes, resamples, rng)
             low, high = bca_interval(

@@ -79,6 +79,15 @@ class Clusters:
         return self.members[np.repeat(self.starts[chosen], sizes) + within]
 
 
+def all_alike(sums: Floats, sizes: Ints) -> bool:
+    """Whether all clusters have the same mean: their bootstrap would claim a certainty that nobody has.
+
+    So do the yes and no questions of each image when a model always says yes.
+    """
+    means = sums / sizes
+    return bool(np.allclose(means, means[0], rtol=1e-12, atol=1e-12))
+
+
 def bootstrap_means(sums: Floats, sizes: Ints, resamples: int, rng: np.random.Generator) -> Floats:
     """Means of bootstrap samples of clusters: as many clusters as there are, drawn with replacement.
 

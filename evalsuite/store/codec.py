@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,11 @@ def encode(response: Response, put: Put) -> str:
 
     What in `details` JSON cannot hold is written as its `str`.
     """
-    return json.dumps(_to_json(response, put), separators=(",", ":"), default=str)
+    value = _to_json(response, put)
+    try:
+        return json.dumps(value, separators=(",", ":"), default=str)
+    except TypeError:  # a key that JSON cannot hold; rare, and only looked for when it happens
+        return json.dumps(_with_text_keys(value), separators=(",", ":"), default=str)
 
 
 def decode(text: str, root: Path, find: Find | None = None) -> Response:
@@ -75,6 +79,12 @@ def _to_json(response: Response, put: Put) -> dict[str, Any]:
 
 def _part(part: Part, put: Put) -> dict[str, Any]:
     return {"text": part.text} if isinstance(part, Text) else {"image": _reference(part, put)}
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _reference(image: Image, put: Put) -> list[str]:

@@ -50,11 +50,19 @@ _COLUMNS = (
 )
 
 
-def connect_for_writing(root: Path) -> sqlite3.Connection:
-    """Opens or creates the table. Raises StoreError when it is damaged or cannot be written."""
+def connect_for_writing(root: Path, *, begun: bool = False) -> sqlite3.Connection:
+    """Opens or creates the table; `begun`: something was asked already, so that there is one.
+
+    Raises StoreError when it is damaged or cannot be written, or was lost: numbers that were made of its
+    answers must not be replaced by those of an empty one.
+    """
     file = root / RESPONSES
+    if begun:
+        _check_there(root)
     with reporting(file):
         connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+        if begun:
+            connection.execute("SELECT 1 FROM responses LIMIT 1").fetchone()
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(_SCHEMA + judgements.SCHEMA + shards.SCHEMA)
@@ -64,8 +72,7 @@ def connect_for_writing(root: Path) -> sqlite3.Connection:
 def connect_for_reading(root: Path) -> sqlite3.Connection:
     """Opens the table without writing to it, also while a run is going on and on a read-only medium."""
     file = root / RESPONSES
-    if not file.exists():
-        raise StoreError(f"{root} has no {RESPONSES}.", "It is not a run, or a part of it was not copied.")
+    _check_there(root)
     with reporting(file):
         try:
             return _open(file, "mode=ro")
@@ -80,6 +87,16 @@ def connect_for_reading(root: Path) -> sqlite3.Connection:
                     "Copy the run to a folder that can be written and read it there.",
                 ) from error
             return _open(file, "immutable=1")
+
+
+def _check_there(root: Path) -> None:
+    file = root / RESPONSES
+    if not file.exists() or not file.stat().st_size:
+        raise StoreError(
+            f"{root} has no {RESPONSES}, or an empty one.",
+            "It is not a run, or a part of it was not copied or was deleted: restore it, or choose another "
+            "--out.",
+        )
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -21,14 +22,18 @@ IMAGES = "images"
 SCORES = "scores"
 METRICS = "metrics.json"
 LOCK = "run.lock"
+_LONGEST = 200
+"""Characters of a table's name; file systems take 255 bytes, and what is being written has a longer one."""
 
 
 def scores_file(path: Path, task: str, rules: str, judge: str = "") -> Path:
     """The table of per-sample scores of one task under one set of rules and by one judge; names are escaped,
     never trusted."""
     parts = (task, rules, judge) if judge else (task, rules)
-    safe = [quote(part, safe="@ ").replace("/", "%2F") for part in parts]
-    return path / SCORES / f"{'.'.join(safe)}.parquet"
+    name = ".".join(quote(part, safe="@ ").replace("/", "%2F") for part in parts)
+    if len(name) > _LONGEST:  # a judge is named with its parameters
+        name = f"{name[: _LONGEST - 17]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return path / SCORES / f"{name}.parquet"
 
 
 def is_unused(path: Path) -> bool:

@@ -89,7 +89,7 @@ def read_manifest(root: Path) -> Manifest:
             "Give a directory that `evalsuite run --out` made.",
         )
     with reporting(file):
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     try:
         value: Any = json.loads(text)
         found = value["format"]

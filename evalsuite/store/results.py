@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from evalsuite.errors import StoreError
-from evalsuite.store.layout import FORMAT, METRICS, reporting, scores_file, sync_folder, write_durably
+from evalsuite.store.layout import FORMAT, METRICS, reporting, scores_file, write_durably
 from evalsuite.task import Metric, SampleScore, TaskInfo
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def read_results(root: Path) -> list[TaskResult]:
     if not file.exists():
         return []
     with reporting(file):
-        text = file.read_text(encoding="utf-8")
+        text = file.read_bytes()
     try:
         return list(_Results.model_validate_json(text).results)
     except ValidationError as error:
@@ -197,18 +197,18 @@ def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore],
     table = pyarrow.table(
         columns, metadata={"evalsuite": json.dumps({"task": task, "rules": rules, "judge": judge})}
     )
-    target = scores_file(root, task, rules, judge)
-    temporary = target.parent / f".tmp-{target.name}"
-    with reporting(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(table, temporary)
-        temporary.replace(target)
-        sync_folder(target.parent)
+    encoded = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table, encoded)
+    write_durably(scores_file(root, task, rules, judge), encoded.getvalue().to_pybytes())
 
 
 def read_scores(root: Path, task: str, rules: str, judge: str = "") -> pandas.DataFrame:
-    """The table `write_scores` wrote. Raises StoreError when the task has not been scored like this."""
+    """The table `write_scores` wrote.
+
+    Raises StoreError when it is damaged, or the task has not been scored like this.
+    """
     import pandas
+    import pyarrow
 
     file = scores_file(root, task, rules, judge)
     if not file.exists():
@@ -217,8 +217,13 @@ def read_scores(root: Path, task: str, rules: str, judge: str = "") -> pandas.Da
             f"{root} has no scores of {task!r} by the rules {rules!r}{by}.",
             f"Run `evalsuite score {root} --rules {rules}`.",
         )
-    with reporting(file):
-        return pandas.read_parquet(file)
+    try:
+        with reporting(file):
+            return pandas.read_parquet(file)
+    except pyarrow.ArrowException as error:
+        raise StoreError(
+            f"{file} is damaged ({error}).", "Run `evalsuite score`; it needs no model."
+        ) from error
 
 
 # `pyarrow.array(list)` imports pandas, half a second of every run; these make the arrays from their buffers.
@@ -248,5 +253,6 @@ def _validity(values: Sequence[object]) -> pyarrow.Buffer:
     import numpy
     import pyarrow
 
-    bits = numpy.packbits([value is not None for value in values], bitorder="little")
+    known = numpy.array([value is not None for value in values], bool)  # typed: there may be no rows
+    bits = numpy.packbits(known, bitorder="little")
     return pyarrow.py_buffer(bits)

@@ -76,7 +76,7 @@ class RunWriter:
         self.path = path
         self.manifest = manifest
         self._lock = lock
-        self._connection = database.connect_for_writing(path)
+        self._connection = database.connect_for_writing(path, begun=manifest.model is not None)
         self._images = ImageSink(path, self._connection, image_shards)
 
     @classmethod

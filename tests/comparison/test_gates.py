@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,11 @@ import numpy as np
 import pytest
 
 from evalsuite.comparison import Comparison, Gates, compare, load_gates
+from evalsuite.comparison.checks import Compared, checks_of
+from evalsuite.comparison.gates import Limits
 from evalsuite.errors import SpecError
+from evalsuite.stats import Difference
+from evalsuite.task import Metric
 from tests.comparison.runs import make_run, registry
 from tests.comparison.test_compare import right_and_wrong
 
@@ -50,6 +55,34 @@ def headline(**limits: Any) -> dict[str, Any]:
 )
 def test_a_limit_fails_where_it_says(tmp_path: Path, limits: dict[str, Any], rules: list[str]) -> None:
     assert failed(gated(tmp_path, headline(**limits))) == rules
+
+
+def test_a_number_that_is_just_the_limit_holds_it(tmp_path: Path) -> None:
+    """57 of 100 are 56.99999999999999 points, and 2 less than 59 are 2.0000000000000018."""
+    base, candidate = [1.0] * 59 + [0.0] * 41, [1.0] * 57 + [0.0] * 43
+    paths = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate)
+    for limits in [{"min": 57}, {"max": 57}, {"max_drop": 2}, {"max_drop_relative": 2 / 59}]:
+        found = compare(*paths, gates=Gates.model_validate(headline(**limits)), registry=registry())
+        assert found.passed, limits
+
+
+@pytest.mark.parametrize("limits", [{"max_drop": 5}, {"max_drop_relative": 0.5}, {"margin": 5}, {"min": 1}])
+def test_a_candidate_without_a_number_holds_no_limit(limits: dict[str, float]) -> None:
+    none = Difference(math.nan, math.nan, math.nan, math.nan, 10, a=0.5)
+    row = Compared("numbers", Metric("accuracy", scale=100.0), "", True, none, Limits(**limits))
+    assert [(check.rule, check.passed) for check in checks_of(row, 0.05)] == [(*limits, False)]
+
+
+@pytest.mark.parametrize("by", [0.25, 1.0])
+def test_a_candidate_that_loses_alike_on_every_sample_is_shown_to_be_worse(tmp_path: Path, by: float) -> None:
+    paths = [
+        make_run(tmp_path / name, [value] * 60, per_cluster=2) for name, value in [("a", 1.0), ("b", 1 - by)]
+    ]
+    found = compare(*paths, registry=registry())
+    assert math.isnan(found.rows[0].difference.high)
+    assert failed(found) == ["margin"]
+    forgiving = compare(*paths, gates=Gates.model_validate(headline(margin=100 * by)), registry=registry())
+    assert forgiving.passed
 
 
 def test_a_margin_forgives_what_is_shown_but_small(tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ def test_a_reply_tells_what_the_server_told(running: Local) -> None:
     assert reply.seconds > 0
 
 
+def test_half_a_surrogate_pair_is_asked_about_as_a_replacement_character(running: Local) -> None:
+    assert one(running, chat("an emoji, cut: \ud83d")).text == "an emoji, cut: \ufffd"
+    assert one(running, chat("a whole one: \U0001f600")).text == "a whole one: \U0001f600"
+
+
 def test_conversations_keep_the_order_of_text_and_images(running: Local) -> None:
     before = len(running.requests())
     png, bitmap = encoded("PNG"), encoded("BMP")

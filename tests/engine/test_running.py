@@ -12,15 +12,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evalsuite.engine import survey
 from evalsuite.errors import AdapterError, DataError, EvalsuiteError, SpecError, StoreError
+from evalsuite.registry import TaskOptions
 from evalsuite.request import TextResponse
 from evalsuite.running import run
 from evalsuite.scoring import score_run
 from evalsuite.spec import ExecutionOptions, ModelSpec, TaskSpec
 from evalsuite.store import RunReader, RunWriter, verify
+from evalsuite.task import Sample
+from tests.engine.sums_plugin import Sum, Sums
 from tests.engine.support import (
     PLUGIN,
     last_model,
@@ -134,6 +139,17 @@ def test_a_crash_of_a_scorer_keeps_responses_and_other_tasks_scores(
     assert models_made() == 0
     assert {result.task for result in scored.results} == {"sums", "more-sums"}
     assert not scored.errors
+
+
+def test_a_run_that_was_stopped_early_can_be_scored_and_the_untouched_task_has_no_number(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(AdapterError):
+        run_sums(sums_spec("sums", "more-sums", short=1), out)
+    assert score_run(out, registry=sums_registry()).errors == {}
+    results = {result.task: result for result in RunReader(out).metrics()}
+    assert (results["more-sums"].n, results["more-sums"].estimates) == (0, ())
 
 
 def test_several_rules_stand_side_by_side(tmp_path: Path) -> None:
@@ -268,6 +284,17 @@ def test_bad_data_are_found_before_the_model_is_loaded(
         run_sums(spec, tmp_path / "run")
     assert models_made() == 0
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["half a pair \ud800", 7, ("a", 1)])
+def test_an_id_that_the_store_would_not_find_again_is_refused(name: Any) -> None:
+    class Odd(Sums):
+        def samples(self) -> Iterator[Sample]:
+            yield Sample(name, Sum(1, 1))
+
+    task = Odd("sums", "text", TaskOptions(protocol=None, rules=None))
+    with pytest.raises(DataError, match="no text that can be stored"):
+        survey("sums", task, seed=0, limit=None)
 
 
 def test_the_same_task_in_two_protocols_is_kept_apart(tmp_path: Path) -> None:

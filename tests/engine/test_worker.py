@@ -182,6 +182,19 @@ def test_an_adapter_that_skips_a_choice_or_an_image_is_named() -> None:
         Worker(drawn).run(batch(1, Scope("task", "generate_images", None, None), GenerateImages(count=3)))
 
 
+def test_log_likelihoods_that_are_no_numbers_fail_their_sample_and_choose_nothing() -> None:
+    from evalsuite.request import ChoiceResponse
+
+    def half_broken(prepared: Sequence[Prepared]) -> list[ChoiceResponse]:
+        return [ChoiceResponse((float("nan") if p.payload == 1 else 0.0, -1.0)) for p in prepared]
+
+    scope = Scope("task", "score_choices", None, None)
+    result = Worker(Scripted(half_broken)).run(batch(3, scope, ScoreChoices(("a", "b"))))
+    assert [outcome.response is None for outcome in result.outcomes] == [False, True, False]
+    assert "not a number" in result.outcomes[1].error
+    assert not result.notes
+
+
 def test_an_ordinary_error_is_not_taken_for_lack_of_memory() -> None:
     assert not is_out_of_memory(RuntimeError("index out of range"))
     assert not is_out_of_memory(ValueError("out of memory"))

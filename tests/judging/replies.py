@@ -19,6 +19,11 @@ def grade(body: dict[str, Any]) -> str:
     return "0.5" if _answer(body) == "x = -1" else "1.0"
 
 
+def cut(body: dict[str, Any]) -> str:
+    """A grade that ends in half a surrogate pair, and a NUL."""
+    return f"{grade(body)} \0\ud83d"
+
+
 def hesitant(body: dict[str, Any]) -> str:
     """No grade at all for "x = -2"; for "x = -3" none before it is asked at 0.5 degrees."""
     answer = _answer(body)

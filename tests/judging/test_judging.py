@@ -79,6 +79,18 @@ def test_a_judge_is_asked_once_about_each_answer_and_what_it_took_is_recorded(tm
     assert verify(tmp_path / "run").sound
 
 
+def test_a_reply_that_ends_in_half_a_surrogate_pair_is_kept(tmp_path: Path) -> None:
+    answered(tmp_path / "data", tmp_path / "run", count=2)
+    with serving(tmp_path, "tests.judging.replies:cut") as local:
+        found = result(judged(tmp_path / "run", local))
+    with RunReader(tmp_path / "run") as run:
+        (judge,) = run.judges("mm-vet")
+        texts = {row.text for row in run.judgements(judge, "mm-vet")}
+    assert texts <= {"0.5 \0\ufffd", "1.0 \0\ufffd"}
+    assert found.judging is not None
+    assert found.judging.failed == 0
+
+
 def test_without_prices_or_counts_the_cost_is_unknown_not_nothing(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=2)
     with serving(tmp_path, GRADE) as local:

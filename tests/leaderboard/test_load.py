@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from evalsuite.errors import StoreError
 from evalsuite.leaderboard import load, table
+from evalsuite.leaderboard.frame import _told
 from evalsuite.scoring import score_run
 from tests.engine.support import run_sums, sums_registry, sums_spec
 
@@ -43,6 +45,27 @@ def test_a_damaged_run_among_others_is_left_out_and_alone_is_an_error(
     assert "bad is left out" in caplog.text
     with pytest.raises(StoreError, match=r"run\.json is not a run's description"):
         load([bad])
+
+
+def test_a_model_of_whom_every_sample_failed_is_shown_without_a_number(tmp_path: Path) -> None:
+    run_sums(sums_spec(), tmp_path / "good")
+    run_sums(sums_spec(guilty="=", weights="v2"), tmp_path / "guilty")
+    found = table(load([tmp_path]))
+    cells = {row.name: row.cells[0] for row in found.rows}
+    failed = cells["adder [guilty]"]
+    assert failed is not None
+    assert math.isnan(failed.value)
+    assert (failed.n, failed.marks, failed.rank) == (0, "‡", None)
+    assert found.notes == ("‡ failed samples, not in the score: adder [guilty] on sums (20 of 20)",)
+    assert len(table(load([tmp_path / "guilty"])).rows) == 1
+
+
+@pytest.mark.parametrize("other", ["network", "digest"])
+def test_scorers_that_differ_late_in_a_name_are_told_apart(other: str) -> None:
+    one = {"network": "miniCLIP-of-the-first", "digest": "a" * 64}
+    two = {**one, other: "miniCLIP-of-the-second" if other == "network" else "b" * 64}
+    assert _told(one) != _told(two)
+    assert _told(one) == "digest aaaaaaaaaaaaaaaa, network miniCLIP-of-the-first"
 
 
 def test_folders_without_runs_say_so(tmp_path: Path) -> None:

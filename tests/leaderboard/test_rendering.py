@@ -42,6 +42,17 @@ def test_latex_is_a_booktabs_tabular_with_escaped_names() -> None:
     assert all(line.count("&") == 1 for line in text.splitlines() if line.endswith(r"\\"))
 
 
+def test_names_neither_format_the_text_around_them_nor_end_a_comment() -> None:
+    odd = "a*b*c `d` __e__ f_g ~h~ &lt; [i](https://x)\nj <k>"
+    rows = frame(number(model=odd, failures=1), number(model="other"))
+    md = render(rows, table(rows), "md").decode()
+    escaped = r"a\*b\*c \`d\` \_\_e\_\_ f_g \~h\~ &amp;lt; [i\](https://x) j &lt;k>"
+    assert md.count(escaped) == 2, "in the row and in the note"
+    tex = render(rows, table(rows), "latex").decode()
+    assert r"\textless{}k\textgreater{}" in tex
+    assert all(line.startswith("%") for line in tex.split("\\end{tabular}\n")[1].splitlines())
+
+
 def test_html_stands_alone_and_escapes_everything() -> None:
     text = _text("html")
     assert "<script" not in text

@@ -56,6 +56,11 @@ def test_two_judges_or_weights_of_a_metrics_network_never_share_a_column_but_non
     assert [column.variant for column in table(frame(a, number(model="c"))).columns] == [""]
 
 
+def test_data_whose_fingerprints_begin_alike_are_two_columns() -> None:
+    found = table(frame(number(model="a", data="revision-1"), number(model="b", data="revision-2")))
+    assert [column.variant for column in found.columns] == ["data revision-1", "data revision-2"]
+
+
 def _ranks(*rows: dict[str, Any]) -> dict[str, int | None]:
     return {row.name: row.cells[0].rank for row in table(frame(*rows)).rows if row.cells[0]}
 
@@ -116,6 +121,18 @@ def test_runs_of_one_model_share_a_row_until_they_measure_the_same() -> None:
     assert [row.name for row in table(frame(*apart)).rows] == ["m"]
     repeated = table(frame(*apart, number(run="runs/c", seed=1, value=0.6)))
     assert sorted(row.name for row in repeated.rows) == ["m [a]", "m [b]", "m [c]"]
+
+
+def test_models_without_a_number_come_last_whichever_came_first() -> None:
+    found = table(
+        frame(
+            number(model="failed", value=float("nan"), n=0, failures=100),
+            number(model="other task only", task="x", value=0.9),
+            number(model="worse", value=0.4), number(model="best", value=0.8),
+            number(model="worse", task="x", value=0.4), number(model="best", task="x", value=0.8),
+        )
+    )  # fmt: skip
+    assert [row.name for row in found.rows] == ["best", "worse", "other task only", "failed"]
 
 
 def test_two_checkpoints_of_one_name_are_two_rows() -> None:

@@ -183,6 +183,7 @@ def test_statistics_count_only_their_own_rows() -> None:
         ([0.4], None, "no interval: one sample"),
         ([0.4, 0.4, 0.4], None, "no interval: all scores are equal"),
         ([0.4, 0.2], ["a", "a"], "no interval: one cluster"),
+        ([0, 1] * 20, [str(i // 2) for i in range(40)], "no interval: all 20 clusters score alike"),
     ],
 )
 def test_where_no_interval_can_be_had_it_is_nan_and_the_method_says_why(
@@ -193,6 +194,12 @@ def test_where_no_interval_can_be_had_it_is_nan_and_the_method_says_why(
     assert math.isnan(found.low)
     assert math.isnan(found.high)
     assert math.isnan(found.value) == (not values)
+
+
+def test_a_function_that_is_the_same_in_all_resamples_has_no_interval() -> None:
+    found = one([0.0, 1.0, 0.0, 1.0], function=lambda rows: 0.5)
+    assert (found.value, found.method) == (0.5, "no interval: the same in all 1000 resamples")
+    assert math.isnan(found.low)
 
 
 def test_a_single_right_answer_has_an_exact_interval() -> None:

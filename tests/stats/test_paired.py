@@ -47,6 +47,14 @@ def test_equal_runs_do_not_differ() -> None:
     assert (found.value, found.p, found.better, found.worse) == (0, 1, 0, 0)
 
 
+def test_clusters_that_all_change_alike_give_no_interval() -> None:
+    """In each of two clusters one sample is lost and one won: that is not shown to be no difference."""
+    a, b = _named(np.array([0.0, 1.0, 0.0, 1.0])), _named(np.array([1.0, 0.0, 1.0, 0.0]))
+    found = paired_difference(a, b, clusters={str(i): str(i // 2) for i in range(4)})
+    assert (found.value, found.p) == (0, 1)
+    assert np.isnan(found.low)
+
+
 def test_clusters_widen_the_interval_and_raise_p() -> None:
     rng = np.random.default_rng(1)
     shift = np.repeat(rng.normal(0.1, 0.5, size=40), 10)

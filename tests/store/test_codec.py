@@ -73,6 +73,11 @@ def test_equal_images_are_stored_once(tmp_path: Path) -> None:
 def test_what_json_cannot_hold_in_details_is_kept_as_text() -> None:
     response = TextResponse("a", details={"path": Path("x/y")})
     assert codec.decode(codec.encode(response, refuse), Path()).details == {"path": "x/y"}
+    response = TextResponse("a", details={"by token": [{(0, 1): 0.5}], 7: "seven"})
+    assert codec.decode(codec.encode(response, refuse), Path()).details == {
+        "by token": [{"(0, 1)": 0.5}],
+        "7": "seven",
+    }
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "ab/cd", "", "A" * 64])
@@ -86,3 +91,9 @@ def test_a_tampered_reference_cannot_leave_the_run(tmp_path: Path, name: str) ->
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_the_score_table_of_any_task_name_stays_in_its_folder(task: str, rules: str) -> None:
     assert scores_file(Path("run"), task, rules).parent == Path("run/scores")
+
+
+def test_long_names_of_judges_have_tables_of_their_own_that_a_file_system_takes() -> None:
+    tables = {scores_file(Path("run"), "task", "official", "judge " * 100 + end).name for end in "ab"}
+    assert len(tables) == 2
+    assert max(map(len, tables)) < 230

@@ -15,8 +15,9 @@ import pytest
 
 from evalsuite.errors import DataError, StoreError
 from evalsuite.request import TextResponse
+from evalsuite.scoring import score_run
 from evalsuite.store import Record, RunReader, RunWriter, check_usable, database, list_runs, verify
-from tests.engine.support import run_sums, sums_spec
+from tests.engine.support import run_sums, sums_registry, sums_spec
 
 
 @pytest.fixture
@@ -98,6 +99,12 @@ def test_a_place_where_nothing_can_be_made_is_told_before_a_model_is_loaded(tmp_
     assert not check_usable(tmp_path / "new" / "run", sums_spec())
 
 
+def test_a_run_description_that_is_no_text_is_refused_in_one_line(run: Path) -> None:
+    (run / "run.json").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(StoreError, match=r"run\.json is not a run's description"):
+        RunReader(run)
+
+
 def test_a_run_description_cut_short_is_refused_in_one_line(run: Path) -> None:
     text = (run / "run.json").read_text()
     (run / "run.json").write_text(text[: len(text) // 2])
@@ -117,6 +124,23 @@ def test_answers_whose_description_was_lost_are_not_taken_for_those_of_a_new_run
     (run / "run.json").unlink()
     with pytest.raises(StoreError, match="is not empty and not a run"):
         run_sums(sums_spec("sums", count=6, seed=1), run)
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty file", "no table"])
+def test_numbers_outlive_the_loss_of_the_answers_that_they_were_made_of(run: Path, left: str) -> None:
+    (run / "responses.sqlite").unlink()
+    if left == "an empty file":
+        (run / "responses.sqlite").touch()
+    elif left == "no table":
+        sqlite3.connect(run / "responses.sqlite").execute("PRAGMA journal_mode=WAL").connection.close()
+    before = {path: path.read_bytes() for path in [run / "metrics.json", *(run / "scores").iterdir()]}
+    for again in (
+        lambda: score_run(run, registry=sums_registry()),
+        lambda: run_sums(sums_spec("sums", "sum-images", count=6), run),
+    ):
+        with pytest.raises(StoreError, match=r"no responses\.sqlite|no such table: responses"):
+            again()
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_an_answer_in_the_store_is_never_overwritten(run: Path) -> None:
@@ -172,15 +196,24 @@ def test_runs_are_listed_with_those_that_cannot_be_read(run: Path, tmp_path: Pat
     assert list(wrong) == [broken]
 
 
-def test_damaged_metrics_can_be_made_again(run: Path) -> None:
-    from evalsuite.scoring import score_run
-    from tests.engine.support import sums_registry
-
-    (run / "metrics.json").write_text("{")
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"\xff\xfe\0"])
+def test_damaged_metrics_can_be_made_again(run: Path, damaged: bytes) -> None:
+    (run / "metrics.json").write_bytes(damaged)
     with pytest.raises(StoreError, match=r"metrics\.json is damaged.*evalsuite score"):
         RunReader(run).metrics()
     score_run(run, registry=sums_registry())
     assert len(RunReader(run).metrics()) == 2
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_damaged_table_of_scores_can_be_made_again(run: Path, size: int) -> None:
+    whole = RunReader(run).scores("sums")
+    for file in (run / "scores").iterdir():
+        os.truncate(file, size)
+    with pytest.raises(StoreError, match=r"sums\.official\.parquet is damaged.*evalsuite score"):
+        RunReader(run).scores("sums")
+    score_run(run, registry=sums_registry())
+    assert RunReader(run).scores("sums").equals(whole)
 
 
 def test_scores_by_rules_nobody_applied_are_refused(run: Path) -> None:
