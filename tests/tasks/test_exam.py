@@ -180,6 +180,9 @@ def test_malformed_rows_are_refused_with_their_place(
         ("llava-scienceqa", "B", "B"),
         ("llava-scienceqa", "B. dog", "B"),
         ("llava-scienceqa", "I think The answer is C.", "C"),
+        # A letter in front decides, also one that is no option here; it must be one of A to E.
+        ("llava-scienceqa", "E. The answer is B.", None),
+        ("llava-scienceqa", "F. The answer is B.", "B"),
         ("llava-scienceqa", "b", None),
         ("llava-scienceqa", "B.dog", None),
         ("lmms-scienceqa", "b", "B"),
