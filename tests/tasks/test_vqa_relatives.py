@@ -372,6 +372,19 @@ def test_dreamllm_first_asks_vizwiz_whether_the_answer_can_be_known(tmp_path: Pa
     assert row.failure == "1 of 2 questions are answered"
 
 
+def test_gqa_is_broken_down_as_its_own_evaluation_does(tmp_path: Path) -> None:
+    labels = {"question_type": "verify", "answer_type": "binary"}
+    for task in (build("gqa", gqa(tmp_path / "a")), build("gqa", gqa_hub(tmp_path / "b"))):
+        (sample,) = task.samples()
+        assert sample.labels == labels
+        groups = {s.group for s in task.score([answer(sample, "no")]).statistics}
+        assert groups == {"", "answer_type=binary", "question_type=verify"}
+    path = tmp_path / "a" / "testdev_balanced_questions.json"
+    path.write_text(path.read_text().replace('"verify"', '"query"'))
+    (sample,) = build("gqa", tmp_path / "a").samples()
+    assert sample.labels["answer_type"] == "open"
+
+
 def test_gqa_compares_answers_as_they_are(tmp_path: Path) -> None:
     assert one_value(build("gqa", gqa(tmp_path)), " no\n") == 1.0
     assert one_value(build("gqa", tmp_path), "No.") == 0.0
