@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import survey
 from evalsuite.errors import DataError, SpecError
@@ -170,8 +171,13 @@ def _turns(sample: Sample) -> int:
 
 
 def _question(sample: Sample) -> str:
-    """The question's text; empty for samples that have none (captions)."""
+    """The question's text; empty for samples that have none (captions).
+
+    Of a question with images in it, its longest piece: other harnesses write marks of their own in between.
+    """
     text = getattr(sample.record, "question", "")
+    if isinstance(text, tuple):
+        return max((part.text for part in text if isinstance(part, Text)), key=len, default="")
     return text if isinstance(text, str) else ""
 
 

@@ -20,7 +20,7 @@ from evalsuite.registry import suggest
 
 _ID_FIELDS = ("question_id", "questionId", "id", "image_id", "img_id", "image_name", "index", "pid")
 """Where other harnesses' logs keep a question's own id, in the order in which they are tried."""
-_METRIC_IDS = ("question_id", "questionId", "image_id", "index")
+_METRIC_IDS = ("question_id", "questionId", "image_id", "index", "id")
 """Where lmms-eval's tasks keep it in what they hand to their metrics."""
 
 

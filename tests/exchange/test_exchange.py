@@ -22,7 +22,7 @@ from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
 from tests.data.pictures import encoded
 from tests.goldens import golden_dir
-from tests.tasks.asking import write_json
+from tests.tasks.asking import write_json, write_table
 
 
 def unpacked(source: Path, target: Path) -> Path:
@@ -382,6 +382,55 @@ def test_a_log_that_goes_by_position_is_checked_by_the_questions_it_asked(tmp_pa
     assert found["accuracy"] == pytest.approx(1 / 3)
     with pytest.raises(DataError, match=r"line 1: position 0 of vqav2 is .* and the file asked"):
         import_predictions(tmp_path / "other", task, log(texts[::-1]), model="m")
+
+
+def test_positions_in_exams_are_checked_and_mmmu_goes_by_its_ids(tmp_path: Path) -> None:
+    def log(*rows: dict[str, Any]) -> Path:
+        path = tmp_path / "log.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    photo = {"bytes": encoded("PNG"), "path": "x.png"}
+    texts = ("Which is warmer?", "Which is larger?")
+    problems = [
+        {
+            "question": text,
+            "image": photo,
+            "choices": ["a", "b"],
+            "answer": 0,
+            "hint": "",
+            "subject": "",
+            "topic": "",
+        }
+        for text in texts
+    ]
+    write_table(tmp_path / "science" / "ScienceQA-IMG" / "test-0.parquet", problems)
+    science = TaskSpec(name="scienceqa-img", data=tmp_path / "science")
+    said = [{"doc_id": n, "input": f"{text}\nA. a", "filtered_resps": "A"} for n, text in enumerate(texts)]
+    assert numbers(import_predictions(tmp_path / "run", science, log(*said), model="m"))["accuracy"] == 1.0
+    swapped = [row | {"doc_id": 1 - n} for n, row in enumerate(said)]
+    with pytest.raises(DataError, match="position 1 of scienceqa-img is 'Which is larger\\?' here"):
+        import_predictions(tmp_path / "other", science, log(*swapped), model="m")
+
+    names = ("validation_Art_1", "validation_Art_2")
+    questions = [
+        {"id": name, "question": f"<image 1> What is {name}?", "options": "['a', 'b']", "answer": right}
+        | {"question_type": "multiple-choice", "image_1": photo}
+        | {f"image_{n}": None for n in range(2, 8)}
+        for name, right in zip(names, "AB", strict=True)
+    ]
+    write_table(tmp_path / "mmmu" / "data" / "validation-0.parquet", questions)
+    mmmu = TaskSpec(name="mmmu-val", data=tmp_path / "mmmu")
+    said = [
+        {
+            "doc_id": n,
+            "input": f"<image> What is {name}?\nA.",
+            "filtered_resps": right,
+            "mmmu_acc": {"id": name},
+        }
+        for n, (name, right) in enumerate(zip(reversed(names), "BA", strict=True))
+    ]
+    assert numbers(import_predictions(tmp_path / "mmmu-run", mmmu, log(*said), model="m"))["accuracy"] == 1.0
 
 
 def test_an_empty_answer_in_a_log_is_an_answer(tmp_path: Path) -> None:
