@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import survey
 from evalsuite.errors import DataError, SpecError
@@ -102,7 +103,11 @@ def _match(
     task: Task, given: Sequence[Prediction], path: Path, *, partial: bool, ignore_unknown: bool
 ) -> dict[str, list[str]]:
     """Sample id -> its answers, one for each question that is asked about it."""
-    samples = {sample.id: (_turns(sample), _question(sample)) for sample in task.samples()}
+    samples: dict[str, tuple[int, str]] = {}
+    of_image: dict[str, list[str]] = {}
+    for sample in task.samples():
+        samples[sample.id] = _turns(sample), _question(sample)
+        of_image.setdefault(sample.cluster, []).append(sample.id)
     order = list(samples)
     found: dict[str, dict[int, str]] = {}
     unknown: list[Prediction] = []
@@ -113,14 +118,20 @@ def _match(
         elif name not in samples and name.isdecimal():
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
+        if name not in samples and one.prompt:
+            # LLaVA's answers to TextVQA have the image's id, and the question in the prompt.
+            about = [each for each in of_image.get(name, ()) if _asks(one.prompt, samples[each][1])]
+            name = max(about, key=lambda each: len(samples[each][1]), default=name)
         if name not in samples:
             unknown.append(one)
             continue
-        if one.position is not None and one.prompt and not _asks(one.prompt, samples[name][1]):
+        if one.prompt and not _asks(one.prompt, samples[name][1]):
+            place = f"question {name!r}" if one.position is None else f"position {one.position}"
             raise DataError(
-                f"{one.where}: position {one.position} of {task.info.name} is {samples[name][1]!r:.80} here, "
-                f"and the log asked {one.prompt!r:.80}.",
-                "The log has another order: use the data set that it was made with (--data, or the hub's).",
+                f"{one.where}: {place} of {task.info.name} is {samples[name][1]!r:.80} here, "
+                f"and the file asked {one.prompt!r:.80}.",
+                "The file numbers another version of the benchmark, or has another order: use the data set "
+                "that it was made with (--data, or the hub's).",
             )
         if turn in found.get(name, {}):
             raise DataError(
@@ -160,14 +171,19 @@ def _turns(sample: Sample) -> int:
 
 
 def _question(sample: Sample) -> str:
-    """The question's text; empty for samples that have none (captions)."""
+    """The question's text; empty for samples that have none (captions).
+
+    Of a question with images in it, its longest piece: other harnesses write marks of their own in between.
+    """
     text = getattr(sample.record, "question", "")
+    if isinstance(text, tuple):
+        return max((part.text for part in text if isinstance(part, Text)), key=len, default="")
     return text if isinstance(text, str) else ""
 
 
 def _asks(prompt: str, question: str) -> bool:
-    """Whether a logged prompt holds a question; other harnesses change its case and outer space."""
-    return question.strip().casefold() in prompt.casefold()
+    """Whether a logged prompt holds a question; other harnesses change its case and white space."""
+    return " ".join(question.split()).casefold() in " ".join(prompt.split()).casefold()
 
 
 def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Record]:

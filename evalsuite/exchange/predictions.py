@@ -20,7 +20,7 @@ from evalsuite.registry import suggest
 
 _ID_FIELDS = ("question_id", "questionId", "id", "image_id", "img_id", "image_name", "index", "pid")
 """Where other harnesses' logs keep a question's own id, in the order in which they are tried."""
-_METRIC_IDS = ("question_id", "questionId", "image_id", "index")
+_METRIC_IDS = ("question_id", "questionId", "image_id", "index", "id")
 """Where lmms-eval's tasks keep it in what they hand to their metrics."""
 
 
@@ -32,7 +32,7 @@ class Prediction:
         key: the question's id as the file has it; empty where it only has a position.
         position: of the question in its benchmark, where the file says so.
         where: file and place, for messages.
-        prompt: what was asked, where the file tells: a position is checked by it.
+        prompt: what was asked, where the file tells: the place in the benchmark is checked by it.
     """
 
     key: str
@@ -97,9 +97,10 @@ def read_predictions(path: Path, form: str = "") -> list[Prediction]:
     found = list(FORMATS[form](path))
     if not found:
         raise DataError(f"{path} holds no predictions.", "Is this the right file?")
-    seen: dict[tuple[str, int | None], str] = {}
+    seen: dict[tuple[str, int | None, str], str] = {}
     for one in found:
-        name = (one.key, one.position)
+        # LLaVA's answers to TextVQA have the image's id, so the question counts, too.
+        name = (one.key, one.position, one.prompt)
         if name in seen:
             raise DataError(
                 f"{one.where}: {one.key or f'position {one.position}'} was answered before, at {seen[name]}.",
@@ -123,7 +124,12 @@ def _lines(path: Path, key: str, answer: str) -> Iterator[Prediction]:
     """JSON lines of objects."""
     for number, row in read_lines(path):
         where = f"{path}, line {number}"
-        yield Prediction(_key(field(row, key, (int, str), where)), field(row, answer, str, where), where)
+        yield Prediction(
+            _key(field(row, key, (int, str), where)),
+            field(row, answer, str, where),
+            where,
+            prompt=_text(row.get("prompt")),
+        )
 
 
 def _pairs(path: Path) -> Iterator[Prediction]:
@@ -162,7 +168,8 @@ def _table(path: Path) -> Iterator[Prediction]:
         raise DataError(f"{path} is neither .tsv, .csv, .xlsx nor .json.", "Save it as one of these.")
     for where, row in numbered:
         key = _key(field(row, "index", (int, float, str), where))
-        yield Prediction(key, field(row, "prediction", str, where), where)
+        text = field(row, "prediction", str, where)
+        yield Prediction(key, text, where, prompt=_text(row.get("question")))
 
 
 def _cells(path: Path, delimiter: str) -> list[tuple[str, Any]]:
@@ -223,7 +230,11 @@ def _lmms_eval(path: Path) -> Iterator[Prediction]:
     for where, row in _logged(path):
         if not isinstance(row, dict):
             raise DataError(f"{where} is {type(row).__name__}, not an object.", "Is this a sample log?")
-        given = row.get("filtered_resps") or row.get("resps")
+        given = row.get("filtered_resps")
+        if (
+            given is None or given == []
+        ):  # "" is an answer: the log then has no `resps`, which would say the same
+            given = row.get("resps")
         while isinstance(given, list) and given:
             given = given[0]
         if not isinstance(given, str):
@@ -232,8 +243,7 @@ def _lmms_eval(path: Path) -> Iterator[Prediction]:
             )
         key = _own_id(row)
         position = None if key else field(row, "doc_id", int, where)
-        asked = row.get("input")
-        yield Prediction(key, given, where, position, asked if isinstance(asked, str) else "")
+        yield Prediction(key, given, where, position, _text(row.get("input")))
 
 
 FORMATS: Mapping[str, Callable[[Path], Iterator[Prediction]]] = MappingProxyType(
@@ -252,6 +262,10 @@ FORMATS: Mapping[str, Callable[[Path], Iterator[Prediction]]] = MappingProxyType
     }
 )
 """Format -> reader: official result files, LLaVA's answer lines, other harnesses' logs."""
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _key(value: object) -> str:

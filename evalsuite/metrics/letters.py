@@ -20,14 +20,13 @@ from evalsuite.errors import SpecError
 __all__ = ["LETTER_RULES", "mmmu_open_hit", "read_letter"]
 
 _ANSWER_IS = re.compile(r"The answer is ([A-Z]).")
+_LETTER_FIRST = re.compile(r"([A-E])(?:\Z|\. )")
 
 
 def _llava_scienceqa(text: str, options: Mapping[str, str]) -> str | None:
-    if text in options:
-        return text
-    if len(text) >= 3 and text[0] in options and text[1:3] == ". ":
-        return text[0]
-    found = _ANSWER_IS.findall(text)
+    # A letter in front decides even where the question has fewer options: whatever follows, it is wrong.
+    first = _LETTER_FIRST.match(text)
+    found = [first[1]] if first else _ANSWER_IS.findall(text)
     return found[0] if len(found) == 1 and found[0] in options else None
 
 

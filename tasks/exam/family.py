@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,8 +23,11 @@ from ..prompts import Value, render
 from .readers import READERS, Question
 
 GUESSING = "mmmu-guessing"
-"""The rule `mmmu` with the official guess for an undecided answer; ours depends on the question alone,
-the official one on all questions before it."""
+"""The rule `mmmu` with the official guess for an undecided answer (`main_parse_and_eval.py --subject ALL`):
+drawn one after the other, subjects in alphabetical order, so it depends on the answers before it."""
+OFFICIAL_SEED = 42
+UNDECIDED = "?"
+"""What is shown of an answer that means none of the options."""
 
 
 class ProtocolSettings(BaseModel):
@@ -98,7 +102,19 @@ class ExamTask(FamilyTask):
         return list(sample.record.answers)
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        rows = [self._row(one) for one in answered]
+        rows: list[SampleScore] = []
+        undecided: list[tuple[str, int, list[str], tuple[str, ...]]] = []
+        # Once through: answers are read from disk, and samples hold pictures.
+        for place, one in enumerate(answered):
+            rows.append(self._row(one))
+            if rows[place].parsed == UNDECIDED and one.sample.record.options and self.plan.rule == GUESSING:
+                question: Question = one.sample.record
+                subject = one.sample.labels.get("subject", "")
+                undecided.append((subject, place, [*question.options], question.answers))
+        guesses = random.Random(OFFICIAL_SEED)
+        for _, place, letters, right in sorted(undecided):
+            pick = guesses.choice(letters)
+            rows[place] = replace(rows[place], values=self._hit(pick in right), parsed=pick)
         return Scores(rows, mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by))
 
     def _row(self, one: Answered) -> SampleScore:
@@ -111,11 +127,10 @@ class ExamTask(FamilyTask):
         if not question.answers:
             return row(failure="the right answers of this split are not public")
         if not question.options:
-            return row(
-                values={self._accuracy.name: float(mmmu_open_hit(said, question.answers))}, parsed=said
-            )
-        guessing = self.plan.rule == GUESSING
-        pick = read_letter(said, question.texts(), "mmmu" if guessing else self.plan.rule)
-        if pick is None and guessing:
-            pick = random.Random(question.id).choice(list(question.options))
-        return row(values={self._accuracy.name: float(pick in question.answers)}, parsed=pick or "?")
+            return row(values=self._hit(mmmu_open_hit(said, question.answers)), parsed=said)
+        rule = "mmmu" if self.plan.rule == GUESSING else self.plan.rule
+        pick = read_letter(said, question.texts(), rule)
+        return row(values=self._hit(pick in question.answers), parsed=pick or UNDECIDED)
+
+    def _hit(self, right: bool) -> dict[str, float]:
+        return {self._accuracy.name: float(right)}

@@ -19,7 +19,26 @@ from evalsuite.errors import DataError
 from ..sources import Located
 
 LETTERS = string.ascii_uppercase
-_MARK = re.compile(r"<image (\d)>")
+_MARK = re.compile(r"<image ([1-7])>")
+"""The table has columns for seven images; the options of one question (validation_Math_7) were written with
+marks up to 30: those stay text."""
+DISCIPLINES = MappingProxyType(
+    {
+        subject: discipline
+        for discipline, subjects in {
+            "Art and Design": "Art Art_Theory Design Music",
+            "Business": "Accounting Economics Finance Manage Marketing",
+            "Science": "Biology Chemistry Geography Math Physics",
+            "Health and Medicine": "Basic_Medical_Science Clinical_Medicine Pharmacy Public_Health "
+            "Diagnostics_and_Laboratory_Medicine",
+            "Humanities and Social Science": "History Literature Sociology Psychology",
+            "Tech and Engineering": "Agriculture Architecture_and_Engineering Computer_Science Electronics "
+            "Energy_and_Power Materials Mechanical_Engineering",
+        }.items()
+        for subject in subjects.split()
+    }
+)
+"""MMMU's subject -> discipline, as its tables have them (`mmmu/utils/data_utils.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +49,7 @@ class Question:
         images: those that no mark in the text stands for; they are shown where the template says.
         question, options: text, with images where the benchmark's marks stood.
         answers: the right letter, or what is accepted of an open answer; empty where it is not public.
+        written: the options as the file writes them, with its marks for images, where it has any.
     """
 
     id: str
@@ -39,10 +59,11 @@ class Question:
     images: tuple[Image, ...] = ()
     hint: str = ""
     labels: Mapping[str, str] = member(default_factory=dict)
+    written: Mapping[str, str] = member(default_factory=dict)
 
-    def texts(self) -> dict[str, str]:
-        """The options' text by letter."""
-        return {
+    def texts(self) -> Mapping[str, str]:
+        """The options' text by letter, as an answer is compared with it."""
+        return self.written or {
             letter: "".join(part.text for part in parts if isinstance(part, Text))
             for letter, parts in self.options.items()
         }
@@ -143,13 +164,15 @@ def read_mmmu(source: Located) -> Iterator[Question]:
         images = () if inline or first is None else (image_cell(first, f"{where}, image_1"),)
         # "validation_Art_Theory_12": the subject stands between split and number.
         subject = "_".join(name.split("_")[1:-1])
+        labels = {"discipline": DISCIPLINES.get(subject, ""), "subject": subject}
         yield Question(
             name,
             question,
             {} if row.get("question_type") == "open" else options,
             () if answer in ("", "?") else answers,
             images,
-            labels={"subject": subject} if subject else {},
+            labels={label: value for label, value in labels.items() if value},
+            written=dict(zip(LETTERS, texts, strict=False)),
         )
 
 

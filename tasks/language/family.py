@@ -21,6 +21,7 @@ from ..benchmark import Plan
 from ..family import IMPOSSIBLE, FamilyTask, certain, row_of
 from ..prompts import fields_of, render
 from .readers import EXAMPLES, FORMS, READERS, Item
+from .subjects import CATEGORIES
 
 PLAIN, NORMALISED = "accuracy", "normalised accuracy"
 
@@ -107,7 +108,8 @@ class LanguageTask(FamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for item in self._read():
-            yield Sample(item.id, item, labels={"subject": item.subject} if item.subject else {})
+            labels = {"category": CATEGORIES.get(item.subject, ""), "subject": item.subject}
+            yield Sample(item.id, item, labels={name: value for name, value in labels.items() if value})
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         item: Item = sample.record

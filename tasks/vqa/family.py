@@ -97,18 +97,24 @@ def read_official(source: Located, settings: Settings) -> Iterator[Question]:
 
 
 def read_columns(source: Located, settings: Settings) -> Iterator[Question]:
-    """A table: id, image, question, answers and, where named, image_id, question_type, answer_type, ocr."""
+    """A table: id, image, question and, where named, answers, image_id, question_type, answer_type, ocr.
+
+    The setting `id_ending` is added to ids that lack it.
+    """
     for where, row in read_table(source.paths("table"), source.columns):
         question_id, text = row["id"], row["question"]
         if question_id is None or not isinstance(text, str):
             raise DataError(f"{where} has no question (id {question_id!r}, question {text!r}).")
         name = f"question {question_id}"
         yield Question(
-            id=str(question_id),
+            id=_table_id(source, question_id),
             image=image_cell(row["image"], f"{where} ({name})"),
             image_id=str(row.get("image_id") or ""),
             question=text,
-            answers=human_answers(row["answers"], f"{where} ({name})", settings.answers),
+            # Sources of test splits name no column of answers.
+            answers=human_answers(row["answers"], f"{where} ({name})", settings.answers)
+            if "answers" in row
+            else (),
             question_type=str(row.get("question_type") or ""),
             answer_type=str(row.get("answer_type") or ""),
             ocr=tuple(map(str, row["ocr"])) if row.get("ocr") is not None else None,
@@ -173,7 +179,7 @@ class VQATask(FamilyTask):
         if source.reader != TABLE or "subset" in self.plan.options:
             return (sample.id for sample in self.samples())
         rows = read_table(source.paths("table"), {"id": source.columns["id"]})
-        return (str(row["id"]) for _, row in rows)
+        return (_table_id(source, row["id"]) for _, row in rows)
 
     @property
     def gated(self) -> bool:
@@ -289,6 +295,11 @@ def parsed(answer: str, rule: str) -> str:
     if rule in (VERBATIM, ANLS):
         return answer
     return answer.strip().lower().removesuffix(".") if rule == EXACT else normalize_answer(answer, rule)
+
+
+def _table_id(source: Located, value: Any) -> str:
+    ending = source.settings.get("id_ending", "")
+    return str(value).removesuffix(ending) + ending
 
 
 def _most_said(answers: Sequence[str]) -> str:

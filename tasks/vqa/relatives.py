@@ -94,6 +94,7 @@ def read_gqa(source: Located, settings: Settings) -> Iterator[Question]:
             question=field(row, "question", str, where),
             answers=(field(row, "answer", str, where),) if "answer" in row else (),
             question_type=_structure(row.get("types")),
+            answer_type=_openness(_structure(row.get("types"))),
         )
 
 
@@ -123,6 +124,7 @@ def read_gqa_tables(source: Located, settings: Settings) -> Iterator[Question]:
             question=field(row, "question", str, where),
             answers=(field(row, "answer", str, where),),
             question_type=_structure(row.get("types")),
+            answer_type=_openness(_structure(row.get("types"))),
         )
 
 
@@ -163,6 +165,11 @@ RELATIVES = MappingProxyType(
 def _answers(row: dict[str, Any], where: str, count: int | None) -> tuple[str, ...]:
     """The human answers; none where the file has none, as in test splits."""
     return human_answers(row["answers"], where, count) if row.get("answers") else ()
+
+
+def _openness(structure: str) -> str:
+    """GQA's kind of answer ("open" or "binary"), as its evaluation tells it; empty where nothing is known."""
+    return structure and ("open" if structure == "query" else "binary")
 
 
 def _structure(types: Any) -> str:

@@ -22,7 +22,7 @@ from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
 from tests.data.pictures import encoded
 from tests.goldens import golden_dir
-from tests.tasks.asking import write_json
+from tests.tasks.asking import write_json, write_table
 
 
 def unpacked(source: Path, target: Path) -> Path:
@@ -380,8 +380,96 @@ def test_a_log_that_goes_by_position_is_checked_by_the_questions_it_asked(tmp_pa
 
     found = numbers(import_predictions(tmp_path / "run", task, log(texts), model="m"))
     assert found["accuracy"] == pytest.approx(1 / 3)
-    with pytest.raises(DataError, match=r"line 1: position 0 of vqav2 is .* and the log asked"):
+    with pytest.raises(DataError, match=r"line 1: position 0 of vqav2 is .* and the file asked"):
         import_predictions(tmp_path / "other", task, log(texts[::-1]), model="m")
+
+
+def test_positions_in_exams_are_checked_and_mmmu_goes_by_its_ids(tmp_path: Path) -> None:
+    def log(*rows: dict[str, Any]) -> Path:
+        path = tmp_path / "log.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    photo = {"bytes": encoded("PNG"), "path": "x.png"}
+    texts = ("Which is warmer?", "Which is larger?")
+    problems = [
+        {
+            "question": text,
+            "image": photo,
+            "choices": ["a", "b"],
+            "answer": 0,
+            "hint": "",
+            "subject": "",
+            "topic": "",
+        }
+        for text in texts
+    ]
+    write_table(tmp_path / "science" / "ScienceQA-IMG" / "test-0.parquet", problems)
+    science = TaskSpec(name="scienceqa-img", data=tmp_path / "science")
+    said = [{"doc_id": n, "input": f"{text}\nA. a", "filtered_resps": "A"} for n, text in enumerate(texts)]
+    assert numbers(import_predictions(tmp_path / "run", science, log(*said), model="m"))["accuracy"] == 1.0
+    swapped = [row | {"doc_id": 1 - n} for n, row in enumerate(said)]
+    with pytest.raises(DataError, match="position 1 of scienceqa-img is 'Which is larger\\?' here"):
+        import_predictions(tmp_path / "other", science, log(*swapped), model="m")
+
+    names = ("validation_Art_1", "validation_Art_2")
+    questions = [
+        {"id": name, "question": f"<image 1> What is {name}?", "options": "['a', 'b']", "answer": right}
+        | {"question_type": "multiple-choice", "image_1": photo}
+        | {f"image_{n}": None for n in range(2, 8)}
+        for name, right in zip(names, "AB", strict=True)
+    ]
+    write_table(tmp_path / "mmmu" / "data" / "validation-0.parquet", questions)
+    mmmu = TaskSpec(name="mmmu-val", data=tmp_path / "mmmu")
+    said = [
+        {
+            "doc_id": n,
+            "input": f"<image> What is {name}?\nA.",
+            "filtered_resps": right,
+            "mmmu_acc": {"id": name},
+        }
+        for n, (name, right) in enumerate(zip(reversed(names), "BA", strict=True))
+    ]
+    assert numbers(import_predictions(tmp_path / "mmmu-run", mmmu, log(*said), model="m"))["accuracy"] == 1.0
+
+
+def test_an_empty_answer_in_a_log_is_an_answer(tmp_path: Path) -> None:
+    # lmms-eval leaves `resps` out where it says the same as `filtered_resps`.
+    rows = [
+        {"doc_id": n, "filtered_resps": said, "submission": {"question_id": number}}
+        for n, (number, said) in enumerate(zip(IDS, ("net", "", "net"), strict=True))
+    ]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [one.text for one in read_predictions(path)] == ["net", "", "net"]
+
+
+def test_a_table_of_another_numbering_is_refused_by_its_questions(tmp_path: Path) -> None:
+    # VLMEvalKit numbers the questions of most benchmarks anew, and keeps their texts.
+    task = mmbench(tmp_path / "data")
+    path = tmp_path / "result.tsv"
+    path.write_text("index\tquestion\tprediction\n7\tWhat?\tB\n1000007\tWhere?\tA\n")
+    with pytest.raises(
+        DataError, match=r"row 1: question '7' of mmbench-dev-en is 'What\?' here, .* 'Where\?'"
+    ):
+        import_predictions(tmp_path / "run", task, path, model="m")
+
+
+def test_llavas_answers_to_textvqa_are_found_by_image_and_question(tmp_path: Path) -> None:
+    asked = (("a1", "What brand?"), ("a1", "What brand? And year?"), ("b2", "What brand?"))
+    rows = [
+        {"question_id": n, "image_id": image, "question": text, "answers": [f"right {n}"] * 10}
+        for n, (image, text) in enumerate(asked)
+    ]
+    write_json(tmp_path / "data" / "TextVQA_0.5.1_val.json", {"data": rows})
+    given = [
+        {"question_id": image, "prompt": f"{text}\nReference OCR token: x\nAnswer.", "text": f"right {n}"}
+        for n, (image, text) in reversed(list(enumerate(asked)))
+    ]
+    path = tmp_path / "answers.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in given))
+    task = TaskSpec(name="textvqa", data=tmp_path / "data")
+    assert numbers(import_predictions(tmp_path / "run", task, path, model="m"))["accuracy"] == 1.0
 
 
 def test_ids_that_lmms_evals_tasks_keep_for_their_metrics_go_before_positions(tmp_path: Path) -> None:

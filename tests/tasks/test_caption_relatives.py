@@ -70,6 +70,19 @@ def test_nocaps_official_file_and_hub_columns_ask_the_same(tmp_path: Path) -> No
         assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTO]
 
 
+@pytest.mark.parametrize("name", ["coco-caption-2014-val", "coco-caption-2017-val"])
+def test_cocos_captions_are_read_from_hub_columns(name: str, tmp_path: Path) -> None:
+    row = {
+        "question_id": "COCO_val2014_000000000042.jpg", "question": "", "id": 42,
+        "image": {"bytes": PHOTO, "path": "x.jpg"}, "answer": ["a dog", "the dog"],
+    }  # fmt: skip
+    write_table(tmp_path / "data" / "val-00000-of-00001.parquet", [row])
+    task = build(name, tmp_path)
+    (sample,) = task.samples()
+    assert (sample.id, task.target(sample)) == ("42", ["a dog", "the dog"])
+    assert pictures(asked(task, sample)) == [PHOTO]
+
+
 @pytest.mark.parametrize(("name", "ids"), [("in", ["0", "3"]), ("near", ["1"]), ("out", ["2"])])
 def test_each_domain_of_nocaps_is_a_set_of_its_own(name: str, ids: list[str], tmp_path: Path) -> None:
     task = build(f"nocaps-val-{name}", nocaps(tmp_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,15 +130,35 @@ def test_mmmu_shows_every_image_where_its_mark_stands(tmp_path: Path) -> None:
         "Answer with the option's letter from the given choices directly."
     )
     assert pictures(request) == PHOTOS
-    assert sample.labels == {"subject": "Art_Theory"}
+    assert sample.labels == {"discipline": "Art and Design", "subject": "Art_Theory"}
     assert values(task, answer(sample, "It is (B)."), answer(sample, "A")) == [
         {"accuracy": 1.0},
         {"accuracy": 0.0},
     ]
     strict = build("mmmu-val", tmp_path, rules="undecided-is-wrong")
     assert values(strict, answer(sample, "no idea")) == [{"accuracy": 0.0}]
-    guesses = {row["accuracy"] for row in values(task, *[answer(sample, "no idea")] * 3)}
-    assert len(guesses) == 1  # a guess depends on the question alone
+
+
+def test_undecided_answers_of_mmmu_are_guessed_as_the_official_script_guesses(tmp_path: Path) -> None:
+    task = build("mmmu-val", mmmu(tmp_path))
+    (sample,) = task.samples()
+    music, art = (replace(sample, id=name, labels={"subject": name}) for name in ("Music", "Art"))
+    said = [answer(one, text) for one in (music, art) for text in ("no idea", "B", "?", "none")]
+    # main_parse_and_eval.py --subject ALL (seed 42) drew C A A, then C B A, for Art and for Music.
+    assert [row.parsed for row in task.score(said).rows] == ["C", "B", "B", "A", "C", "B", "A", "A"]
+
+
+def test_an_image_as_an_option_of_mmmu_is_compared_by_its_mark(tmp_path: Path) -> None:
+    task = build("mmmu-val", mmmu(tmp_path), rules="undecided-is-wrong")
+    (sample,) = task.samples()
+    said = [answer(sample, f"I cannot tell what these two share {more}") for more in ("", "but <image 3>.")]
+    assert [row.parsed for row in task.score(said).rows] == ["?", "C"]
+
+
+def test_marks_of_mmmu_beyond_its_columns_stay_text(tmp_path: Path) -> None:
+    task = build("mmmu-val", mmmu(tmp_path, question="<image 1>, <image 8> or <image 30>?"))
+    (sample,) = task.samples()
+    assert wording(asked(task, sample)).startswith("<image>, <image 8> or <image 30>?\n(A) colour")
 
 
 def test_open_questions_of_mmmu_have_their_own_wording_and_rule(tmp_path: Path) -> None:
@@ -180,6 +201,9 @@ def test_malformed_rows_are_refused_with_their_place(
         ("llava-scienceqa", "B", "B"),
         ("llava-scienceqa", "B. dog", "B"),
         ("llava-scienceqa", "I think The answer is C.", "C"),
+        # A letter in front decides, also one that is no option here; it must be one of A to E.
+        ("llava-scienceqa", "E. The answer is B.", None),
+        ("llava-scienceqa", "F. The answer is B.", "B"),
         ("llava-scienceqa", "b", None),
         ("llava-scienceqa", "B.dog", None),
         ("lmms-scienceqa", "b", "B"),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from evalsuite_tasks.language.subjects import CATEGORIES
 
 from evalsuite.errors import DataError, SpecError
 from evalsuite.request import ChoiceResponse, Request, ScoreChoices
@@ -136,6 +138,12 @@ def mmlu_csv(root: Path) -> Path:
     return root
 
 
+def test_mmlus_subjects_have_the_categories_of_its_authors() -> None:
+    counts = Counter(CATEGORIES.values())
+    assert counts == {"STEM": 18, "humanities": 13, "social sciences": 12, "other": 14}
+    assert CATEGORIES["anatomy"] == "other"  # STEM for lm-evaluation-harness
+
+
 def test_mmlu_shows_the_first_five_examples_of_its_subject_in_both_layouts(tmp_path: Path) -> None:
     task = build("mmlu", mmlu_csv(tmp_path / "csv"))
     (sample,) = task.samples()
@@ -144,7 +152,8 @@ def test_mmlu_shows_the_first_five_examples_of_its_subject_in_both_layouts(tmp_p
         "The following are multiple choice questions (with answers) about us foreign policy.\n\n"
         f'{shown}Is "x", y?\nA. a\nB. b\nC. c\nD. d\nAnswer:'
     )
-    assert (sample.labels["subject"], task.target(sample)) == ("us_foreign_policy", 2)
+    assert sample.labels == {"category": "social sciences", "subject": "us_foreign_policy"}
+    assert task.target(sample) == 2
     hub = build(
         "mmlu",
         written(

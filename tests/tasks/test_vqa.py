@@ -187,6 +187,16 @@ def test_an_empty_table_is_refused(tmp_path: Path) -> None:
         list(build("vqav2", data=folder).samples())
 
 
+def test_vqav2_is_broken_down_by_both_official_types(tmp_path: Path) -> None:
+    task = build("vqav2", data=mirrored(tmp_path))
+    statistics = task.score([answered(sample, "net") for sample in task.samples()]).statistics
+    assert {statistic.group for statistic in statistics} == {
+        "",
+        "answer_type=other",
+        "question_type=none of the above",
+    }
+
+
 def test_easy_vqa_has_its_official_test_questions_and_images() -> None:
     task = build("easy-vqa")
     samples = list(task.samples())

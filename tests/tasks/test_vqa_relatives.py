@@ -123,7 +123,7 @@ def vizwiz_hub(root: Path) -> Path:
         root / "data" / "val-00000-of-00001.parquet",
         [
             {
-                "question_id": name,
+                "question_id": name.removesuffix(".jpg"),
                 "image": cell(name),
                 "question": question,
                 "answers": answers,
@@ -133,6 +133,21 @@ def vizwiz_hub(root: Path) -> Path:
         ],
     )
     return root
+
+
+def of_a_test_split(table: str) -> Any:
+    def make(root: Path) -> Path:
+        row = {
+            "question_id": "7",
+            "image": cell("x.jpg"),
+            "image_id": 3,
+            "question": "What?",
+            "answers": None,
+        }
+        write_table(root / "data" / f"{table}-00000-of-00001.parquet", [row])
+        return root
+
+    return make
 
 
 def gqa(root: Path) -> Path:
@@ -193,6 +208,21 @@ def test_official_files_and_hub_columns_ask_the_same(
         first, second = asked(one, ours), asked(other, theirs)
         assert wording(first) == wording(second)
         assert pictures(first) == pictures(second) == [PHOTO]
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "expected"),
+    [("vqav2-test-dev", "testdev", "7"), ("vqav2-test", "test", "7"), ("vizwiz-test", "test", "7.jpg")],
+)
+def test_hub_columns_of_test_splits_need_no_answers(
+    name: str, table: str, expected: str, tmp_path: Path
+) -> None:
+    task: Any = build(name, of_a_test_split(table)(tmp_path))
+    (sample,) = task.samples()
+    assert [sample.id] == list(task.sample_ids()) == [expected]
+    assert pictures(asked(task, sample)) == [PHOTO]
+    (row,) = task.score([answer(sample, "x")]).rows
+    assert row.failure == "the human answers of this split are not public"
 
 
 @pytest.mark.parametrize(
@@ -340,6 +370,19 @@ def test_dreamllm_first_asks_vizwiz_whether_the_answer_can_be_known(tmp_path: Pa
     assert (closed["accuracy"], open_["accuracy"]) == (1.0, 0.0)
     (row,) = task.score([answer(sample, "Yes.")]).rows
     assert row.failure == "1 of 2 questions are answered"
+
+
+def test_gqa_is_broken_down_as_its_own_evaluation_does(tmp_path: Path) -> None:
+    labels = {"question_type": "verify", "answer_type": "binary"}
+    for task in (build("gqa", gqa(tmp_path / "a")), build("gqa", gqa_hub(tmp_path / "b"))):
+        (sample,) = task.samples()
+        assert sample.labels == labels
+        groups = {s.group for s in task.score([answer(sample, "no")]).statistics}
+        assert groups == {"", "answer_type=binary", "question_type=verify"}
+    path = tmp_path / "a" / "testdev_balanced_questions.json"
+    path.write_text(path.read_text().replace('"verify"', '"query"'))
+    (sample,) = build("gqa", tmp_path / "a").samples()
+    assert sample.labels["answer_type"] == "open"
 
 
 def test_gqa_compares_answers_as_they_are(tmp_path: Path) -> None:
