@@ -49,11 +49,10 @@ def read_gedit(source: Located) -> Iterator[JudgedEdit]:
         seen.add(found)
         if found == language:
             key = str(row["key"])
-            source, given = (image_cell(row[name], f"{where} ({key})") for name in ("image", "raw"))
             yield JudgedEdit(
                 id=key,
-                source=source,
-                given=given,
+                source=image_cell(row["image"], f"{where} ({key})"),
+                given=image_cell(row["raw"], f"{where} ({key}, raw)"),
                 instruction=field(row, "instruction", str, where),
                 kind=field(row, "kind", str, where),
                 common=bool(row["common"]),
