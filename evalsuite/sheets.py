@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Image
+from evalsuite.data.images import decode
+from evalsuite.errors import DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -27,11 +28,21 @@ def font_for(size: int) -> tuple[Font, int]:
 
 
 def thumbnail(image: Image, size: int) -> Picture:
-    """The picture in a square: small ones by whole pixels, so that the sheet shows what was drawn."""
-    from PIL import Image as pil
+    """The picture in a square: small ones by whole pixels, so that the sheet shows what was drawn.
 
-    with pil.open(io.BytesIO(image.read())) as opened:
-        picture = opened.convert("RGB")
+    A file that is no picture is crossed out.
+    """
+    from PIL import Image as pil
+    from PIL import ImageDraw
+
+    try:
+        picture = decode(image)
+    except DataError:
+        picture = pil.new("RGB", (size, size), PAPER)
+        ends = (0, 0, size - 1, size - 1)
+        pen = ImageDraw.Draw(picture)
+        pen.rectangle(ends, outline=FAINT)
+        pen.line(ends, fill=FAINT)
     scale = size / max(picture.size)
     target = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     picture = picture.resize(target, pil.Resampling.NEAREST if scale > 1 else pil.Resampling.LANCZOS)

@@ -41,8 +41,12 @@ FORMULAS: Mapping[str, Formula] = MappingProxyType(
         "cosine": Formula("", lambda cosine: cosine),
         # Hessel et al. 2021, github.com/jmhessel/clipscore: w = 2.5, captions begin with "A photo depicts".
         "clipscore": Formula("A photo depicts ", _clipped(2.5)),
-        # torchmetrics' CLIPScore, the number that most text-to-image papers print.
-        "torchmetrics": Formula("", _clipped(100.0)),
+        # torchmetrics' CLIPScore, the number that most text-to-image papers print. Its documentation cuts
+        # each pair off at 0; what it computes (functional/multimodal/clip_score.py) cuts off the mean over
+        # the set only, and no set of pictures with their texts comes near that.
+        "torchmetrics": Formula("", lambda cosine: 100.0 * cosine),
+        # The same called with one pair at a time, as PIE-Bench's program does: each pair is cut off.
+        "torchmetrics-each": Formula("", _clipped(100.0)),
     }
 )
 """The usual definitions of text–image similarity by name."""

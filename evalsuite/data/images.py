@@ -18,6 +18,19 @@ MAX_PIXELS = 89_478_485
 
 _log = logging.getLogger(__name__)
 
+_DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    RuntimeError,
+)
+"""What PIL's decoders raise for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF),
+RuntimeError (AVIF, DDS) …"""
+
 
 def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: bool = False) -> PILImage:
     """The image as RGB, 8 bits per channel, fully loaded.
@@ -61,11 +74,21 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
         ) from error
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
         raise DataError(f"Image {image.where} is too large to be decoded safely: {error}") from error
-    # PIL's decoders raise these for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF), …
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, OverflowError) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"Image {image.where} is damaged or truncated ({error}).", "Fetch it again."
         ) from error
+
+
+def picture_size(image: Image) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone. Raises DataError for a file that is no picture."""
+    from PIL import Image as pil
+
+    try:
+        with pil.open(io.BytesIO(image.read())) as opened:
+            return opened.size
+    except (*_DAMAGED, pil.DecompressionBombError) as error:
+        raise DataError(f"Image {image.where} cannot be read ({error}).", "Fetch it again.") from error
 
 
 def lossy(image: Image) -> str:

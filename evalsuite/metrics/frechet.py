@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +35,18 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+_DAMAGED = (
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for a file that is damaged or something else."""
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +124,7 @@ class Gaussian:
                 sigma = np.asarray(arrays["sigma"], dtype=np.float64)
                 count = int(arrays["count"]) if "count" in arrays else None
                 protocol = Protocol(**json.loads(str(arrays["protocol"]))) if "protocol" in arrays else None
-        except (OSError, EOFError, KeyError, ValueError, TypeError, AttributeError, BadZipFile) as error:
+        except _DAMAGED as error:
             raise DataError(
                 f"Feature statistics {path} cannot be read ({error}).",
                 "It must be an .npz file with the arrays mu (D,) and sigma (D, D), as pytorch-fid writes it.",

@@ -7,7 +7,6 @@ random score for an answer they cannot read, ours is None: a failure is no score
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 import re
@@ -129,10 +128,10 @@ def parse_viescore(answer: str) -> dict[str, Any] | None:
     try:
         parsed = json.loads(text)
         scores = parsed["score"]
-    except (ValueError, KeyError, TypeError, IndexError):
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
         try:
             parsed = json.loads(_quoted(text))
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter: a judge that repeats brackets without end
             return None
         return parsed if isinstance(parsed, dict) else None
     parsed["score"] = scores if isinstance(scores, list) else [scores]
@@ -141,11 +140,11 @@ def parse_viescore(answer: str) -> dict[str, Any] | None:
 
 def _bare_scores(answer: str) -> dict[str, Any] | None:
     listed = answer[answer.find("[") : answer.rfind("]") + 1] if "[" in answer else ""
-    if re.match(r"\[\d+, ?\d+\]$", listed, re.ASCII):
-        return {"score": ast.literal_eval(listed), "reasoning": "System: output is simply a list of scores"}
     try:
+        if re.match(r"\[\d+, ?\d+\]$", listed, re.ASCII):
+            return {"score": json.loads(listed), "reasoning": "System: output is simply a list of scores"}
         number = int(answer)
-    except ValueError:
+    except ValueError:  # also a list of "08", which is no JSON
         return None
     if not 0 <= number <= 10:
         return None
@@ -174,8 +173,8 @@ def viescore(semantics: Sequence[float], quality: Sequence[float]) -> tuple[floa
         raise SampleError("VIEScore needs at least one score of each kind.")
     try:
         first, second = list(map(float, semantics)), list(map(float, quality))
-    except (TypeError, ValueError) as error:
-        raise SampleError(f"VIEScore got scores that are no numbers: {semantics}, {quality}.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SampleError("VIEScore got scores that are no numbers, or too large to be any.") from error
     if not all(math.isfinite(score) and score >= 0 for score in (*first, *second)):
         raise SampleError(f"VIEScore got scores that are no numbers from 0 on: {semantics}, {quality}.")
     consistency, perception = min(first), min(second)
@@ -251,16 +250,18 @@ def edit_table(grades: Sequence[EditGrade], *, intersection: bool = False) -> Ed
 def imgedit_grade(answer: str) -> float | None:
     """ImgEdit: mean of the lines "name: digits", rounded to 2 places; None when there are none.
 
-    Raises SampleError for digits that are no number, such as "²" (the official script stops there).
+    Raises SampleError for digits that are no number, such as "²", and for a number without end (the official
+    script stops there).
     """
-    scores = []
-    for line in answer.splitlines():
-        parts = line.strip().split(": ")
-        if len(parts) == 2 and parts[1].isdigit():
-            if not parts[1].isdecimal():
-                raise SampleError(f"The judge's score {parts[1]!r} is no number.")
-            scores.append(int(parts[1]))
-    return round(sum(scores) / len(scores), 2) if scores else None
+    try:
+        scores = [
+            int(parts[1])
+            for parts in (line.strip().split(": ") for line in answer.splitlines())
+            if len(parts) == 2 and parts[1].isdigit()
+        ]
+        return round(sum(scores) / len(scores), 2) if scores else None
+    except (ValueError, OverflowError) as error:
+        raise SampleError(f"A score of the judge is no number: {answer!r:.200}") from error
 
 
 def imgedit_types(grades: Mapping[str, float], types: Mapping[str, str]) -> dict[str, float]:

@@ -85,7 +85,7 @@ class Pictures:
                 (width, height), suffix = opened.size, _SUFFIXES.get(opened.format or "", "")
                 if opened.getexif().get(_ORIENTATION, 1) != 1:
                     suffix = ""  # browsers would turn it; models see it as it is stored
-        except (OSError, ValueError, SyntaxError, pil.DecompressionBombError):
+        except (OSError, ValueError, SyntaxError, RuntimeError, pil.DecompressionBombError):
             decode(image)  # says in our words what is wrong
             raise DataError(f"Image {image.label!r} cannot be read.") from None
         if width * height > MAX_PIXELS:

@@ -88,6 +88,7 @@ def _read(path: Path, key: Key, items: set[str], reading: _Reading) -> None:
             reading.odd[
                 f"votes given twice by {rater}, {'the same' if same else 'the later one counts'}"
             ] += 1
-            given[item] = max(given[item], (moment, answer), key=lambda vote: vote[0])
+            if moment >= given[item][0]:  # of votes without a time, the one that was read later
+                given[item] = (moment, answer)
         else:
             given[item] = (moment, answer)

@@ -3,15 +3,15 @@ descriptions."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from evalsuite.content import Document, Image
+from evalsuite.content import Document
 from evalsuite.data.edits import Session, Turn
-from evalsuite.errors import DataError, SampleError, SpecError
+from evalsuite.data.images import picture_size
+from evalsuite.errors import SampleError, SpecError
 from evalsuite.registry import suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
 from evalsuite.task import Answered, Sample, Scores, TaskInfo
@@ -214,16 +214,3 @@ class EditTask(FamilyTask):
         how = {name: self.settings.columns[name] for name in self.columns.names}
         scorer = Scorer(self.columns, how, self._truth, self.plan.benchmark.by, self.excluded)
         return scorer.score(answered)
-
-
-def picture_size(image: Image) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone. Raises DataError for a file that is no picture."""
-    from PIL import Image as pil
-
-    try:
-        with pil.open(io.BytesIO(image.read())) as opened:
-            return opened.size
-    except (OSError, ValueError, SyntaxError, pil.DecompressionBombError) as error:
-        raise DataError(
-            f"Image {image.path or image.label} cannot be read ({error}).", "Fetch it again."
-        ) from error

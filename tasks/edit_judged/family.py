@@ -92,7 +92,7 @@ class EditJudgedTask(JudgedFamilyTask):
         edit: JudgedEdit = sample.record
         if earlier:
             return None
-        return self.plan.request({"image": edit.source, "instruction": edit.instruction})
+        return self.plan.request({"image": edit.given, "instruction": edit.instruction})
 
     def target(self, sample: Sample) -> Any:
         return {"instruction": sample.record.instruction, "type": sample.record.kind}

@@ -19,12 +19,15 @@ class JudgedEdit:
     """One edit to be made.
 
     Args:
+        source: the picture as the judge is shown it.
+        given: the picture as the model gets it.
         kind: type of edit, as the benchmark calls it.
         common: it belongs to the subset that every compared model answered (GEdit-Bench's Intersection).
     """
 
     id: str
     source: Image
+    given: Image
     instruction: str
     kind: str
     common: bool = False
@@ -32,7 +35,10 @@ class JudgedEdit:
 
 def read_gedit(source: Located) -> Iterator[JudgedEdit]:
     """GEdit-Bench's `table` with the columns key, task_type, instruction, instruction_language, input_image,
-    Intersection_exist; the rows of the language in the setting `language` (`en` or `cn`).
+    input_image_raw, Intersection_exist; the rows of the language in the setting `language` (`en` or `cn`).
+
+    Models edit the raw picture, and the judge is shown the other one beside the result
+    (`generate_image_example.py`).
 
     Raises DataError for a cell of another type, and where no row is in that language.
     """
@@ -46,6 +52,7 @@ def read_gedit(source: Located) -> Iterator[JudgedEdit]:
             yield JudgedEdit(
                 id=key,
                 source=image_cell(row["image"], f"{where} ({key})"),
+                given=image_cell(row["raw"], f"{where} ({key}, raw)"),
                 instruction=field(row, "instruction", str, where),
                 kind=field(row, "kind", str, where),
                 common=bool(row["common"]),
@@ -68,9 +75,11 @@ def read_imgedit(source: Located) -> Iterator[JudgedEdit]:
         raise DataError(f"{path} must be an object of edits, not {type(rows).__name__}.", "Is it ImgEdit's?")
     for key, row in rows.items():
         where = f"{path}, {key}"
+        picture = source.image("images", image=field(row, "id", str, where))
         yield JudgedEdit(
             id=key,
-            source=source.image("images", image=field(row, "id", str, where)),
+            source=picture,
+            given=picture,
             instruction=field(row, "prompt", str, where),
             kind=field(row, "edit_type", str, where),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from evalsuite.errors import SampleError
 from evalsuite.features import TextFeatureNetwork
 from evalsuite.metrics.geneval import COLORS
 
@@ -30,7 +31,8 @@ class ColorClassifier:
         self._classes: dict[str, np.ndarray] = {}
 
     def classify(self, picture: PilImage, name: str, objects: Sequence[Found]) -> list[str]:
-        """A colour of `COLORS` for each object of class `name`."""
+        """A colour of `COLORS` for each object of class `name`. Raises SampleError for a box without
+        pixels."""
         if not objects:
             return []
         crops = [_crop(picture, found) for found in objects]
@@ -53,6 +55,16 @@ def _crop(picture: PilImage, found: Found) -> PilImage:
     if found.mask is not None:
         blank = Image.new("RGB", picture.size, _GREY)
         image = Image.composite(picture, blank, Image.fromarray(found.mask))
+    left, top, right, bottom = found.detection.box
+    # Rounded as PIL's crop does it; what lies outside the picture has no colour.
+    if min(round(right), image.width) <= max(round(left), 0) or (
+        min(round(bottom), image.height) <= max(round(top), 0)
+    ):
+        raise SampleError(
+            f"A detected object's box {found.detection.box} holds no pixel of its picture, which has "
+            f"{image.width} × {image.height}.",
+            "Boxes are in pixels: x1, y1, x2, y2.",
+        )
     return image.crop(found.detection.box)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -91,6 +92,8 @@ class FileDetections:
                 raise DataError(f"{where} has no image and detections.", "See the docs on creation.")
             if name in self._found:
                 raise DataError(f"{where}: image {name} occurs twice.", "Remove one of the two.")
+            if not all(isinstance(boxes, list) for boxes in detections.values()):
+                raise DataError(f"{where}: a class has no list of detections.", "Write {class: [[…], …]}.")
             self._found[name] = {
                 kind: [Found(_detection(box, where)) for box in boxes] for kind, boxes in detections.items()
             }
@@ -114,6 +117,8 @@ def _detection(box: Any, where: str) -> Detection:
         x1, y1, x2, y2, score = (float(value) for value in box[:5])
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write five numbers.") from error
+    if not all(map(math.isfinite, (x1, y1, x2, y2, score))):
+        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write five finite numbers.")
     color = box[5] if len(box) == 6 else None
     if color is not None and color not in COLORS:
         raise DataError(f"{where}: there is no colour {color!r}.", f"Known: {', '.join(COLORS)}.")

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evalsuite.content import Image as Content
 from evalsuite.errors import SpecError
 from evalsuite.gallery import draw
+from evalsuite.sheets import FAINT, PAPER, thumbnail
 from tests.engine.support import run_sums, sums_registry, sums_spec
 
 
@@ -45,3 +47,9 @@ def test_webp_is_as_lossless_as_png_and_shards_show_what_files_do(
 def test_a_gallery_of_another_kind_is_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"g\.jpg is none"):
         sheet(runs[0], tmp_path / "g.jpg")
+
+
+def test_a_picture_that_cannot_be_read_is_crossed_out_and_the_sheet_goes_on() -> None:
+    pixels = np.asarray(thumbnail(Content(b"no picture"), 16))
+    assert (pixels[5, 5] == FAINT).all()
+    assert (pixels[5, 9] == PAPER).all()

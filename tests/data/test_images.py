@@ -15,7 +15,7 @@ from PIL import Image as pil
 from PIL import ImageFile
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode
+from evalsuite.data.images import decode, picture_size
 from evalsuite.errors import DataError
 from tests.data.pictures import encoded, pixels
 
@@ -46,6 +46,15 @@ def test_half_a_file_is_refused_in_every_format(kind: str) -> None:
     whole = encoded(kind, width=64, height=48)
     with pytest.raises(DataError, match=r"damaged or truncated|not an image"):
         decode(Image(data=whole[: len(whole) // 2]))
+
+
+def test_a_file_whose_decoder_gives_up_with_a_runtime_error_is_refused() -> None:
+    data = bytearray(saved(pil.new("RGB", (16, 16)), "DDS").read())
+    data[80] = 1  # a kind of pixels that PIL does not know
+    with pytest.raises(DataError, match=r"broken\.dds"):
+        decode(Image(data=bytes(data), name="broken.dds"))
+    with pytest.raises(DataError, match=r"broken\.dds"):
+        picture_size(Image(data=bytes(data), name="broken.dds"))
 
 
 @settings(max_examples=150, deadline=None)

@@ -56,6 +56,7 @@ def gedit_row(
     return {
         "key": key, "task_type": kind, "instruction": instruction, "instruction_language": language,
         "input_image": {"bytes": picture(), "path": None}, "Intersection_exist": common,
+        "input_image_raw": {"bytes": picture(80, 48), "path": None},
     }  # fmt: skip
 
 

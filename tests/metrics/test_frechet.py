@@ -169,6 +169,22 @@ def test_other_npz_files_are_refused_by_name(tmp_path, arrays):
         Gaussian.load(tmp_path / "other.npz")
 
 
+def test_a_file_damaged_anywhere_is_refused_by_name(tmp_path):
+    np.savez_compressed(tmp_path / "whole.npz", mu=np.arange(9.0), sigma=np.eye(9))
+    whole = (tmp_path / "whole.npz").read_bytes()
+    said = []
+    for at in range(0, len(whole), 3):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        (tmp_path / "broken.npz").write_bytes(damaged)
+        try:
+            Gaussian.load(tmp_path / "broken.npz")
+        except DataError as error:
+            said.append(str(error))
+    assert len(said) > len(whole) // 6
+    assert all("broken.npz" in message for message in said)
+
+
 def test_too_few_features_are_warned_about_and_one_is_refused(caplog):
     with caplog.at_level(logging.WARNING):
         _gaussian(np.random.RandomState(0).rand(4, 8))

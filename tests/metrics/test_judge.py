@@ -7,7 +7,9 @@ import pytest
 from evalsuite.errors import SampleError
 from evalsuite.metrics.judge import (
     capability_table,
+    imgedit_grade,
     parse_grade,
+    parse_viescore,
     viescore,
     viescore_statistics,
 )
@@ -28,7 +30,7 @@ def test_a_grade_is_the_first_word(answer, grade):
     assert parse_grade(answer) == grade
 
 
-@pytest.mark.parametrize("score", [float("nan"), float("inf"), -1, None, "x"])
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -1, None, "x", 10**400])
 def test_what_is_no_score_is_no_grade(score):
     with pytest.raises(SampleError, match="no numbers"):
         viescore([5, score], [9])
@@ -41,3 +43,14 @@ def test_viescore_takes_the_least_and_the_root_of_the_product():
     statistics = viescore_statistics([(4, 9), (0, 9)])
     assert statistics.mean == pytest.approx((0.2, 0.9, 0.3))
     assert statistics.deviation == pytest.approx((0.2, 0, 0.3))
+
+
+@pytest.mark.parametrize("answer", ["[08, 5]", f"[{'1' * 5000}, 2]", f"||V^=^V||{'[' * 5000}||V^=^V||"])
+def test_a_judge_that_repeats_itself_without_end_gives_no_score(answer):
+    assert parse_viescore(answer) is None
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "9" * 400, "²"])
+def test_a_number_without_end_is_no_imgedit_grade(digits):
+    with pytest.raises(SampleError, match="is no number"):
+        imgedit_grade(f"Brief: fine\nCompliance: {digits}")

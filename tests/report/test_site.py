@@ -112,6 +112,11 @@ def test_pictures_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Pa
             assert opened.getexif().get(0x0112, 1) == 1
     script = Image(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", name="a.svg")
     assert "is not an image that PIL knows" in pictures.refer(script)["e"]
+    stream = io.BytesIO()
+    pil.new("RGB", (16, 16)).save(stream, "DDS")
+    unknown = bytearray(stream.getvalue())
+    unknown[80] = 1  # a kind of pixels at which PIL's reader gives up with a NotImplementedError
+    assert "is damaged" in pictures.refer(Image(data=bytes(unknown)))["e"]
     absent = pictures.refer(Image(path=Path("/data/secret/1.png")))
     assert absent == {"n": "1.png", "e": "Image …/1.png cannot be read (No such file or directory)."}
 

@@ -123,6 +123,15 @@ def test_what_does_not_fit_is_left_out_and_told(tmp_path: Path) -> None:
         }
 
 
+def test_of_votes_without_a_time_the_later_in_the_file_counts(tmp_path: Path) -> None:
+    rows = [{"item": "0-0", "answer": "yes"}, {"item": "0-0", "answer": "no"}]
+    path = tmp_path / "votes.json"
+    path.write_text(json.dumps({"study": "abc", "rater": "ann", "votes": rows}))
+    ballots = read_votes(key(documents=1), [path])
+    assert ballots.votes == {"ann": {"0-0": "no"}}
+    assert "1 votes given twice by ann, the later one counts" in ballots.notes
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

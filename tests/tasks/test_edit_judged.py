@@ -60,11 +60,13 @@ def values(scores: Scores) -> dict[str, float]:
 # GEdit-Bench
 
 
-def test_a_language_is_a_task_and_asks_with_the_source_picture(tmp_path: Path) -> None:
+def test_a_language_is_a_task_and_asks_with_the_raw_picture(tmp_path: Path) -> None:
     task, sample = gedit_task(tmp_path)
     assert [s.id for s in task.samples()] == ["a"]
     assert sample.labels == {"type": "color_alter", "subset": "intersection"}
     assert wording(asked(task, sample)) == "<image>make it <red>"
+    (given,) = asked(task, sample).images
+    assert pil.open(io.BytesIO(given.read())).size == (80, 48)  # the judge is shown one of 40 × 24
     (chinese,) = build("gedit-bench-cn", tmp_path).samples()
     assert chinese.record.instruction == "弄红"
     gedit(tmp_path / "half", [gedit_row("a", "color_alter")])

@@ -16,7 +16,7 @@ from evalsuite_tasks.geneval.detectors import Found, MiniWorldDetector, load_det
 from PIL import Image as pil
 
 from evalsuite.content import Image
-from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError
 from evalsuite.features import NetworkSpec, load_network
 from evalsuite.metrics.geneval import COLORS, Detection
 from evalsuite.mini.formats.geneval import composition_rows
@@ -220,6 +220,8 @@ def test_pictures_that_the_file_does_not_know_and_foreign_answers_are_failures(t
         ('{"image": "ab"}', "has no image and detections"),
         ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4]]}}', "is no detection"),
         ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4, "x"]]}}', "is no detection"),
+        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, NaN, 0.5]]}}', "is no detection"),
+        ('{"image": "ab", "detections": {"cat": 5}}', "has no list of detections"),
         ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4, 0.5, "mauve"]]}}', "no colour 'mauve'"),
         ('{"image": "ab", "detections": {}}\n{"image": "ab", "detections": {}}', "occurs twice"),
     ],
@@ -279,6 +281,13 @@ def test_a_detector_plugin_finds_and_clip_tells_the_colours(tmp_path: Path, clip
     assert scores.rows[1].values["colors"] == told.count("red") / 4
     assert scores.details["detector"] == "cats 1.0"
     assert scores.details["clip"]["sha256"] == network.fingerprint
+
+
+@pytest.mark.parametrize("box", [(0.1, 0.1, 0.4, 0.4), (9, 0, 12, 4), (4, 4, 2, 2)])
+def test_a_box_without_pixels_has_no_colour(box: tuple[float, float, float, float], clip: Path) -> None:
+    network: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
+    with pytest.raises(SampleError, match="holds no pixel of its picture, which has 8 × 8"):
+        ColorClassifier(network).classify(pil.new("RGB", (8, 8)), "cat", [Found(Detection(box, 0.9))])
 
 
 def test_the_colour_of_nothing_is_not_asked(clip: Path) -> None:

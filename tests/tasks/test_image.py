@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 from evalsuite_tasks.benchmark import entries
+from evalsuite_tasks.columns import FORMULAS
 from PIL import Image as pil
 
 from evalsuite.content import Image, Text
@@ -400,7 +401,7 @@ def test_the_likest_of_several_is_selected_and_the_first_is_reported_beside_it(
         prefixed = unit(network.texts([f"A photo depicts {sample.record.text}"]))[0]
         chosen = unit(network.images([decode(group[int(likeness.argmax())])]))[0]
         assert row.values["CLIPScore"] == pytest.approx(2.5 * max(chosen @ prefixed, 0), abs=1e-5)
-        assert row.values["torchmetrics"] == pytest.approx(100 * max(likeness.max(), 0), abs=1e-3)
+        assert row.values["torchmetrics"] == pytest.approx(100 * likeness.max(), abs=1e-3)
 
 
 def test_selection_by_any_caption_looks_at_all_captions_of_the_image(
@@ -487,3 +488,9 @@ def test_pictures_of_every_mode_are_scored(data: Path, clip: Path, mode: str) ->
     answers = [drawn(s, png(decode(s.record.reference).convert(mode), kind)) for s in samples]
     scores = task.score([*answers, drawn(list(task.samples())[5], png(pil.new("RGB", (1, 1))))])
     assert not failures(scores)
+
+
+def test_torchmetrics_cuts_off_the_mean_of_a_set_but_each_pair_that_it_is_called_with() -> None:
+    cosines = np.array([0.3, -0.1])
+    np.testing.assert_allclose(FORMULAS["torchmetrics"].value(cosines), [30, -10])
+    np.testing.assert_allclose(FORMULAS["torchmetrics-each"].value(cosines), [30, 0])
