@@ -23,6 +23,7 @@ CASES = sorted(
 )
 NAMES = {
     "model.clip_vision_embedding.projector.projector.": "vision_projector.",
+    "model.clip_vision_embedding.post_layernorm.": "vision_norm.",
     "model.dream_embedding.dream_queries": "dream_queries",
     "stable_diffusion_head.projector.projector.": "condition_projector.",
 }
