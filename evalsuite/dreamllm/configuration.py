@@ -93,7 +93,7 @@ class DreamLLMConfig(PretrainedConfig):
         num_dream_queries: Q, length of the condition that an image is drawn from.
         vision_projector, vision_projector_depth: `linear` (depth 1) or `mlp` (depth linear layers, GELU
             between), vision width -> hidden width, with bias.
-        vision_post_layernorm: a LayerNorm after the vision projector.
+        vision_post_layernorm: a LayerNorm after the vision projector, with the vision tower's epsilon.
         condition_projector, condition_projector_depth: same kinds, hidden width -> cross-attention width.
             Without bias, as published, unless `condition_projector_bias`.
         select_layer: hidden state of the vision tower that is used (-2: the last but one layer), CLS dropped.

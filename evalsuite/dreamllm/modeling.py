@@ -89,7 +89,10 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
             bias=True,
         )
         self.vision_projector = bridge
-        self.vision_norm = nn.LayerNorm(text.hidden_size) if config.vision_post_layernorm else nn.Identity()
+        eps = config.vision_config.layer_norm_eps
+        self.vision_norm: nn.Module = (
+            nn.LayerNorm(text.hidden_size, eps=eps) if config.vision_post_layernorm else nn.Identity()
+        )
         self.dream_queries = nn.Parameter(torch.empty(1, config.num_dream_queries, text.hidden_size))
         nn.init.normal_(self.dream_queries, std=0.02)
         self.condition_projector = build_projector(

@@ -76,7 +76,7 @@ class SentencePieceTokenizer:
             raise CheckpointError(
                 f"{model} does not exist.", "Copy tokenizer.model into the checkpoint folder."
             )
-        self.path, self.added, self.legacy = model, dict(added), legacy
+        self.path, self.added, self.legacy, self.pad = model, dict(added), legacy, pad
         proto = model.read_bytes() if legacy else without_dummy_prefix(model.read_bytes())
         self._sp: Any = SentencePieceProcessor(model_proto=proto)
         own = {
@@ -190,8 +190,30 @@ class SentencePieceTokenizer:
         if self.path.resolve() != (folder / "tokenizer.model").resolve():
             shutil.copyfile(self.path, folder / "tokenizer.model")
         (folder / "added_tokens.json").write_text(json.dumps(self.added, indent=2) + "\n", encoding="utf-8")
-        settings = {"tokenizer_class": "LlamaTokenizer", "legacy": self.legacy, "add_bos_token": True}
-        (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        (folder / "tokenizer_config.json").write_text(
+            json.dumps(self._settings(), indent=2) + "\n", encoding="utf-8"
+        )
+
+    def _settings(self) -> dict[str, Any]:
+        """`tokenizer_config.json`, with all that transformers' own class needs to treat the tokens alike."""
+        sp = self._sp
+        names = {name: sp.id_to_piece(getattr(sp, f"{name}_id")()) for name in ("bos", "eos", "unk")}
+        plain = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+        apart = sorted(self.added.keys() - {*names.values(), self.pad}, key=self.added.__getitem__)
+        return {
+            "tokenizer_class": "LlamaTokenizer",
+            "legacy": self.legacy,
+            "add_bos_token": True,
+            "add_eos_token": False,
+            "clean_up_tokenization_spaces": False,
+            **{f"{name}_token": text for name, text in names.items()},
+            "pad_token": self.pad,
+            "additional_special_tokens": apart,
+            "added_tokens_decoder": {
+                str(index): {"content": text, **plain}
+                for text, index in sorted(self._special.items(), key=lambda pair: pair[1])
+            },
+        }
 
 
 def without_dummy_prefix(model: bytes) -> bytes:

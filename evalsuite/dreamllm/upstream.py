@@ -167,11 +167,17 @@ def _diffusion_configs(folder: Path, plugin: Mapping[str, Any]) -> dict[str, dic
         return {
             "unet": read_json(place / "unet" / "config.json"),
             "vae": read_json(place / "vae" / "config.json"),
-            "scheduler": read_json(place / "scheduler" / "scheduler_config.json"),
+            "scheduler": _schedule(read_json(place / "scheduler" / "scheduler_config.json")),
         }
     if Path(name).name in shipped.DIFFUSION:
         return shipped.DIFFUSION[Path(name).name]
     raise _no_configuration(folder, "diffusion model", name, shipped.DIFFUSION)
+
+
+def _schedule(config: dict[str, Any]) -> dict[str, Any]:
+    # upstream trains and samples with the DDPMScheduler of diffusers 0.24, which does not know this field: a
+    # checkpoint that has it (from a DDIM configuration) learnt on the betas as they are
+    return {key: value for key, value in config.items() if key != "rescale_betas_zero_snr"}
 
 
 def _no_configuration(folder: Path, what: str, name: str, known: Mapping[str, Any]) -> CheckpointError:
@@ -188,7 +194,9 @@ def write_config(folder: Path, config: DreamLLMConfig, preprocessor: Mapping[str
     """
     tokens, text, hidden = config.tokens, config.text_config.to_dict(), config.text_config.hidden_size
     rope = text.get("rope_parameters") or {}
-    scaling = None if rope.get("rope_type", "default") == "default" else rope
+    kind = rope.get("rope_type", "default")
+    more = {key: value for key, value in rope.items() if key not in ("rope_type", "type", "rope_theta")}
+    scaling = None if kind == "default" else {"type": kind, **more}
     ids = {TOKEN_TEXTS[name]: value for name, value in asdict(tokens).items() if value is not None}
     plain_names = [TOKEN_TEXTS[name] for name in ("bos", "eos", "unk", "pad")]
     values = {name: text[name] for name in _LLAMA_FIELDS if name in text}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# a difference is shown, not only stated
+pytest.register_assert_rewrite("tests.dreamllm.recordings")
 
 
 @pytest.fixture
@@ -19,6 +23,18 @@ def upstream(tmp_path: Path) -> Path:
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """A test of a recorded variant that compares nothing (its cases have other names, say) fails."""
+    from tests.dreamllm.recordings import COMPARED
+
+    before = COMPARED.total()
+    result = yield
+    if "variant" in getattr(item, "fixturenames", ()) and COMPARED.total() == before:
+        pytest.fail("Nothing was compared: this test knows none of the recorded cases.")
+    return result
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
@@ -62,6 +63,19 @@ class Variant:
     def painter(self) -> Painter:
         return Painter(self.model)
 
+    def cases(self, section: str) -> dict[str, Any]:
+        """Case -> what was recorded. Skips the test where the section was not recorded."""
+        if section not in self.sections:
+            pytest.skip(f"{self!r} has no section {section!r}")
+        return self.sections[section]
+
+    def case(self, section: str, name: str) -> dict[str, Any]:
+        """One case. Skips the test where it was not recorded."""
+        cases = self.cases(section)
+        if name not in cases:
+            pytest.skip(f"{self!r} has no case {name!r} in its section {section!r}")
+        return cases[name]
+
     def tensor(self, section: str, case: str, name: str) -> Tensor:
         if section not in self._tensors:
             self._tensors[section] = load_file(self.folder / "cases" / self.name / f"{section}.safetensors")
@@ -91,10 +105,12 @@ TINY = Variant("a", OWN)
 """A small model for the tests that compare with nothing recorded."""
 
 
-def assert_close(got: Tensor, want: Tensor, tolerance: float, section: str) -> None:
-    """Largest difference, relative to the largest recorded value."""
+def assert_close(
+    got: Tensor, want: Tensor, tolerance: float, section: str, *, scale: float | None = None
+) -> None:
+    """Largest difference, relative to `scale`: unless given, the largest recorded value."""
     assert got.shape == want.shape, f"shape {tuple(got.shape)} instead of {tuple(want.shape)}"
-    scale = max(float(want.abs().max()), 1e-12)
+    scale = max(float(want.abs().max()), 1e-12) if scale is None else scale
     difference = float((got.detach().float() - want.float()).abs().max()) / scale
     assert difference <= tolerance, f"off by {difference:.2e} of {scale:.3g}"
     COMPARED[section] += 1

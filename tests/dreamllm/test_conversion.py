@@ -65,6 +65,34 @@ def test_keys_written_for_upstream_are_upstream_s(tmp_path: Path) -> None:
         assert {key for key in theirs if not key.endswith("position_ids")} == set(ours)
 
 
+def test_a_scaled_rotary_embedding_is_written_as_upstream_reads_it(upstream: Path, tmp_path: Path) -> None:
+    """Its configuration class refuses anything but exactly these two fields."""
+    config = json.loads((upstream / "config.json").read_text())
+    config |= {"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_theta": 5000.0}
+    (upstream / "config.json").write_text(json.dumps(config))
+    convert(upstream, tmp_path / "ours")
+    convert(tmp_path / "ours", tmp_path / "theirs", to="upstream")
+    written = json.loads((tmp_path / "theirs" / "config.json").read_text())
+    assert (written["rope_scaling"], written["rope_theta"]) == ({"type": "linear", "factor": 2.0}, 5000.0)
+    ids = torch.tensor([[1, 300, 301, 302]])
+    answers = [
+        DreamLLMForCausalLM.from_pretrained(folder)(ids).logits for folder in (upstream, tmp_path / "theirs")
+    ]
+    assert torch.equal(*answers)
+    assert not torch.allclose(answers[0], TINY.model(ids).logits)
+
+
+def test_a_written_tokenizer_says_which_tokens_are_special(tmp_path: Path) -> None:
+    """Otherwise transformers' own class prints the structure as text and cannot pad."""
+    convert(TINY.checkpoint, tmp_path / "ours")
+    original, written = (
+        json.loads((folder / "tokenizer_config.json").read_text())
+        for folder in (TINY.checkpoint, tmp_path / "ours")
+    )
+    assert {"pad_token", "additional_special_tokens", "added_tokens_decoder"} <= written.keys()
+    assert {key: original[key] for key in written} == written
+
+
 def test_the_manifest_tells_each_tensor_s_place_values_and_origin(tmp_path: Path) -> None:
     convert(TINY.checkpoint, tmp_path / "ours", dtype=torch.bfloat16, max_shard_size="60KB")
     manifest = json.loads((tmp_path / "ours" / "manifest.json").read_text())

@@ -18,6 +18,7 @@ from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.training import PARTS, STAGES, SequenceBuilder, collate, part_of, set_stage
 from evalsuite.errors import CheckpointError, SampleError, SpecError
+from evalsuite.schedulers import build_scheduler
 from tests.dreamllm.recordings import TINY as VARIANT
 
 
@@ -315,6 +316,35 @@ def test_velocity_is_drawn_by_the_formula(other_variant: Path) -> None:
             deviation = ((1 - before) / (1 - a) * beta).clamp(min=1e-20).sqrt()
             x = mean + deviation * torch.randn(x.shape, generator=noise)
     assert torch.allclose(drawn, x, atol=1e-4 * float(x.abs().max()))
+
+
+def test_betas_are_those_that_upstream_trained_with(upstream: Path) -> None:
+    """diffusers 0.24's DDPMScheduler, which upstream makes of any scheduler file, cannot rescale them."""
+    path = upstream / "sd-tiny" / "scheduler" / "scheduler_config.json"
+    values = json.loads(path.read_text()) | {"_class_name": "DDIMScheduler", "rescale_betas_zero_snr": True}
+    path.write_text(json.dumps(values))
+    model = DreamLLMForCausalLM.from_pretrained(upstream)
+    sampler = build_scheduler("ddpm", model.config.scheduler_config)
+    for scheduler in (model.training_noise, sampler):
+        assert torch.equal(scheduler.alphas_cumprod, VARIANT.model.training_noise.alphas_cumprod)
+
+
+def test_the_norm_behind_the_vision_projector_has_the_tower_s_epsilon(upstream: Path) -> None:
+    path = upstream / "clip_vision_embedding.bin"
+    hidden = VARIANT.model.config.text_config.hidden_size
+    norm = {"post_layernorm.weight": torch.rand(hidden), "post_layernorm.bias": torch.rand(hidden)}
+    torch.save({**torch.load(path, weights_only=True), **norm}, path)
+    config = json.loads((upstream / "config.json").read_text())
+    config["plugins_init_kwargs"]["clip_vision_embedding"]["use_additional_post_layernorm"] = True
+    (upstream / "config.json").write_text(json.dumps(config))
+    tower = json.loads((upstream / "clip-vit-tiny" / "config.json").read_text()) | {"layer_norm_eps": 0.5}
+    (upstream / "clip-vit-tiny" / "config.json").write_text(json.dumps(tower))
+    model = DreamLLMForCausalLM.from_pretrained(upstream)
+    features = torch.randn(1, model.config.num_patches, model.config.vision_config.hidden_size)
+    with torch.no_grad():
+        plain = VARIANT.model.project_images(features)
+        want = torch.nn.functional.layer_norm(plain, (hidden,), *norm.values(), eps=0.5)
+        assert torch.allclose(model.project_images(features), want, atol=1e-6)
 
 
 # -- stages ------------------------------------------------------------------------------------------------
