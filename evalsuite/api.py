@@ -198,16 +198,15 @@ def reproduce(
     from evalsuite.comparison.sides import paths_of
     from evalsuite.published import find_table, publications
     from evalsuite.reproduction import measure, subjects_of
-    from evalsuite.spec import ModelSpec
 
     known = _registry(registry)
     found = find_table(publications(known, map(Path, files)), table)
-    named = ModelSpec(name=model, device=device, dtype=dtype, options=dict(options or {})) if model else None
+    subjects = subjects_of(found.table, model, rows, options=options, device=device, dtype=dtype)
     folder = (
         Path(out) if out is not None else Path("runs/reproduce") / f"{found.publication.name}-{found.name}"
     )
     return measure(
-        found.table, subjects_of(found.table, named, rows), known, folder, columns=columns,
+        found.table, subjects, known, folder, columns=columns,
         reuse=paths_of(reuse), seed=seed, limit=limit, dry_run=dry_run, execution=_execution(execution),
     )  # fmt: skip
 

@@ -68,6 +68,19 @@ class Measured:
     notes: list[str] = field(default_factory=list)
 
 
+def check(generated: Path, reference: Path, also: Sequence[str] = ()) -> None:
+    """What `measure` can refuse without a network.
+
+    Raises SpecError for an unknown name, DataError for a side that is not there.
+    """
+    for name in also:
+        if name not in MORE:
+            raise SpecError(f"There is no distance {name!r}.", suggest(name, MORE))
+    for side in (generated, reference):
+        if not side.exists():
+            raise DataError(f"There is no {side}.", "Give a folder of pictures, or an .npz of statistics.")
+
+
 def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Sequence[str] = ()) -> Measured:
     """Fréchet distance of two folders or statistics files, and more of two folders.
 
@@ -76,9 +89,7 @@ def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Seq
 
     Raises DataError for what cannot be read and for statistics of another kind, SpecError for unknown names.
     """
-    for name in also:
-        if name not in MORE:
-            raise SpecError(f"There is no distance {name!r}.", suggest(name, MORE))
+    check(generated, reference, also)
     found = Measured()
     sides = [_side(path, network, bool(also), found) for path in (generated, reference)]
     found.values["frechet"] = frechet_distance(sides[0].gaussian, sides[1].gaussian)

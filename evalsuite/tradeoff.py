@@ -60,7 +60,7 @@ def gather(
 
     Args:
         x, y: names of metrics of the task.
-        task: key of the task in the runs; the first of the first run when None.
+        task: key of the task in the runs; the first that all have, with both metrics, when None.
         option: option of the model that goes along a curve; None: the one in which runs of one model differ.
 
     Raises:
@@ -69,7 +69,7 @@ def gather(
     """
     with ExitStack() as stack:
         readers = [stack.enter_context(RunReader(path)) for path in runs]
-        key = task or readers[0].task_keys[0]
+        key = task or _first(readers, x, y)
         results = [_result(reader, key) for reader in readers]
         _require_alike(readers, results)
         options = [dict(reader.spec.model.options) for reader in readers]
@@ -157,6 +157,15 @@ def _result(reader: RunReader, key: str) -> TaskResult:
     raise StoreError(
         f"{reader.path} is not scored on {key}.", f"Finish it, or `evalsuite score {reader.path}`."
     )
+
+
+def _first(readers: Sequence[RunReader], x: str, y: str) -> str:
+    """The first task that all runs have, with both metrics; else the first of all, for its errors."""
+    for task in readers[0].manifest.tasks:
+        metrics = {metric.name for metric in task.info.metrics}
+        if {x, y} <= metrics and all(task.key in reader.task_keys for reader in readers):
+            return task.key
+    return readers[0].task_keys[0]
 
 
 def _require_alike(readers: Sequence[RunReader], results: Sequence[TaskResult]) -> None:

@@ -37,7 +37,7 @@ class RandomAnswers:
         self._answers = known.answers
         self._captions = tuple(known.captions)
         self._info = ModelInfo(
-            "random", known.fingerprint(), details={"answers": known.source, **LOWER_BOUND}
+            "random", known.fingerprint("random"), details={"answers": known.source, **LOWER_BOUND}
         )
 
     @property

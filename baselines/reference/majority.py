@@ -28,7 +28,7 @@ class MajorityAnswer:
         self._caption = _most(known.captions)
         self._info = ModelInfo(
             "majority",
-            known.fingerprint(),
+            known.fingerprint("majority"),
             details={"answers": known.source, "answer": self._answer, **LOWER_BOUND},
         )
 

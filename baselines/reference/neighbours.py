@@ -24,7 +24,9 @@ class NearestNeighbour:
     def __init__(self, album: Album) -> None:
         self._album = album
         self._info = ModelInfo(
-            "nearest-neighbour", album.fingerprint(), details={"pictures": album.source, **LOWER_BOUND}
+            "nearest-neighbour",
+            album.fingerprint("nearest-neighbour"),
+            details={"pictures": album.source, **LOWER_BOUND},
         )
 
     @property
@@ -64,7 +66,7 @@ class Retrieval:
     def __init__(self, album: Album) -> None:
         self._album = album
         self._info = ModelInfo(
-            "retrieval", album.fingerprint(), details={"pictures": album.source, **LOWER_BOUND}
+            "retrieval", album.fingerprint("retrieval"), details={"pictures": album.source, **LOWER_BOUND}
         )
 
     @property

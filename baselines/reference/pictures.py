@@ -63,10 +63,10 @@ class Album:
         """(n, known) positions, the one with the nearest caption first; equal ones in their order."""
         return _ranked(_unit(self.network.texts(list(texts))) @ self._texts.T)
 
-    def fingerprint(self) -> str:
-        """sha256 over pictures, texts and network."""
+    def fingerprint(self, name: str) -> str:
+        """sha256 over pictures, texts and network, and the row that answers from them."""
         rows = [[one.image.sha256(), one.captions, dict(one.answers)] for one in self.known]
-        return fingerprint([rows, self.network.fingerprint])
+        return fingerprint([name, rows, self.network.fingerprint])
 
 
 def load(options: Mapping[str, str]) -> Album:

@@ -27,7 +27,9 @@ class QuestionPrior:
         self._words = {question: frozenset(question.split()) for question in known.by_question}
         self._cache: dict[str, Counter[str]] = {}
         self._info = ModelInfo(
-            "question-prior", known.fingerprint(), details={"answers": known.source, **LOWER_BOUND}
+            "question-prior",
+            known.fingerprint("question-prior"),
+            details={"answers": known.source, **LOWER_BOUND},
         )
 
     @property

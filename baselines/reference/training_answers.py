@@ -33,8 +33,9 @@ class TrainingAnswers:
         """All different answers, sorted."""
         return tuple(sorted({answer for counts in self.by_question.values() for answer in counts}))
 
-    def fingerprint(self) -> str:
-        return fingerprint([{q: dict(c) for q, c in self.by_question.items()}, dict(self.captions)])
+    def fingerprint(self, name: str) -> str:
+        """sha256 over questions, answers and captions, and the row that answers from them."""
+        return fingerprint([name, {q: dict(c) for q, c in self.by_question.items()}, dict(self.captions)])
 
 
 def load(path: str = "") -> TrainingAnswers:

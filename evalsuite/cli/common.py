@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,12 +77,17 @@ def show_numbers(paths: Sequence[Path]) -> None:
 
 
 def grid(*columns: str) -> Table:
-    """A plain table for listings."""
+    """A plain table for listings, in which a text is only text: rich would read `[v1]` as markup."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    class Listing(Table):
+        def add_row(self, *cells: Any, **settings: Any) -> None:
+            super().add_row(*(Text(c) if isinstance(c, str) else c for c in cells), **settings)
+
+    table = Listing(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     return table
 
 

@@ -60,8 +60,8 @@ def compare(
 ) -> None:
     """Compare a candidate with a base on the same samples, and say whether it passes.
 
-    Exit status: 0 passed; 1 a gate is not passed (regression); 2 error, also when the runs were not measured
-    alike and the difference is not allowed.
+    Exit status: 0 passed; 1 a gate is not passed (regression); 2 error, also
+    when the runs were not measured alike and the difference is not allowed.
     """
     from evalsuite import comparison as room
 

@@ -56,6 +56,8 @@ def _inspected(entry: TaskEntry, folder: Path | None, *, read: bool) -> DataRepo
 
 
 def _list(registry: Registry) -> None:
+    from rich.text import Text
+
     table = grid("task", "data", "samples", "size", "licence", "where")
     for entry in sorted(registry.tasks.values(), key=lambda entry: (entry.family, entry.name)):
         report = _inspected(entry, None, read=False)
@@ -68,7 +70,7 @@ def _list(registry: Registry) -> None:
         colour = {"here": "green", "made when needed": "green", "incomplete": "red"}.get(state, "yellow")
         table.add_row(
             entry.name,
-            f"[{colour}]{state}[/{colour}]",
+            Text(state, style=colour),
             f"{report.expected:,}" if report.expected else "",
             source.size,
             report.licence,

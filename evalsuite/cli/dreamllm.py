@@ -64,18 +64,18 @@ def _show(found: Inspection) -> None:
         table.columns[1].justify = table.columns[2].justify = "right"
         for part in found.parts:
             files = ", ".join(part.files[:3]) + (f" and {len(part.files) - 3} more" if part.files[3:] else "")
-            row = (part.name, f"{part.parameters:,}", str(part.tensors), ", ".join(part.dtypes), files)
-            table.add_row(*map(escape, row))
+            counts = f"{part.parameters:,}", str(part.tensors)
+            table.add_row(part.name, *counts, ", ".join(part.dtypes), files)
         table.add_row("all", f"{found.parameters:,}", str(sum(part.tensors for part in found.parts)))
         console.print(table)
         console.print()
     facts = grid("", "")
     facts.show_header = False
     for name, value in found.facts.items():
-        facts.add_row(name, escape(value))
+        facts.add_row(name, value)
     if found.ids:
         texts = sorted(found.ids.items(), key=lambda item: item[1])
-        facts.add_row("special ids", escape("  ".join(f"{text} {index}" for text, index in texts)))
+        facts.add_row("special ids", "  ".join(f"{text} {index}" for text, index in texts))
     console.print(facts)
     for title, lines in (("warnings", found.warnings), ("it does not load", found.problems)):
         if lines:

@@ -133,7 +133,7 @@ def _last(session: Session) -> str:
 
 @runs.command("show")
 def show_run(
-    run: Annotated[Path, typer.Argument(metavar="RUN")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     whole: Annotated[bool, typer.Option("--all", help="Every break-down, and every failed sample.")] = False,
 ) -> None:
     """Show what a run asked, of what, with what, how far it is, and what failed."""
@@ -218,11 +218,11 @@ def verify_runs(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
 ) -> None:
     """Check that runs are whole: database, images, counts. Exit status 1 when one is not."""
-    from evalsuite.leaderboard.frame import find_runs
+    from evalsuite.leaderboard.frame import runs_in
     from evalsuite.store import verify
 
     sound = True
-    for path in [run for folder in paths for run in find_runs(folder)]:
+    for path in runs_in(paths):
         found = verify(path)
         sound = sound and found.sound
         typer.echo(

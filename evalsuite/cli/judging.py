@@ -65,13 +65,12 @@ def judge(
 ) -> None:
     """Ask a judge about stored answers, and score them by what it says.
 
-    Every judgement is on disk before it counts: started again after whatever stopped it, only what is missing
-        is
-    asked. Several judges of one run stay apart, each with its own numbers.
+    Every judgement is on disk before it counts: started again after whatever
+    stopped it, only what is missing is asked. Several judges of one run stay
+    apart, each with its own numbers.
 
-    Exit status: 0 all is well; 1 the judge gave nothing for some answers, or a task could not be scored; 2
-        error;
-    130 interrupted.
+    Exit status: 0 all is well; 1 the judge gave nothing for some answers, or a
+    task could not be scored; 2 error; 130 interrupted.
     """
     from evalsuite.cli.progress import RunProgress
     from evalsuite.endpoint import Server

@@ -91,10 +91,11 @@ def run(
 ) -> None:
     """Measure models, and show the leaderboard.
 
-    Started again after whatever stopped it, it goes on where it was: what is answered is never asked again.
+    Started again after whatever stopped it, it goes on where it was: what is
+    answered is never asked again.
 
-    Exit status: 0 all is well; 1 more samples failed than --max-failures, or a task could not be scored;
-    2 error; 130 interrupted.
+    Exit status: 0 all is well; 1 more samples failed than --max-failures, or a
+    task could not be scored; 2 error; 130 interrupted.
     """
     from evalsuite.cli.planning import Asked, plan, read_file
 
@@ -191,4 +192,8 @@ def _show(outcomes: list[RunOutcome]) -> None:
             )
             for reason, count in reasons.most_common(_REASONS):
                 console.print(f"  {count} x {reason}", markup=False)
+            more = len(reasons) - _REASONS
+            if more > 0:
+                told = f"  and {more} other reasons: `evalsuite runs show {outcome.path} --all`"
+                console.print(told, markup=False)
     console.print(f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False)

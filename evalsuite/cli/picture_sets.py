@@ -92,10 +92,11 @@ def distance(
     device: _Device = "auto",
 ) -> None:
     """Fréchet distance (FID with the Inception network) of two sets of pictures."""
-    from evalsuite.distances import measure
+    from evalsuite.distances import check, measure
 
-    loaded = _load(network, mode, device)
     names = [name.strip() for name in also.split(",") if name.strip()]
+    check(generated, reference, names)  # before a network is loaded, or missed
+    loaded = _load(network, mode, device)
     found = measure(generated, reference, loaded, names)
     table = grid("distance", "value", "network", "mode")
     for name, value in found.values.items():

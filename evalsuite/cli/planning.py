@@ -137,9 +137,11 @@ def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned]
     try:
         execution = ExecutionOptions.model_validate({**file.execution.model_dump(), **asked.execution})
     except ValidationError as error:
-        fault = error.errors()[0]
-        option = "--" + str(fault["loc"][0]).replace("_", "-")
-        raise SpecError(f"{option}: {fault['msg']}.", "See `evalsuite run --help`.") from error
+        faults = error.errors()
+        name = str(faults[0]["loc"][0])
+        # A field of several kinds has a fault for each: a batch size is neither a number nor `auto`.
+        told = "; or: ".join(fault["msg"] for fault in faults if fault["loc"][0] == name)
+        raise SpecError(f"--{name.replace('_', '-')}: {told}.", "See `evalsuite run --help`.") from error
     return runs, execution
 
 

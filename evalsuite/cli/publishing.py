@@ -13,6 +13,8 @@ from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, re
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from evalsuite.published import PublishedTable, TableReference
     from evalsuite.reproduction import Reproduction
 
@@ -57,7 +59,7 @@ def show_published(
 
     found = find_table(publications(registry_with(plugin), published_file or ()), table)
     shown, console = found.table, output()
-    console.print(f"[bold]{found}[/bold]  {shown.title}  ({found.publication.source})")
+    console.print(_head(found))
     numbers = grid("model", *shown.columns, "known")
     used: dict[str, None] = {}
     for row in shown.rows:
@@ -141,15 +143,14 @@ def reproduce(
     from evalsuite.cli.progress import RunProgress
     from evalsuite.published import find_table, publications
     from evalsuite.reproduction import measure, subjects_of
-    from evalsuite.spec import ExecutionOptions, ModelSpec
+    from evalsuite.spec import ExecutionOptions
 
     registry = registry_with(plugin)
     found = find_table(publications(registry, published_file or ()), table)
-    named = None
-    if model is not None:
-        named = ModelSpec(name=model, device=device, dtype=dtype, options=pairs(option, "--option"))
+    options = pairs(option, "--option")
+    subjects = subjects_of(found.table, model, row or (), options=options, device=device, dtype=dtype)
     done = measure(
-        found.table, subjects_of(found.table, named, row or ()), registry, out or _default_out(found),
+        found.table, subjects, registry, out or _default_out(found),
         columns=column or (), reuse=reuse or (), seed=seed, limit=limit, plugins=tuple(plugin or ()),
         dry_run=dry_run, execution=ExecutionOptions(batch_size=batch_size, max_failures=max_failures),
         progress=RunProgress,
@@ -161,7 +162,7 @@ def reproduce(
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(metavar="RUN")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     task: Annotated[str, typer.Option("--task", "-t", help="Task of the run.")],
     published_cell: Annotated[
         str | None,
@@ -188,6 +189,8 @@ def explain(
 
     What the stored answers can tell is measured, the rest is listed. Needs the benchmark's data, no model.
     """
+    from rich.text import Text
+
     from evalsuite.explaining import as_json, explain_number, markdown
     from evalsuite.published import publications
     from evalsuite.store import read_manifest
@@ -198,7 +201,7 @@ def explain(
         run, task, registry, cell=published_cell, publications=known, metric=metric, others=runs or ()
     )
     console = output()
-    console.print(f"[bold]{run}[/bold]  {found.task}, {found.metric}")
+    console.print(Text.assemble((str(run), "bold"), f"  {found.task}, {found.metric}"))
     for line in found.headline():
         console.print(line, markup=False)
     listing = grid("part", "how", "effect", "what")
@@ -214,7 +217,15 @@ def _default_out(found: TableReference) -> Path:
     return Path("runs") / "reproduce" / f"{found.publication.name}-{found.name}"
 
 
+def _head(found: TableReference) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((str(found), "bold"), f"  {found.table.title}  ({found.publication.source})")
+
+
 def _show(found: TableReference, done: Reproduction) -> None:
+    from rich.text import Text
+
     from evalsuite.reproduction.rendering import (
         PLAN_HEADER,
         VERDICT_HEADER,
@@ -225,10 +236,10 @@ def _show(found: TableReference, done: Reproduction) -> None:
     )
 
     console = output()
-    console.print(f"[bold]{found}[/bold]  {found.table.title}  ({found.publication.source})")
+    console.print(_head(found))
     if not done.comparisons:
         for row, needs in done.needs.items():
-            console.print(f"\n[bold]{row}[/bold]: {plan_summary(needs)}")
+            console.print(Text.assemble("\n", (row, "bold"), f": {plan_summary(needs)}"))
             console.print(_grid(PLAN_HEADER, plan_rows(needs)))
         _left_out(found.table)
         return

@@ -20,7 +20,9 @@ def tradeoff(
     x: Annotated[str, typer.Option("-x", help="Metric along the horizontal axis.")],
     y: Annotated[str, typer.Option("-y", help="Metric along the vertical axis.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Plot to write: .png, .svg or .pdf.")],
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Task; the first by default.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", help="Task; the first with both metrics by default.")
+    ] = None,
     along: Annotated[
         str | None,
         typer.Option(help="Model option along a curve. Default: the one in which runs of a model differ."),

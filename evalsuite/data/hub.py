@@ -118,6 +118,8 @@ def snapshot(
     match reason:
         case None:
             why = "offline, or it has no such files"
+        case OfflineModeIsEnabled():  # by who started us, or by a command that only looks
+            why = "offline, so the hub was not asked"
         case LocalEntryNotFoundError():  # the client's word for: neither here nor fetched
             why = "the hub cannot be reached"
         case _:

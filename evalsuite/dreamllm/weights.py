@@ -180,13 +180,21 @@ def write_tensors(
 
     Returns:
         key -> name of its file.
+
+    Raises:
+        CheckpointError: `max_shard_size` is no size.
     """
     from huggingface_hub import split_torch_state_dict_into_shards
     from safetensors.torch import save_file
 
-    plan = split_torch_state_dict_into_shards(
-        dict(tensors), filename_pattern="model{suffix}.safetensors", max_shard_size=max_shard_size
-    )
+    try:
+        plan = split_torch_state_dict_into_shards(
+            dict(tensors), filename_pattern="model{suffix}.safetensors", max_shard_size=max_shard_size
+        )
+    except ValueError as error:
+        raise CheckpointError(
+            f"{max_shard_size!r} is no size of a file.", "Write it as 500MB or 2GB."
+        ) from error
     read = read or tensors.__getitem__
     for name, keys in plan.filename_to_tensors.items():
         temporary = folder / f".{name}.part"

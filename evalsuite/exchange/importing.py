@@ -144,7 +144,7 @@ def _match(
         raise DataError(
             f"{first.where}: {task.info.name} has no question {first.key or first.position!r} "
             f"({len(unknown)} such answers).",
-            "Is this the right task and format? Answers to other benchmarks in the same file can be ignored.",
+            "Is this the right task and format? --ignore-unknown leaves out answers to other benchmarks.",
         )
     if not found:
         raise DataError(

@@ -59,15 +59,21 @@ def open_runs(folders: Sequence[Path]) -> list[RunReader]:
 
     Raises StoreError when there is none. A damaged run among others is left out with a warning.
     """
-    readers, broken = list_runs(run for folder in folders for run in find_runs(folder))
+    readers, broken = list_runs(runs_in(folders))
     for path, error in broken.items():
         if not readers:
             raise error
         _log.warning("%s is left out: %s", path, error)
-    if not readers:
+    return readers
+
+
+def runs_in(folders: Sequence[Path]) -> list[Path]:
+    """The runs in folders (see `find_runs`). Raises StoreError when there is none."""
+    runs = [run for folder in folders for run in find_runs(folder)]
+    if not runs:
         where = ", ".join(map(str, folders))
         raise StoreError(f"There is no run in {where}.", "Measure one with `evalsuite run --out FOLDER`.")
-    return readers
+    return runs
 
 
 def frame_of(runs: Sequence[RunReader]) -> pandas.DataFrame:

@@ -202,7 +202,8 @@ def _variants(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str
         key: ", ".join(
             f"{_VARIANTS[i]} {key[i + 1][:cut] if i == data else key[i + 1]}"
             for i in range(len(_VARIANTS))
-            if i in differing[key[0]] or (i == judge and key[i + 1])
+            # what a publication does not say is not named
+            if key[i + 1] and (i in differing[key[0]] or i == judge)
         )
         for key in keys
     }

@@ -60,5 +60,6 @@ def find_table(known: dict[str, Publication], reference: str) -> TableReference:
         table = next(iter(publication.tables))
     if table not in publication.tables:
         listed = ", ".join(f"{name}/{one}" for one in publication.tables)
-        raise SpecError(f"{name} has no table {table!r}.", f"It has {listed}.")
+        what = f"{name} has no table {table!r}." if table else f"{name} has several tables: name one."
+        raise SpecError(what, f"It has {listed}.")
     return TableReference(publication, table)

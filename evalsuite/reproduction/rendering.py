@@ -22,10 +22,9 @@ PLAN_HEADER = (
     "what is missing, or where it is",
 )
 VERDICT_HEADER = ("row", "column", "published", "ours", "difference", "verdict", "why")
-_MOST_DETAIL = 160
 
 
-def plan_rows(needs: Iterable[Need], *, short: bool = True) -> list[tuple[str, ...]]:
+def plan_rows(needs: Iterable[Need]) -> list[tuple[str, ...]]:
     """One line per task, under `PLAN_HEADER`."""
     return [
         (
@@ -36,7 +35,7 @@ def plan_rows(needs: Iterable[Need], *, short: bool = True) -> list[tuple[str, .
             "" if need.samples is None else f"{need.samples:,}",
             _time(need.seconds) if need.state in ("ready", "no data") else "",
             _size(need.size) if need.pictures else "",
-            _cut(need.detail) if short else need.detail,
+            need.detail,
         )
         for need in needs
     ]
@@ -91,7 +90,7 @@ def markdown(title: str, table: PublishedTable, reproduction: Reproduction) -> s
         parts += [
             f"## Plan for {_escaped(row)}",
             plan_summary(needs),
-            pipes(PLAN_HEADER, plan_rows(needs, short=False)),
+            pipes(PLAN_HEADER, plan_rows(needs)),
         ]
     if reproduction.comparisons:
         parts += [
@@ -177,10 +176,6 @@ def _size(count: int) -> str:
             return f"{size:.0f} {unit}"
         size /= 1000
     return f"{size:.1f} GB"
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _MOST_DETAIL else text[: _MOST_DETAIL - 1] + "…"
 
 
 def _or_none(value: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,15 +48,24 @@ class Reproduction:
 
 
 def subjects_of(
-    table: PublishedTable, model: ModelSpec | None = None, rows: Sequence[str] = ()
+    table: PublishedTable,
+    model: str | None = None,
+    rows: Sequence[str] = (),
+    *,
+    options: Mapping[str, str] | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
 ) -> list[Subject]:
     """Whom to measure: the given model for one row, or each row's own model.
 
     Args:
         model: compared with `rows[0]`, or with the table's subject.
         rows: only these. Without a model, all rows that say how to measure them.
+        options: of `model`; rows that name their own model have none.
+        device, dtype: of whatever is measured.
 
-    Raises SpecError for an unknown row, several rows for one model, and where no row has a model.
+    Raises SpecError for an unknown row, several rows for one model, options of no model, and where no row has
+    a model.
     """
     for name in rows:
         if table.row(name) is None:
@@ -67,11 +76,13 @@ def subjects_of(
         if len(rows) > 1:
             raise SpecError("One model is compared with one row.", "Give --row once.")
         row = table.row(rows[0] if rows else table.subject) or table.rows[0]
-        return [Subject(row, model)]
+        return [Subject(row, ModelSpec(name=model, device=device, dtype=dtype, options=dict(options or {})))]
+    if options:
+        raise SpecError("Options are those of a model of yours, and none is named.", "Name it with --model.")
     chosen = [row for row in table.rows if row.measure and (not rows or row.model in rows)]
     if not chosen:
         raise SpecError("No such row says which model it is.", "Name yours with --model.")
-    return [Subject(row, ModelSpec(name=row.measure)) for row in chosen]
+    return [Subject(row, ModelSpec(name=row.measure, device=device, dtype=dtype)) for row in chosen]
 
 
 def measure(

@@ -117,7 +117,7 @@ def _otherwise(row: PublishedRow, column: PublishedColumn, found: Found) -> list
         told.append(f"split: {result.info.name} for {column.task}{why}")
     for option, value in column.options.items():
         if found.options.get(option) != value:
-            told.append(f"{option}: {found.options.get(option, 'none')}, published {value}")
+            told.append(f"option {option}: {found.options.get(option, 'not given')}, published {value}")
     if column.protocol and result.info.protocol != column.protocol:
         told.append(f"protocol: {result.info.protocol}, published {column.protocol}")
     if result.rules != column.rules:

@@ -77,9 +77,12 @@ def disagreement(baseline: float, difference: float = 0.0, correlation: float = 
     0.21
     """
     p, q = baseline, baseline + difference
-    if not (0 <= p <= 1 and 0 <= q <= 1):
+    if not 0 <= p <= 1:
+        raise SpecError(f"A share of {100 * p:g} % is none.", "Give --baseline as displayed, e.g. 72.4.")
+    if not 0 <= q <= 1:
         raise SpecError(
-            f"A share of {p:g} cannot change by {difference:g}.", "Give --baseline as displayed, e.g. 72.4."
+            f"A share of {100 * p:g} % cannot change by {100 * difference:g} points.",
+            "Give a smaller --detect, or another --baseline.",
         )
     if not 0 <= correlation <= 1:
         raise SpecError(f"A correlation of {correlation:g} is not in [0, 1].", "Give --correlation 0.5.")

@@ -83,6 +83,8 @@ class Manifest(_Part):
 def read_manifest(root: Path) -> Manifest:
     """Reads `run.json`. Raises StoreError when `root` is no run, or one of another format version."""
     file = root / MANIFEST
+    if not root.exists():
+        raise StoreError(f"{root} is not a run: there is no such folder.", "Check the path.")
     if not file.is_file():
         raise StoreError(
             f"{root} is not a run (it has no {MANIFEST}).",

@@ -36,8 +36,9 @@ class Verification:
         return not self.problems
 
 
-def verify(path: Path) -> Verification:
+def verify(path: Path | str) -> Verification:
     """Reads everything once. Raises StoreError when the directory is no run or one of another version."""
+    path = Path(path)
     manifest = read_manifest(path)
     try:
         connection = database.connect_for_reading(path)

@@ -172,7 +172,7 @@ def test_measuring_scoring_and_listing_from_python(tmp_path: Path) -> None:
     assert set(frame["rules"]) == {"official", "lenient"}
     runs = evalsuite.list_runs(tmp_path)
     assert list(runs["answered"]) == [9]
-    assert evalsuite.verify_run(tmp_path / "run").sound
+    assert evalsuite.verify_run(str(tmp_path / "run")).sound
     found = evalsuite.load_registry([SUMS])
     assert "adder" in set(evalsuite.list_models(found)["name"])
     assert "sums" in set(evalsuite.list_tasks(found)["name"])

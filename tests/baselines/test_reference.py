@@ -256,3 +256,12 @@ def test_no_other_model_is_ever_given_the_answers(tmp_path, monkeypatch):
     ready = make_ready(task, Thief(), 0, Item(next(task.samples())))
     assert ready.error == "prepared as any other"
     assert [e.name for e in registry.models.values() if e.reads_annotations] == ["oracle"]
+
+
+def test_rows_that_answer_otherwise_from_the_same_answers_are_told_apart(answers):
+    known = load_registry().models
+    prints = {
+        known[name].build(ModelOptions(options={"answers": str(answers)})).info.fingerprint
+        for name in ("random", "majority", "question-prior")
+    }
+    assert len(prints) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,6 +129,27 @@ def test_runs_list_show_and_verify_notice_damage(
     assert "DAMAGED" in damaged.stdout
 
 
+def test_listings_show_names_with_brackets_as_they_are(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "runs[v1]" / "[/bold]"
+    shutil.copytree(run, folder)
+    listed = here(capsys, "runs", "list", folder.parent)
+    assert listed.returncode == 0, listed.stderr
+    assert "runs[v1]/[/bold]" in listed.stdout.replace("\n", "")
+    told = here(capsys, "explain", folder, "--task", "sums", "--plugin", PLUGIN)
+    assert told.returncode == 0, told.stderr
+    assert "runs[v1]/[/bold]  sums" in told.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "judge", "compare"])
+def test_help_breaks_its_lines_where_a_terminal_does(command: str) -> None:
+    said = evalsuite(command, "--help", COLUMNS="80").stdout.split("╭")[0]
+    last = said.split("Exit status")[1].splitlines()
+    assert all(len(line.strip()) > 30 for line in last[:-1] if line.strip())
+    assert not [line for line in lines(said) if line.startswith("   ")]
+
+
 def test_score_adds_other_rules_without_a_model(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,6 +182,19 @@ def test_too_many_failures_end_with_1_and_their_reasons(tmp_path: Path) -> None:
     assert "has no tokens" in done.stderr
     assert "‡ failed samples, not in the score: adder on sums (1 of 20)" in done.stdout
     assert evalsuite(*asked, tmp_path / "mild", "--max-failures", "0.05").returncode == 0
+
+
+def test_more_reasons_than_are_told_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [
+        {"question_id": n, "image": f"{n}.jpg", "text": "Is there a dog in the image?", "label": "yes"}
+        for n in range(1, 8)
+    ]
+    (tmp_path / "coco_pope_popular.json").write_text("".join(json.dumps(one) + "\n" for one in asked))
+    done = here(
+        capsys, "run", "-m", "oracle", "-t", "pope-popular", "--data", tmp_path, "-o", tmp_path / "run"
+    )
+    assert done.returncode == 1
+    assert f"and 2 other reasons: `evalsuite runs show {tmp_path / 'run'} --all`" in done.stderr
 
 
 def test_several_models_go_to_folders_of_their_own_and_one_error_does_not_stop_the_others(
@@ -216,7 +251,15 @@ def test_a_config_file_says_it_all_and_the_command_line_goes_first(
         (("run", "-m", "adder", "-t", "sums", "--plugin", str(PLUGIN)), "Use --out FOLDER"),
         (("run", "--option", "colour", "-o", "x"), "'colour' is not KEY=VALUE"),
         (("run", "--plugin", "absent.py", "-o", "x"), "absent.py does not exist"),
-        (("leaderboard", "absent"), "absent is not a run"),
+        (("leaderboard", "absent"), "absent is not a run: there is no such folder"),
+        (("runs", "verify", "."), "There is no run in ."),
+        (("run", "-m", "random", "-t", "easy-vqa", "-o", "x", "--batch-size", "big"), "'auto'"),
+        (("reproduce", "dreamllm"), "dreamllm has several tables: name one"),
+        (("reproduce", "mini/synergy", "--option", "steps=2"), "Name it with --model"),
+        (("plan", "-t", "vqav2", "--detect", "1", "--baseline", "172"), "A share of 172 % is none"),
+        (("mini", "train", "x", "--recipe", "tiny"), "There is no recipe 'tiny'."),
+        (("distance", "absent", "none", "--mode", "clean"), "There is no absent"),
+        (("distance", ".", ".", "--mode", "clean", "--also", "kit"), "Did you mean kid"),
         (("list", "taks"), "Did you mean tasks"),
         (("run", "--limit", "0"), "--limit"),
     ],

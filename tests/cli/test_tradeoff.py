@@ -80,3 +80,11 @@ def test_several_options_that_differ_must_be_named(runs: list[Path], tmp_path: P
     assert {(point.curve, point.option) for point in found.points} == {
         ("writer-one (depth=3)", "50"), ("writer-one", "200"),
     }  # fmt: skip
+
+
+def test_without_a_task_it_is_the_first_that_has_both_metrics_in_all_runs(tmp_path: Path) -> None:
+    named = (TaskSpec(name="mini-coco-t2i"), TaskSpec(name="mini-magicbrush"))
+    for folder, tasks in (("both", named), ("one", named[1:])):
+        run(RunSpec(model=ModelSpec(name="random"), tasks=tasks, limit=3), tmp_path / folder)
+    found = gather([tmp_path / "both", tmp_path / "one"], "L1", "right result")
+    assert found.task == "mini-magicbrush"

@@ -71,6 +71,7 @@ def test_what_is_not_in_the_cache_names_the_command_that_fetches_it(tmp_path: Pa
     )
     assert command in said
     assert "6 GB" in said
+    assert ("offline, so the hub was not asked" in said) == offline  # the client: "unset HF_HUB_OFFLINE"
     assert "--data" in said
 
 

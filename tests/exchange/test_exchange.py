@@ -179,6 +179,7 @@ def test_vqa_results_are_scored_and_come_out_as_they_went_in(tmp_path: Path) -> 
         ([{"question_id": IDS[0], "answer": 3}], {}, "'answer' is int 3, not str"),
         ([{"question_id": IDS[0], "answer": "a"}] * 2, {}, "458752000 was answered before, at .*entry 0"),
         ([{"question_id": 7, "answer": "a"}], {}, "vqav2 has no question '7'"),
+        ([{"question_id": 7, "answer": "a"}], {}, "--ignore-unknown leaves out answers to other benchmarks"),
         ([{"question_id": "²", "answer": "a"}], {}, "vqav2 has no question '²'"),
         ([{"question_id": 7, "answer": "a"}], {"ignore_unknown": True}, "answers no question of vqav2"),
         (

@@ -52,7 +52,7 @@ def test_two_judges_or_weights_of_a_metrics_network_never_share_a_column_but_non
 ):
     a, b = number(model="a", scorer="judge x"), number(model="b", scorer="judge y")
     found = [column.variant for column in table(frame(a, b, number(model="c"))).columns]
-    assert found == ["scorer judge x", "scorer judge y", "scorer "]
+    assert found == ["scorer judge x", "scorer judge y", ""]
     assert [column.variant for column in table(frame(a, number(model="c"))).columns] == [""]
 
 

@@ -10,7 +10,6 @@ import pytest
 from evalsuite.published import find_table
 from evalsuite.registry import Registry, load_registry
 from evalsuite.reproduction import Reproduction, measure, subjects_of
-from evalsuite.spec import ModelSpec
 from tests.cli.program import here
 from tests.reproduction.pictures import PLUGIN, write_colours
 
@@ -128,7 +127,7 @@ def test_a_subset_and_another_size_of_model_are_not_comparable(registry: Registr
     table = find_table(registry.published, "paper/main").table
     larger = measure(
         table,
-        subjects_of(table, ModelSpec(name="colours"), ["colours-70B"]),
+        subjects_of(table, "colours", ["colours-70B"]),
         registry,
         tmp_path / "runs70",
         columns=["plain", "clipped"],
@@ -191,3 +190,17 @@ def test_the_synergy_table_of_the_miniature_is_reproduced(tmp_path: Path) -> Non
     # To the digit on the machine that measured them; elsewhere arithmetic may differ by a sample or two.
     assert {one.verdict for one in printed} <= {"exact", "reproduced"}
     assert found.exit_code == 0
+
+
+def test_what_a_row_is_measured_with_goes_where_the_user_says(registry: Registry) -> None:
+    table = find_table(registry.published, "paper/main").table
+    (subject,) = subjects_of(table, device="cuda:1", dtype="bfloat16")
+    assert (subject.model.device, subject.model.dtype) == ("cuda:1", "bfloat16")
+
+
+def test_a_plan_says_the_whole_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EVALSUITE_DATA", str(tmp_path))
+    done = here(capsys, "reproduce", "dreamllm/table-1", "--model", "random", "--column", "COCO", "--dry-run")
+    assert "or put it at $EVALSUITE_DATA/coco-caption-karpathy" in " ".join(done.stdout.split())

@@ -69,7 +69,7 @@ def test_equal_numbers_of_unlike_things_are_not_comparable(changes: dict[str, An
 def test_options_that_the_paper_had_must_be_ours() -> None:
     assert _judged(50.0, _found(shots="4"), options={"shots": "4"}).verdict == "exact"
     other = _judged(50.0, _found(), options={"shots": "4"})
-    assert other.reasons == ("shots: none, published 4",)
+    assert other.reasons == ("option shots: not given, published 4",)
 
 
 def test_a_part_of_the_protocol_that_nobody_knows_excuses_a_difference_but_not_agreement() -> None:

@@ -38,7 +38,7 @@ def find_recipe(name: Path | str) -> Path:
     path = folder / f"{name}.yaml"
     if not path.exists():
         known = sorted(p.stem for p in folder.glob("*.yaml"))
-        raise EvalsuiteError(f"there is no recipe {str(name)!r} in {folder}", suggest(str(name), known))
+        raise EvalsuiteError(f"There is no recipe {str(name)!r}.", suggest(str(name), known))
     return path
 
 
@@ -48,7 +48,8 @@ def train(recipe: Path | str, work: Path, resume: bool = True, stages: Sequence[
     Args:
         recipe: name of a shipped recipe, or a YAML file.
         work: folder for caches, checkpoints and results; give the same one again to go on after an
-        interruption. resume: go on from what `work` holds; otherwise train the chosen stages anew.
+            interruption.
+        resume: go on from what `work` holds; otherwise train the chosen stages anew.
         stages: which to run, from `stage_names`; None for all. Each needs what comes before it.
 
     Returns:
@@ -61,7 +62,7 @@ def train(recipe: Path | str, work: Path, resume: bool = True, stages: Sequence[
     known = _stages(plan, work, resume)
     for name in stages or ():
         if name not in known:
-            raise EvalsuiteError(f"recipe {plan.name!r} has no stage {name!r}", suggest(name, known))
+            raise EvalsuiteError(f"Recipe {plan.name!r} has no stage {name!r}.", suggest(name, known))
     # More threads than one make small matrices slower, and much slower on a machine that does something
     # else too.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
