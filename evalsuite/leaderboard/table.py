@@ -152,8 +152,8 @@ def table(
         for name in dict.fromkeys(names.values())
     ]
     rows = [row for row in rows if any(row.cells)]
-    worst = len(rows)  # a list that is being sorted has no length
-    rows.sort(key=lambda row: _mean_rank(row, worst))
+    count = len(rows)  # a list that is being sorted has no length
+    rows.sort(key=lambda row: _mean_rank(row, count))
     levels = {float(record["level"]) for record in records}
     return Table(tuple(ranked), tuple(rows), tuple(_notes(records, names)), max(levels, default=0.95))
 
@@ -269,8 +269,10 @@ def _ends(cell: Cell) -> tuple[float, float]:
     return (cell.value, cell.value) if math.isnan(cell.low) else (cell.low, cell.high)
 
 
-def _mean_rank(row: Row, worst: int) -> float:
-    ranks = [worst + 1 if cell is None or cell.rank is None else cell.rank for cell in row.cells]
+def _mean_rank(row: Row, count: int) -> float:
+    """What a model was not asked counts as the middle of `count` rows, what has no rank as behind all."""
+    middle, behind = (count + 1) / 2, count + 1
+    ranks = [middle if cell is None else behind if cell.rank is None else cell.rank for cell in row.cells]
     return sum(ranks) / max(len(ranks), 1)
 
 

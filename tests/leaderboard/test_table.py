@@ -123,7 +123,7 @@ def test_runs_of_one_model_share_a_row_until_they_measure_the_same() -> None:
     assert sorted(row.name for row in repeated.rows) == ["m [a]", "m [b]", "m [c]"]
 
 
-def test_models_without_a_number_come_last_whichever_came_first() -> None:
+def test_what_a_model_was_not_asked_moves_it_to_neither_end_and_one_without_a_number_comes_last() -> None:
     found = table(
         frame(
             number(model="failed", value=float("nan"), n=0, failures=100),
@@ -132,7 +132,7 @@ def test_models_without_a_number_come_last_whichever_came_first() -> None:
             number(model="worse", task="x", value=0.4), number(model="best", task="x", value=0.8),
         )
     )  # fmt: skip
-    assert [row.name for row in found.rows] == ["best", "worse", "other task only", "failed"]
+    assert [row.name for row in found.rows] == ["best", "other task only", "worse", "failed"]
 
 
 def test_two_checkpoints_of_one_name_are_two_rows() -> None:
