@@ -66,7 +66,7 @@ def test_what_is_assumed_is_the_reverse_of_itself() -> None:
         ({"task": "nubmers"}, "no task 'nubmers'"),
         ({"task": "numbers", "metric": "mrak"}, "no metric 'mrak'"),
         ({"task": "numbers", "metric": "distance"}, "no share of right answers"),
-        ({"task": "numbers", "baseline": 172}, "share of 1.72"),
+        ({"task": "numbers", "baseline": 172}, "share of 172 %"),
         ({"task": "numbers", "correlation": 2}, "correlation of 2"),
         ({"task": "numbers", "sd": -1}, "standard deviation of -1"),
         ({"task": "numbers", "sd": 1, "baseline": 50}, "no baseline"),
