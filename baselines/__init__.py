@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evalsuite.registry import ModelEntry
+from evalsuite.model import ModelEntry
 
 from . import diffusion, image_text, language, mini, reference, server, unified
 

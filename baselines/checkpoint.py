@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.devices import resolve
-from evalsuite.errors import CheckpointError, SpecError, UnavailableError
-from evalsuite.memory import estimate, require_room
-from evalsuite.model import ModelInfo
-from evalsuite.registry import ModelOptions, suggest
-from evalsuite.weights import configuration, count, fingerprint
+from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest
+from evalsuite.model import ModelInfo, ModelOptions
+from evalsuite.model.devices import resolve
+from evalsuite.model.memory import estimate, require_room
+from evalsuite.model.weights import configuration, count, fingerprint
 
 from .options import check_known, switch
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite import memory
-from evalsuite.memory import cache_per_token
-from evalsuite.model import Prepared
+from evalsuite.model import Prepared, memory
+from evalsuite.model.memory import cache_per_token
 from evalsuite.request import GenerateText, Request, TextResponse
 
 NEUTRAL: dict[str, Any] = {

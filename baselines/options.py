@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from evalsuite.errors import SpecError
-from evalsuite.registry import suggest
+from evalsuite.errors import SpecError, suggest
 
 
 def check_known(options: Mapping[str, str], known: Iterable[str], adapter: str) -> None:

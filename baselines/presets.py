@@ -10,8 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evalsuite.model import Model
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model import Model, ModelEntry, ModelOptions
 from evalsuite.request import Capability
 
 Load = Callable[[ModelOptions], Model]

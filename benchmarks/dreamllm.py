@@ -5,7 +5,7 @@ On the miniature, the same prompts, steps and batch for all three, in one proces
     ours      the adapter's device step: what a run spends beside preparing (which runs in other threads)
     bare      the vision tower, language model, UNet and VAE calls that the answers need, nothing around
     original  one request at a time; the vision tower on a zero image at every forward without one, as
-              upstream does; the unconditional branch anew for each picture
+              upstream does; the unconditional branch anew for each image
 
     python benchmarks/dreamllm.py [--count N] [--batch N] [--tokens N] [--steps N] [--repeats N]
                                   [--variants] [--json FILE]
@@ -34,9 +34,9 @@ from evalsuite.dreamllm.adapter import DreamLLMAdapter
 from evalsuite.dreamllm.diffusion import dream_embeddings, guide
 from evalsuite.mini.data import ensure_world
 from evalsuite.model import Prepared
-from evalsuite.registry import ModelOptions
+from evalsuite.model.entry import ModelOptions
+from evalsuite.model.schedulers import build_scheduler
 from evalsuite.request import GenerateImages, GenerateText, Request
-from evalsuite.schedulers import build_scheduler
 
 CHECKPOINT = Path(__file__).parent.parent / "baselines" / "mini" / "checkpoints" / "dreamllm"
 GUIDANCE, SCHEDULER = 3.0, "dpm++"
@@ -68,7 +68,7 @@ def batches(items: Sequence[Prepared], size: int) -> list[Sequence[Prepared]]:
 
 
 def text_requests(model: DreamLLMAdapter, count: int, tokens: int) -> list[Prepared]:
-    """Questions about pictures whose answers all have the full length: what ends early is left out, so that
+    """Questions about images whose answers all have the full length: what ends early is left out, so that
     bare and original need no ends of their own."""
     folder = ensure_world() / "coco" / "val2014"
     pictures = sorted((folder if folder.is_dir() else ensure_world()).rglob("*.png"))
@@ -158,7 +158,7 @@ def compare_text(model: DreamLLMAdapter, count: int, size: int, tokens: int, rep
     return report("tokens", count * tokens, seconds)
 
 
-# -- pictures ----------------------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------------------
 
 
 def image_requests(model: DreamLLMAdapter, count: int, steps: int) -> list[Prepared]:
@@ -216,19 +216,19 @@ def original_images(model: DreamLLMAdapter, item: Prepared, steps: int) -> Tenso
             core.lm_head(output.last_hidden_state)
         states.append(output.last_hidden_state[:, 1:-1])
     context = core.condition_projector(torch.cat(states))
-    latents = model._painter.initial_latents([torch.Generator().manual_seed(item.request.seed)])
+    latents = model._sampler.initial_latents([torch.Generator().manual_seed(item.request.seed)])
     return draw(core, latents, context, steps)
 
 
 def compare_images(model: DreamLLMAdapter, count: int, size: int, steps: int, repeats: int) -> dict[str, Any]:
     items = image_requests(model, count, steps)
     parts = batches(items, size)
-    unconditional = model._painter.unconditional(1)
+    unconditional = model._sampler.unconditional(1)
     ready = []
     for part in parts:
         seeds = [torch.Generator().manual_seed(item.request.seed) for item in part]
         inputs = model.processor.pad_left([item.payload.ids for item in part])
-        ready.append((inputs, unconditional, model._painter.initial_latents(seeds), steps))
+        ready.append((inputs, unconditional, model._sampler.initial_latents(seeds), steps))
     seconds = least(
         [
             lambda: [model.generate_images(part) for part in parts],
@@ -253,7 +253,7 @@ def report(unit: str, amount: int, seconds: Sequence[float]) -> dict[str, Any]:
 
 
 def compare_variants(count: int, size: int, tokens: int, steps: int, repeats: int) -> dict[str, Any]:
-    """Tokens and pictures per CPU second with settings of the adapter, each beside the plain one."""
+    """Tokens and images per CPU second with settings of the adapter, each beside the plain one."""
     found: dict[str, Any] = {}
     variants: dict[str, Callable[[], DreamLLMAdapter]] = {
         "plain": adapter,

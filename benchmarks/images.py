@@ -2,10 +2,10 @@
 
     python benchmarks/images.py [--peers PYTHON] [--images N] [--network-images N] [--json FILE]
 
-All on the same data in the same run: pictures (256 × 256 PNG) to the network's input in each tool's way;
+All on the same data in the same run: images (256 × 256 PNG) to the network's input in each tool's way;
 statistics of N features of 2,048 dimensions; the distance of two such statistics; the Inception network with
 made-up weights. Both sides must agree before a ratio is printed. Then ours alone: peak memory of the
-statistics of N pictures against those of a fifth of them, and shards merged in random order against one pass.
+statistics of N images against those of a fifth of them, and shards merged in random order against one pass.
 
 `--peers` is the Python of an environment that has the tools. They must not be installed beside evalsuite:
 some of them replace torch. Install with `pip install --no-deps`: pytorch-fid, clean-fid, torch-fidelity,
@@ -58,7 +58,7 @@ def features(seed: int, count: int) -> np.ndarray:
 
 
 def write_pictures(folder: Path, count: int) -> None:
-    """Smooth pictures with some noise, so that they compress like photographs."""
+    """Smooth images with some noise, so that they compress like photographs."""
     from PIL import Image
 
     folder.mkdir()
@@ -95,11 +95,11 @@ def write_weights(path: Path) -> None:
 
 
 def resized(folder: Path, mode: str) -> float:
-    from evalsuite.data.images import decode, pictures_in
+    from evalsuite.data.images import decode, images_in
     from evalsuite.metrics.inception import network_input
 
     total = 0.0
-    for image in pictures_in(folder):
+    for image in images_in(folder):
         total += float(network_input([np.array(decode(image))], mode).double().abs().sum())
     return total
 
@@ -171,17 +171,17 @@ class Thumbnails:
 
 
 def peak(folder: Path, count: int) -> float:
-    """MiB that a process of its own has at most while it computes the statistics of `count` pictures."""
+    """MiB that a process of its own has at most while it computes the statistics of `count` images."""
     script = [sys.executable, __file__, "--memory-of", str(folder), "--images", str(count)]
     done = subprocess.run(script, capture_output=True, text=True, check=True)
     return float(done.stdout)
 
 
 def print_peak(folder: Path, count: int) -> None:
-    from evalsuite.data.images import pictures_in
+    from evalsuite.data.images import images_in
     from evalsuite.features.statistics import statistics_of
 
-    statistics_of(pictures_in(folder)[:count], Thumbnails())  # type: ignore[arg-type]
+    statistics_of(images_in(folder)[:count], Thumbnails())  # type: ignore[arg-type]
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
@@ -257,14 +257,12 @@ def main() -> None:
         fifth = peak(folder / "pictures", max(100, options.images // 5))
         whole = peak(folder / "pictures", options.images)
         merged = merged_difference(np.load(folder / "first.npy"))
-    print(
-        f"{options.images} pictures and features, {options.network_images} through the network; CPU seconds"
-    )
+    print(f"{options.images} images and features, {options.network_images} through the network; CPU seconds")
     print(f"{'part':12}{'tool':16}{'ours':>8}{'theirs':>8}{'ratio':>7}  results")
     for part, tool, own, other, remark in rows:
         told = f"{other:8.2f}{other / own:7.2f}" if other is not None else f"{'-':>8}{'-':>7}"
         print(f"{part:12}{tool:16}{own:8.2f}{told}  {remark}")
-    print(f"peak memory: {fifth:.0f} MiB for a fifth of the pictures, {whole:.0f} MiB for all")
+    print(f"peak memory: {fifth:.0f} MiB for a fifth of the images, {whole:.0f} MiB for all")
     print(f"8 shards merged in random order differ from one pass by {merged:.1e}")
     if options.json:
         figures = {

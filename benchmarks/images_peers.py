@@ -44,7 +44,7 @@ def tensor(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image.transpose(2, 0, 1).copy())[None]
 
 
-# Pictures to the network's input, one sum over all pixels to compare
+# Images to the network's input, one sum over all pixels to compare
 
 
 def resize_pytorch_fid(folder: Path) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from evalsuite.data.images import decode
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import Request, TextResponse
 
 

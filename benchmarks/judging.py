@@ -1,9 +1,9 @@
 """What judging costs beside the client: CPU seconds of this process around a judge that answers at once.
 
-MM-Vet's layout (text questions of 2,700 characters) and GEdit-Bench's (two questions with pictures of 1024 x
+MM-Vet's layout (text questions of 2,700 characters) and GEdit-Bench's (two questions with images of 1024 x
 768 per edit), judged over a server on loopback; the same number of the same questions through the bare
 `openai` client, with as many on their way, is the floor, to which belongs what VIEScore's protocol does with
-each picture: decode, resize, encode as JPEG with PIL. `kept` is the same command with nothing left to ask:
+each image: decode, resize, encode as JPEG with PIL. `kept` is the same command with nothing left to ask:
 what finding each judgement again costs.
 
     python benchmarks/judging.py [--count 100]
@@ -77,7 +77,7 @@ def bare(url: str, bodies: list[dict[str, Any]]) -> None:
 
 
 def encoded(count: int) -> None:
-    """Decodes, resizes and encodes the three pictures of each edit."""
+    """Decodes, resizes and encodes the three images of each edit."""
     from PIL import Image
 
     sources = [photograph(seed) for seed in range(PICTURES)]

@@ -2,7 +2,7 @@
 
 VQAv2-schema parquet with 640x480 JPEGs (quality 90, about 100 KiB), the real `vqav2` benchmark and its
 official scorer with intervals, 500 / 2,000 / 8,000 samples, cold (a new run) and resumed (all answered: data
-checked, scored again), each in a fresh process. A bare PIL decode loop over the same bytes is the floor.
+checked, re-scored), each in a fresh process. A bare PIL decode loop over the same bytes is the floor.
 
     python benchmarks/overhead.py [--counts 500 2000 8000] [--folder FOLDER] [--json FILE]
 """

@@ -26,11 +26,11 @@ from typing import Any
 
 from evalsuite.content import Image, user
 from evalsuite.model import ModelInfo
-from evalsuite.registry import TaskEntry, TaskOptions
 from evalsuite.request import GenerateText, Request, Response, TextResponse
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import Record, RunReader, RunWriter, TaskRecord
 from evalsuite.task import Answered, Metric, Sample, SampleScore, Scores, TaskInfo
+from evalsuite.task.entry import TaskEntry, TaskOptions
 
 HERE = Path(__file__).resolve()
 PICTURES = 97

@@ -7,9 +7,11 @@ Names are imported when they are first used, so that `import evalsuite` costs no
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from evalsuite import deprecation
+from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
     from evalsuite.api import (
@@ -35,37 +37,23 @@ if TYPE_CHECKING:
     from evalsuite.report import write_report
     from evalsuite.store.verify import verify as verify_run
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
-    "Comparison": "comparison",
-    "EvalsuiteError": "errors",
-    "Gates": "comparison",
-    "Run": "notebook",
-    "SamplePlan": "comparison.sample_size",
-    "SampleView": "notebook",
-    "compare": "comparison",
-    "draw_gallery": "gallery:draw",
-    "ensure_mini_world": "mini.data:ensure_world",
-    "explain": "api",
-    "export_predictions": "exchange",
-    "import_predictions": "exchange",
-    "list_models": "api",
-    "list_published": "api",
-    "list_runs": "api",
-    "list_suites": "api",
-    "list_tasks": "api",
-    "load_gates": "comparison",
-    "load_registry": "registry",
-    "load_run": "notebook",
-    "plan_samples": "comparison.sample_size",
-    "reproduce": "api",
-    "run": "api",
-    "score": "api",
-    "verify_run": "store.verify:verify",
-    "write_report": "report",
+    "evalsuite.api": "explain leaderboard list_models list_published list_runs list_suites list_tasks "
+    "reproduce run score",
+    "evalsuite.comparison": "Comparison Gates compare load_gates",
+    "evalsuite.comparison.sample_size": "SamplePlan plan_samples",
+    "evalsuite.errors": "EvalsuiteError",
+    "evalsuite.exchange": "export_predictions import_predictions",
+    "evalsuite.gallery": "draw_gallery:draw",
+    "evalsuite.mini.data": "ensure_mini_world:ensure_world",
+    "evalsuite.notebook": "Run SampleView load_run",
+    "evalsuite.registry": "load_registry",
+    "evalsuite.report": "write_report",
+    "evalsuite.store.verify": "verify_run:verify",
 }
-"""Public name -> the module that has it, and what it is called there where that differs."""
+"""Module -> the public names it has; `public:name` where it is called otherwise there."""
 
 __all__ = [
     "Comparison",
@@ -99,37 +87,16 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "leaderboard":
-        return import_module("evalsuite.leaderboard")
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'evalsuite' has no attribute {name!r}")
-    module, _, there = home.partition(":")
-    found = getattr(import_module(f"evalsuite.{module}"), there or name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
-class _Callable(ModuleType):
-    """A room that is also a function: `evalsuite.leaderboard(paths)` beside `evalsuite.leaderboard.load`."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from evalsuite import api
-
-        return getattr(api, self.__name__.rpartition(".")[2])(*args, **kwargs)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(__name__, _HOMES)
 
 
 class _Package(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
-        # The import system binds a room here, under the name that the function has too.
-        if name == "leaderboard" and isinstance(value, ModuleType):
-            value.__class__ = _Callable
-        super().__setattr__(name, value)
+        # `leaderboard` is the function; importing the deprecated module of that name must not hide it.
+        if not (name == "leaderboard" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package
+deprecation.install()

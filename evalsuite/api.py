@@ -114,7 +114,7 @@ def score(path: Path | str, rules: str | None = None, registry: Registry | None 
     """
     from evalsuite.errors import EvalsuiteError
     from evalsuite.notebook import load_run
-    from evalsuite.scoring import score_run
+    from evalsuite.running.scoring import score_run
 
     scored = score_run(Path(path), rules, registry)
     if scored.errors:
@@ -132,23 +132,22 @@ def leaderboard(
 ) -> pandas.DataFrame:
     """The numbers of runs as one tidy frame, one row per run, task, rules, metric and group.
 
-    Values are in natural units; multiply by `scale` for display. `evalsuite.leaderboard.table` makes the
+    Values are in natural units; multiply by `scale` for display. `evalsuite.leaderboards.table` makes the
     pivot of it that the command line shows.
 
     Args:
         paths: runs, or folders with runs in them.
         tasks: only these; all when empty.
         all_metrics: every metric instead of each task's headline.
-        groups: break-downs too.
+        groups: breakdowns too.
 
     Raises:
         StoreError: there is no scored run.
         SpecError: no run has one of `tasks`.
     """
     from evalsuite.comparison.sides import paths_of
-    from evalsuite.errors import SpecError
-    from evalsuite.leaderboard import load
-    from evalsuite.registry import suggest
+    from evalsuite.errors import SpecError, suggest
+    from evalsuite.leaderboards import load
 
     frame = load(paths_of(paths))
     for name in tasks:
@@ -316,7 +315,7 @@ def list_runs(paths: Where | Iterable[Where]) -> pandas.DataFrame:
     import pandas
 
     from evalsuite.comparison.sides import paths_of
-    from evalsuite.leaderboard.frame import open_runs
+    from evalsuite.leaderboards.frame import open_runs
 
     rows = []
     for reader in open_runs(paths_of(paths)):
@@ -340,8 +339,7 @@ def _registry(registry: Registry | None) -> Registry:
 def _execution(given: Mapping[str, Any]) -> ExecutionOptions:
     from pydantic import ValidationError
 
-    from evalsuite.errors import SpecError
-    from evalsuite.registry import suggest
+    from evalsuite.errors import SpecError, suggest
     from evalsuite.spec import ExecutionOptions
 
     for name in given:

@@ -21,7 +21,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FileSlice:
     """A part of a larger file that holds an image, such as a member of a tar archive."""
 
     path: Path
@@ -33,25 +33,25 @@ class Piece:
 class Image:
     """An encoded image (PNG, JPEG, WebP …), decoded only where it is needed.
 
-    Exactly one of `data`, `path` and `piece` is set. Decode with `evalsuite.data.images.decode`, which checks
-    limits and refuses truncated files.
+    Exactly one of `data`, `path` and `file_slice` is set. Decode with `evalsuite.data.images.decode`, which
+    checks limits and refuses truncated files.
 
     Args:
         data: the encoded bytes.
         path: a file holding them.
-        piece: a part of a file holding them.
+        file_slice: a part of a file holding them.
         name: how messages and reports call it; the file name when empty.
     """
 
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
     name: str = ""
-    piece: Piece | None = None
+    file_slice: FileSlice | None = None
 
     def __post_init__(self) -> None:
-        if sum(source is not None for source in (self.data, self.path, self.piece)) != 1:
+        if sum(source is not None for source in (self.data, self.path, self.file_slice)) != 1:
             raise DataError(
-                f"Image {self.name!r} needs bytes, a path or a piece of a file: one of them, no more."
+                f"Image {self.name!r} needs bytes, a path or a file_slice of a file: one of them, no more."
             )
 
     @property
@@ -74,18 +74,18 @@ class Image:
     def where(self) -> str:
         """How the user finds it: its path where it is a file, the archive and its name there, else its
         name."""
-        if self.piece is not None:
-            return f"{self.piece.path}: {self.label}"
+        if self.file_slice is not None:
+            return f"{self.file_slice.path}: {self.label}"
         return str(self.path) if self.path is not None else repr(self.label)
 
     def _read_file(self) -> bytes:
         if self.path is not None:
             return self.path.read_bytes()
-        assert self.piece is not None
-        with self.piece.path.open("rb") as stream:
-            stream.seek(self.piece.offset)
-            data = stream.read(self.piece.size)
-        if len(data) != self.piece.size:
+        assert self.file_slice is not None
+        with self.file_slice.path.open("rb") as stream:
+            stream.seek(self.file_slice.offset)
+            data = stream.read(self.file_slice.size)
+        if len(data) != self.file_slice.size:
             raise OSError("the file is too short")
         return data
 

@@ -1,4 +1,4 @@
-"""Distances between two sets of pictures without a benchmark: folders, or statistics saved before."""
+"""Distances between two sets of images without a benchmark: folders, or statistics saved before."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from evalsuite.content import Image
-from evalsuite.data.images import pictures_in
-from evalsuite.errors import DataError, SpecError, StoreError
+from evalsuite.data.images import images_in
+from evalsuite.errors import DataError, SpecError, StoreError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
 from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
-from evalsuite.features.pictures import Decoded, decoded_batches
+from evalsuite.features.decoding import Decoded, decoded_batches
 from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
 from evalsuite.metrics.coverage import precision_recall
 from evalsuite.metrics.feature_sets import FeatureSet, kernel_distance
 from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
-from evalsuite.registry import suggest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +46,9 @@ def network_spec(name: str, mode: str) -> NetworkSpec:
 
 
 def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path) -> Gaussian:
-    """Computes mean and covariance of pictures and writes them with their protocol.
+    """Computes mean and covariance of images and writes them with their protocol.
 
-    Raises DataError for broken pictures, StoreError when the file cannot be written.
+    Raises DataError for broken images, StoreError when the file cannot be written.
     """
     found = statistics_of(images, network)
     try:
@@ -78,7 +77,7 @@ def check(generated: Path, reference: Path, also: Sequence[str] = ()) -> None:
             raise SpecError(f"There is no distance {name!r}.", suggest(name, MORE))
     for side in (generated, reference):
         if not side.exists():
-            raise DataError(f"There is no {side}.", "Give a folder of pictures, or an .npz of statistics.")
+            raise DataError(f"There is no {side}.", "Give a folder of images, or an .npz of statistics.")
 
 
 def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Sequence[str] = ()) -> Measured:
@@ -96,7 +95,7 @@ def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Seq
     for name in also:
         features = [side.features for side in sides]
         if features[0] is None or features[1] is None:
-            found.notes.append(f"{name} needs the pictures of both sides, not statistics: left out")
+            found.notes.append(f"{name} needs the images of both sides, not statistics: left out")
             continue
         found.values |= MORE[name](features[0], features[1])
     return found
@@ -110,7 +109,7 @@ class _Side:
 
 def _side(path: Path, network: FeatureNetwork, keep: bool, found: Measured) -> _Side:
     if path.is_dir():
-        return _computed(pictures_in(path), network, keep)
+        return _computed(images_in(path), network, keep)
     gaussian = Gaussian.load(path)
     if gaussian.protocol is None:
         found.notes.append(f"{path} does not say how it was made: mode unknown")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from evalsuite.errors import EvalsuiteError
-from evalsuite.registry import Registry, TaskOptions, load_registry
+from evalsuite.registry import Registry, load_registry
+from evalsuite.task.entry import TaskOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,9 @@
 """The one family of errors. Each message says what is wrong, where, and what to do about it."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class EvalsuiteError(Exception):
     """Anything evalsuite refuses to do; its text is written for the user and needs no traceback.
@@ -45,3 +49,14 @@ class OutOfMemoryError(EvalsuiteError):
 
 class AdapterError(EvalsuiteError):
     """A model adapter broke its contract: another number or another kind of responses than was asked for."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A sentence naming the nearest known names, for error messages."""
+    import difflib  # costs start-up time, and most runs have no error
+
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"Known: {', '.join(names)}." if names else "None are installed."

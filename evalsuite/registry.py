@@ -7,136 +7,24 @@ nothing heavy is imported until an entry is built.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalsuite.data.inspection import DataReport
-from evalsuite.errors import EvalsuiteError, SpecError
-from evalsuite.model import Model
-from evalsuite.request import Capability
-from evalsuite.spec import TaskSpec
-from evalsuite.task import Metric, Task
+from evalsuite.deprecation import renamed
+from evalsuite.errors import EvalsuiteError, SpecError, suggest
+from evalsuite.model.entry import ModelEntry
+from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry
 
 if TYPE_CHECKING:
     from evalsuite.published.schema import Publication
 
 GROUPS = ("evalsuite.tasks", "evalsuite.models", "evalsuite.published")
-
-
-@dataclass(frozen=True, slots=True)
-class TaskOptions:
-    """How a task is to be built.
-
-    Args:
-        protocol: named protocol; None takes the benchmark's first.
-        rules: named scoring rules; None takes `official`.
-        data: folder with the benchmark's files; None uses `EVALSUITE_DATA/<benchmark>` or the hub.
-        options: further options of the family, e.g. {"shots": "4"}.
-    """
-
-    protocol: str | None = None
-    rules: str | None = None
-    data: Path | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TaskEntry:
-    """A benchmark that can be built.
-
-    Args:
-        name: as users type it.
-        title: one line for `evalsuite list`.
-        capability: what it needs from a model.
-        metrics: its columns.
-        protocols, rules: the names that TaskOptions may use; the first is the default.
-        build: makes the task; raises DataError when its data are missing.
-        family: the room it lives in, for listings.
-        inspect: what is here of its data, given the user's folder and whether to read it all; None where the
-            task cannot tell.
-    """
-
-    name: str
-    title: str
-    capability: Capability
-    metrics: tuple[Metric, ...]
-    protocols: tuple[str, ...]
-    rules: tuple[str, ...]
-    build: Callable[[TaskOptions], Task]
-    family: str = ""
-    inspect: Callable[[Path | None, bool], DataReport] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """How a model is to be loaded.
-
-    Args:
-        argument: what stands behind the colon of `dreamllm:FOLDER`.
-        device: torch device string, or `auto`.
-        dtype: `float32`, `bfloat16`, `float16`, or `auto` (the checkpoint's on a GPU, float32 on a CPU).
-        options: further options of the adapter.
-    """
-
-    argument: str = ""
-    device: str = "auto"
-    dtype: str = "auto"
-    options: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """A model that can be loaded.
-
-    Args:
-        name: as users type it.
-        title: one line for `evalsuite list`.
-        capabilities: known before anything is loaded, so that an impossible run is refused at once.
-        build: loads it.
-        takes_argument: it is called `name:ARGUMENT`.
-        group: what it stands under in listings.
-        reads_annotations: it is no model but an upper bound: the engine hands it the task's own answers
-            (`prepare_annotated(request, answer)` in place of `prepare`). Recorded in every run of it.
-    """
-
-    name: str
-    title: str
-    capabilities: frozenset[Capability]
-    build: Callable[[ModelOptions], Model]
-    takes_argument: bool = False
-    group: str = ""
-    reads_annotations: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SuiteEntry:
-    """A named list of tasks, with the models a bare `evalsuite run --suite NAME` measures."""
-
-    name: str
-    title: str
-    tasks: tuple[TaskSpec, ...]
-    models: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenEntry:
-    """Stands for an entry that cannot be read, so that a plugin can offer the others.
-
-    Args:
-        name: as users would type it, as far as it is known.
-        reason: what is wrong and where.
-    """
-
-    name: str
-    reason: str
 
 
 Entry = TypeVar("Entry", TaskEntry, ModelEntry, SuiteEntry)
@@ -201,7 +89,10 @@ class Registry:
                 self._take(source, function(), known)
 
     def add_file(self, path: Path) -> None:
-        """Takes the entries of a Python file named by the user."""
+        """Takes the entries of a Python file named by the user; modules beside it become importable."""
+        folder = str(path.resolve().parent)
+        if path.is_file() and folder not in sys.path:
+            sys.path.append(folder)  # last: a plugin's neighbour never hides an installed module
         self.add(str(path), _import_file(path))
 
     def _take(self, source: str, entries: Iterable[Any], known: dict[str, Any]) -> None:
@@ -240,15 +131,6 @@ def load_registry(plugins: Iterable[Path] = ()) -> Registry:
     return registry
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """A sentence naming the nearest known names, for error messages."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if near:
-        return f"Did you mean {' or '.join(near)}?"
-    return f"Known: {', '.join(names)}." if names else "None are installed."
-
-
 def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise SpecError(f"Plugin file {path} does not exist.", "Give the path of a Python file.")
@@ -267,3 +149,13 @@ def _import_file(path: Path) -> ModuleType:
             f"Plugin file {path} fails: {type(error).__name__}: {error}.", "Run it alone to see why."
         ) from error
     return module
+
+
+if not TYPE_CHECKING:
+    __getattr__ = renamed(
+        __name__,
+        {
+            "ModelOptions": "evalsuite.model.entry.ModelOptions",
+            "TaskOptions": "evalsuite.task.entry.TaskOptions",
+        },
+    )

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 
 class _Frozen(BaseModel):
@@ -51,7 +51,7 @@ class RunSpec(_Frozen):
     seed: int = 0
     """Seeds of all samples are derived from it."""
     limit: int | None = Field(default=None, ge=1)
-    """At most so many samples per task: a seeded random subset, the same for every model."""
+    """Maximum samples per task: a seeded random subset, the same for every model."""
     plugins: tuple[Path, ...] = ()
     """Plugin files in use."""
 
@@ -67,14 +67,14 @@ class ExecutionOptions(_Frozen):
     """Upper limit, halved when memory runs out; `auto` finds the largest that fits and remembers it."""
     prepare_threads: int = Field(default=1, ge=1)
     """Threads that decode and tokenise ahead of the device."""
-    prepare_ahead: int = Field(default=256, ge=1)
-    """At most so many prepared requests wait in memory."""
+    prefetch: int = Field(default=256, ge=1, validation_alias=AliasChoices("prefetch", "prepare_ahead"))
+    """Maximum number of prepared requests that wait in memory (`prepare_ahead` in runs of version 0.1)."""
     max_failures: float = Field(default=0.0, ge=0)
     """Failed samples allowed: a fraction of all when below 1, else a count. More make the exit status 1."""
     self_check: bool = True
     """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
     retry_failed: bool = False
-    """Ask samples again that failed in an earlier session of this run."""
+    """Retry samples that failed in an earlier session of this run."""
     image_shards: int | None = Field(default=None, ge=0)
     """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
     than 20,000."""

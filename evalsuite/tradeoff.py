@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import SpecError, StoreError
-from evalsuite.registry import suggest
+from evalsuite.errors import SpecError, StoreError, suggest
 from evalsuite.store import RunReader, TaskResult
 from evalsuite.task import Metric
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalsuite.registry import BrokenEntry, SuiteEntry, TaskEntry
-
-from .benchmark import entries, suite_entries
+from evalsuite.task import BrokenEntry, SuiteEntry, TaskEntry, entries, suite_entries
 
 _HERE = Path(__file__).resolve().parent
 

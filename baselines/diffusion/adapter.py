@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Text
-from evalsuite.data.images import decode
-from evalsuite.devices import resolve
-from evalsuite.errors import CheckpointError, SampleError, SpecError
-from evalsuite.memory import estimate, require_room
-from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelOptions, suggest
+from evalsuite.errors import CheckpointError, SampleError, SpecError, suggest
+from evalsuite.model import ModelInfo, ModelOptions, Prepared
+from evalsuite.model.devices import resolve
+from evalsuite.model.memory import estimate, require_room
+from evalsuite.model.schedulers import build_scheduler
+from evalsuite.model.weights import configuration, count, fingerprint
 from evalsuite.request import GenerateImages, ImageResponse, Request
-from evalsuite.schedulers import build_scheduler
-from evalsuite.weights import configuration, count, fingerprint
+from evalsuite.task.readers import decode
 
+from ..images import encoded
 from ..options import switch
-from ..pictures import encoded
 from .arguments import call_arguments, check_options, signature
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ class DiffusersPipeline:
     (`image_guidance_scale`, `true_cfg_scale`, `strength`, `max_area` …) where a protocol leaves them open;
     `task` (`text-to-image`, `image-to-image`, `inpainting`) switches the pipeline; `name` (in leaderboards);
     `revision` and `variant` of a hub repository; `device_map`; `offload=yes` keeps on the GPU only what is at
-    work; `safety_checker=no` leaves it out (it paints pictures black; the response's details say which);
+    work; `safety_checker=no` leaves it out (it paints images black; the response's details say which);
     `trust_remote_code=yes`; `memory_check=no`.
     """
 

@@ -7,8 +7,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from evalsuite.errors import SpecError
-from evalsuite.registry import suggest
+from evalsuite.errors import SpecError, suggest
 from evalsuite.request import GenerateImages
 
 from ..options import integer, number

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.data.images import decode
 from evalsuite.errors import CheckpointError, SampleError
-from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelOptions
+from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import ChoiceResponse, GenerateText, Request, TextResponse
+from evalsuite.task.readers import decode
 
 from ..checkpoint import Checkpoint, explaining
 from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise

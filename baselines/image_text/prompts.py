@@ -22,8 +22,8 @@ class Form:
     Args:
         mark: what stands for an image in the text; empty where the processor puts images in front by itself.
         images: the most images in a prompt; None for any number.
-        nested: text and pictures go to the processor as one list per prompt, in their order.
-        flat: all pictures of a batch go to the processor as one list.
+        nested: text and images go to the processor as one list per prompt, in their order.
+        flat: all images of a batch go to the processor as one list.
     """
 
     mark: str = ""
@@ -96,7 +96,7 @@ def plain(form: Form, request: Request) -> str:
 
 
 def nested(request: Request, pictures: list[Any]) -> list[Any]:
-    """Texts and pictures in their order, neighbouring texts joined; the beginning of the answer last."""
+    """Texts and images in their order, neighbouring texts joined; the beginning of the answer last."""
     waiting = iter(pictures)
     found: list[Any] = []
     for part in [part for message in request.messages for part in message.parts] + [Text(request.prefill)]:

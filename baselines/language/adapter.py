@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.errors import SampleError
-from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelOptions
+from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
 from ..checkpoint import Checkpoint, explaining

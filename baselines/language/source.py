@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from evalsuite.errors import CheckpointError, UnavailableError
-from evalsuite.registry import ModelOptions
+from evalsuite.model import ModelOptions
 
 PACKAGE = "package:"
 

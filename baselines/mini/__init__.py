@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from evalsuite.model import Model
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import Capability
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
@@ -58,7 +58,7 @@ def models() -> Iterator[ModelEntry]:
 
 
 def _dreamllm(name: str, folder: str, options: ModelOptions) -> Model:
-    from evalsuite.dreamllm.plugin import load
+    from evalsuite.dreamllm import load_adapter as load
 
     defaults = {"name": name, "template": "vicuna-without-system", **DRAWING}
     return load(replace(options, argument=str(CHECKPOINTS / folder), options={**defaults, **options.options}))

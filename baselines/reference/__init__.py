@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from evalsuite.model import Model
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model import Model, ModelEntry, ModelOptions
 from evalsuite.request import Capability
 
 from ..options import check_known
@@ -47,7 +46,7 @@ def models() -> Iterator[ModelEntry]:
     )
     yield row(
         "nearest-neighbour",
-        "what was said about the training picture nearest to the image: its caption, its answers",
+        "what was said about the training image nearest to the image: its caption, its answers",
         frozenset({"text"}),
         _neighbour,
         "pictures",
@@ -55,7 +54,7 @@ def models() -> Iterator[ModelEntry]:
     )
     yield row(
         "retrieval",
-        "text-to-image without drawing: the training picture with the nearest caption",
+        "text-to-image without drawing: the training image with the nearest caption",
         frozenset({"image"}),
         _retrieval,
         "pictures",
@@ -100,15 +99,15 @@ def _prior(options: ModelOptions) -> Model:
 
 
 def _neighbour(options: ModelOptions) -> Model:
+    from .images import load
     from .neighbours import NearestNeighbour
-    from .pictures import load
 
     return NearestNeighbour(load(options.options))
 
 
 def _retrieval(options: ModelOptions) -> Model:
+    from .images import load
     from .neighbours import Retrieval
-    from .pictures import load
 
     return Retrieval(load(options.options))
 

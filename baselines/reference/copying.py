@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from evalsuite.data.images import decode
 from evalsuite.errors import SampleError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateImages, ImageResponse, Request
+from evalsuite.task.readers import decode
 
 from .bounds import LOWER_BOUND
 

@@ -1,4 +1,4 @@
-"""Baselines that look up what training said: the nearest picture's words, the nearest caption's picture."""
+"""Baselines that look up what training said: the nearest image's words, the nearest caption's image."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateImages, ImageResponse, Request, TextResponse
 
 from .bounds import LOWER_BOUND
-from .pictures import Album
+from .images import Album
 from .prompts import options_of, question_of, stem_of
 
 
 class NearestNeighbour:
-    """Says of an image what was said of the training picture nearest to it.
+    """Says of an image what was said of the training image nearest to it.
 
-    Asked a question, it takes the answer of the nearest picture about which the same question was asked
+    Asked a question, it takes the answer of the nearest image about which the same question was asked
     (among options, the one with that text; the first where none has it), and nothing where it was never
-    asked. Asked anything else, it gives the nearest picture's caption.
+    asked. Asked anything else, it gives the nearest image's caption.
     """
 
     def __init__(self, album: Album) -> None:
@@ -58,7 +58,7 @@ class NearestNeighbour:
 
 
 class Retrieval:
-    """Draws nothing: gives the training picture whose caption is nearest to the prompt.
+    """Draws nothing: gives the training image whose caption is nearest to the prompt.
 
     The "retrieval result" of text-to-image tables; several images are the nearest ones in their order.
     """
@@ -77,7 +77,7 @@ class Retrieval:
         output = request.output
         assert isinstance(output, GenerateImages)
         if output.count > len(self._album.known):
-            raise SampleError(f"retrieval has {len(self._album.known)} pictures, not {output.count}.")
+            raise SampleError(f"retrieval has {len(self._album.known)} images, not {output.count}.")
         return Prepared(request, "".join(message.text for message in request.messages).strip())
 
     def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.data.images import decode
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import ImageResponse, Request, Response
+from evalsuite.task.readers import decode
 
-from ..pictures import encoded
+from ..images import encoded
 
 
 class Oracle:

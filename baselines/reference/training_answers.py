@@ -77,8 +77,7 @@ def _miniature() -> TrainingAnswers:
     import easy_vqa
     import numpy as np
 
-    from evalsuite.mini.language import caption, questions
-    from evalsuite.mini.world import sample_scene
+    from evalsuite.task.miniature import caption, questions, sample_scene
 
     rng = np.random.default_rng(0)
     by_question: dict[str, Counter[str]] = {}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evalsuite.model import Model
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model import Model, ModelEntry, ModelOptions
 
 
 def models() -> Iterator[ModelEntry]:

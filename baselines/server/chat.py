@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.endpoint import Chat, Endpoint, Reply
-from evalsuite.errors import SampleError, SpecError, UnavailableError
-from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelOptions, suggest
+from evalsuite.errors import SampleError, SpecError, UnavailableError, suggest
+from evalsuite.model import ModelInfo, ModelOptions, Prepared
+from evalsuite.model.endpoint import Chat, Endpoint, Reply
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
 from ..options import switch
@@ -28,7 +27,7 @@ class ServedChat:
     A request that fails costs its own sample; a server that cannot be used stops the run, to go on later.
     """
 
-    answers_apart = True
+    independent_requests = True
 
     def __init__(self, options: ModelOptions) -> None:
         given = options.options

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.endpoint import Drawing, Drawn, Endpoint
 from evalsuite.errors import DataError, SampleError, UnavailableError
-from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelOptions
+from evalsuite.model import ModelInfo, ModelOptions, Prepared
+from evalsuite.model.endpoint import Endpoint, ImageReply, ImageRequest
 from evalsuite.request import GenerateImages, ImageResponse, Request
 
-from ..pictures import encoded
+from ..images import encoded
 from .serving import info_of, server_of
 
 
@@ -24,7 +23,7 @@ class ServedImages:
     negative prompt is refused, because its result would pass for something that it is not.
     """
 
-    answers_apart = True
+    independent_requests = True
 
     def __init__(self, options: ModelOptions) -> None:
         given = options.options
@@ -52,26 +51,26 @@ class ServedImages:
             raise SampleError(f"The protocol sets what image servers do not take: {named}.")
         size = f"{output.width}x{output.height}" if output.width and output.height else self._size
         prompt = "".join(message.text for message in request.messages).strip()
-        return Prepared(request, Drawing(prompt, request.images, size, output.count, self._extra))
+        return Prepared(request, ImageRequest(prompt, request.images, size, output.count, self._extra))
 
     def generate_images(
         self, batch: Sequence[Prepared]
     ) -> list[ImageResponse | SampleError | UnavailableError]:
         found = self._endpoint.in_order([item.payload for item in batch], self._endpoint.draw)
         return [
-            _response(drawn, item.payload.count) if isinstance(drawn, Drawn) else drawn
+            _response(drawn, item.payload.count) if isinstance(drawn, ImageReply) else drawn
             for item, drawn in zip(batch, found, strict=True)
         ]
 
 
-def _response(drawn: Drawn, count: int) -> ImageResponse | SampleError:
-    from evalsuite.data.images import decode
+def _response(drawn: ImageReply, count: int) -> ImageResponse | SampleError:
+    from evalsuite.task.readers import decode
 
     if len(drawn.images) != count:
-        return SampleError(f"The server drew {len(drawn.images)} pictures where {count} were asked for.")
+        return SampleError(f"The server drew {len(drawn.images)} images where {count} were asked for.")
     try:
         images = tuple(encoded(decode(image)) for image in drawn.images)
     except DataError as error:
-        return SampleError(f"The server's picture cannot be used: {error.what}")
+        return SampleError(f"The server's image cannot be used: {error.what}")
     revised = [text for text in drawn.revised_prompts if text]
     return ImageResponse(images, {"revised_prompts": revised} if revised else {})

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any, get_args, get_type_hints
 
-from evalsuite.endpoint import Server
-from evalsuite.errors import SpecError
-from evalsuite.model import ModelInfo
-from evalsuite.registry import ModelOptions, suggest
+from evalsuite.errors import SpecError, suggest
+from evalsuite.model import ModelInfo, ModelOptions
+from evalsuite.model.endpoint import Server
 from evalsuite.request import fingerprint
 
 from ..options import check_known, integer, number

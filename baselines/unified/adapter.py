@@ -1,23 +1,22 @@
-"""The adapter: what an image-text model does, and pictures from image tokens."""
+"""The adapter: what an image-text model does, and images from image tokens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalsuite.errors import CheckpointError, SampleError
-from evalsuite.model import Prepared
-from evalsuite.registry import ModelOptions, suggest
+from evalsuite.errors import CheckpointError, SampleError, suggest
+from evalsuite.model import ModelOptions, Prepared
 from evalsuite.request import GenerateImages, ImageResponse, Request
 
 from ..image_text.adapter import ImageTextModel
-from ..pictures import encoded
+from ..images import encoded
 from .drawing import DRAWERS
 
 
 class UnifiedModel(ImageTextModel):
-    """Text, likelihoods and pictures from one checkpoint.
+    """Text, likelihoods and images from one checkpoint.
 
-    A picture is sampled token by token. Every picture is drawn alone under its own seed, because a sampled
+    An image is sampled token by token. Every image is drawn alone under its own seed, because a sampled
     token would otherwise depend on the batch.
     """
 

@@ -20,7 +20,7 @@ class Drawer:
     """One model type's way.
 
     Args:
-        draw: model, request, guidance and sampling to one picture; the random generator is set.
+        draw: model, request, guidance and sampling to one image; the random generator is set.
         guidance: classifier-free guidance where neither protocol nor checkpoint says.
     """
 
@@ -64,7 +64,7 @@ def _emu3(owner: UnifiedModel, item: Prepared, guidance: float, sampling: Mappin
         prefix_allowed_tokens_fn=allowed, **sampling,
     )  # fmt: skip
     tokens = found[:, start:]
-    # decode_image_tokens cuts three tokens off: those that would end the picture and the answer
+    # decode_image_tokens cuts three tokens off: those that would end the image and the answer
     closed = tokens.new_full((1, 3), owner.tokenizer.eos_token_id)
     pixels = owner.model.decode_image_tokens(
         image_tokens=tokens.new_tensor([[*tokens[0].tolist(), *closed[0].tolist()]]),
@@ -75,7 +75,7 @@ def _emu3(owner: UnifiedModel, item: Prepared, guidance: float, sampling: Mappin
 
 
 EMU3_AREA = 720 * 720
-"""Pixels of a picture that Emu3-Gen was trained on."""
+"""Pixels of an image that Emu3-Gen was trained on."""
 
 DRAWERS: Mapping[str, Drawer] = MappingProxyType(
     {

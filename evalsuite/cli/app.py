@@ -16,21 +16,21 @@ from evalsuite.cli import (
     data,
     dreamllm,
     exchanging,
+    image_sets,
     inspecting,
     judging,
     measuring,
     miniature,
-    picture_sets,
     publishing,
     reporting,
     results,
     sample_size,
     study,
     tradeoff,
-    weighing,
+    weights,
 )
 from evalsuite.cli.common import tell
-from evalsuite.cli.surroundings import settle
+from evalsuite.cli.environment import settle
 from evalsuite.errors import EvalsuiteError
 
 ERROR = 2
@@ -97,8 +97,8 @@ miniature.register(app)
 dreamllm.register(app)
 study.register(app)
 tradeoff.register(app)
-weighing.register(app)
-picture_sets.register(app)
+weights.register(app)
+image_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

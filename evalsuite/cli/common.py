@@ -59,8 +59,8 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
 
 def show_numbers(paths: Sequence[Path]) -> None:
     """The leaderboard of runs, and what of their headlines is missing, with the reason."""
-    from evalsuite.leaderboard import load, table
-    from evalsuite.leaderboard.rendering import console
+    from evalsuite.leaderboards import load, table
+    from evalsuite.leaderboards.rendering import console
     from evalsuite.store import RunReader
 
     numbers = False

@@ -38,7 +38,7 @@ def compare(
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Break-downs too.")] = False,
+    groups: Annotated[bool, typer.Option("--groups", help="Breakdowns too.")] = False,
     flips: Annotated[
         int, typer.Option("--flips", min=0, help="List so many samples per task whose score changed most.")
     ] = 0,

@@ -12,7 +12,8 @@ from evalsuite.cli.common import PluginOption, grid, output, registry_with
 
 if TYPE_CHECKING:
     from evalsuite.data.inspection import DataReport, SourceReport
-    from evalsuite.registry import Registry, TaskEntry
+    from evalsuite.registry import Registry
+    from evalsuite.task.entry import TaskEntry
 
 data = typer.Typer(help="Look at benchmarks' data.", no_args_is_help=True)
 _MARKS = {"ok": "green", "made when needed": "green", "missing": "yellow", "different": "red"}

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.common import grid, messages, output
-from evalsuite.errors import SpecError
-from evalsuite.registry import suggest
+from evalsuite.errors import SpecError, suggest
 
 if TYPE_CHECKING:
     from evalsuite.dreamllm.inspection import Inspection

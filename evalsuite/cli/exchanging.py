@@ -32,7 +32,7 @@ def import_(
         str, typer.Option("--model", "-m", help="Name of the model in leaderboards; else the file's name.")
     ] = "",
     protocol: Annotated[
-        str | None, typer.Option(help="Named protocol; only its clean-up of answers matters.")
+        str | None, typer.Option(help="Named protocol; only its postprocessing of answers matters.")
     ] = None,
     rules: Annotated[str | None, typer.Option(help="Named scoring rules.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,

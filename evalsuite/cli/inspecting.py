@@ -15,7 +15,8 @@ from evalsuite.errors import SpecError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from evalsuite.registry import ModelEntry, Registry
+    from evalsuite.model.entry import ModelEntry
+    from evalsuite.registry import Registry
     from evalsuite.request import Capability
     from evalsuite.store import RunReader
     from evalsuite.store.manifest import Session
@@ -35,7 +36,7 @@ def list_(
     plugin: PluginOption = None,
 ) -> None:
     """List the tasks, models and suites there are, installed plugins included."""
-    from evalsuite.registry import suggest
+    from evalsuite.errors import suggest
 
     kinds = {"tasks": _tasks, "models": _models, "suites": _suites}
     if what not in (*kinds, "all"):
@@ -108,7 +109,7 @@ def list_runs(
     ],
 ) -> None:
     """Show how far runs are."""
-    from evalsuite.leaderboard.frame import open_runs
+    from evalsuite.leaderboards.frame import open_runs
 
     table = grid("run", "model", "tasks", "answered", "failed", "last session")
     for reader in open_runs(paths):
@@ -134,7 +135,7 @@ def _last(session: Session) -> str:
 @runs.command("show")
 def show_run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    whole: Annotated[bool, typer.Option("--all", help="Every break-down, and every failed sample.")] = False,
+    whole: Annotated[bool, typer.Option("--all", help="Every breakdown, and every failed sample.")] = False,
 ) -> None:
     """Show what a run asked, of what, with what, how far it is, and what failed."""
     from evalsuite.store import RunReader
@@ -218,7 +219,7 @@ def verify_runs(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
 ) -> None:
     """Check that runs are whole: database, images, counts. Exit status 1 when one is not."""
-    from evalsuite.leaderboard.frame import runs_in
+    from evalsuite.leaderboards.frame import runs_in
     from evalsuite.store import verify
 
     sound = True

@@ -12,9 +12,9 @@ from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, s
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
-    from evalsuite.cli.planning import Planned
     from evalsuite.registry import Registry
     from evalsuite.running import RunOutcome
+    from evalsuite.running.builder import Planned
     from evalsuite.spec import ExecutionOptions
 
 _REASONS = 5
@@ -91,13 +91,13 @@ def run(
 ) -> None:
     """Measure models, and show the leaderboard.
 
-    Started again after whatever stopped it, it goes on where it was: what is
+    Started again after whatever stopped it, it resumes where it was: what is
     answered is never asked again.
 
     Exit status: 0 all is well; 1 more samples failed than --max-failures, or a
     task could not be scored; 2 error; 130 interrupted.
     """
-    from evalsuite.cli.planning import Asked, plan, read_file
+    from evalsuite.running.builder import Asked, plan, read_file
 
     execution = {
         "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
@@ -129,7 +129,7 @@ def score(
     plugin: PluginOption = None,
 ) -> None:
     """Score stored answers again: needs the benchmark's data, but no model."""
-    from evalsuite.scoring import score_run
+    from evalsuite.running.scoring import score_run
 
     registry = registry_with(plugin) if plugin else None
     failed = False

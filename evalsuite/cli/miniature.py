@@ -47,7 +47,7 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="Train anew instead of going on.")] = False,
     show: Annotated[bool, typer.Option("--list", help="Name the stages and end.")] = False,
 ) -> None:
-    """Train the miniature's models from nothing; started again, it goes on where it stopped."""
+    """Train the miniature's models from nothing; started again, it resumes where it stopped."""
     from evalsuite.mini.training.run import stage_names
     from evalsuite.mini.training.run import train as start
 

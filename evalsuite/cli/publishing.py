@@ -136,7 +136,7 @@ def reproduce(
 ) -> None:
     """Measure what a published table needs, and say cell by cell whether it is reproduced.
 
-    Data are looked for as in `run` ($EVALSUITE_DATA/TASK). Started again, it goes on where it was.
+    Data are looked for as in `run` ($EVALSUITE_DATA/TASK). Started again, it resumes where it was.
 
     Exit status: 0; 1 a comparable number differs, or something could not be measured; 2 error.
     """

@@ -35,7 +35,7 @@ def leaderboard(
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Break-downs too.")] = False,
+    groups: Annotated[bool, typer.Option("--groups", help="Breakdowns too.")] = False,
     published: Annotated[
         list[str] | None,
         typer.Option("--published", help="Rows of a paper beside the runs, e.g. dreamllm; repeatable."),
@@ -43,15 +43,15 @@ def leaderboard(
     plugin: PluginOption = None,
 ) -> None:
     """Show runs side by side. Numbers that were measured differently never share a column."""
-    from evalsuite.leaderboard import load, render, table
-    from evalsuite.leaderboard.rendering import console
+    from evalsuite.leaderboards import load, render, table
+    from evalsuite.leaderboards.rendering import console
 
     if kind is None and out is not None:
         suffix = out.suffix.lstrip(".").lower()
         kind = _SUFFIXES.get(suffix, suffix)
     frame = load(paths)
     if published:
-        from evalsuite.leaderboard import with_published
+        from evalsuite.leaderboards import with_published
         from evalsuite.published import find_publication, publications
 
         known = publications(registry_with(plugin))
@@ -78,9 +78,9 @@ def gallery(
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 24,
     columns: Annotated[int, typer.Option(min=1, help="Samples per line.")] = 6,
-    size: Annotated[int, typer.Option(min=16, help="Edge of a picture in pixels.")] = 128,
+    size: Annotated[int, typer.Option(min=16, help="Edge of an image in pixels.")] = 128,
     every: Annotated[
-        bool, typer.Option("--every", help="All pictures of a sample, not only the first.")
+        bool, typer.Option("--every", help="All images of a sample, not only the first.")
     ] = False,
     plugin: PluginOption = None,
 ) -> None:

@@ -100,7 +100,7 @@ def read(
 ) -> None:
     """Tell what the votes say: shares with intervals, over all and by topic, and agreement of raters."""
     from evalsuite.study import analyse, read_key, read_votes
-    from evalsuite.study.telling import as_json, markdown
+    from evalsuite.study.describing import as_json, markdown
 
     if out is not None and out.suffix not in (".md", ".json"):
         raise SpecError(f"{out} is neither .md nor .json.", "Choose another --out.")

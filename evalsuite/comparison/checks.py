@@ -102,7 +102,7 @@ def null_of(metric: Metric, limits: Limits) -> float:
 def judged(rows: Sequence[Compared], gates: Gates) -> list[Compared]:
     """The rows with corrected p-values and verdicts.
 
-    Headlines are one family of tests, all other numbers a second: break-downs must not cost the headlines
+    Headlines are one family of tests, all other numbers a second: breakdowns must not cost the headlines
     their power. The tests against margins are a third.
     """
     from dataclasses import replace

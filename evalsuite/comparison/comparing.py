@@ -30,8 +30,8 @@ from evalsuite.comparison.sides import (
     paths_of,
     with_same_judges,
 )
-from evalsuite.errors import SpecError
-from evalsuite.registry import Registry, suggest
+from evalsuite.errors import SpecError, suggest
+from evalsuite.registry import Registry
 from evalsuite.task import Metric
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def compare(
             `scorer`, `seed`, `limit`), beside what the gates allow.
         tasks: only these; all that both sides have when empty.
         all_metrics: every metric instead of each task's headline and those that gates name.
-        groups: break-downs too.
+        groups: breakdowns too.
         resamples, seed: of bootstrap and permutation tests.
         registry: where tasks are found whose metrics need their data; None loads installed plugins.
 

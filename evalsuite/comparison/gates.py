@@ -10,8 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from evalsuite.comparison.sides import ASPECTS, Aspect
-from evalsuite.errors import SpecError
-from evalsuite.registry import suggest
+from evalsuite.errors import SpecError, suggest
 from evalsuite.stats import Correction
 
 Mode = Literal["evidence", "strict", "off"]
@@ -46,7 +45,7 @@ class Limits(Drops):
 
 class MetricGate(Limits):
     groups: dict[str, Limits] = Field(default_factory=dict)
-    """Break-downs, e.g. "answer_type=number"."""
+    """Breakdowns, e.g. "answer_type=number"."""
 
 
 class TaskGate(Limits):

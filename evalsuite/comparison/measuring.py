@@ -14,7 +14,7 @@ import numpy as np
 from evalsuite.comparison.sides import Measurement
 from evalsuite.errors import DataError, EvalsuiteError, SpecError
 from evalsuite.registry import Registry
-from evalsuite.resolving import built_task
+from evalsuite.running.resolving import built_task
 from evalsuite.stats import (
     Clusters,
     Difference,
@@ -260,7 +260,7 @@ class _Half:
 
     def _compute(self, one: Measurement) -> dict[tuple[str, str], _Function]:
         from evalsuite.judging.stored import verdicts
-        from evalsuite.scoring import compute
+        from evalsuite.running.scoring import compute
 
         said = (verdicts(one.run, judge, one.key) for judge in one.run.judges(one.key))
         judged = next((found for found in said if found.name == one.result.judge), None)

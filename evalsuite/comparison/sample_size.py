@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from evalsuite.comparison.measuring import TaskPair
 from evalsuite.comparison.sides import Where, open_side, paths_of
-from evalsuite.errors import SpecError
-from evalsuite.registry import Registry, load_registry, suggest
+from evalsuite.errors import SpecError, suggest
+from evalsuite.registry import Registry, load_registry
 from evalsuite.stats import Aim, Spread, detectable, disagreement, power, samples_needed
 from evalsuite.task import Metric
 

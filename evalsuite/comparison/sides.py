@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
 from evalsuite.errors import SpecError, StoreError
-from evalsuite.leaderboard.frame import open_runs
+from evalsuite.leaderboards.frame import open_runs
 from evalsuite.store import RunReader, TaskResult
 
 Aspect = Literal["version", "protocol", "rules", "judge", "split", "data", "scorer", "seed", "limit"]

@@ -21,7 +21,7 @@ class Captioned:
     Args:
         id: the image's id.
         width, height: pixels as the file states them; 0 where it does not.
-        labels: further text fields that break-downs use (NoCaps: `domain`).
+        labels: further text fields that breakdowns use (NoCaps: `domain`).
     """
 
     id: str

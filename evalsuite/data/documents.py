@@ -1,8 +1,8 @@
-"""Interleaved documents: text and pictures in reading order, with the instruction that asks for them.
+"""Interleaved documents: text and images in reading order, with the instruction that asks for them.
 
 Three layouts of JSON lines are read into one form: parts in order (the miniature's stories), MMC4's
 (`text_list`, `image_info` with `matched_text_index`), and OBELICS' (`texts` and `images` of one length).
-Names of pictures are relative to a folder of pictures.
+Names of images are relative to a folder of images.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class InterleavedDocument:
     Args:
         id: unique in its file.
         instruction: what asks for the document; empty where the data have none.
-        parts: non-empty runs of text, and pictures, in order; no two texts side by side.
-        topic: for break-downs and studies; empty where the data have none.
+        parts: non-empty runs of text, and images, in order; no two texts side by side.
+        topic: for breakdowns and studies; empty where the data have none.
     """
 
     id: str
@@ -46,7 +46,7 @@ class InterleavedDocument:
         return " ".join(part.text for part in self.parts if isinstance(part, Text))
 
     def steps(self) -> tuple[tuple[str, Image], ...]:
-        """Each picture with the text before it since the picture before."""
+        """Each image with the text before it since the image before."""
         found: list[tuple[str, Image]] = []
         text = ""
         for part in self.parts:
@@ -82,10 +82,10 @@ def read_mmc4(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
     `instruction`, `topic` and `id` (else the line's number).
 
     As DreamLLM was trained: sentences are stripped and joined by a space up to and with the one that a
-    picture is matched to, then the picture comes; pictures of one sentence keep their order.
+    image is matched to, then the image comes; images of one sentence keep their order.
 
     Raises:
-        DataError: a line is malformed, a picture is matched to a sentence that is not there, a name leaves
+        DataError: a line is malformed, an image is matched to a sentence that is not there, a name leaves
             the folder.
     """
     for number, row in read_lines(documents):
@@ -101,8 +101,8 @@ def read_mmc4(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
             )
             if not 0 <= index < len(sentences):
                 raise DataError(
-                    f"{where}: picture {name} is matched to sentence {index}, there are {len(sentences)}.",
-                    "The list of pictures does not belong to these sentences.",
+                    f"{where}: image {name} is matched to sentence {index}, there are {len(sentences)}.",
+                    "The list of images does not belong to these sentences.",
                 )
             after.setdefault(index, []).append(_picture(images, name))
         pieces: list[str | Image] = []
@@ -124,7 +124,7 @@ def read_obelics(documents: Path, images: Path) -> Iterator[InterleavedDocument]
         if len(texts) != len(names):
             raise DataError(
                 f"{where}: {len(texts)} texts and {len(names)} images; both lists must be of one length.",
-                "The list of pictures does not belong to these texts.",
+                "The list of images does not belong to these texts.",
             )
         pieces: list[str | Image] = []
         for at, (text, name) in enumerate(zip(texts, names, strict=True)):

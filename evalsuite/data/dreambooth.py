@@ -1,4 +1,4 @@
-"""DreamBench (google/dreambooth): subjects in pictures, their classes, and prompts for them."""
+"""DreamBench (google/dreambooth): subjects in images, their classes, and prompts for them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Subject:
         name: of its folder.
         class_name: what kind of thing it is ("stuffed animal").
         kind: `object` or `live`: which list of prompts it is asked with.
-        pictures: all real pictures of it, in the order of their names.
+        images: all real images of it, in the order of their names.
     """
 
     name: str
@@ -88,14 +88,14 @@ def read_prompts_and_classes(path: Path) -> Benchmark:
 
 
 def read_subjects(benchmark: Benchmark, folder: Path, live: Iterable[str]) -> Iterator[Subject]:
-    """The subjects in the order of the table, with their pictures.
+    """The subjects in the order of the table, with their images.
 
     Args:
         folder: holds a folder per subject.
         live: the classes of live subjects, which the file does not tell.
 
     Raises:
-        DataError: a subject's folder is missing or holds no picture, a name leaves the folder.
+        DataError: a subject's folder is missing or holds no image, a name leaves the folder.
     """
     alive = frozenset(live)
     for name, class_name in benchmark.classes.items():
@@ -104,10 +104,10 @@ def read_subjects(benchmark: Benchmark, folder: Path, live: Iterable[str]) -> It
             files = sorted(file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES)
         except OSError as error:
             raise DataError(
-                f"The pictures of subject {name} are not at {place} ({error.strerror}).",
+                f"The images of subject {name} are not at {place} ({error.strerror}).",
                 "Fetch the data set again.",
             ) from error
         if not files:
-            raise DataError(f"{place} holds no picture of subject {name}.", "Fetch the data set again.")
+            raise DataError(f"{place} holds no image of subject {name}.", "Fetch the data set again.")
         pictures = tuple(Image(path=file, name=f"{name}/{file.name}") for file in files)
         yield Subject(name, class_name, LIVE if class_name in alive else OBJECT, pictures)

@@ -1,4 +1,4 @@
-"""Edits of pictures by instruction: what all editing benchmarks have in common, and the hub's tables."""
+"""Edits of images by instruction: what all editing benchmarks have in common, and the hub's tables."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Turn:
 
     Args:
         number: from 1 within its session.
-        source: the picture to edit: the original in the first turn, then the previous turn's target.
-        target: the picture that people accepted as the result; None where a benchmark has none.
+        source: the image to edit: the original in the first turn, then the previous turn's target.
+        target: the image that people accepted as the result; None where a benchmark has none.
         description: of the result, or of what was edited in it (MagicBrush's local descriptions); empty where
             there is none.
         source_description: of the source; empty where there is none.
@@ -38,7 +38,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Edits in a row of one picture, at least one; `labels` are for break-downs (editing type)."""
+    """Edits in a row of one image, at least one; `labels` are for breakdowns (editing type)."""
 
     id: str
     turns: tuple[Turn, ...]
@@ -53,10 +53,10 @@ def read_table_of_edits(paths: Sequence[Path], columns: Mapping[str, str]) -> It
 
     Args:
         columns: `id`, `source` and `instruction`; optionally `target`, `description`, `source_description`
-            and `type` (a label for break-downs).
+            and `type` (a label for breakdowns).
 
     Raises:
-        DataError: a cell is of another type, or holds no picture.
+        DataError: a cell is of another type, or holds no image.
     """
     for where, cells in read_table(paths, columns):
         for name in _TEXTS:

@@ -42,7 +42,7 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
     Args:
         image: the encoded image.
         max_pixels: width × height above which the image is refused before its pixels are decoded.
-        apply_orientation: turn the picture as its EXIF orientation says. Off by default: the official loaders
+        apply_orientation: turn the image as its EXIF orientation says. Off by default: the official loaders
             of VQAv2, COCO, MMBench and POPE do not, so models see a rotated photograph as it is stored.
 
     Raises:
@@ -80,8 +80,8 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
         ) from error
 
 
-def picture_size(image: Image) -> tuple[int, int]:
-    """Width and height in pixels, from the header alone. Raises DataError for a file that is no picture."""
+def image_size(image: Image) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone. Raises DataError for a file that is no image."""
     from PIL import Image as pil
 
     try:
@@ -94,7 +94,7 @@ def picture_size(image: Image) -> tuple[int, int]:
 def lossy(image: Image) -> str:
     """What of an encoded image has lost detail in compression: "JPEG", "lossy WebP", "" for a lossless one.
 
-    Compression moves distances between distributions by points, so drawn pictures must not have seen any.
+    Compression moves distances between distributions by points, so generated images must not have seen any.
     """
     data = image.read()
     if data.startswith(b"\xff\xd8\xff"):
@@ -114,13 +114,13 @@ def _webp_chunks(data: bytes) -> set[bytes]:
     return found
 
 
-def pictures_in(folder: Path) -> list[Image]:
-    """The pictures of a folder and its subfolders by name. Raises DataError where there are none."""
+def images_in(folder: Path) -> list[Image]:
+    """The images of a folder and its subfolders by name. Raises DataError where there are none."""
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}.", "Check the path.")
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not found:
-        raise DataError(f"The folder {folder} holds no pictures.", f"Known: {', '.join(_SUFFIXES)}.")
+        raise DataError(f"The folder {folder} holds no images.", f"Known: {', '.join(_SUFFIXES)}.")
     return [Image(path=path, name=str(path.relative_to(folder))) for path in found]
 
 

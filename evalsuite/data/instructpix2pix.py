@@ -1,4 +1,4 @@
-"""InstructPix2Pix's generated data set: `seeds.json`, and per prompt a folder of picture pairs."""
+"""InstructPix2Pix's generated data set: `seeds.json`, and per prompt a folder of image pairs."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ def read_sessions(sessions: Path, images: Path, descriptions: Path | None = None
     """The official test folder, in the order of `edit_sessions.json`.
 
     Args:
-        sessions: `{id: [{input, mask, output, instruction}, …]}`; names of pictures in `images/<id>/`.
+        sessions: `{id: [{input, mask, output, instruction}, …]}`; names of images in `images/<id>/`.
         images: the folder `images`.
         descriptions: `local_descriptions.json`: `{id: {file: caption}}`.
 
     Raises:
-        DataError: a field is missing or of another type, a session is empty, a described picture is missing
+        DataError: a field is missing or of another type, a session is empty, a described image is missing
             from the descriptions, a turn does not start from the previous one's output, a name leaves the
             folder.
     """

@@ -21,7 +21,7 @@ class ListedPrompt:
     Args:
         number: its row, from 1, without the header.
         text: without white space around it.
-        labels: further columns, for break-downs; empty cells are left out.
+        labels: further columns, for breakdowns; empty cells are left out.
     """
 
     number: int
@@ -78,7 +78,7 @@ def read_narratives(path: Path, images: Path) -> Iterator[Captioned]:
 
     Args:
         path: JSON lines with `image_id` and `caption`; traces and recordings are not read.
-        images: folder of the pictures, `000000137576.jpg` for image id 137576.
+        images: folder of the images, `000000137576.jpg` for image id 137576.
 
     Raises DataError for a malformed line, an empty narrative, or a file without any.
     """

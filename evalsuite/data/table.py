@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
-from evalsuite.errors import DataError
-from evalsuite.registry import suggest
+from evalsuite.errors import DataError, suggest
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,18 +13,20 @@ from torch import Tensor
 
 from evalsuite.content import Image, Text
 from evalsuite.data.images import decode
-from evalsuite.devices import resolve
 from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
-from evalsuite.dreamllm.diffusion import Drawing, Painter, to_images
+from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, to_images
 from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
 from evalsuite.dreamllm.images import Augment, augmented, to_rgb
 from evalsuite.dreamllm.interleaved import write_documents
 from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
-from evalsuite.errors import SpecError
+from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelOptions, suggest
+from evalsuite.model.devices import resolve
+from evalsuite.model.entry import ModelOptions
+from evalsuite.model.schedulers import known_scheduler
+from evalsuite.model.weights import configuration, count, fingerprint
 from evalsuite.request import (
     ChoiceResponse,
     DocumentResponse,
@@ -36,8 +38,6 @@ from evalsuite.request import (
     ScoreChoices,
     TextResponse,
 )
-from evalsuite.schedulers import known_scheduler
-from evalsuite.weights import configuration, count, fingerprint
 
 Number = TypeVar("Number", int, float)
 
@@ -91,7 +91,7 @@ class DreamLLMAdapter:
         where = locate(options.argument)
         given = options.options
         self._template = _template(given.get("template", VICUNA_EVALUATION.name))
-        self._drawing = _drawing(given)
+        self._sampling_config = _sampling_config(given)
         self._top_k = _number(given, "top_k", int, 50)
         self._round_pixels = _flag(given, "round_pixels")
         self._augment = _augment(given.get("augment", "none"))
@@ -103,7 +103,7 @@ class DreamLLMAdapter:
         if _flag(given, "compile"):
             self.model.unet.compile()
             self.model.vae.decoder.compile()
-        self._painter = Painter(self.model)
+        self._sampler = ImageSampler(self.model)
         self._device = device
         self._info = ModelInfo(
             options.options.get("name", where.name),
@@ -115,8 +115,7 @@ class DreamLLMAdapter:
                 "device": str(device),
                 "dtype": str(dtype).removeprefix("torch."),
                 "template": self._template.name,
-                "drawing": f"{self._drawing.steps} steps, guidance {self._drawing.guidance_scale}, "
-                f"{self._drawing.scheduler}",
+                "drawing": self._sampling_config.describe(),
                 "sampling": f"top_k {self._top_k}",
                 "images": self._augment + (", rounded to float16" if self._round_pixels else ""),
             },
@@ -201,15 +200,15 @@ class DreamLLMAdapter:
         output = batch[0].request.output
         assert isinstance(output, GenerateImages)
         how = self._how(output)
-        condition = self._painter.condition(*self._inputs(batch), images=self._pixels(batch))
+        condition = self._sampler.condition(*self._inputs(batch), images=self._pixels(batch))
         condition = condition.repeat_interleave(output.count, dim=0)
         seeds = [item.request.seed + i for item in batch for i in range(output.count)]
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         negative = None
         if output.negative:
             ids = torch.tensor([self.processor.encode([output.negative])], device=self._device)
-            negative = self._painter.condition(ids).expand(len(condition), -1, -1)
-        images = to_images(self._painter.paint(condition, generators, how, negative=negative))
+            negative = self._sampler.condition(ids).expand(len(condition), -1, -1)
+        images = to_images(self._sampler.sample(condition, generators, how, negative=negative))
         details = {"steps": how.steps, "guidance_scale": how.guidance_scale, "scheduler": how.scheduler}
         return [
             ImageResponse(tuple(map(_png, images[i * output.count : (i + 1) * output.count])), details)
@@ -222,7 +221,7 @@ class DreamLLMAdapter:
         documents = write_documents(
             self.model,
             self.processor,
-            self._painter,
+            self._sampler,
             [item.payload.ids for item in batch],
             pixels=self._pixels(batch),
             how=self._how(output.image),
@@ -249,9 +248,9 @@ class DreamLLMAdapter:
         pixels = [item.payload.pixels for item in batch if item.payload.pixels is not None]
         return torch.cat(pixels).to(self._device) if pixels else None
 
-    def _how(self, output: GenerateImages) -> Drawing:
-        default = self._drawing
-        return Drawing(
+    def _how(self, output: GenerateImages) -> SamplingConfig:
+        default = self._sampling_config
+        return SamplingConfig(
             steps=output.steps or default.steps,
             guidance_scale=default.guidance_scale if output.guidance_scale is None else output.guidance_scale,
             scheduler=known_scheduler(output.scheduler or default.scheduler),
@@ -283,9 +282,9 @@ def _augment(name: str) -> Augment:
     return cast(Augment, name)
 
 
-def _drawing(options: Mapping[str, str]) -> Drawing:
-    default = Drawing()
-    return Drawing(
+def _sampling_config(options: Mapping[str, str]) -> SamplingConfig:
+    default = SamplingConfig()
+    return SamplingConfig(
         steps=_number(options, "steps", int, default.steps),
         guidance_scale=_number(options, "guidance_scale", float, default.guidance_scale),
         scheduler=known_scheduler(options.get("scheduler", default.scheduler)),

@@ -1,31 +1,33 @@
-"""Drawing: the language model's states at the dream queries steer a diffusion model."""
+"""SamplingConfig: the language model's states at the dream queries steer a diffusion model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from evalsuite.deprecation import renamed
 from evalsuite.dreamllm.decoding import DecodingState
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.errors import SampleError, SpecError
-from evalsuite.schedulers import build_scheduler
+from evalsuite.model.schedulers import build_scheduler
 
 Generators = torch.Generator | Sequence[torch.Generator]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """How to draw.
+class SamplingConfig:
+    """How an image is sampled.
 
     Args:
         steps: denoising steps.
         guidance_scale: classifier-free guidance; on when above 1. The paper's default is 7.5, for COCO FID
             2.0.
-        scheduler: a name of `evalsuite.schedulers`.
+        scheduler: a name of `evalsuite.model.schedulers`.
         guidance_rescale: pull the guided prediction's spread back to the conditional one's (Lin et al. 2023).
         width, height: pixels; None is the model's own.
     """
@@ -36,6 +38,10 @@ class Drawing:
     guidance_rescale: float = 0.0
     width: int | None = None
     height: int | None = None
+
+    def describe(self) -> str:
+        """Steps, guidance and scheduler in words, for a run's record."""
+        return f"{self.steps} steps, guidance {self.guidance_scale}, {self.scheduler}"
 
 
 def dream_embeddings(model: DreamLLMForCausalLM, rows: int) -> Tensor:
@@ -52,7 +58,7 @@ def dream_states(model: DreamLLMForCausalLM, state: DecodingState) -> Tensor:
     return state.append_embeddings(dream_embeddings(model, state.batch))[:, 1:-1]
 
 
-class Painter:
+class ImageSampler:
     """Draws with one model. Keeps the unconditional states, which depend on nothing but the model.
 
     Make a new one after the model's weights have changed.
@@ -102,13 +108,15 @@ class Painter:
             self._unconditional = self.condition(bos)
         return self._unconditional.expand(count, -1, -1)
 
-    def initial_latents(self, generators: Sequence[torch.Generator], how: Drawing = Drawing()) -> Tensor:
+    def initial_latents(
+        self, generators: Sequence[torch.Generator], how: SamplingConfig = SamplingConfig()
+    ) -> Tensor:
         """Standard normal, one generator per image: (n, channels, h, w)."""
         config = self.model.config
         shape = (1, int(config.unet_config.get("in_channels", 4)), *self._latent_size(how))
         return torch.cat([torch.randn(shape, generator=one, device=one.device).cpu() for one in generators])
 
-    def _latent_size(self, how: Drawing) -> tuple[int, int]:
+    def _latent_size(self, how: SamplingConfig) -> tuple[int, int]:
         config = self.model.config
         sides = (how.height or config.resolution, how.width or config.resolution)
         if any(side <= 0 or side % config.vae_factor for side in sides):
@@ -123,7 +131,7 @@ class Painter:
         self,
         condition: Tensor,
         generators: Generators,
-        how: Drawing = Drawing(),
+        how: SamplingConfig = SamplingConfig(),
         *,
         negative: Tensor | None = None,
         latents: Tensor | None = None,
@@ -181,11 +189,11 @@ class Painter:
         check_finite(pixels)
         return (pixels / 2 + 0.5).clamp(0, 1)
 
-    def paint(
+    def sample(
         self,
         condition: Tensor,
         generators: Generators,
-        how: Drawing = Drawing(),
+        how: SamplingConfig = SamplingConfig(),
         *,
         negative: Tensor | None = None,
         latents: Tensor | None = None,
@@ -211,7 +219,7 @@ def check_finite(values: Tensor) -> None:
     if not bool(finite.all()):
         rows = [index for index, good in enumerate(finite.tolist()) if not good]
         raise SampleError(
-            f"Drawing gave values that are not finite (images {rows} of the batch).",
+            f"SamplingConfig gave values that are not finite (images {rows} of the batch).",
             "Try float32, or a lower guidance scale.",
         )
 
@@ -220,3 +228,13 @@ def to_images(pixels: Tensor) -> list[Image.Image]:
     """Pixels in [0, 1], (n, 3, height, width), as PIL images, rounded to the nearest grey level."""
     levels = (pixels.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
     return [Image.fromarray(one) for one in levels]
+
+
+if not TYPE_CHECKING:
+    __getattr__ = renamed(
+        __name__,
+        {
+            "Drawing": "evalsuite.dreamllm.diffusion.SamplingConfig",
+            "Painter": "evalsuite.dreamllm.diffusion.ImageSampler",
+        },
+    )

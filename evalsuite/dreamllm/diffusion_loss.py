@@ -1,4 +1,4 @@
-"""The image loss: how well the frozen UNet denoises a picture, given the language model's condition."""
+"""The image loss: how well the frozen UNet denoises an image, given the language model's condition."""
 
 from __future__ import annotations
 

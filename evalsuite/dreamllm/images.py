@@ -1,4 +1,4 @@
-"""Pictures to pixels: as the vision tower wants them, and as the VAE does. PIL and numpy only, no
+"""Images to pixels: as the vision tower wants them, and as the VAE does. PIL and numpy only, no
 torchvision."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Documents: the model writes, draws where it says `<dream_start>`, looks at what it drew, and goes on.
 
 Upstream published no code for this; the loop follows the author's description and the layout of the training
-documents (dream block, directly behind it the image block of the same picture, then text).
+documents (dream block, directly behind it the image block of the same image, then text).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from evalsuite.dreamllm.decoding import DecodingState
-from evalsuite.dreamllm.diffusion import Drawing, Painter, dream_embeddings, to_images
+from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, dream_embeddings, to_images
 from evalsuite.dreamllm.generation import choose
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
@@ -27,7 +27,7 @@ class WrittenDocument:
     """A document.
 
     Args:
-        parts: runs of text, and pictures, in order.
+        parts: runs of text, and images, in order.
         ended: the model ended it; otherwise a limit did.
         tokens: text tokens written.
     """
@@ -58,41 +58,41 @@ class Sampling:
 def write_document(
     model: DreamLLMForCausalLM,
     processor: DreamLLMProcessor,
-    painter: Painter,
+    sampler: ImageSampler,
     input_ids: Sequence[int],
     *,
     seed: int = 0,
     **options: Any,
 ) -> WrittenDocument:
     """Continue one prompt into a document; the options are those of `write_documents`."""
-    return write_documents(model, processor, painter, [input_ids], seeds=[seed], **options)[0]
+    return write_documents(model, processor, sampler, [input_ids], seeds=[seed], **options)[0]
 
 
 def write_documents(
     model: DreamLLMForCausalLM,
     processor: DreamLLMProcessor,
-    painter: Painter,
+    sampler: ImageSampler,
     prompts: Sequence[Sequence[int]],
     *,
     seeds: Sequence[int],
     pixels: Tensor | None = None,
-    how: Drawing | None = None,
+    how: SamplingConfig | None = None,
     max_new_tokens: int = 512,
     max_images: int = 4,
     sampling: Sampling = Sampling(),
 ) -> list[WrittenDocument]:
-    """Continue a batch of prompts into documents. Pictures that are wanted at the same step are drawn
+    """Continue a batch of prompts into documents. Images that are wanted at the same step are drawn
     together; the other documents wait.
 
-    Sampled text of a document comes from a generator seeded with its seed, picture i from one seeded with
-    seed + i, so that a document depends on nothing but prompt, options and seed. After `max_images` pictures,
+    Sampled text of a document comes from a generator seeded with its seed, image i from one seeded with
+    seed + i, so that a document depends on nothing but prompt, options and seed. After `max_images` images,
     and where the room left in the model's sequence limit does not hold another one, `<dream_start>` is not
     chosen any more.
 
     Args:
         prompts: `processor.encode(...)` of each.
         seeds: one per prompt.
-        pixels: pictures in the prompts, (n, 3, side, side), see `DreamLLMForCausalLM.embed`.
+        pixels: images in the prompts, (n, 3, side, side), see `DreamLLMForCausalLM.embed`.
         how: drawing; None for the defaults.
         max_new_tokens: text tokens; blocks do not count.
 
@@ -106,7 +106,9 @@ def write_documents(
     with torch.no_grad():
         ids, mask = processor.pad_left(prompts)
         state = DecodingState(model, ids, mask, images=pixels, room=0)
-        writer = _Writer(processor, painter, state, how or Drawing(), sampling, max_images, max_new_tokens)
+        writer = _Writer(
+            processor, sampler, state, how or SamplingConfig(), sampling, max_images, max_new_tokens
+        )
         writer.write(pages)
     return [page.document(processor) for page in pages]
 
@@ -132,7 +134,7 @@ class _Page:
         self.drawn += 1
 
     def generator(self) -> torch.Generator:
-        """Of the next picture."""
+        """Of the next image."""
         return torch.Generator().manual_seed(self.seed + self.drawn)
 
     def document(self, processor: DreamLLMProcessor) -> WrittenDocument:
@@ -146,16 +148,16 @@ class _Writer:
     def __init__(
         self,
         processor: DreamLLMProcessor,
-        painter: Painter,
+        sampler: ImageSampler,
         state: DecodingState,
-        how: Drawing,
+        how: SamplingConfig,
         sampling: Sampling,
         max_images: int,
         max_new_tokens: int,
     ) -> None:
-        self.processor, self.painter, self.state, self.how = processor, painter, state, how
+        self.processor, self.sampler, self.state, self.how = processor, sampler, state, how
         self.sampling, self.max_images, self.max_new_tokens = sampling, max_images, max_new_tokens
-        self.model, self.tokens = painter.model, painter.model.config.tokens
+        self.model, self.tokens = sampler.model, sampler.model.config.tokens
 
     def write(self, pages: Sequence[_Page]) -> None:
         while pages:
@@ -192,13 +194,13 @@ class _Writer:
         return len(self.processor.dream_block) + len(self.processor.image_block)
 
     def _draw(self, pages: Sequence[_Page], rows: list[int]) -> None:
-        """The next picture of these rows, drawn, and put into their contexts."""
+        """The next image of these rows, drawn, and put into their contexts."""
         if not rows:
             return
         count, device = len(pages), self.state.mask.device
         condition = self._append(dream_embeddings(self.model, count), rows)[rows, 1:-1]
         generators = [pages[row].generator() for row in rows]
-        pictures = to_images(self.painter.paint(condition, generators, self.how))
+        pictures = to_images(self.sampler.sample(condition, generators, self.how))
         pixels = self.processor.pixels(pictures).to(device)
         block = torch.tensor([self.processor.image_block], device=device)
         seen = self.model.embed(block.expand(len(rows), -1), pixels)

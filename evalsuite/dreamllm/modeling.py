@@ -49,7 +49,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
     `condition_projector`, `unet`, `vae`.
 
     Vision tower, UNet and VAE are frozen; which of the rest trains is `training.set_stage`'s business. Text
-    is written by `generation`, pictures by `diffusion`, documents by `interleaved`.
+    is written by `generation`, images by `diffusion`, documents by `interleaved`.
     """
 
     config: DreamLLMConfig

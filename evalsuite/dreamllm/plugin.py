@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evalsuite.model import Model
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 
 
 def models() -> Iterator[ModelEntry]:

@@ -1,4 +1,4 @@
-"""From text and pictures to what the model takes, and back."""
+"""From text and images to what the model takes, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DreamLLMProcessor:
 
     Args:
         tokenizer: text to ids.
-        images: pictures to pixels of the vision tower.
+        images: images to pixels of the vision tower.
         tokens: special ids, the model's `config.tokens`.
         num_patches, num_dream_queries: P and Q.
         limit: longest sequence, the model's `config.sequence_limit`.

@@ -161,7 +161,7 @@ class SequenceBuilder:
         return self._append(self._dream, labels)
 
     def dream_and_image(self, *, learn_start: bool) -> bool:
-        """Append the dream block and directly after it the image block of the same picture, both or none."""
+        """Append the dream block and directly after it the image block of the same image, both or none."""
         labels = [IGNORED] * (len(self._dream) + len(self._image))
         if learn_start:
             labels[0] = self.tokens.dream_start

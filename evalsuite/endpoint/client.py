@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalsuite.content import Image
-from evalsuite.endpoint import trouble
+from evalsuite.endpoint import errors
 from evalsuite.endpoint.messages import chat_messages, encoded, sendable
 from evalsuite.endpoint.server import Server
-from evalsuite.endpoint.talk import Chat, Drawing, Drawn, Reply, TokenLogprob
+from evalsuite.endpoint.types import Chat, ImageReply, ImageRequest, Reply, TokenLogprob
 from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, UnavailableError
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ class Endpoint:
             raise SampleError(f"{self.server.model} at {self.server.address} filters the answer away.")
         return replace(reply, seconds=seconds, retries=retries)
 
-    async def draw(self, drawing: Drawing) -> Drawn:
-        """Pictures from the images endpoint (`images/generations`, `images/edits`). Raises as `ask` does."""
+    async def draw(self, drawing: ImageRequest) -> ImageReply:
+        """Images from the images endpoint (`images/generations`, `images/edits`). Raises as `ask` does."""
         body: dict[str, Any] = {
             "model": self.server.model,
             "prompt": sendable(drawing.prompt),
@@ -152,7 +152,7 @@ class Endpoint:
             body["extra_body"] = dict(drawing.extra)
         files = [_file(place, image) for place, image in enumerate(drawing.images)]
 
-        async def call() -> Drawn:
+        async def call() -> ImageReply:
             images = self._client.images
             if files:
                 made = await images.edit(image=files if len(files) > 1 else files[0], **body)
@@ -209,16 +209,16 @@ class Endpoint:
 
     async def _wait_or_raise(self, error: Exception, attempt: int) -> None:
         server = self.server
-        asked = trouble.asked_to_wait(error)
+        asked = errors.asked_to_wait(error)
         too_long = asked is not None and asked > server.longest_wait
         # A server that was never reached is not there: waiting for a minute would only hide a wrong address.
-        absent = trouble.is_unreachable(error) and not self._reached
-        if attempt >= server.retries or too_long or absent or not trouble.may_pass(error):
-            raise trouble.explain(error, server, attempt + 1, asked) from error
+        absent = errors.is_unreachable(error) and not self._reached
+        if attempt >= server.retries or too_long or absent or not errors.may_pass(error):
+            raise errors.explain(error, server, attempt + 1, asked) from error
         wait = asked
         if wait is None:
             wait = min(server.longest_wait, server.backoff * 2.0**attempt) * random.uniform(0.5, 1.0)
-        if trouble.is_rate_limit(error):  # the others would only be refused too
+        if errors.is_rate_limit(error):  # the others would only be refused too
             self._paused_until = max(self._paused_until, time.monotonic() + wait)
         else:
             await asyncio.sleep(wait)
@@ -277,7 +277,7 @@ def _expected() -> tuple[type[Exception], ...]:
     import openai
 
     # A body that is no JSON comes through the package as the decoder's own error.
-    return (openai.APIError, json.JSONDecodeError, trouble.Unusable)
+    return (openai.APIError, json.JSONDecodeError, errors.Unusable)
 
 
 async def _coroutine(work: Awaitable[_Result]) -> _Result:
@@ -297,7 +297,7 @@ def _reply(made: ChatCompletion) -> Reply:
     # Servers are compatible more or less: what should be there may be None in spite of its type.
     choices = getattr(made, "choices", None)
     if not choices or getattr(choices[0], "message", None) is None:
-        raise trouble.Unusable(f"no choices in {str(made)[:200]}")
+        raise errors.Unusable(f"no choices in {str(made)[:200]}")
     choice, usage = choices[0], made.usage
     return Reply(
         text=sendable(choice.message.content or ""),
@@ -326,15 +326,15 @@ def _file(place: int, image: Image) -> tuple[str, bytes, str]:
     return f"image-{place}.{kind.rpartition('/')[2]}", data, kind
 
 
-def _drawn(made: Any) -> Drawn:
+def _drawn(made: Any) -> ImageReply:
     pictures = getattr(made, "data", None) or ()
     if not pictures:
-        raise trouble.Unusable(f"no pictures in {str(made)[:200]}")
+        raise errors.Unusable(f"no images in {str(made)[:200]}")
     images = []
     for place, picture in enumerate(pictures):
         if not picture.b64_json:
             raise SampleError(
-                "The server gives the addresses of its pictures instead of the pictures.",
+                "The server gives the addresses of its images instead of the images.",
                 "Ask for them: response_format=b64_json among the extra fields.",
             )
         try:
@@ -342,9 +342,9 @@ def _drawn(made: Any) -> Drawn:
                 Image(data=base64.b64decode(picture.b64_json, validate=True), name=f"picture-{place}")
             )
         except binascii.Error as error:
-            raise trouble.Unusable(f"picture {place} is not base64 ({error})") from error
+            raise errors.Unusable(f"image {place} is not base64 ({error})") from error
     usage = getattr(made, "usage", None)
-    return Drawn(
+    return ImageReply(
         tuple(images),
         tuple(picture.revised_prompt or "" for picture in pictures),
         usage.input_tokens if usage else None,

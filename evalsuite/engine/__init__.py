@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from evalsuite.deprecation import renamed
 from evalsuite.engine.blind import blinded
-from evalsuite.engine.engine import Asker
+from evalsuite.engine.engine import RequestLoop
 from evalsuite.engine.executor import Executor, LocalExecutor
-from evalsuite.engine.plan import Source, TaskPlan, survey
-from evalsuite.engine.progress import Progress, Silent
+from evalsuite.engine.plan import Source, TaskPlan, plan_task
+from evalsuite.engine.progress import NullProgress, Progress
 from evalsuite.engine.sizing import sizes_for
 from evalsuite.engine.worker import Worker
 
 __all__ = [
-    "Asker",
     "Executor",
     "LocalExecutor",
+    "NullProgress",
     "Progress",
-    "Silent",
+    "RequestLoop",
     "Source",
     "TaskPlan",
     "Worker",
     "blinded",
+    "plan_task",
     "sizes_for",
-    "survey",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__ = renamed(
+        __name__,
+        {
+            "Asker": "evalsuite.engine.RequestLoop",
+            "Silent": "evalsuite.engine.NullProgress",
+            "survey": "evalsuite.engine.plan_task",
+        },
+    )

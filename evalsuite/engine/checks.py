@@ -20,7 +20,7 @@ from evalsuite.request import (
 )
 
 GREY_LEVELS = 2
-"""Pixels of an image drawn in a batch and alone may differ by so much."""
+"""Pixels of an image generated in a batch and alone may differ by so much."""
 LOG_LIKELIHOOD = 1e-3
 """Log-likelihoods computed in a batch and alone may differ by so much, in nats."""
 

@@ -40,7 +40,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class RequestLoop:
     """Asks what is missing of a task.
 
     Args:
@@ -68,11 +68,11 @@ class Asker:
             make_ready, plan.task, self.model, self.seed, blind=self.blind, annotated=self.annotated
         )
         most = options.batch_size if isinstance(options.batch_size, int) else MOST
-        count = max(most, options.prepare_ahead // 2)
+        count = max(most, options.prefetch // 2)
         least = options.batch_size if isinstance(options.batch_size, int) else START
         window = Window(plan.key, count, AHEAD_BYTES, least=least)
         with Preparer(
-            prepare, threads=options.prepare_threads, count=options.prepare_ahead, size=AHEAD_BYTES
+            prepare, threads=options.prepare_threads, count=options.prefetch, size=AHEAD_BYTES
         ) as preparer:
             preparer.fill(source)
             while preparer.pending or len(window):

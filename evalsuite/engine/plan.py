@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from evalsuite.engine.subset import choose
 from evalsuite.errors import DataError
 from evalsuite.request import Request, Response
-from evalsuite.task import ListsSamples, Sample, Task
+from evalsuite.task import HasSampleIds, Sample, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class TaskPlan:
         return (sample for sample in self.task.samples() if sample.id in chosen)
 
 
-def survey(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan:
+def plan_task(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan:
     """Reads a task's data once.
 
     Raises DataError when they are missing or empty, or when an id occurs twice or cannot be stored.
     """
     data_fingerprint = task.fingerprint()
-    if isinstance(task, ListsSamples):
+    if isinstance(task, HasSampleIds):
         names = task.sample_ids()
     else:
         names = (sample.id for sample in task.samples())

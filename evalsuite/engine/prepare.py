@@ -18,7 +18,7 @@ from evalsuite.engine.seeds import request_seed
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.model import METHODS, Model, Prepared
 from evalsuite.request import Request, fingerprint
-from evalsuite.task import AnswersItself, Task
+from evalsuite.task import HasReferenceAnswer, Task
 
 _MESSAGE_LIMIT = 2000
 
@@ -82,7 +82,9 @@ def make_ready(
 
 
 def _annotated(task: Task, model: Any, item: Item, request: Request) -> Prepared:
-    answer = task.reference_answer(item.sample, item.earlier) if isinstance(task, AnswersItself) else None
+    answer = (
+        task.reference_answer(item.sample, item.earlier) if isinstance(task, HasReferenceAnswer) else None
+    )
     if answer is None:
         raise SampleError("The annotations hold no answer to this.", "Are those of this split public?")
     prepared: Prepared = model.prepare_annotated(request, answer)
@@ -157,7 +159,7 @@ def images_nbytes(request: Request) -> int:
 
 
 def nbytes(value: Any) -> int:
-    """Estimate of what a payload holds in memory: arrays, tensors, pictures, bytes, containers of them."""
+    """Estimate of what a payload holds in memory: arrays, tensors, images, bytes, containers of them."""
     size = getattr(value, "nbytes", None)  # numpy arrays, torch tensors
     if isinstance(size, int):
         return size

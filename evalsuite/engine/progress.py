@@ -29,7 +29,7 @@ class Progress(Protocol):
         ...
 
 
-class Silent:
+class NullProgress:
     """Watches nothing."""
 
     def on_stage(self, text: str) -> None: ...

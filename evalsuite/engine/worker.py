@@ -13,6 +13,7 @@ from evalsuite.engine.checks import Answer, check_contract, same_answer
 from evalsuite.engine.prepare import error_text
 from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
 from evalsuite.model import Model, Prepared
+from evalsuite.model.types import independent_requests
 from evalsuite.request import Response
 
 _CHECKS = 4
@@ -77,7 +78,7 @@ class Worker:
 
     def __init__(self, model: Model, *, self_check: bool = True) -> None:
         self.model = model
-        self._self_check = self_check and not getattr(model, "answers_apart", False)
+        self._self_check = self_check and not independent_requests(model)
         self._fits: dict[Scope, int] = {}
         self._alone: set[Scope] = set()
         self._foreseen: dict[Scope, int] = {}

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from evalsuite.errors import SpecError, StoreError, UnavailableError
-from evalsuite.registry import Registry, load_registry, suggest
+from evalsuite.errors import SpecError, StoreError, UnavailableError, suggest
+from evalsuite.registry import Registry, load_registry
 from evalsuite.request import TextResponse
-from evalsuite.resolving import build_task, task_keys
-from evalsuite.scoring import StoredAnswers
+from evalsuite.running.resolving import build_task, task_keys
+from evalsuite.running.scoring import StoredAnswers
 from evalsuite.store import RunReader
 from evalsuite.task import Answered, Task
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
-from evalsuite.engine.plan import survey
+from evalsuite.engine.plan import plan_task
 from evalsuite.errors import DataError, SpecError
 from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
 from evalsuite.model import ModelInfo
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import TextResponse, fingerprint
-from evalsuite.resolving import build_task
-from evalsuite.scoring import Scored, score_all
+from evalsuite.running.resolving import build_task
+from evalsuite.running.scoring import Scored, score_all
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import Record, RunWriter, TaskRecord
 from evalsuite.task import Sample, Task
@@ -41,7 +41,8 @@ def import_predictions(
     empty too.
 
     Args:
-        task: the benchmark, protocol, rules and data; of the protocol only the clean-up of answers matters.
+        task: the benchmark, protocol, rules and data; of the protocol only the postprocessing of answers
+            matters.
         form: a name in `evalsuite.exchange.FORMATS`; empty: the format is recognised.
         model: as it is to stand in leaderboards; empty: the file's name without its ending.
         partial: some questions may lack an answer.
@@ -70,12 +71,13 @@ def import_predictions(
         raise SpecError(
             f"Protocol {spec.protocol!r} of {task.name} asks a first question that decides about the second; "
             "a file of predictions has final answers only.",
-            "Choose another protocol (`evalsuite list tasks` names them): only its clean-up matters here.",
+            "Choose another protocol (`evalsuite list tasks` names them): only its postprocessing"
+            " matters here.",
         )
     form = form or recognize(predictions)
     model = model or predictions.name.removesuffix(".gz").rpartition(".")[0] or predictions.name
     given = read_predictions(predictions, form)
-    plan = survey(task.name, built, seed=0, limit=None)
+    plan = plan_task(task.name, built, seed=0, limit=None)
     info = ModelInfo(
         model,
         fingerprint({"imported": model}),

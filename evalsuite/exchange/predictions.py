@@ -15,8 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.data.jsonfile import field, read_json, read_lines
-from evalsuite.errors import DataError, SpecError
-from evalsuite.registry import suggest
+from evalsuite.errors import DataError, SpecError, suggest
 
 _ID_FIELDS = ("question_id", "questionId", "id", "image_id", "img_id", "image_name", "index", "pid")
 """Where other harnesses' logs keep a question's own id, in the order in which they are tried."""

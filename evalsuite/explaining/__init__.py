@@ -1,4 +1,4 @@
-"""A number taken apart: what scoring, clean-up, prompt, decoding and sampling have to do with it."""
+"""A number taken apart: what scoring, postprocessing, prompt, decoding and sampling have to do with it."""
 
 from __future__ import annotations
 

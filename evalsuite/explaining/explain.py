@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import EvalsuiteError, SpecError
+from evalsuite.errors import EvalsuiteError, SpecError, suggest
 from evalsuite.explaining.parts import Explanation, Part
 from evalsuite.explaining.wording import wording_parts
 from evalsuite.published import Publication, PublishedColumn, PublishedRow, find_table
-from evalsuite.registry import Registry, suggest
+from evalsuite.registry import Registry
 from evalsuite.reproduction import Comparison, Found, compare, results_of
 from evalsuite.request import TextResponse
-from evalsuite.resolving import build_task, task_keys
-from evalsuite.scoring import StoredAnswers, compute
+from evalsuite.running.resolving import build_task, task_keys
+from evalsuite.running.scoring import StoredAnswers, compute
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
-from evalsuite.task import OffersCleanups, Scores, Statistic, Task
+from evalsuite.task import HasPostprocessors, Scores, Statistic, Task
 
 
 @dataclass(frozen=True)
@@ -172,10 +172,10 @@ def _rules(number: _Number, value: float, registry: Registry) -> Iterator[Part]:
 
 
 def _clean_ups(number: _Number, value: float) -> Iterator[Part]:
-    if isinstance(number.task, OffersCleanups):
-        for name, other in number.task.cleanups().items():
-            text = f"the same answers after the clean-up: {name}"
-            yield _rescored(number, value, "clean-up", text, partial(_same, other))
+    if isinstance(number.task, HasPostprocessors):
+        for name, other in number.task.postprocessors().items():
+            text = f"the same answers after the postprocessing: {name}"
+            yield _rescored(number, value, "postprocessing", text, partial(_same, other))
 
 
 def _same(task: Task) -> Task:

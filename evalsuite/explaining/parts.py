@@ -15,7 +15,7 @@ class Part:
     """One thing that a number depends on.
 
     Args:
-        name: scoring rules, clean-up, prompt …
+        name: scoring rules, postprocessing, prompt …
         how: `measured` on the stored answers (or other runs), or `listed`: nothing here can measure it.
         effect: what this part would change the number by, in the table's unit; None where it is listed.
         spread: the effect goes both ways, by so much at the most.

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.devices import resolve
 from evalsuite.errors import CheckpointError
 from evalsuite.features.base import NetworkSpec
 from evalsuite.features.preprocess import Geometry, preprocess
 from evalsuite.features.weights import find_folder
-from evalsuite.registry import ModelOptions
-from evalsuite.weights import fingerprint
+from evalsuite.model.devices import resolve
+from evalsuite.model.entry import ModelOptions
+from evalsuite.model.weights import fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +117,7 @@ class Described:
 
 
 class PretrainedNetwork(Described, ABC):
-    """Base of the networks that are transformers models in a folder: loading, identity, pictures in batches.
+    """Base of the networks that are transformers models in a folder: loading, identity, images in batches.
 
     A network gives `dim` and `pooled`; `geometry` says what its input is where no file does.
     """
@@ -146,7 +146,7 @@ class PretrainedNetwork(Described, ABC):
         """(n, dim) features of (n, 3, side, side) pixels."""
 
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
-        """(n, dim) float32 features of pictures of any sizes, not normalised, in order."""
+        """(n, dim) float32 features of images of any sizes, not normalised, in order."""
         return collect(images, self.dim, self._step)
 
     def _step(self, batch: Sequence[PilImage]) -> torch.Tensor:

@@ -25,7 +25,7 @@ class NetworkSpec:
         source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed
             package carries; for `inception` a weights file, or its bare name, looked for in the weights
             folders; for `lpips` the backbone (`alex`, `vgg`, `squeeze`).
-        preprocess: named way from picture to tensor (see `evalsuite.features.preprocess`; for `inception` the
+        preprocess: named way from image to tensor (see `evalsuite.features.preprocess`; for `inception` the
             modes of `evalsuite.metrics.inception`, for `lpips` `lpips` or `torchmetrics`, for
             `structure` `unscaled` or `scaled`). Two scores of different preprocessing are not comparable.
         label: the network's name in columns ("ViT-B/32", "miniCLIP"); the source when empty.
@@ -45,7 +45,7 @@ class NetworkSpec:
 
 @runtime_checkable
 class FeatureNetwork(Protocol):
-    """Pictures to vectors; the same picture gives the same vector in whatever batch."""
+    """Images to vectors; the same image gives the same vector in whatever batch."""
 
     @property
     def name(self) -> str: ...
@@ -81,13 +81,13 @@ class FeatureNetwork(Protocol):
         ...
 
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
-        """(n, dim) float32 features of RGB pictures of any sizes, not normalised, in order."""
+        """(n, dim) float32 features of RGB images of any sizes, not normalised, in order."""
         ...
 
 
 @runtime_checkable
 class TextFeatureNetwork(FeatureNetwork, Protocol):
-    """A network whose texts and pictures share a space."""
+    """A network whose texts and images share a space."""
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 features, not normalised, in order; texts past the network's length are cut
@@ -97,7 +97,7 @@ class TextFeatureNetwork(FeatureNetwork, Protocol):
 
 @runtime_checkable
 class PairNetwork(Protocol):
-    """A network that tells how far two pictures are apart."""
+    """A network that tells how far two images are apart."""
 
     @property
     def name(self) -> str: ...

@@ -9,10 +9,9 @@ import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from evalsuite.errors import CheckpointError, SpecError, UnavailableError
+from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest
 from evalsuite.features.catalogue import FILES, GROUPS, REPOSITORIES, WeightsFile
 from evalsuite.features.weights import find_file, find_folder, weights_folder
-from evalsuite.registry import suggest
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60

@@ -1,4 +1,4 @@
-"""The network of FID as a feature network, with a named way from picture to its 299 × 299 input."""
+"""The network of FID as a feature network, with a named way from image to its 299 × 299 input."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def _crop(side: int) -> Callable[[PilImage], PilImage]:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way from pictures to statistics.
+    """A way from images to statistics.
 
     Args:
         resize: to the network's input, a name in `metrics.resize.RESIZERS`; it decides the scaling too.
         means: precision in which features are averaged.
-        before: what is done to the picture first.
+        before: what is done to the image first.
         as_in: whose numbers are made in this way.
     """
 

@@ -49,7 +49,7 @@ def load_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork:
 
 
 def load_pair_network(spec: NetworkSpec, device: str = "auto") -> PairNetwork:
-    """As `load_network`, for kinds that compare pairs of pictures (`lpips`)."""
+    """As `load_network`, for kinds that compare pairs of images (`lpips`)."""
     network = load_any_network(spec, device)
     if not isinstance(network, PairNetwork):
         raise SpecError(f"{spec.name} does not compare pairs.", "Name a network of kind lpips or structure.")

@@ -1,4 +1,4 @@
-"""LPIPS: how different two pictures look, from the layers of an ImageNet network (Zhang et al. 2018).
+"""LPIPS: how different two images look, from the layers of an ImageNet network (Zhang et al. 2018).
 
 Three backbones, as in the published version 0.1: `alex` (the authors' choice for comparing), `vgg`, `squeeze`
 (what PIE-Bench takes). Each needs two files: the backbone's ImageNet weights as torchvision publishes them,
@@ -188,7 +188,7 @@ class Lpips(Described):
         super().__init__(spec, hashlib.sha256("".join(map(file_sha256, paths)).encode()).hexdigest())
 
     def distances(self, first: Sequence[PilImage], second: Sequence[PilImage]) -> np.ndarray:
-        """(n,) float64 distances of the pairs first[i], second[i], 0 for equal pictures.
+        """(n,) float64 distances of the pairs first[i], second[i], 0 for equal images.
 
         Raises SampleError when the counts differ, or the sizes of a pair: resize before, as the benchmark
         says.
@@ -209,7 +209,7 @@ class Lpips(Described):
     def distances_of_arrays(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """(n,) float64 distances of pairs of arrays (n, height, width, 3), RGB in [0, 1].
 
-        Raises SampleError for other shapes, or pictures too small for the backbone.
+        Raises SampleError for other shapes, or images too small for the backbone.
         """
         import numpy as np
         import torch
@@ -218,7 +218,7 @@ class Lpips(Described):
             raise SampleError(f"LPIPS got arrays of shapes {first.shape} and {second.shape}.")
         if first.size and min(first.shape[1:3]) < self._least:
             raise SampleError(
-                f"Pictures of {first.shape[2]} × {first.shape[1]} pixels are too small for LPIPS "
+                f"Images of {first.shape[2]} × {first.shape[1]} pixels are too small for LPIPS "
                 f"({self._backbone} needs {self._least} each way)."
             )
         pixels = torch.from_numpy(np.concatenate([first, second]).astype(np.float32)).permute(0, 3, 1, 2)
@@ -267,18 +267,18 @@ class Lpips(Described):
 def _require_pairs(first: Sequence[PilImage], second: Sequence[PilImage]) -> None:
     if len(first) != len(second):
         raise SampleError(
-            f"LPIPS compares pairs, but there are {len(first)} and {len(second)} pictures.",
-            "Every picture needs its counterpart.",
+            f"LPIPS compares pairs, but there are {len(first)} and {len(second)} images.",
+            "Every image needs its counterpart.",
         )
     for one, other in zip(first, second, strict=True):
         if one.size != other.size:
             raise SampleError(
-                f"LPIPS got pictures of {one.size} and {other.size} pixels.", "Bring both to one size first."
+                f"LPIPS got images of {one.size} and {other.size} pixels.", "Bring both to one size first."
             )
 
 
 def _least_side(steps: Sequence[Step]) -> int:
-    """The smallest picture, in pixels each way, of which something is left after all steps."""
+    """The smallest image, in pixels each way, of which something is left after all steps."""
 
     def left(side: int) -> int:
         for step in steps:

@@ -1,4 +1,4 @@
-"""Named ways from a picture to the tensor that a network sees.
+"""Named ways from an image to the tensor that a network sees.
 
 The same network gives other scores under another resize, so each way has a name that scores carry:
 
@@ -6,7 +6,7 @@ The same network gives other scores under another resize, so each way has a name
   bicubic (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to
   them.
 * `cmmd`: CMMD's code (sayakpaul/cmmd-pytorch): crop to the largest centred square first, then PIL bicubic;
-* `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole picture to a square, bicubic on floats
+* `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole image to a square, bicubic on floats
   without antialiasing, whatever its aspect.
 * `tensor-bicubic-signed`: the same on pixels in [-1, 1] with the mean and deviation for [0, 1]: what
   InstructPix2Pix' `compute_metrics.py` gives that function.

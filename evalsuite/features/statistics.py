@@ -1,4 +1,4 @@
-"""Feature statistics of pictures with the record of how they were made."""
+"""Feature statistics of images with the record of how they were made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.features.base import FeatureNetwork
-from evalsuite.features.pictures import Decoded, decoded_batches
+from evalsuite.features.decoding import Decoded, decoded_batches
 from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, Protocol
 
 
@@ -24,9 +24,9 @@ def protocol_of(network: FeatureNetwork) -> Protocol:
 
 
 def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
-    """Mean and covariance of pictures under a network, memory flat in their number.
+    """Mean and covariance of images under a network, memory flat in their number.
 
-    Raises DataError when pictures are broken or missing: a reference set must be complete.
+    Raises DataError when images are broken or missing: a reference set must be complete.
     """
     state = Decoded()
     sums = GaussianStatistics(network.means)
@@ -38,10 +38,10 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
 
 
 def require_complete(state: Decoded, count: int) -> None:
-    """Raises DataError with the first reason where any of `count` reference pictures was broken."""
+    """Raises DataError with the first reason where any of `count` reference images was broken."""
     if state.failures:
         raise DataError(
-            f"{len(state.failures)} of {count} reference pictures cannot be read; the first: "
+            f"{len(state.failures)} of {count} reference images cannot be read; the first: "
             f"{next(iter(state.failures.values()))}",
             "A reference set must be complete.",
         )

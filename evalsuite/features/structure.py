@@ -11,7 +11,7 @@ from evalsuite.features.base import NetworkSpec
 from evalsuite.features.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from evalsuite.features.weights import find_folder
 from evalsuite.metrics.structure import structure_distance
-from evalsuite.weights import fingerprint
+from evalsuite.model.weights import fingerprint
 
 if TYPE_CHECKING:
     import numpy as np

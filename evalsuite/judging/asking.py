@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.endpoint import Chat, Endpoint, Reply, Server
-from evalsuite.engine import Progress, Silent
-from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, StoreError
+from evalsuite.engine import NullProgress, Progress
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, StoreError, suggest
 from evalsuite.judging.exchange import Exchange, Question
 from evalsuite.judging.protocol import Judged
 from evalsuite.judging.stored import spoken, verdicts
-from evalsuite.registry import Registry, load_registry, suggest
-from evalsuite.resolving import build_task, task_keys
-from evalsuite.scoring import Scored, StoredAnswers, check_same, score_all
+from evalsuite.registry import Registry, load_registry
+from evalsuite.running.resolving import build_task, task_keys
+from evalsuite.running.scoring import Scored, StoredAnswers, check_same, score_all
 from evalsuite.store import Judge, RunReader, RunWriter, StoredJudgement
 from evalsuite.store.manifest import Manifest
 from evalsuite.task import Answered, Judgement
@@ -103,7 +103,7 @@ def judge_run(
         UnavailableError: the server cannot be used. What was judged is kept, here as after any other end.
     """
     options = options or JudgeOptions()
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     registry = registry or load_registry(RunReader(path).spec.plugins)
     judge = Judge(server.model, dict(options.parameters))
     try:
@@ -112,7 +112,7 @@ def judge_run(
             tallies = {}
             with Endpoint(server) as endpoint:
                 for key, task in found.items():
-                    asker = _Asker(writer, key, task, judge, endpoint, options)
+                    asker = _JudgeLoop(writer, key, task, judge, endpoint, options)
                     progress.on_stage(f"judging {key}")
                     tallies[key] = asker.ask_all(progress)
             progress.on_stage("scoring")
@@ -167,7 +167,7 @@ class _Open:
     question: Question
 
 
-class _Asker:
+class _JudgeLoop:
     """Asks one judge about one task's answers."""
 
     def __init__(
@@ -235,7 +235,7 @@ class _Asker:
         try:
             chat = self._with_parameters(self._task.prepared(one, question.chat))
             reply = await self._endpoint.ask(chat)
-        except (SampleError, DataError) as error:  # DataError: a picture that cannot be decoded
+        except (SampleError, DataError) as error:  # DataError: an image that cannot be decoded
             return replace(place, error=str(error))
         self._check_served(reply)
         return replace(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from evalsuite.endpoint.talk import Chat
+from evalsuite.endpoint.types import Chat
 from evalsuite.errors import DataError, EvalsuiteError, SampleError
 from evalsuite.judging.protocol import Judged
 from evalsuite.request import fingerprint
@@ -57,7 +57,7 @@ class Exchange:
             return None
         try:
             asked = chat.describe()
-        except DataError as error:  # a picture of the question cannot be read
+        except DataError as error:  # an image of the question cannot be read
             raise SampleError(error.what, error.remedy) from error
         digest = fingerprint({"version": self._task.info.version, "chat": asked})
         return Question(chat, digest, self._asked[digest])

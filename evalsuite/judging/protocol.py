@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from evalsuite.endpoint.talk import Chat
+from evalsuite.endpoint.types import Chat
 from evalsuite.task import Answered, Judgement, Task
 
 
@@ -28,7 +28,7 @@ class Judged(Task, Protocol):
         ...
 
     def prepared(self, answered: Answered, chat: Chat) -> Chat:
-        """A question about an answer as it is sent, its pictures resized and encoded as the protocol has
+        """A question about an answer as it is sent, its images resized and encoded as the protocol has
         them.
 
         Apart from `question` because it costs time, and because an encoder's next version must not make

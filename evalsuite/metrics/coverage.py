@@ -1,4 +1,4 @@
-"""Improved precision and recall, and how much each picture moves them."""
+"""Improved precision and recall, and how much each image moves them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Coverage", "PrecisionRecall", "coverage", "precision_recall"]
 _ROWS = 1000
 _MORE_NEIGHBOURS = 32
 _MORE_BALLS = 32
-"""How far lists reach: a random half of the pictures leaves less than 3 of 32 once in 10 million times."""
+"""How far lists reach: a random half of the images leaves less than 3 of 32 once in 10 million times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class PrecisionRecall:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Precision and recall of any choice of the generated pictures.
+    """Precision and recall of any choice of the generated images.
 
     Args:
-        inside: (N,) whether a generated picture lies within the real ones.
-        nearest: (N, K) positions of a generated picture's nearest generated neighbours, nearest first.
-        balls: (M, L) generated pictures whose balls cover a real picture first, best first.
-        ranks: (M, L) how many generated neighbours of that picture are nearer to it than the real one is.
+        inside: (N,) whether a generated image lies within the real ones.
+        nearest: (N, K) positions of a generated image's nearest generated neighbours, nearest first.
+        balls: (M, L) generated images whose balls cover a real image first, best first.
+        ranks: (M, L) how many generated neighbours of that image are nearer to it than the real one is.
         neighbours: the k whose distance is a ball's radius.
     """
 
@@ -50,11 +50,11 @@ class Coverage:
     neighbours: int
 
     def precision(self, rows: Any) -> float:
-        """Share of the generated pictures `rows` that lie within the real ones."""
+        """Share of the generated images `rows` that lie within the real ones."""
         return float(self.inside[rows].mean())
 
     def recall(self, rows: Any) -> float:
-        """Share of real pictures within the balls of the generated pictures `rows` (no repeats), each ball
+        """Share of real images within the balls of the generated images `rows` (no repeats), each ball
         with the radius it has among `rows`."""
         there = np.zeros(len(self.inside), dtype=bool)
         there[rows] = True
@@ -65,10 +65,10 @@ class Coverage:
         return float(covers.any(axis=1).mean())
 
     def recall_influence(self, *, blocks: int = 100, seed: int = 0) -> NDArray[np.float64]:
-        """(N,) influence of each generated picture on recall, by a jackknife that leaves out a block at a
+        """(N,) influence of each generated image on recall, by a jackknife that leaves out a block at a
         time; the mean is 0.
 
-        Half-samples would tell too little: recall moves with its few widest balls. Where a single picture
+        Half-samples would tell too little: recall moves with its few widest balls. Where a single image
         far out covers many real ones, and this sample has none, nothing in the sample can tell.
         """
         everything = np.arange(len(self.inside))
@@ -78,7 +78,7 @@ class Coverage:
         without = np.array([self.recall(np.setdiff1d(everything, part)) for part in parts])
         found = np.empty(len(everything))
         for part, value in zip(parts, without.mean() - without, strict=True):
-            # Independent pictures of a block whose influences add up to the block's.
+            # Independent images of a block whose influences add up to the block's.
             found[part] = value * len(everything) / len(part) ** 0.5
         return found - found.mean()
 
@@ -100,7 +100,7 @@ def precision_recall(generated: ArrayLike, real: ArrayLike, *, neighbours: int =
 def coverage(generated: ArrayLike, real: ArrayLike, *, neighbours: int = 3) -> Coverage:
     """Precision and recall as of `precision_recall`, of all generated features and of any choice of them.
 
-    Memory is 512 bytes per picture beside the features; the work is that of `precision_recall` and about half
+    Memory is 512 bytes per image beside the features; the work is that of `precision_recall` and about half
     of it again.
     """
     import torch
@@ -111,7 +111,7 @@ def coverage(generated: ArrayLike, real: ArrayLike, *, neighbours: int = 3) -> C
     for start in range(0, len(first), _ROWS):
         part = torch.cdist(first[start : start + _ROWS], first)
         own = torch.arange(len(part))
-        part[own, start + own] = -1.0  # a picture comes before its doubles, and is left out
+        part[own, start + own] = -1.0  # an image comes before its doubles, and is left out
         found = part.topk(reach + 1, largest=False)
         nearest.append(found.indices[:, 1:])
         distances.append(found.values[:, 1:])

@@ -62,7 +62,7 @@ class Protocol:
 
     Args:
         network: name of the feature network.
-        mode: named way from picture to its input (`clean`, `pytorch-fid` …).
+        mode: named way from image to its input (`clean`, `pytorch-fid` …).
         means: precision in which features were averaged.
         dtype: precision of the network.
         weights_sha256: of the network's weights.

@@ -139,7 +139,7 @@ def _position(
 
 @dataclass(frozen=True, slots=True)
 class GenEvalSummary:
-    """Shares of right images, in [0, 1].
+    """Shares of correct images, in [0, 1].
 
     Args:
         images: over all images.

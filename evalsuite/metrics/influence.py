@@ -1,6 +1,6 @@
-"""How much each generated picture moves a distance between distributions.
+"""How much each generated image moves a distance between distributions.
 
-To first order, another sample of pictures moves the number by its average influence (von Mises 1947; Hampel
+To first order, another sample of images moves the number by its average influence (von Mises 1947; Hampel
 1974): an interval without computing the distance again, which takes minutes at official sizes.
 """
 
@@ -20,15 +20,15 @@ Floats = NDArray[np.float64]
 
 
 def kernel_influence(generated: ArrayLike, real: ArrayLike, *, block: int = 1000, seed: int = 0) -> Floats:
-    """(N,) influence of each generated picture on KID; the mean is 0.
+    """(N,) influence of each generated image on KID; the mean is 0.
 
-    A picture is held against the other pictures of its block, and against as many real ones, so that the work
+    An image is held against the other images of its block, and against as many real ones, so that the work
     grows with N. That widens the spread, most where both sets are all but equal; it never narrows it.
 
     Args:
         generated: (N, D) features.
         real: (M, D) features.
-        block: pictures per block.
+        block: images per block.
     """
     first, second = feature_pair(generated, real)
     random = np.random.RandomState(seed)
@@ -46,20 +46,20 @@ def kernel_influence(generated: ArrayLike, real: ArrayLike, *, block: int = 1000
 def cmmd_influence(
     generated: ArrayLike, real: ArrayLike, *, sigma: float = 10.0, scale: float = 1000.0
 ) -> Floats:
-    """(N,) influence of each generated picture on CMMD; the mean is 0. Arguments as of `cmmd`."""
+    """(N,) influence of each generated image on CMMD; the mean is 0. Arguments as of `cmmd`."""
     x, y = feature_pair(generated, real)
     found = 2 * scale * (cmmd_kernel(x, x, sigma) - cmmd_kernel(x, y, sigma))
     return np.asarray(found - found.mean())
 
 
 def frechet_influence(features: ArrayLike, reference: Gaussian) -> Floats:
-    """(N,) influence of each generated picture on the Fréchet distance to `reference`; the mean is 0.
+    """(N,) influence of each generated image on the Fréchet distance to `reference`; the mean is 0.
 
     The distance's derivative by the mean is 2 (mu - mu_r), by the covariance S it is
     1 - R (R S R)^-½ R with R the root of the reference's covariance.
 
     Args:
-        features: (N, D) of the generated pictures; with N no larger than D the covariance is singular, and
+        features: (N, D) of the generated images; with N no larger than D the covariance is singular, and
             the influence is told in the directions it has.
     """
     rows: NDArray[Any] = np.asarray(features, dtype=np.float64)
@@ -71,7 +71,7 @@ def frechet_influence(features: ArrayLike, reference: Gaussian) -> Floats:
     values, vectors = np.linalg.eigh((product + product.T) / 2)
     lengths = roots(values)
     kept = lengths > 0
-    # z R V L^-¼, squared and summed, is the picture's share of the trace of the root.
+    # z R V L^-¼, squared and summed, is the image's share of the trace of the root.
     shared = centred @ (root @ vectors[:, kept] / np.sqrt(lengths[kept]))
     found = 2 * centred @ (mean - reference.mu) + (centred**2).sum(axis=1) - (shared**2).sum(axis=1)
     return np.asarray(found - found.mean())

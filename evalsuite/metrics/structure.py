@@ -1,6 +1,6 @@
-"""Structure distance: how far the self-similarity of a picture's patches moved (Tumanyan et al. 2022).
+"""Structure distance: how far the self-similarity of an image's patches moved (Tumanyan et al. 2022).
 
-Keys of a self-supervised ViT's last layer are compared with each other within each picture; two pictures of
+Keys of a self-supervised ViT's last layer are compared with each other within each image; two images of
 the same layout have alike matrices, whatever their appearance. PIE-Bench's `structure_distance`.
 """
 
@@ -36,9 +36,9 @@ def self_similarity(keys: ArrayLike) -> Floats:
 
 
 def structure_distance(first: ArrayLike, second: ArrayLike) -> float:
-    """Mean squared difference of the self-similarities of two pictures' keys, each (tokens, dim), ≥ 0.
+    """Mean squared difference of the self-similarities of two images' keys, each (tokens, dim), ≥ 0.
 
-    Raises SampleError where the pictures have different numbers of tokens.
+    Raises SampleError where the images have different numbers of tokens.
 
     Examples:
         >>> structure_distance([[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [0.0, 3.0]])
@@ -47,7 +47,7 @@ def structure_distance(first: ArrayLike, second: ArrayLike) -> float:
     a, b = self_similarity(first), self_similarity(second)
     if a.shape != b.shape:
         raise SampleError(
-            f"Pictures of {len(a)} and {len(b)} patches cannot be compared in structure.",
+            f"Images of {len(a)} and {len(b)} patches cannot be compared in structure.",
             "Bring them to one size first.",
         )
     return float(np.square(a - b).mean(dtype=np.float64))

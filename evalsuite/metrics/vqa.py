@@ -121,9 +121,10 @@ class VQARule:
 
     Args:
         name: what the rule is called.
-        prediction: clean-up of the predicted answer.
-        reference: clean-up of each human answer.
-        unanimous: clean-up of both sides when the human answers, so cleaned, are all equal; None: as always.
+        prediction: postprocessing of the predicted answer.
+        reference: postprocessing of each human answer.
+        unanimous: postprocessing of both sides when the human answers, so cleaned, are all equal; None: as
+            always.
         mean: how the leave-one-out values are averaged (it decides the last bit of the float).
         answers: how many human answers the scorer insists on; None: any number of at least one.
     """

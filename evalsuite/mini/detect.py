@@ -1,7 +1,7 @@
-"""An exact detector for pictures of the miniature world, and the comparison with the scene asked for.
+"""An exact detector for images of the miniature world, and the comparison with the scene asked for.
 
-The world has six colours and three shapes on a near-white ground, so what a picture shows can be read off its
-pixels, without a network. The rules allow for what generators do to pictures: soft edges, noise, slightly
+The world has six colours and three shapes on a near-white ground, so what an image shows can be read off its
+pixels, without a network. The rules allow for what generators do to images: soft edges, noise, slightly
 wrong colours. Something of no clear shape is reported as such; what has no known colour, and specks, are not
 reported at all.
 """
@@ -92,7 +92,7 @@ class Match:
 
 
 def detect(image: np.ndarray) -> list[Detection]:
-    """What a picture shows, largest first.
+    """What an image shows, largest first.
 
     Every pixel is explained as a mixture of the background and one palette colour; those that are at least
     half palette colour form regions; a region's shape is the one whose ideal form of the same area and centre
@@ -105,7 +105,7 @@ def detect(image: np.ndarray) -> list[Detection]:
         ValueError: wrong shape or type.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"a picture is (H, W, 3) uint8, not {image.shape} {image.dtype}")
+        raise ValueError(f"an image is (H, W, 3) uint8, not {image.shape} {image.dtype}")
     labels = _colours(image.astype(np.float64))
     names = tuple(COLOURS)
     found: list[Detection] = []

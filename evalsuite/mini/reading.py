@@ -1,7 +1,7 @@
-"""Reading stories back: what a sentence says, and whether a picture shows it, given the picture before.
+"""Reading stories back: what a sentence says, and whether an image shows it, given the image before.
 
 The inverse of `stories.py`, for documents that a model wrote: nothing is assumed of them, so what came before
-is what the picture before really shows.
+is what the image before really shows.
 """
 
 import re
@@ -57,10 +57,10 @@ def read_sentence(text: str) -> Sentence | None:
 
 
 def expected(sentence: Sentence, before: Sequence[Detection]) -> Scene | None:
-    """What a picture must show after a sentence; None where the sentence speaks of what is not there.
+    """What an image must show after a sentence; None where the sentence speaks of what is not there.
 
     Args:
-        before: what the picture before shows; nothing for an opening.
+        before: what the image before shows; nothing for an opening.
     """
     words = sentence.words
     if sentence.kind == "opening":
@@ -96,7 +96,7 @@ def expected(sentence: Sentence, before: Sequence[Detection]) -> Scene | None:
 
 
 def follows(text: str, before: Sequence[Detection], after: Sequence[Detection]) -> bool:
-    """Whether a picture shows what the sentence says and, besides, what the picture before shows.
+    """Whether an image shows what the sentence says and, besides, what the image before shows.
 
     Looks count for every thing, places for one thing, the relation for two (see `matches`).
     """

@@ -45,7 +45,7 @@ def coverage(thing: Thing, canvas: int = CANVAS) -> np.ndarray:
 
 
 def render(scene: Scene) -> np.ndarray:
-    """The picture of a scene: (64, 64, 3) uint8 RGB, anti-aliased, the same bytes for the same scene."""
+    """The image of a scene: (64, 64, 3) uint8 RGB, anti-aliased, the same bytes for the same scene."""
     picture = np.empty((CANVAS, CANVAS, 3))
     picture[:] = scene.background
     for thing in scene.things:

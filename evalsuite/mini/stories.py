@@ -1,4 +1,4 @@
-"""Interleaved documents: each text says what the next picture shows, given the pictures before."""
+"""Interleaved documents: each text says what the next image shows, given the images before."""
 
 import numpy as np
 
@@ -18,10 +18,10 @@ def sample_story(rng: np.random.Generator, split: Split, pictures: int | None = 
     scene before. All scenes share one background.
 
     Raises:
-        ValueError: `pictures` is not 2 or 3.
+        ValueError: `images` is not 2 or 3.
     """
     if pictures not in (None, 2, 3):
-        raise ValueError(f"a story has 2 or 3 pictures, not {pictures!r}")
+        raise ValueError(f"a story has 2 or 3 images, not {pictures!r}")
     count = pictures or 2 + int(rng.integers(2))
     while True:
         story = _attempt(rng, split, count)

@@ -1,7 +1,7 @@
-"""Subjects: things shown in reference pictures, and prompts that put them elsewhere, naming only their shape.
+"""Subjects: things shown in reference images, and prompts that put them elsewhere, naming only their shape.
 
 As in DreamBench, what to draw is said by class ("a circle at the top left"), and what exactly is shown:
-colour and size are in the reference pictures alone.
+colour and size are in the reference images alone.
 """
 
 from collections.abc import Sequence
@@ -35,12 +35,12 @@ OTHERS = {"object": ("triangle", "blue"), "live": ("circle", "black")}
 """Shape and colour of what stands beside a subject, by kind: of a shape that subjects of the kind never have,
 so that a prompt has one meaning. Its size goes with the relation."""
 SHOWN = ("top", "left", "right", "bottom")
-"""Where reference pictures show it: none of them is already what a prompt asks for."""
+"""Where reference images show it: none of them is already what a prompt asks for."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A thing to be recognised: its looks, and pictures of it alone at different places."""
+    """A thing to be recognised: its looks, and images of it alone at different places."""
 
     shape: str
     colour: str
@@ -120,10 +120,10 @@ def _shown(rng: np.random.Generator, look: tuple[str, str, str], place: str) -> 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a picture drawn for a prompt must show.
+    """What an image generated for a prompt must show.
 
     Args:
-        subject: shape, colour and size of the subject, which the reference pictures show.
+        subject: shape, colour and size of the subject, which the reference images show.
         place: of the subject, alone; or `relation` to `other` (shape, colour, size).
     """
 
@@ -135,7 +135,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class SubjectMatch:
-    """How a picture agrees with what was wanted.
+    """How an image agrees with what was wanted.
 
     Args:
         kept: a thing of the subject's shape, colour and size is there.
@@ -148,14 +148,14 @@ class SubjectMatch:
 
     @property
     def right(self) -> bool:
-        """The subject is the one of the reference pictures, and is where the prompt puts it."""
+        """The subject is the one of the reference images, and is where the prompt puts it."""
         return self.kept and self.followed
 
 
 def match_subject(wanted: Wanted, seen: Sequence[Detection]) -> SubjectMatch:
     """Compare what was seen with what was wanted.
 
-    `right` needs the subject itself where the prompt puts it; with one thing of its shape in the picture,
+    `right` needs the subject itself where the prompt puts it; with one thing of its shape in the image,
     which `followed` asks for, that is the same as both being true.
     """
 

@@ -1,7 +1,7 @@
 """The miniature world: what a scene is, and how scenes are drawn at random.
 
 A scene is one to three coloured shapes on a near-white canvas of 64x64 pixels. Everything is plain data; the
-picture (`render.py`), the words (`language.py`) and the files (`write.py`) are functions of it.
+image (`render.py`), the words (`language.py`) and the files (`write.py`) are functions of it.
 
 Two rules keep training and testing apart. Three colour-shape combinations (`HELD_OUT`) never occur in the
 split "train", so that composition can be measured; and every arrangement of things belongs to one split only

@@ -1,6 +1,6 @@
 """Write a miniature world into a folder, in the official formats of the real benchmarks.
 
-    val2014/COCO_val2014_%012d.png              the pictures (lossless; the real ones are .jpg)
+    val2014/COCO_val2014_%012d.png              the images (lossless; the real ones are .jpg)
     scenes.jsonl                                which scene each of them shows
     vqav2/v2_OpenEnded_mscoco_val2014_questions.json, vqav2/v2_mscoco_val2014_annotations.json
     annotations/captions_val2014.json, dataset_coco.json      captions; also the text-to-image prompts
@@ -11,7 +11,7 @@
     dreambooth/dataset/...                      DreamBench's data set; dreambooth/subjects.jsonl
     manifest.json                               seed, sizes, fingerprint, checksum of every file
 
-Every scene is of the split "test". The questions and the captions are about different pictures.
+Every scene is of the split "test". The questions and the captions are about different images.
 """
 
 import json
@@ -41,7 +41,7 @@ VERSION = 2
 """Raised whenever the same seed and sizes give another world."""
 MANIFEST = "manifest.json"
 FIRST_CAPTIONED = 500_001
-"""Image id of the first captioned picture; those with questions count from 1."""
+"""Image id of the first captioned image; those with questions count from 1."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Sizes:
     """How much of everything.
 
     Args:
-        vqa_images: pictures with four questions each.
+        vqa_images: images with four questions each.
         choices: multiple-choice questions, not counting their rotations.
-        captioned: pictures with five captions each.
+        captioned: images with five captions each.
         edits: editing turns, about a quarter of them in sessions of two.
         stories: interleaved documents.
         subjects: of subject-driven drawing, with nine prompts each.
@@ -96,7 +96,7 @@ def write_world(folder: Path, seed: int, sizes: Sizes | None = None) -> Manifest
         if any(folder.iterdir()):
             raise DataError(f"{folder} is not empty.", "Name a folder that does not exist yet.")
         if sizes.vqa_images >= FIRST_CAPTIONED:
-            raise DataError(f"At most {FIRST_CAPTIONED - 1} pictures can have questions.", "Ask for fewer.")
+            raise DataError(f"At most {FIRST_CAPTIONED - 1} images can have questions.", "Ask for fewer.")
         sink = Sink(folder)
         _write(sink, seed, sizes)
         manifest = Manifest(VERSION, seed, sizes, sink.content, dict(sorted(sink.files.items())))

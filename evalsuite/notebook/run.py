@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import SpecError
+from evalsuite.errors import SpecError, suggest
 from evalsuite.notebook.sample import SampleView, judges_of, views
-from evalsuite.registry import Registry, suggest
+from evalsuite.registry import Registry
 from evalsuite.spec import RunSpec
 from evalsuite.store import Counts, Manifest, RunReader
 
@@ -72,9 +72,9 @@ class Run:
         """All numbers with their intervals, one row each; empty when nothing is scored.
 
         `value`, `low` and `high` are in natural units; display multiplies by `scale`. The columns are
-        `evalsuite.leaderboard.COLUMNS`.
+        `evalsuite.leaderboards.COLUMNS`.
         """
-        from evalsuite.leaderboard import frame_of
+        from evalsuite.leaderboards import frame_of
 
         with RunReader(self.path) as reader:
             return frame_of([reader])

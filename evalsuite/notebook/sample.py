@@ -20,7 +20,7 @@ from evalsuite.request import (
     ScoreChoices,
     TextResponse,
 )
-from evalsuite.resolving import built_task
+from evalsuite.running.resolving import built_task
 from evalsuite.store import Record, RunReader
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class SampleView:
         scores: by column, in natural units; empty when it failed or is not scored.
         parsed: what the scorer understood.
         failure: why it has no score; empty when it has.
-        labels: for break-downs.
+        labels: for breakdowns.
         note: why prompt and reference are missing; empty when they are not.
     """
 

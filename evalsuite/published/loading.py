@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.data.yamlfile import read_yaml, validated
-from evalsuite.errors import SpecError
+from evalsuite.errors import SpecError, suggest
 from evalsuite.published.schema import Publication, PublishedTable
-from evalsuite.registry import Registry, suggest
+from evalsuite.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

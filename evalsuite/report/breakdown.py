@@ -1,4 +1,4 @@
-"""What a task's page shows: its numbers, its break-downs, how scores are spread, what failed."""
+"""What a task's page shows: its numbers, its breakdowns, how scores are spread, what failed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One metric under one set of rules: the whole task's numbers, and the break-downs.
+    """One metric under one set of rules: the whole task's numbers, and the breakdowns.
 
     Args:
         key: names its part of the page.

@@ -9,9 +9,9 @@ from evalsuite.report.describing import Describer, brief, first_picture, words_o
 from evalsuite.report.encoding import plain
 from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
 from evalsuite.report.gathering import Page
+from evalsuite.report.images import Pictures
 from evalsuite.report.judged import judgements
 from evalsuite.report.output import Output
-from evalsuite.report.pictures import Pictures
 from evalsuite.report.privacy import without_folders
 from evalsuite.report.scores import Score, ScoreTable, tables
 from evalsuite.report.walking import Step, Visit, asked, choose, walk
@@ -140,7 +140,7 @@ class SampleWriter:
         return {"s": told, "v": plain(verdicts), **({"j": judged} if judged else {})}
 
     def _row(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> list[Any]:
-        """What lists show: id, prompt, reference, answers; where there are pictures, source and answers."""
+        """What lists show: id, prompt, reference, answers; where there are images, source and answers."""
         request = next((step.request for steps in visit.steps for step in steps[:1] if step.request), None)
         prompt = words_of(request)[:_WORDS] if request else ""
         said = [_said(steps, found)[:_WORDS] for steps, found in zip(visit.steps, scores, strict=True)]

@@ -8,8 +8,8 @@ from typing import Any
 
 from evalsuite.content import Document, Image, Text
 from evalsuite.report.encoding import plain
-from evalsuite.report.pictures import Pictures
-from evalsuite.report.walking import Visit, pictures_of
+from evalsuite.report.images import Pictures
+from evalsuite.report.walking import Visit, generated_images
 from evalsuite.request import (
     ChoiceResponse,
     DocumentResponse,
@@ -24,7 +24,7 @@ from evalsuite.request import (
 class Describer:
     """Turns what the store and the task give into JSON.
 
-    A text stands as a string; an image as `{"i": reference}` (see `Pictures.refer`).
+    A text stands as a string; an image as `{"i": reference}` (see `Images.refer`).
     """
 
     def __init__(self, pictures: Pictures) -> None:
@@ -75,7 +75,7 @@ class Describer:
             if isinstance(value, Mapping):
                 if set(value) == {"image", "sha256"}:
                     if not known:
-                        known.update({image.sha256(): image for image in pictures_of(visit.sample)})
+                        known.update({image.sha256(): image for image in generated_images(visit.sample)})
                     image = known.get(value["sha256"])
                     return self.image(image) if image else {"i": {"n": value["image"], "e": "not found"}}
                 return {str(key): shown(item) for key, item in value.items()}
@@ -93,7 +93,7 @@ def words_of(request: Request) -> str:
 
 
 def brief(response: Response) -> str:
-    """An answer on one line; empty where it is only pictures."""
+    """An answer on one line; empty where it is only images."""
     match response:
         case TextResponse(text=text):
             return " ".join(text.split())

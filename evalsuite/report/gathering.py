@@ -11,7 +11,7 @@ from functools import cached_property
 from evalsuite.errors import EvalsuiteError
 from evalsuite.registry import Registry
 from evalsuite.report.privacy import without_folders
-from evalsuite.resolving import build_task, task_keys
+from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader, TaskResult
 from evalsuite.store.manifest import TaskRecord

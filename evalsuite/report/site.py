@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import SpecError
-from evalsuite.leaderboard.frame import frame_of, open_runs
-from evalsuite.registry import Registry, load_registry, suggest
+from evalsuite.errors import SpecError, suggest
+from evalsuite.leaderboards.frame import frame_of, open_runs
+from evalsuite.registry import Registry, load_registry
 from evalsuite.report import breakdown, provenance
 from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.gathering import Page, gather
+from evalsuite.report.images import Pictures
 from evalsuite.report.output import Output
-from evalsuite.report.pictures import Pictures
 from evalsuite.report.standings import standings
 from evalsuite.store import RunReader
 from evalsuite.task import ExplainsProtocol

@@ -1,4 +1,4 @@
-"""The leaderboard as the site shows it: the table of `evalsuite.leaderboard` with whiskers and sort keys."""
+"""The leaderboard as the site shows it: the table of `evalsuite.leaderboards` with whiskers and sort keys."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalsuite.leaderboard import Cell, Column, table
-from evalsuite.leaderboard.rendering import NOTHING, interval, legend, number
+from evalsuite.leaderboards import Cell, Column, table
+from evalsuite.leaderboards.rendering import NOTHING, interval, legend, number
 from evalsuite.report.charts import Mark, Scale
 
 if TYPE_CHECKING:

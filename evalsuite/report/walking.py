@@ -121,16 +121,16 @@ def _without_data(page: Page, ids: Set[str]) -> Iterator[Visit]:
         yield Visit(name, tuple(map(tuple, steps)))
 
 
-def pictures_of(value: Any) -> Iterator[Image]:
+def generated_images(value: Any) -> Iterator[Image]:
     """All images inside a sample's record, however nested."""
     if isinstance(value, Image):
         yield value
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from pictures_of(item)
+            yield from generated_images(item)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from pictures_of(item)
+            yield from generated_images(item)
     elif is_dataclass(value) and not isinstance(value, type):
         for part in fields(value):
-            yield from pictures_of(getattr(value, part.name))
+            yield from generated_images(getattr(value, part.name))

@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from evalsuite.engine import survey
+from evalsuite.engine import plan_task
 from evalsuite.errors import EvalsuiteError, SpecError
 from evalsuite.published import PublishedColumn, PublishedTable
-from evalsuite.registry import Registry, TaskEntry
+from evalsuite.registry import Registry
 from evalsuite.reproduction.stored import Found, best_for
 from evalsuite.request import Capability, GenerateDocument, GenerateImages, Output
-from evalsuite.resolving import build_task
+from evalsuite.running.resolving import build_task
 from evalsuite.spec import TaskSpec
+from evalsuite.task.entry import TaskEntry
 
 State = Literal["stored", "ready", "no data", "cannot"]
 """`stored`: a run has it. `ready`: can be measured now. `no data`: data or weights are missing. `cannot`: the
 model lacks the capability, or no such task is installed."""
 
 _BYTES_PER_PIXEL = 1.7
-"""Of a photograph-like picture as PNG; drawn from the usual 1.5 to 2."""
+"""Of a photograph-like image as PNG; drawn from the usual 1.5 to 2."""
 _USUAL_EDGE = 512
 """Pixels, where the model chooses the size."""
 
@@ -35,7 +36,7 @@ class Need:
         detail: what is missing and how to get it, or where it is stored.
         samples: to be asked; of the official split where the data are not here, None where that is not known.
         seconds: device time, from how long stored runs of the same model took; None where there are none.
-        pictures: to be generated, and the bytes they take.
+        images: to be generated, and the bytes they take.
     """
 
     task: TaskSpec
@@ -116,7 +117,7 @@ def _to_do(
                 need, state="cannot", detail=f"the model lacks the capability {entry.capability!r}"
             )
         built = build_task(task, registry)
-        plan = survey(task.name, built, seed=seed, limit=limit)
+        plan = plan_task(task.name, built, seed=seed, limit=limit)
         first = next(iter(plan.samples()))
         request = built.request(first)
     except SpecError as error:
@@ -144,7 +145,7 @@ def _official_count(entry: TaskEntry, limit: int | None) -> int | None:
 
 
 def _pictures(output: Output) -> tuple[int, int]:
-    """Pictures per sample at the most, and pixels of each."""
+    """Images per sample at the most, and pixels of each."""
     if isinstance(output, GenerateImages):
         return output.count, (output.width or _USUAL_EDGE) * (output.height or _USUAL_EDGE)
     if isinstance(output, GenerateDocument):

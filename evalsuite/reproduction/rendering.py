@@ -57,7 +57,7 @@ def plan_summary(needs: Sequence[Need]) -> str:
         else:
             text += " To measure: no stored run of this model tells how long (try `--limit 20` first)"
         size = sum(need.size for need in ready)
-        text += f", {_size(size)} of pictures." if size else "."
+        text += f", {_size(size)} of images." if size else "."
     return text
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.engine import Progress
-from evalsuite.errors import EvalsuiteError, SpecError, StoreError
+from evalsuite.errors import EvalsuiteError, SpecError, StoreError, suggest
 from evalsuite.published import PublishedRow, PublishedTable
-from evalsuite.registry import Registry, suggest
+from evalsuite.registry import Registry
 from evalsuite.reproduction.needs import Need, needs_of
 from evalsuite.reproduction.stored import Found, best_for, results_of
 from evalsuite.reproduction.verdict import Comparison, compare
 from evalsuite.running import run
-from evalsuite.scoring import score_run
+from evalsuite.running.scoring import score_run
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, slug
 
 

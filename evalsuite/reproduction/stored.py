@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalsuite.leaderboard.frame import open_runs
+from evalsuite.leaderboards.frame import open_runs
 from evalsuite.published import PublishedColumn
-from evalsuite.resolving import task_keys
+from evalsuite.running.resolving import task_keys
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader, TaskResult
 

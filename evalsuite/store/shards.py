@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.content import Image, Piece
+from evalsuite.content import FileSlice, Image
 from evalsuite.errors import StoreError
 from evalsuite.store.images import ImageReference, reference_of
 from evalsuite.store.layout import IMAGES, reporting, sync_folder
@@ -189,8 +189,8 @@ def has_places(connection: sqlite3.Connection) -> bool:
 
 def image_at(root: Path, place: Place) -> Image:
     """The image at a place, read when it is needed."""
-    piece = Piece(shard_file(root, place.shard), place.offset, place.size)
-    return Image(piece=piece, name=place.reference.file_name)
+    file_slice = FileSlice(shard_file(root, place.shard), place.offset, place.size)
+    return Image(file_slice=file_slice, name=place.reference.file_name)
 
 
 def check(root: Path, place: Place) -> str:

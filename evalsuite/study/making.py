@@ -22,7 +22,7 @@ from evalsuite.request import (
     describe_document,
     fingerprint,
 )
-from evalsuite.resolving import build_task, task_keys
+from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.store import RunReader
 from evalsuite.study.key import LEFT, RIGHT, TIE, Item, Key, Mode, Source
 from evalsuite.study.page import Shown, write_page
@@ -42,7 +42,7 @@ class ShowsReference(Protocol):
     """A task that can show what people made; optional."""
 
     def reference(self, sample: Sample) -> Document:
-        """The true document or picture of a sample. Raises SampleError where there is none."""
+        """The true document or image of a sample. Raises SampleError where there is none."""
         ...
 
 
@@ -85,7 +85,7 @@ def make(
     Raises:
         SpecError: the runs have no such task, nothing to show, or two runs are of one name; a design that
             cannot be.
-        DataError: the benchmark's data, from which prompts come, are missing; a picture is broken.
+        DataError: the benchmark's data, from which prompts come, are missing; an image is broken.
         StoreError: a run cannot be read, or the folder cannot be written or is not empty.
     """
     _check(design)
@@ -155,7 +155,7 @@ def _first_drawing(readers: Sequence[RunReader]) -> str:
     for record in readers[0].manifest.tasks:
         if record.info.capability in ("interleaved", "edit", "image"):
             return record.key
-    raise SpecError("These runs have no documents or pictures to show.", "Name a task with --task.")
+    raise SpecError("These runs have no documents or images to show.", "Name a task with --task.")
 
 
 def _sources(readers: Sequence[RunReader], reference: bool) -> tuple[Source, ...]:
@@ -237,7 +237,7 @@ def _contents(
 
 
 def _content(task: Task, sample: Sample, responses: Sequence[Response | None]) -> Document:
-    """What a model made: its document with the opening it was given, or its last picture with the document
+    """What a model made: its document with the opening it was given, or its last image with the document
     that it continues."""
     last = responses[-1] if responses else None
     earlier = [response for response in responses[:-1] if response is not None]
@@ -249,7 +249,7 @@ def _content(task: Task, sample: Sample, responses: Sequence[Response | None]) -
         case ImageResponse(images=images):
             before = request.messages[-1].parts if request and len(responses) > 1 else ()
             return (*before, *images)
-    raise SpecError(f"Sample {sample.id} has no document or picture to show.", "Choose another --task.")
+    raise SpecError(f"Sample {sample.id} has no document or image to show.", "Choose another --task.")
 
 
 def _prompt(task: Task, sample: Sample) -> Document:

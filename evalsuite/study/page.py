@@ -32,14 +32,14 @@ class Shown:
 
 
 def write_page(study: Key, items: Sequence[Shown], out: Path, rng: random.Random) -> None:
-    """Writes `page/index.html` and its pictures.
+    """Writes `page/index.html` and its images.
 
-    Pictures get names drawn at random and are encoded anew as PNG, so that neither name, format nor metadata
+    Images get names drawn at random and are encoded anew as PNG, so that neither name, format nor metadata
     tells where they come from. The page allows no script but its own and no address but its folder.
 
     Raises:
         StoreError: the folder is not empty or cannot be written.
-        DataError: a picture is broken.
+        DataError: an image is broken.
     """
     folder = out / PAGE
     try:
@@ -72,13 +72,13 @@ def write_page(study: Key, items: Sequence[Shown], out: Path, rng: random.Random
 
 
 class _Pictures:
-    """Copies of pictures under random names, each picture of each place once."""
+    """Copies of images under random names, each image of each place once."""
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         self._folder, self._rng = folder, rng
 
     def parts(self, document: Document) -> list[dict[str, str]]:
-        """The document for the template: texts, and pictures by their place in the folder."""
+        """The document for the template: texts, and images by their place in the folder."""
         return [
             {"image": self._copy(part)} if isinstance(part, Image) else {"text": part.text}
             for part in document

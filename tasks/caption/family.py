@@ -10,27 +10,36 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from evalsuite.data.coco import Captioned
-from evalsuite.data.jsonfile import field
-from evalsuite.data.table import image_cell, read_table
-from evalsuite.errors import DataError, SampleError, SpecError
-from evalsuite.metrics.captions import CaptionScores, score_captions
-from evalsuite.metrics.meteor import meteor_obstacle
-from evalsuite.metrics.ptb import tokenize_captions
-from evalsuite.metrics.spice import spice, spice_obstacle
-from evalsuite.registry import suggest
+from evalsuite.errors import DataError, SampleError, SpecError, suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    Shot,
+    Statistic,
+    TaskInfo,
+    mean_statistics,
+    row_of,
+)
+from evalsuite.task.metrics import (
+    CaptionScores,
+    meteor_obstacle,
+    score_captions,
+    spice,
+    spice_obstacle,
+    tokenize_captions,
+)
+from evalsuite.task.miniature import SceneTruth
+from evalsuite.task.networks import Columns, choose_columns
+from evalsuite.task.readers import Captioned, field, image_cell, read_coco, read_karpathy_split, read_table
 
-from ..benchmark import Plan
-from ..captioned import read_coco, read_karpathy_split
-from ..family import FamilyTask, row_of
-from ..miniature import SceneTruth
-from ..networks import Columns, choose_columns
-from ..shots import Shot
-from ..sources import Located
 from . import meteor
-from .relatives import RELATIVES
+from .readers import READERS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +63,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     truth: Literal["", "mini-world"] = ""
-    """Labels for break-downs from the miniature's sidecar file."""
+    """Labels for breakdowns from the miniature's sidecar file."""
 
 
 def read_columns(source: Located) -> Iterator[Captioned]:
@@ -72,7 +81,7 @@ READERS = MappingProxyType(
         "coco-captions-json": read_coco,
         "karpathy-json": read_karpathy_split,
         "captions-table": read_columns,
-        **RELATIVES,
+        **READERS,
     }
 )
 
@@ -152,7 +161,7 @@ class CaptionTask(FamilyTask):
         """Rows with the official per-image scores, and the corpus scores.
 
         The set is what was answered: images that failed are left out on both sides. CIDEr's document
-        frequencies come from the references of this set, and stay so in break-downs and in every bootstrap
+        frequencies come from the references of this set, and stay so in breakdowns and in every bootstrap
         resample.
         """
         import numpy as np
@@ -161,7 +170,7 @@ class CaptionTask(FamilyTask):
         scored: list[int] = []
         captions: list[str] = []
         references: list[Sequence[str]] = []
-        # Once through: answers are read from disk, and samples may hold whole pictures.
+        # Once through: answers are read from disk, and samples may hold whole images.
         for one in answered:
             try:
                 said = self.answer(one)

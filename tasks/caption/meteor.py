@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evalsuite.metrics.meteor import meteor
+from evalsuite.task.metrics import meteor
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,17 +8,27 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evalsuite.content import Image
-from evalsuite.errors import SampleError, SpecError
-from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
-from evalsuite.registry import suggest
+from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import ChoiceResponse, Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mean_statistics
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    Shot,
+    Statistic,
+    Value,
+    certain,
+    mean_statistics,
+    postprocess,
+    row_of,
+    text_of,
+)
+from evalsuite.task.metrics import CHOICE_RULES, circular_hit, extract_choice
 
-from ..benchmark import Plan
-from ..family import FamilyTask, certain, row_of, text_of
-from ..prompts import Value, clean
-from ..shots import Shot
-from ..sources import Located
 from .readers import READERS, ChoiceQuestion, Rotation
 
 SHOTS = True
@@ -217,7 +227,7 @@ class ChoiceTask(FamilyTask):
                     f"{len(response.log_likelihoods)} likelihoods for {len(rotation.options)} options"
                 )
             return list(rotation.options)[response.best]
-        answer = clean(text_of(response), self.plan.protocol.clean)
+        answer = postprocess(text_of(response), self.plan.protocol.postprocess)
         return extract_choice(answer, rotation.options, self._rule)
 
     def _asked(self, question: ChoiceQuestion) -> tuple[Rotation, ...]:

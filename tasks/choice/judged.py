@@ -13,14 +13,20 @@ from functools import cache
 from importlib import resources
 
 from evalsuite.content import user
-from evalsuite.endpoint import Chat
 from evalsuite.errors import SampleError
-from evalsuite.judging import unjudged
-from evalsuite.metrics.choice import extract_choice
-from evalsuite.task import Answered, Judgement, SampleScore, Scores, mean_statistics
+from evalsuite.task import (
+    Answered,
+    Judgement,
+    SampleScore,
+    Scores,
+    mean_statistics,
+    postprocess,
+    row_of,
+    text_of,
+)
+from evalsuite.task.judged import Chat, unjudged
+from evalsuite.task.metrics import extract_choice
 
-from ..family import row_of, text_of
-from ..prompts import clean
 from .family import ChoiceTask
 
 _TRIES = 3
@@ -46,7 +52,7 @@ class JudgedChoiceTask(ChoiceTask):
         given = answered.responses[1::2] if self._settings.gate else answered.responses
         options = "".join(f"{letter}. {text}\n" for letter, text in asked.rotations[place].options.items())
         wording = _wording()["chinese" if _CHINESE.search(asked.question) else "english"]
-        answer = clean(text_of(given[place]), self.plan.protocol.clean)
+        answer = postprocess(text_of(given[place]), self.plan.protocol.postprocess)
         text = wording.format(asked.question, f"There are several options: \n{options}", answer)
         return Chat((user(text),), max_tokens=2048, temperature=0.0)
 

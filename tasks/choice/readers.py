@@ -9,11 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image
-from evalsuite.data.table import image_cell, read_table
-from evalsuite.data.tsv import ImageTable
 from evalsuite.errors import DataError
-
-from ..sources import Located
+from evalsuite.task import Located
+from evalsuite.task.readers import ImageTable, image_cell, read_table
 
 ROTATION = 1_000_000
 """Row `i + k * ROTATION` is the k-th rotated copy of row `i`."""

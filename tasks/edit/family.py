@@ -1,4 +1,4 @@
-"""Editing by instruction: a source picture and what to do, measured against source, accepted result and
+"""Editing by instruction: a source image and what to do, measured against source, accepted result and
 descriptions."""
 
 from __future__ import annotations
@@ -9,21 +9,25 @@ from functools import cached_property
 from typing import Any
 
 from evalsuite.content import Document
-from evalsuite.data.edits import Session, Turn
-from evalsuite.data.images import picture_size
-from evalsuite.errors import SampleError, SpecError
-from evalsuite.registry import suggest
+from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
-from evalsuite.task import Answered, Sample, Scores, TaskInfo
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    Scores,
+    TaskInfo,
+    Value,
+    fields_of,
+    networks,
+    require_columns,
+)
+from evalsuite.task.miniature import SceneTruth
+from evalsuite.task.networks import Columns, NetworkSettings, choose_columns
+from evalsuite.task.readers import Session, Turn, image_size
 
-from .. import networks
-from ..benchmark import Plan
-from ..columns import require_columns
-from ..family import FamilyTask
-from ..miniature import SceneTruth
-from ..networks import Columns, NetworkSettings, choose_columns
-from ..prompts import Value, fields_of
-from ..sources import Located
 from .readers import DESCRIBES, READERS
 from .scoring import Scorer
 from .settings import ProtocolSettings, Settings
@@ -55,7 +59,7 @@ def build(plan: Plan) -> EditTask:
     needs = require_columns(plan, settings.columns)
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
-        raise SpecError(f"{name}: editing asks for one picture per turn.", "Correct the protocol's decoding.")
+        raise SpecError(f"{name}: editing asks for one image per turn.", "Correct the protocol's decoding.")
     for rule in plan.settings(ProtocolSettings, protocol=True).exclude:
         if rule != IDENTICAL and rule not in settings.exclude:
             raise SpecError(
@@ -155,7 +159,7 @@ class EditTask(FamilyTask):
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         """The next turn. Raises DataError for a broken source, SampleError where there is no instruction, or
-        the turn before gave no picture."""
+        the turn before gave no image."""
         edit: Edit = sample.record
         if len(earlier) >= len(edit.turns):
             return None
@@ -166,9 +170,7 @@ class EditTask(FamilyTask):
         if earlier:
             before = earlier[-1]
             if not isinstance(before, ImageResponse) or not before.images:
-                raise SampleError(
-                    f"Session {edit.session}: turn {len(earlier)} gave no picture to go on from."
-                )
+                raise SampleError(f"Session {edit.session}: turn {len(earlier)} gave no image to go on from.")
             source = before.images[0]
         values: Mapping[str, Value] = {
             "image": source,
@@ -180,14 +182,14 @@ class EditTask(FamilyTask):
         output = request.output
         assert isinstance(output, GenerateImages)
         if output.width is None or output.height is None:
-            # The first picture's size: what a model makes of it in a turn must not change what the next one
+            # The first image's size: what a model makes of it in a turn must not change what the next one
             # is.
-            width, height = picture_size(edit.turns[0].source)
+            width, height = image_size(edit.turns[0].source)
             output = replace(output, width=output.width or width, height=output.height or height)
         return replace(request, output=output)
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
-        """The picture that people accepted as the turn's result; None where the data have none."""
+        """The image that people accepted as the turn's result; None where the data have none."""
         target = sample.record.turns[len(earlier)].target
         return None if target is None else ImageResponse((target,))
 

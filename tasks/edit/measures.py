@@ -1,14 +1,14 @@
-"""The measures of edited pictures, each adding its columns to the values of results."""
+"""The measures of edited images, each adding its columns to the values of results."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.metrics.images import mse, pixel_distance, psnr, ssim
+from evalsuite.task import FORMULAS
+from evalsuite.task.metrics import mse, pixel_distance, psnr, ssim
+from evalsuite.task.networks import Columns, cosines
 
-from ..columns import FORMULAS
-from ..networks import Columns, cosines
 from .settings import ColumnSettings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ FEATURES = ("image", "text", "source text", "target text", "direction")
 """Measures in the features of a network."""
 
 _OF_TEXT = {"source text": "source", "target text": "target"}
-"""Whose picture is compared with its description, where it is not the result's."""
+"""Whose image is compared with its description, where it is not the result's."""
 
 
 def needs(how: ColumnSettings) -> set[str]:
@@ -47,7 +47,7 @@ def needs(how: ColumnSettings) -> set[str]:
 def of_pixels(how: Mapping[str, ColumnSettings], result: Result) -> dict[str, float]:
     """The columns that need no network. Raises SampleError where there is nothing to hold a result against.
 
-    A column whose region is empty has no value, nor has PSNR of equal pictures, which is infinite.
+    A column whose region is empty has no value, nor has PSNR of equal images, which is infinite.
     """
     import numpy as np
 
@@ -72,7 +72,7 @@ def of_pixels(how: Mapping[str, ColumnSettings], result: Result) -> dict[str, fl
 def add_features(
     columns: Columns, how: Mapping[str, ColumnSettings], results: Mapping[int, Result], values: Values
 ) -> None:
-    """The columns in the features of networks; each network sees each picture and text once."""
+    """The columns in the features of networks; each network sees each image and text once."""
     for key in sorted({column.network for column in how.values() if column.measure in FEATURES}):
         seen = _Seen(columns, key, results)
         for name, column in how.items():
@@ -82,7 +82,7 @@ def add_features(
 
 
 class _Seen:
-    """What one network sees of a batch, each kind of picture and text once."""
+    """What one network sees of a batch, each kind of image and text once."""
 
     def __init__(self, columns: Columns, key: str, results: Mapping[int, Result]) -> None:
         self._columns, self._key, self._results = columns, key, results
@@ -154,7 +154,7 @@ def add_distances(
 
 
 def region(result: Result, name: str) -> np.ndarray | None:
-    """(height, width) 0/1 of what is kept; None: the whole picture."""
+    """(height, width) 0/1 of what is kept; None: the whole image."""
     if name == "whole" or result.mask is None:
         return None
     return result.mask if name == "edited" else 1 - result.mask

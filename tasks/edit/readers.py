@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from evalsuite.data import instructpix2pix, magicbrush, piebench
-from evalsuite.data.edits import Session, read_table_of_edits
-
-from ..sources import Located
+from evalsuite.task import Located
+from evalsuite.task.readers import Session, instructpix2pix, magicbrush, piebench, read_table_of_edits
 
 
 def magicbrush_folder(source: Located) -> Iterator[Session]:

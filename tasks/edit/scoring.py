@@ -1,4 +1,4 @@
-"""Scores of edited pictures: against source, accepted result, descriptions and, where known, the truth."""
+"""Scores of edited images: against source, accepted result, descriptions and, where known, the truth."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from evalsuite.data.edits import Turn
-from evalsuite.data.images import decode
 from evalsuite.errors import EvalsuiteError, SampleError
-from evalsuite.metrics.images import decode_mask
 from evalsuite.request import ImageResponse
-from evalsuite.task import Answered, SampleScore, Scores, mean_statistics
+from evalsuite.task import Answered, SampleScore, Scores, mean_statistics, row_of
+from evalsuite.task.metrics import decode_mask
+from evalsuite.task.miniature import SceneTruth
+from evalsuite.task.networks import Columns
+from evalsuite.task.readers import Turn, decode
 
-from ..family import row_of
-from ..miniature import SceneTruth
-from ..networks import Columns
 from . import measures
 from .settings import ColumnSettings
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 _AT_ONCE = 16
-"""Edits whose pictures are held decoded: 150 MB where all are of 1024 × 1024."""
+"""Edits whose images are held decoded: 150 MB where all are of 1024 × 1024."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Scorer:
     def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows in the order of `answered`; a missing or broken result, source or target is a failure.
 
-        Goes through the answers once, a few decoded pictures at a time.
+        Goes through the answers once, a few decoded images at a time.
         """
         rows: list[SampleScore] = []
         answers = iter(answered)
@@ -109,7 +107,7 @@ class Result:
         return self.turn.target.label if self.turn.target else ""
 
     def beside(self, which: str) -> PilImage:
-        """The picture that the result is held against. Raises SampleError where there is none."""
+        """The image that the result is held against. Raises SampleError where there is none."""
         picture = self.source if which == "source" else self.target
         if picture is None:
             raise SampleError(f"there is no {which} to hold the result against")
@@ -117,18 +115,18 @@ class Result:
 
 
 def _result(one: Answered, needs: Set[str]) -> Result:
-    """The pictures to compare. Raises SampleError where one is missing, DataError for a broken one."""
+    """The images to compare. Raises SampleError where one is missing, DataError for a broken one."""
     turns: Sequence[Turn] = one.sample.record.turns
     if len(one.responses) != len(turns):
         raise SampleError(f"{len(one.responses)} of {len(turns)} turns were answered")
     response = one.response
     if not isinstance(response, ImageResponse):
-        raise SampleError(f"the answer is a {type(response).__name__}, not a picture")
+        raise SampleError(f"the answer is a {type(response).__name__}, not an image")
     if len(response.images) != 1:
-        raise SampleError(f"{len(response.images)} pictures came back, one was asked for")
+        raise SampleError(f"{len(response.images)} images came back, one was asked for")
     last = turns[-1]
     if "target" in needs and last.target is None:
-        raise SampleError("the data name no result to hold the picture against")
+        raise SampleError("the data name no result to hold the image against")
     if "mask" in needs and last.mask is None:
         raise SampleError("the data have no mask of the region to edit")
     drawn = decode(response.images[0])
@@ -143,6 +141,6 @@ def _mask(turn: Turn, source: PilImage) -> np.ndarray:
     if (width, height) != (512, 512):
         raise SampleError(
             f"the source {turn.source.label} is of {width} × {height} pixels, its mask of 512 × 512",
-            "Fetch the pictures again.",
+            "Fetch the images again.",
         )
     return decode_mask(turn.mask or (), height, width)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..networks import NetworkSettings
+from evalsuite.task.networks import NetworkSettings
 
 
 class ColumnSettings(BaseModel):
@@ -19,7 +19,7 @@ class ColumnSettings(BaseModel):
     `image`: cosine in a network's features; `text`: similarity of the result and its description;
     `source text`: of the source and its description; `target text`: of the accepted result and the
     description, what a perfect result would get;
-    `direction`: cosine of the change of the pictures and the change of the descriptions;
+    `direction`: cosine of the change of the images and the change of the descriptions;
     `truth`: the column of that name of the exact detector.
     """
 
@@ -33,7 +33,7 @@ class ColumnSettings(BaseModel):
     against: Literal["target", "source"] = "target"
     """For L1, L2 and image: what the result is held against."""
     region: Literal["whole", "unedited", "edited"] = "whole"
-    """By the benchmark's mask; a picture whose region is empty has no value in the column."""
+    """By the benchmark's mask; an image whose region is empty has no value in the column."""
     formula: str = "cosine"
     """Of text similarities (`tasks/columns.py`)."""
 
@@ -58,7 +58,7 @@ class ProtocolSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     turns: Literal["single", "multi"] = "multi"
-    """`single`: every turn is a sample and starts from the official picture before it. `multi`: a session is
+    """`single`: every turn is a sample and starts from the official image before it. `multi`: a session is
     a sample, each turn edits the model's own previous result, and the last result is scored; where sessions
     are single edits, that is all there is."""
     exclude: list[str] = Field(default_factory=list)

@@ -1,1 +1,1 @@
-"""Editing by instruction, graded by a judge that sees both pictures: GEdit-Bench and ImgEdit-Bench."""
+"""Editing by instruction, graded by a judge that sees both images: GEdit-Bench and ImgEdit-Bench."""

@@ -1,4 +1,4 @@
-"""Editing by instruction, graded by a judge: a source picture, what to do, and no picture of the right
+"""Editing by instruction, graded by a judge: a source image, what to do, and no image of the right
 result."""
 
 from __future__ import annotations
@@ -10,17 +10,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Image
-from evalsuite.endpoint import Chat
-from evalsuite.errors import SampleError, SpecError
-from evalsuite.judging import unjudged
-from evalsuite.registry import suggest
+from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response
-from evalsuite.task import Answered, Judgement, Sample, SampleScore, Scores, Statistic
+from evalsuite.task import Answered, Judgement, Plan, Sample, SampleScore, Scores, Statistic, row_of
+from evalsuite.task import judged as judging
+from evalsuite.task.judged import Chat, JudgedFamilyTask, check_options, unjudged
 
-from .. import judging
-from ..benchmark import Plan
-from ..family import row_of
-from ..judging import JudgedFamilyTask, check_options
 from .graders import Grader, ImgEdit, Viescore
 from .grades import Grades, read_gedit_scores, read_imgedit_scores
 from .readers import READERS, JudgedEdit
@@ -58,7 +53,7 @@ def build(plan: Plan) -> EditJudgedTask:
         raise SpecError(f"{name}: there is no grader {plan.rule!r}.", suggest(plan.rule, GRADERS))
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
-        raise SpecError(f"{name}: editing asks for one picture.", "Correct the protocol's decoding.")
+        raise SpecError(f"{name}: editing asks for one image.", "Correct the protocol's decoding.")
     settings = plan.settings(Settings)
     if plan.rules not in settings.judge:
         raise SpecError(f"{name}: settings.judge names no judge of the rules {plan.rules!r}.")
@@ -159,12 +154,12 @@ class EditJudgedTask(JudgedFamilyTask):
 
 
 def _result(one: Answered) -> Image:
-    """The edited picture. Raises SampleError for an answer without exactly one."""
+    """The edited image. Raises SampleError for an answer without exactly one."""
     response = one.response
     if not isinstance(response, ImageResponse):
-        raise SampleError(f"the answer is a {type(response).__name__}, not a picture")
+        raise SampleError(f"the answer is a {type(response).__name__}, not an image")
     if len(response.images) != 1:
-        raise SampleError(f"{len(response.images)} pictures came back, one was asked for")
+        raise SampleError(f"{len(response.images)} images came back, one was asked for")
     return response.images[0]
 
 

@@ -11,14 +11,12 @@ from importlib import resources
 from typing import Protocol
 
 from evalsuite.content import Document, Image, Message, Part, Text
-from evalsuite.data.images import decode
-from evalsuite.data.jsonfile import field, read_json
-from evalsuite.endpoint import Chat
 from evalsuite.errors import SampleError
-from evalsuite.metrics.judge import imgedit_grade, parse_viescore, viescore
-from evalsuite.task import Judgement
+from evalsuite.task import Judgement, Located
+from evalsuite.task.judged import Chat
+from evalsuite.task.metrics import imgedit_grade, parse_viescore, viescore
+from evalsuite.task.readers import decode, field, read_json
 
-from ..sources import Located
 from .readers import JudgedEdit
 
 
@@ -30,7 +28,7 @@ class Grader(Protocol):
         ...
 
     def prepared(self, edit: JudgedEdit, chat: Chat) -> Chat:
-        """A question as it is sent. Raises DataError for a picture that cannot be decoded."""
+        """A question as it is sent. Raises DataError for an image that cannot be decoded."""
         ...
 
     def grade(self, said: Sequence[Judgement]) -> Mapping[str, float]:
@@ -47,7 +45,7 @@ class Viescore:
     random score, ours is a failure.
 
     Args:
-        images_first: pictures stand before the text, lossless, as the script asks Qwen2.5-VL; else behind it,
+        images_first: images stand before the text, lossless, as the script asks Qwen2.5-VL; else behind it,
             as JPEG, as it asks GPT.
         max_tokens, temperature: as the script has them.
     """
@@ -71,7 +69,7 @@ class Viescore:
 
     def prepared(self, edit: JudgedEdit, chat: Chat) -> Chat:
         """The result resized to the source's size, both encoded as the script does it."""
-        # The hub's library turns pictures upright when it decodes them, and the script writes them out like
+        # The hub's library turns images upright when it decodes them, and the script writes them out like
         # that.
         source = decode(edit.source, apply_orientation=True)
         kind = "PNG" if self._images_first else "JPEG"

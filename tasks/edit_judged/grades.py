@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from evalsuite.data.jsonfile import read_json
 from evalsuite.errors import DataError, SampleError
-from evalsuite.metrics.judge import imgedit_grade
+from evalsuite.task.metrics import imgedit_grade
+from evalsuite.task.readers import read_json
 
 Grades = Mapping[str, Mapping[str, float] | str]
 """Edit's id -> its score columns, or why it has none."""

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from evalsuite.content import Image
-from evalsuite.data.jsonfile import field, read_json
-from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError
-
-from ..sources import Located
+from evalsuite.task import Located
+from evalsuite.task.readers import field, image_cell, read_json, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +17,8 @@ class JudgedEdit:
     """One edit to be made.
 
     Args:
-        source: the picture as the judge is shown it.
-        given: the picture as the model gets it.
+        source: the image as the judge is shown it.
+        given: the image as the model gets it.
         kind: type of edit, as the benchmark calls it.
         common: it belongs to the subset that every compared model answered (GEdit-Bench's Intersection).
     """
@@ -37,7 +35,7 @@ def read_gedit(source: Located) -> Iterator[JudgedEdit]:
     """GEdit-Bench's `table` with the columns key, task_type, instruction, instruction_language, input_image,
     input_image_raw, Intersection_exist; the rows of the language in the setting `language` (`en` or `cn`).
 
-    Models edit the raw picture, and the judge is shown the other one beside the result
+    Models edit the raw image, and the judge is shown the other one beside the result
     (`generate_image_example.py`).
 
     Raises DataError for a cell of another type, and where no row is in that language.
@@ -66,7 +64,7 @@ def read_gedit(source: Located) -> Iterator[JudgedEdit]:
 
 
 def read_imgedit(source: Located) -> Iterator[JudgedEdit]:
-    """ImgEdit-Bench's `edits`: key -> `{id, prompt, edit_type}`, where `id` is the picture's path for the
+    """ImgEdit-Bench's `edits`: key -> `{id, prompt, edit_type}`, where `id` is the image's path for the
     role
     `images`. Raises DataError for a field that is missing or of another type."""
     path = source.path("edits")

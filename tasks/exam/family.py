@@ -11,15 +11,22 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Part, Text
-from evalsuite.errors import SampleError, SpecError
-from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
-from evalsuite.registry import suggest
+from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, mean_statistics
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    Value,
+    mean_statistics,
+    render,
+    row_of,
+)
+from evalsuite.task.metrics import LETTER_RULES, mmmu_open_hit, read_letter
 
-from ..benchmark import Plan
-from ..family import FamilyTask, row_of
-from ..prompts import Value, render
 from .readers import READERS, Question
 
 GUESSING = "mmmu-guessing"
@@ -104,7 +111,7 @@ class ExamTask(FamilyTask):
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []
         undecided: list[tuple[str, int, list[str], tuple[str, ...]]] = []
-        # Once through: answers are read from disk, and samples hold pictures.
+        # Once through: answers are read from disk, and samples hold images.
         for place, one in enumerate(answered):
             rows.append(self._row(one))
             if rows[place].parsed == UNDECIDED and one.sample.record.options and self.plan.rule == GUESSING:

@@ -12,11 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Document, Image, Part, Text
-from evalsuite.data.jsonfile import field, read_json
-from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError
-
-from ..sources import Located
+from evalsuite.task import Located
+from evalsuite.task.readers import field, image_cell, read_json, read_table
 
 LETTERS = string.ascii_uppercase
 _MARK = re.compile(r"<image ([1-7])>")

@@ -1,1 +1,1 @@
-"""GenEval: whether drawn pictures show the objects, counts, colours and positions that prompts ask for."""
+"""GenEval: whether generated images show the objects, counts, colours and positions that prompts ask for."""

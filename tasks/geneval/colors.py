@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import SampleError
-from evalsuite.features import TextFeatureNetwork
-from evalsuite.metrics.geneval import COLORS
+from evalsuite.task.features import TextFeatureNetwork
+from evalsuite.task.metrics import COLORS
 
 from .detectors import Found
 
@@ -56,12 +56,12 @@ def _crop(picture: PilImage, found: Found) -> PilImage:
         blank = Image.new("RGB", picture.size, _GREY)
         image = Image.composite(picture, blank, Image.fromarray(found.mask))
     left, top, right, bottom = found.detection.box
-    # Rounded as PIL's crop does it; what lies outside the picture has no colour.
+    # Rounded as PIL's crop does it; what lies outside the image has no colour.
     if min(round(right), image.width) <= max(round(left), 0) or (
         min(round(bottom), image.height) <= max(round(top), 0)
     ):
         raise SampleError(
-            f"A detected object's box {found.detection.box} holds no pixel of its picture, which has "
+            f"A detected object's box {found.detection.box} holds no pixel of its image, which has "
             f"{image.width} × {image.height}.",
             "Boxes are in pixels: x1, y1, x2, y2.",
         )

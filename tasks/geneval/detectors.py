@@ -19,11 +19,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from evalsuite.content import Image
-from evalsuite.data.checksum import sha256_of
-from evalsuite.data.jsonfile import read_lines
-from evalsuite.errors import DataError, SampleError, SpecError
-from evalsuite.metrics.geneval import COLORS, Detection
-from evalsuite.registry import suggest
+from evalsuite.errors import DataError, SampleError, SpecError, suggest
+from evalsuite.task.metrics import COLORS, Detection
+from evalsuite.task.readers import read_lines, sha256_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +36,7 @@ class Found:
 
     Args:
         detection: box, score, and its colour where the detector tells one.
-        mask: (height, width) of the picture, True on the object; None where the detector gives none. The
+        mask: (height, width) of the image, True on the object; None where the detector gives none. The
             colour classifier paints everything else grey.
     """
 
@@ -48,7 +46,7 @@ class Found:
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds objects in pictures."""
+    """Finds objects in images."""
 
     @property
     def name(self) -> str:
@@ -65,9 +63,9 @@ class Detector(Protocol):
 
         Args:
             image: the encoded file, for detectors that know it already.
-            picture: it decoded, RGB.
+            image: it decoded, RGB.
 
-        Raises SampleError for a picture about which nothing can be said.
+        Raises SampleError for an image about which nothing can be said.
         """
         ...
 
@@ -75,7 +73,7 @@ class Detector(Protocol):
 class FileDetections:
     """Detections of a JSON-lines file, made elsewhere.
 
-    A line: `{"image": sha256 of the picture's file, "detections": {class: [[x1, y1, x2, y2, score], …]}}`,
+    A line: `{"image": sha256 of the image's file, "detections": {class: [[x1, y1, x2, y2, score], …]}}`,
     with the colour as a sixth element where it was classified there too.
 
     Raises DataError for a malformed line or an image that occurs twice.
@@ -106,7 +104,7 @@ class FileDetections:
     def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
         digest = image.sha256()
         if digest not in self._found:
-            raise SampleError(f"{self._path} says nothing about the picture {digest[:12]}…")
+            raise SampleError(f"{self._path} says nothing about the image {digest[:12]}…")
         return self._found[digest]
 
 
@@ -135,8 +133,7 @@ class MiniWorldDetector:
         import numpy as np
         from PIL import Image as pil
 
-        from evalsuite.mini.detect import detect
-        from evalsuite.mini.world import CANVAS
+        from evalsuite.task.miniature import CANVAS, detect
 
         if picture.size != (CANVAS, CANVAS):
             picture = picture.resize((CANVAS, CANVAS), pil.Resampling.BICUBIC)

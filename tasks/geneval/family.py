@@ -1,4 +1,5 @@
-"""GenEval (Ghosh et al. 2023): composition of drawn pictures, judged from detected objects by exact rules."""
+"""GenEval (Ghosh et al. 2023): composition of generated images, judged from detected objects by exact
+rules."""
 
 from __future__ import annotations
 
@@ -11,17 +12,28 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SampleError
-from evalsuite.metrics.geneval import Detection, keep_detections, verdict
 from evalsuite.request import GenerateImages, Request, Response
-from evalsuite.task import Answered, Metric, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Metric,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    Statistic,
+    TaskInfo,
+    generated_images,
+    mean_statistics,
+    networks,
+    row_of,
+)
+from evalsuite.task.metrics import Detection, keep_detections, verdict
+from evalsuite.task.networks import Columns, NetworkSettings, choose_columns
+from evalsuite.task.readers import decode
 
-from .. import networks
-from ..benchmark import Plan
-from ..family import FamilyTask, pictures_of, row_of
-from ..networks import Columns, NetworkSettings, choose_columns
-from ..sources import Located
 from .colors import ColorClassifier
 from .detectors import Detector, FileDetections, load_detector, with_color
 from .prompts import COUNTING, ComposedPrompt, read_prompts
@@ -60,7 +72,7 @@ READERS = MappingProxyType({"geneval-jsonl": read_metadata})
 def build(plan: Plan) -> GenEvalTask:
     """The task of a GenEval benchmark.
 
-    Pictures are drawn without detections too, and can be scored when they are there: detectors live in
+    Images are drawn without detections too, and can be scored when they are there: detectors live in
     environments of their own.
 
     Raises SpecError for an unknown detector, DataError for a malformed file of detections.
@@ -73,7 +85,7 @@ def build(plan: Plan) -> GenEvalTask:
     missing = (
         ""
         if detector is not None
-        else f"No detector was named. The pictures are drawn; put {_FILE} beside the prompts and run "
+        else f"No detector was named. The images are drawn; put {_FILE} beside the prompts and run "
         "`evalsuite score`, or name one with --task-option detector=."
     )
     columns = choose_columns(plan, settings.networks, needs, unavailable=lambda _: missing, required=False)
@@ -120,7 +132,7 @@ class GenEvalTask(FamilyTask):
         return dict(sample.record.metadata)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        """A row per prompt: the share of its pictures that are right, and whether any is."""
+        """A row per prompt: the share of its images that are right, and whether any is."""
         rows = [self._row(one) for one in answered]
         statistics: list[Statistic] = []
         for metric in self.columns.metrics:
@@ -136,7 +148,7 @@ class GenEvalTask(FamilyTask):
     def _row(self, one: Answered) -> SampleScore:
         row, prompt = row_of(one), one.sample.record
         try:
-            images = pictures_of(one.response, self.count)
+            images = generated_images(one.response, self.count)
             if self.detector is None:
                 return row(parsed="not judged: no detections")
             verdicts = [verdict(self._objects(prompt, image), prompt.metadata) for image in images]
@@ -145,7 +157,7 @@ class GenEvalTask(FamilyTask):
         right = [found.correct for found in verdicts]
         share = sum(right) / len(right)
         said = [
-            f"picture {number}: {', '.join(found.reasons)}"
+            f"image {number}: {', '.join(found.reasons)}"
             for number, found in enumerate(verdicts, start=1)
             if not found.correct
         ]

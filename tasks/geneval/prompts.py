@@ -1,4 +1,4 @@
-"""GenEval's `evaluation_metadata.jsonl`: a prompt per line with what its picture must show."""
+"""GenEval's `evaluation_metadata.jsonl`: a prompt per line with what its image must show."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalsuite.data.jsonfile import field, read_lines
 from evalsuite.errors import DataError
-from evalsuite.metrics.geneval import COLORS
+from evalsuite.task.metrics import COLORS
+from evalsuite.task.readers import field, read_lines
 
 _RELATIONS = ("left of", "right of", "above", "below")
 COUNTING = "counting"

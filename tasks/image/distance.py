@@ -1,4 +1,4 @@
-"""What drawn pictures are held against: statistics and features of the reference, made once and kept."""
+"""What generated images are held against: statistics and features of the reference, made once and kept."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evalsuite.cache import cache_folder
 from evalsuite.content import Image
 from evalsuite.errors import DataError
-from evalsuite.features import FeatureNetwork
-from evalsuite.features.pictures import Decoded, decoded_batches
-from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
-from evalsuite.metrics.feature_sets import FeatureSet
-from evalsuite.metrics.frechet import Gaussian
+from evalsuite.model import cache_folder
 from evalsuite.request import fingerprint
+from evalsuite.task.features import (
+    Decoded,
+    FeatureNetwork,
+    decoded_batches,
+    protocol_of,
+    require_complete,
+    statistics_of,
+)
+from evalsuite.task.metrics import FeatureSet, Gaussian
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,10 +34,10 @@ def reference_statistics(reference: Path | Sequence[Image], network: FeatureNetw
     """Mean and covariance of the reference under a network.
 
     Args:
-        reference: a statistics file, or pictures; theirs are computed once and kept in the cache under the
-            network's fingerprint and the pictures' names, sizes and times.
+        reference: a statistics file, or images; theirs are computed once and kept in the cache under the
+            network's fingerprint and the images' names, sizes and times.
 
-    Raises DataError when a picture is missing or broken (a reference set must be complete), or the file is of
+    Raises DataError when an image is missing or broken (a reference set must be complete), or the file is of
     another dimension, mode or network.
     """
     if not isinstance(reference, Path):
@@ -54,14 +58,14 @@ def reference_statistics(reference: Path | Sequence[Image], network: FeatureNetw
     difference = found.protocol.difference(protocol_of(network))
     if difference:
         raise DataError(
-            f"The statistics {reference} are of another kind than the drawn pictures': {difference}.",
+            f"The statistics {reference} are of another kind than the generated images': {difference}.",
             "Make them again with `evalsuite statistics`.",
         )
     return found
 
 
 def reference_features(reference: Sequence[Image], network: FeatureNetwork) -> np.ndarray:
-    """(n, d) float32 features of the reference pictures, kept in the cache like their statistics."""
+    """(n, d) float32 features of the reference images, kept in the cache like their statistics."""
     import numpy as np
 
     def save(features: np.ndarray, path: Path) -> None:
@@ -85,7 +89,7 @@ def reference_record(reference: Path | Sequence[Image], found: Gaussian) -> dict
     made = (
         asdict(found.protocol) if found.protocol is not None else {"mode": "unknown: the file does not say"}
     )
-    source = str(reference) if isinstance(reference, Path) else f"{len(reference)} pictures"
+    source = str(reference) if isinstance(reference, Path) else f"{len(reference)} images"
     return {"of": source, "count": found.count, **made}
 
 
@@ -121,7 +125,7 @@ def _cache_file(images: Sequence[Image], network: FeatureNetwork, suffix: str) -
             state = image.path.stat()
         except OSError as error:
             raise DataError(
-                f"The reference picture {image.path} cannot be read ({error.strerror}).",
+                f"The reference image {image.path} cannot be read ({error.strerror}).",
                 "A reference set must be complete.",
             ) from error
         files.append([str(image.path.resolve()), state.st_size, state.st_mtime_ns])

@@ -1,4 +1,4 @@
-"""Columns over all drawn pictures at once: Fréchet distance, KID, CMMD, precision, recall and the like."""
+"""Columns over all generated images at once: Fréchet distance, KID, CMMD, precision, recall and the like."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
 from evalsuite.errors import SampleError, SpecError
-from evalsuite.features import FeatureNetwork
-from evalsuite.features.inception import InceptionNetwork
-from evalsuite.metrics.coverage import Coverage, coverage
-from evalsuite.metrics.feature_sets import cmmd, kernel_distance
-from evalsuite.metrics.frechet import Gaussian, frechet_infinity
-from evalsuite.metrics.inception_score import inception_score
-from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
-from evalsuite.task import Metric, Statistic
+from evalsuite.task import Metric, Statistic, frechet_statistic
+from evalsuite.task.features import FeatureNetwork, InceptionNetwork
+from evalsuite.task.metrics import (
+    Coverage,
+    Gaussian,
+    cmmd,
+    cmmd_influence,
+    coverage,
+    frechet_infinity,
+    frechet_influence,
+    inception_score,
+    kernel_distance,
+    kernel_influence,
+)
 
-from ..frechet import frechet_statistic
 from .distance import reference_features, reference_record, reference_statistics
 from .settings import ColumnSettings
 
@@ -28,9 +33,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 FEWEST = 4
-"""Pictures; below, nothing is said about a distribution."""
+"""Images; below, nothing is said about a distribution."""
 _SCORE_RESAMPLES = 50
-"""One Inception Score of 15,000 pictures takes a quarter of a second; 50 tell its spread to 10 %."""
+"""One Inception Score of 15,000 images takes a quarter of a second; 50 tell its spread to 10 %."""
 
 
 class Logits:
@@ -55,7 +60,7 @@ class Distributions:
     """Statistics of these columns, each part of the reference made when it is first needed.
 
     Args:
-        reference: statistics file or pictures that distances are measured to.
+        reference: statistics file or images that distances are measured to.
         network: gives a network by its key.
         record: filled with what scores have on record beside the numbers (JSON-able). It tells how was
             measured, never what: runs whose records differ are not compared.
@@ -71,15 +76,15 @@ class Distributions:
     def statistic(
         self, metric: Metric, how: ColumnSettings, rows: Sequence[int], drawn: np.ndarray
     ) -> Statistic:
-        """The column's statistic over the pictures of `rows`.
+        """The column's statistic over the images of `rows`.
 
         Args:
-            drawn: (n, d) features of those pictures, or their class scores for the Inception Score.
+            drawn: (n, d) features of those images, or their class scores for the Inception Score.
 
-        Raises SampleError where it cannot be computed of these pictures, with the reason.
+        Raises SampleError where it cannot be computed of these images, with the reason.
         """
         if len(rows) < FEWEST:
-            raise SampleError(f"{len(rows)} pictures are too few for a distance between distributions")
+            raise SampleError(f"{len(rows)} images are too few for a distance between distributions")
         if how.measure == "frechet":
             reference, means = self._gaussian(how.network), self.network(how.network).means
             return frechet_statistic(metric, rows, lambda at: drawn[at], drawn.shape, reference, means)
@@ -94,7 +99,7 @@ class Distributions:
 
     def _set(self, key: str) -> np.ndarray:
         if isinstance(self.reference, Path):
-            raise SampleError("it needs the reference pictures, a file of mean and covariance is not enough")
+            raise SampleError("it needs the reference images, a file of mean and covariance is not enough")
         if key not in self._features:
             self._features[key] = reference_features(self.reference, self.network(key))
         return self._features[key]
@@ -152,13 +157,13 @@ class Distributions:
     def _moved(
         self, metric: Metric, rows: Sequence[int], value: float, influence: np.ndarray, error: float = 0.0
     ) -> Statistic:
-        """`value`, told by how much each picture moves it.
+        """`value`, told by how much each image moves it.
 
         Args:
             error: standard error that the value has from random subsets of its own; the spread that other
-                pictures would give is stretched to hold both.
+                images would give is stretched to hold both.
         """
-        self.record.setdefault(metric.name, {})["interval"] = "influence of each picture, to first order"
+        self.record.setdefault(metric.name, {})["interval"] = "influence of each image, to first order"
         spread = float(influence.std()) / len(influence) ** 0.5
         if spread == 0:
             return Statistic(metric, rows, lambda _: value, "none")
@@ -182,7 +187,7 @@ _MEASURES: Mapping[str, _Measure] = MappingProxyType(
     }
 )
 NAMES = frozenset({"frechet", *_MEASURES})
-"""Measures that are over all pictures at once."""
+"""Measures that are over all images at once."""
 
 
 def _unit(features: np.ndarray) -> np.ndarray:

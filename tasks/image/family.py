@@ -1,4 +1,4 @@
-"""Text-to-image: a picture for each caption, measured against real pictures, the text and, where there is
+"""Text-to-image: an image for each caption, measured against real images, the text and, where there is
 one, the truth."""
 
 from __future__ import annotations
@@ -12,22 +12,32 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image
-from evalsuite.data.checksum import sha256_of
-from evalsuite.data.coco import Captioned
-from evalsuite.data.images import pictures_in
-from evalsuite.data.prompts import read_narratives, read_prompt_table
 from evalsuite.errors import DataError, SpecError
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response, fingerprint
-from evalsuite.task import Answered, Sample, Scores, TaskInfo
+from evalsuite.task import (
+    FORMULAS,
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    Scores,
+    TaskInfo,
+    networks,
+    require_columns,
+)
+from evalsuite.task.miniature import PromptTruth
+from evalsuite.task.networks import Columns, choose_columns
+from evalsuite.task.readers import (
+    Captioned,
+    images_in,
+    read_coco,
+    read_karpathy_split,
+    read_narratives,
+    read_prompt_table,
+    sha256_of,
+)
 
-from .. import networks
-from ..benchmark import Plan
-from ..captioned import read_coco, read_karpathy_split
-from ..columns import FORMULAS, require_columns
-from ..family import FamilyTask
-from ..miniature import PromptTruth
-from ..networks import Columns, choose_columns
-from ..sources import Located
 from .prompt_list import Prompt, all_prompts, draw_prompts, list_digest, listed_prompts, shuffled
 from .scoring import Scorer
 from .settings import ColumnSettings, ProtocolSettings, Settings
@@ -36,11 +46,11 @@ _log = logging.getLogger(__name__)
 
 OPTIONS = (*networks.OPTIONS, "reference")
 """`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's
-pictures."""
+images."""
 
 
 def read_localized_narratives(source: Located) -> Iterator[Captioned]:
-    """`captions` (Localized Narratives' JSON lines), pictures in the folder `images`."""
+    """`captions` (Localized Narratives' JSON lines), images in the folder `images`."""
     return read_narratives(source.path("captions"), source.folder_of("images"))
 
 
@@ -51,7 +61,7 @@ CAPTIONED = MappingProxyType(
         "localized-narratives-jsonl": read_localized_narratives,
     }
 )
-"""Files of captioned pictures."""
+"""Files of captioned images."""
 
 
 def read_table(source: Located) -> list[Prompt]:
@@ -61,7 +71,7 @@ def read_table(source: Located) -> list[Prompt]:
 
 
 TABLES = MappingProxyType({"prompt-table": read_table})
-"""Files of prompts that are about no picture."""
+"""Files of prompts that are about no image."""
 READERS = MappingProxyType({**CAPTIONED, **TABLES})
 
 
@@ -84,12 +94,12 @@ def build(plan: Plan) -> ImageTask:
     assert isinstance(output, GenerateImages)
     if output.count > 1 and not settings.select:
         raise SpecError(
-            f"{name}: {output.count} pictures per prompt, but settings.select names no network.",
+            f"{name}: {output.count} images per prompt, but settings.select names no network.",
             "Correct the benchmark's file.",
         )
     for metric_name, column in settings.columns.items():
         if output.count > 1 and column.images == "selected":
-            # Without the selecting network there is no best of several pictures.
+            # Without the selecting network there is no best of several images.
             needs[metric_name] += (settings.select,)
     optional = {name for name, column in settings.columns.items() if column.optional}
     columns = choose_columns(plan, settings.networks, needs, optional=optional, required=not settings.gallery)
@@ -162,7 +172,7 @@ class ImageTask(FamilyTask):
         return self.plan.settings(ProtocolSettings, protocol=True)
 
     def _captions_of(self, number: int) -> dict[str, str]:
-        """Sample id -> caption that its picture `number` is drawn for, where pictures are shuffled."""
+        """Sample id -> caption that its image `number` is drawn for, where images are shuffled."""
         if number not in self._orders:
             others = shuffled(self.prompts, number)
             self._orders[number] = {
@@ -171,7 +181,7 @@ class ImageTask(FamilyTask):
         return self._orders[number]
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
-        """The picture that the caption was written about; None where there is none."""
+        """The image that the caption was written about; None where there is none."""
         picture = sample.record.reference
         count = self.count if self._protocol.pairing == "prompt" else 1
         return None if picture is None else ImageResponse((picture,) * count)
@@ -196,12 +206,12 @@ class ImageTask(FamilyTask):
         return scorer.score(answered)
 
     def reference(self) -> Path | list[Image]:
-        """What distances are measured to: a statistics file, or pictures."""
+        """What distances are measured to: a statistics file, or images."""
         chosen = self._reference_option
         if chosen is not None and chosen.is_file():
             return chosen
         if chosen is not None:
-            return pictures_in(chosen)
+            return images_in(chosen)
         if self.settings.reference == "listed":
             return list({p.image_id: p.reference for p in self.prompts if p.reference is not None}.values())
         return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]
@@ -218,7 +228,7 @@ class ImageTask(FamilyTask):
 
 
 def _together(one: Answered) -> Answered:
-    """The pictures of several answers as one answer."""
+    """The images of several answers as one answer."""
     several = [response.images for response in one.responses if isinstance(response, ImageResponse)]
     pictures = [image for images in several for image in images]
     return replace(one, responses=(ImageResponse(tuple(pictures)),))

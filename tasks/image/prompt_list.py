@@ -14,11 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalsuite.content import Image
-from evalsuite.data import jsonfile
-from evalsuite.data.coco import Captioned
-from evalsuite.data.jsonfile import read_lines
 from evalsuite.errors import DataError
 from evalsuite.request import fingerprint
+from evalsuite.task.readers import Captioned, jsonfile, read_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +24,12 @@ class Prompt:
     """A caption to draw.
 
     Args:
-        image_id: of the picture that the caption was written about.
+        image_id: of the image that the caption was written about.
         text: the caption, without white space around it.
-        captions: all captions of that picture (best-of-k selection reads them).
-        reference: the picture; None where the prompt is about none.
-        number: of the prompt among several of one picture, from 1; 0 where there is one.
-        labels: for break-downs.
+        captions: all captions of that image (best-of-k selection reads them).
+        reference: the image; None where the prompt is about none.
+        number: of the prompt among several of one image, from 1; 0 where there is one.
+        labels: for breakdowns.
     """
 
     image_id: str

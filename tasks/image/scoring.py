@@ -1,4 +1,4 @@
-"""Scores of drawn pictures: selection among several, similarity to the text, distance to the reference, the
+"""Scores of generated images: selection among several, similarity to the text, distance to the reference, the
 truth."""
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode, lossy
 from evalsuite.errors import DataError, SampleError
-from evalsuite.features import FeatureNetwork
-from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
+from evalsuite.task import (
+    FORMULAS,
+    Answered,
+    Metric,
+    SampleScore,
+    Scores,
+    Statistic,
+    generated_images,
+    mean_statistics,
+)
+from evalsuite.task.features import FeatureNetwork
+from evalsuite.task.miniature import PromptTruth
+from evalsuite.task.networks import Columns, cosines, image_features
+from evalsuite.task.readers import decode, lossy
 
-from ..columns import FORMULAS
-from ..family import pictures_of
-from ..miniature import PromptTruth
-from ..networks import Columns, cosines, image_features
 from . import distributions
 from .distributions import Distributions, Logits
 from .prompt_list import Prompt
@@ -38,10 +45,10 @@ class Scorer:
 
     Args:
         how: of each column in `columns.names`.
-        count: pictures per prompt.
+        count: images per prompt.
         select: key of the network that selects among them; "" takes the first.
-        any_caption: selection looks at all captions of the reference picture, not only at the prompt.
-        reference: statistics file or pictures that distances are measured to.
+        any_caption: selection looks at all captions of the reference image, not only at the prompt.
+        reference: statistics file or images that distances are measured to.
     """
 
     columns: Columns
@@ -54,8 +61,8 @@ class Scorer:
     by: Sequence[str]
 
     def score(self, answers: Iterable[Answered]) -> Scores:
-        """Rows in the order of `answers`; a prompt with a broken picture or too few of them is a failure."""
-        # Pictures are files, so that all answers together are small.
+        """Rows in the order of `answers`; a prompt with a broken image or too few of them is a failure."""
+        # Images are files, so that all answers together are small.
         answered = list(answers)
         failures = {i: reason for i, one in enumerate(answered) if (reason := self._unusable(one))}
         usable = [i for i in range(len(answered)) if i not in failures]
@@ -87,7 +94,7 @@ class Scorer:
                 )
                 continue
             at = place[i]
-            said = f"picture {selected[at] + 1} of {self.count}" if self.count > 1 else ""
+            said = f"image {selected[at] + 1} of {self.count}" if self.count > 1 else ""
             parsed = "; ".join(filter(None, (said, words[at])))
             rows.append(SampleScore(sample.id, values[at], sample.cluster, sample.labels, parsed))
         return self._told(rows, place, features, chosen)
@@ -99,7 +106,7 @@ class Scorer:
 
     def _unusable(self, one: Answered) -> str:
         try:
-            pictures_of(one.response, self.count)
+            generated_images(one.response, self.count)
         except SampleError as error:
             return str(error)
         return ""
@@ -107,7 +114,7 @@ class Scorer:
     def _selected(
         self, prompts: Sequence[Prompt], pictures: Sequence[Sequence[Image]]
     ) -> tuple[list[int], dict[int, str]]:
-        """The picture chosen for each prompt, and the prompts with broken pictures."""
+        """The image chosen for each prompt, and the prompts with broken images."""
         if not self.select:
             return [0] * len(prompts), {}
         import numpy as np
@@ -189,7 +196,9 @@ class Scorer:
                 pictures = (chosen[how.images][place[i]] for i in scored)
                 lost[how.images] = next(filter(None, map(lossy, pictures)), "")
             if lost[how.images]:
-                missing[name] = f"a drawn picture is a {lost[how.images]}, whose losses would be measured too"
+                missing[name] = (
+                    f"a generated image is a {lost[how.images]}, whose losses would be measured too"
+                )
                 continue
             try:
                 statistics.append(distances.statistic(metric, how, scored, drawn))

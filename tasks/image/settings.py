@@ -6,14 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..networks import NetworkSettings
+from evalsuite.task.networks import NetworkSettings
 
 
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of drawn to reference pictures in a
-    network's features; `inception-score`: of the drawn ones alone; `similarity`: of picture and prompt in a
+    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of drawn to reference images in a
+    network's features; `inception-score`: of the drawn ones alone; `similarity`: of image and prompt in a
     network's common space; `truth`: the column of that name of the exact detector.
     """
 
@@ -37,7 +37,7 @@ class ColumnSettings(BaseModel):
     optional: bool = False
     """Computed only when `metrics=` asks for it."""
     images: Literal["selected", "first"] = "selected"
-    """Of several pictures per prompt: the one selected, or the first, which is what one seed alone gives."""
+    """Of several images per prompt: the one selected, or the first, which is what one seed alone gives."""
 
 
 class Settings(BaseModel):
@@ -54,11 +54,11 @@ class Settings(BaseModel):
     every_caption: bool = False
     """Every caption is a prompt, nothing is drawn."""
     gallery: bool = False
-    """Pictures are drawn even where the headline's network is not here: they are made to be looked at."""
+    """Images are drawn even where the headline's network is not here: they are made to be looked at."""
     select: str = ""
-    """Network that selects among several pictures per prompt; empty: the first is taken."""
+    """Network that selects among several images per prompt; empty: the first is taken."""
     reference: Literal["all", "listed"] = "all"
-    """Which pictures of the annotation file are the reference: all, or those of the list."""
+    """Which images of the annotation file are the reference: all, or those of the list."""
     truth: Literal["", "mini-world"] = ""
 
 
@@ -71,5 +71,5 @@ class ProtocolSettings(BaseModel):
     """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's
     script)."""
     pairing: Literal["prompt", "shuffled"] = "prompt"
-    """What the pictures of a sample are drawn for: its own caption, or each for another one of the list, in
-    an order that differs for each picture's number (DreamLLM's script)."""
+    """What the images of a sample are drawn for: its own caption, or each for another one of the list, in
+    an order that differs for each image's number (DreamLLM's script)."""

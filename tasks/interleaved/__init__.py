@@ -1,1 +1,1 @@
-"""Interleaved documents: text and pictures from an instruction, or pictures for the true text."""
+"""Interleaved documents: text and images from an instruction, or images for the true text."""

@@ -1,7 +1,7 @@
-"""Interleaved documents: written from an instruction, or pictures drawn for the true text of a document.
+"""Interleaved documents: written from an instruction, or images generated for the true text of a document.
 
 Which of the two is the benchmark's capability: `interleaved` asks for a whole document, `edit` for one
-picture after the other (an image of text and images).
+image after the other (an image of text and images).
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Document, Image, Text
-from evalsuite.data import documents
-from evalsuite.data.documents import InterleavedDocument
 from evalsuite.errors import SampleError, SpecError
 from evalsuite.request import (
     GenerateDocument,
@@ -25,16 +23,23 @@ from evalsuite.request import (
     Response,
     describe_document,
 )
-from evalsuite.task import Answered, Sample, Scores, TaskInfo
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    Scores,
+    TaskInfo,
+    Value,
+    fields_of,
+    networks,
+    require_columns,
+)
+from evalsuite.task.miniature import StoryTruth
+from evalsuite.task.networks import Columns, choose_columns
+from evalsuite.task.readers import InterleavedDocument, documents
 
-from .. import networks
-from ..benchmark import Plan
-from ..columns import require_columns
-from ..family import FamilyTask
-from ..miniature import StoryTruth
-from ..networks import Columns, choose_columns
-from ..prompts import Value, fields_of
-from ..sources import Located
 from .form import joined
 from .scoring import Scorer
 from .settings import ProtocolSettings, Settings
@@ -57,7 +62,7 @@ READERS: Mapping[str, Callable[[Located], Iterator[InterleavedDocument]]] = Mapp
 )
 """Layouts of the file `documents`, with the folder `images`."""
 
-_NOT_FOR = {"interleaved": ("likeness",), "edit": ("CIDEr", "ROUGE-L", "form", "pictures")}
+_NOT_FOR = {"interleaved": ("image_similarity",), "edit": ("CIDEr", "ROUGE-L", "form", "num_images")}
 """Measures that make no sense by capability."""
 
 
@@ -77,13 +82,13 @@ def build(plan: Plan) -> FamilyTask:
             )
     output = plan.output()
     if isinstance(output, GenerateImages) and output.count != 1:
-        raise SpecError(f"{benchmark.name}: one picture per place.", "Correct the protocol's decoding.")
+        raise SpecError(f"{benchmark.name}: one image per place.", "Correct the protocol's decoding.")
     columns = choose_columns(plan, settings.networks, needs)
     plan.source.paths("documents")
     if isinstance(output, GenerateDocument):
         return DocumentTask(plan, settings, columns, output.max_images)
     if isinstance(output, GenerateImages):
-        return PictureTask(plan, settings, columns)
+        return ImageTask(plan, settings, columns)
     raise SpecError(
         f"{benchmark.name}: documents are of capability interleaved or edit, not {benchmark.capability}.",
         "Correct the benchmark's file.",
@@ -93,7 +98,7 @@ def build(plan: Plan) -> FamilyTask:
 class _Documents(FamilyTask):
     """What both tasks have alike."""
 
-    most_pictures = 0
+    max_images_per_document = 0
 
     def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
         super().__init__(plan)
@@ -112,7 +117,7 @@ class _Documents(FamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for one in self._read(self.plan.source):
-            labels = {"pictures": str(len(one.pictures)), **one.labels}
+            labels = {"num_images": str(len(one.pictures)), **one.labels}
             yield Sample(one.id, one, labels=labels)
 
     def target(self, sample: Sample) -> Any:
@@ -133,7 +138,7 @@ class _Documents(FamilyTask):
             self.columns,
             how,
             self.settings.limits,
-            self.most_pictures,
+            self.max_images_per_document,
             self._truth,
             self.plan.benchmark.by,
             self.protocol.opening == "prefill",
@@ -145,9 +150,11 @@ class _Documents(FamilyTask):
 class DocumentTask(_Documents):
     """Documents from an instruction; template field: `instruction`."""
 
-    def __init__(self, plan: Plan, settings: Settings, columns: Columns, most_pictures: int) -> None:
+    def __init__(
+        self, plan: Plan, settings: Settings, columns: Columns, max_images_per_document: int
+    ) -> None:
         super().__init__(plan, settings, columns)
-        self.most_pictures = most_pictures
+        self.max_images_per_document = max_images_per_document
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         """The instruction. Raises SampleError where the document has none, or no opening to begin with."""
@@ -167,7 +174,7 @@ class DocumentTask(_Documents):
             return ""
         first = document.parts[0]
         if not isinstance(first, Text):
-            raise SampleError(f"Document {document.id} begins with a picture: there is no opening to give.")
+            raise SampleError(f"Document {document.id} begins with an image: there is no opening to give.")
         return first.text
 
     def written(self, one: Answered) -> tuple[Document, bool]:
@@ -180,14 +187,14 @@ class DocumentTask(_Documents):
         return joined((*((Text(opening),) if opening else ()), *response.parts)), response.truncated
 
 
-class PictureTask(_Documents):
-    """Pictures for the true text, one after the other; template fields: `document`, `instruction`."""
+class ImageTask(_Documents):
+    """Images for the true text, one after the other; template fields: `document`, `instruction`."""
 
     def _samples(self) -> Iterator[Sample]:
         return (sample for sample in super()._samples() if sample.record.pictures)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        """The document up to the next picture. Raises SampleError when a picture before did not come."""
+        """The document up to the next image. Raises SampleError when an image before did not come."""
         document: InterleavedDocument = sample.record
         steps = document.steps()
         if len(earlier) >= len(steps):
@@ -214,7 +221,7 @@ class PictureTask(_Documents):
         document: InterleavedDocument = one.sample.record
         steps = document.steps()
         if len(one.responses) != len(steps):
-            raise SampleError(f"{len(one.responses)} of {len(steps)} pictures were drawn")
+            raise SampleError(f"{len(one.responses)} of {len(steps)} images were drawn")
         parts: list[Text | Image] = []
         for k, ((text, _), response) in enumerate(zip(steps, one.responses, strict=True)):
             parts += [*([Text(text)] if text else []), _picture(document, k, response)]
@@ -223,5 +230,5 @@ class PictureTask(_Documents):
 
 def _picture(document: InterleavedDocument, place: int, response: Response) -> Image:
     if not isinstance(response, ImageResponse) or len(response.images) != 1:
-        raise SampleError(f"Document {document.id}: picture {place + 1} did not come.")
+        raise SampleError(f"Document {document.id}: image {place + 1} did not come.")
     return response.images[0]

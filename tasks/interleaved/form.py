@@ -9,28 +9,30 @@ from evalsuite.content import Document, Image, Text
 from .settings import Limits
 
 
-def faults(parts: Document, truncated: bool, limits: Limits, most_pictures: int) -> list[str]:
+def faults(parts: Document, truncated: bool, limits: Limits, max_images_per_document: int) -> list[str]:
     """What a document does not keep, in words; empty where it is in form.
 
     Args:
         parts: the document as written, the opening included.
         truncated: a limit ended it.
-        most_pictures: where `limits` name no number.
+        max_images_per_document: where `limits` name no number.
     """
     found = []
     pictures = sum(isinstance(part, Image) for part in parts)
     words = sum(len(part.text.split()) for part in parts if isinstance(part, Text))
-    most = most_pictures if limits.most_pictures is None else limits.most_pictures
-    if pictures < limits.least_pictures:
-        found.append(f"{pictures} pictures, at least {limits.least_pictures} are due")
+    most = (
+        max_images_per_document if limits.max_images_per_document is None else limits.max_images_per_document
+    )
+    if pictures < limits.min_images_per_document:
+        found.append(f"{pictures} images, at least {limits.min_images_per_document} are due")
     if pictures > most:
-        found.append(f"{pictures} pictures, at most {most} are allowed")
+        found.append(f"{pictures} images, at most {most} are allowed")
     if words < limits.least_words:
         found.append(f"{words} words, at least {limits.least_words} are due")
     if limits.text_first and parts and isinstance(parts[0], Image):
-        found.append("begins with a picture")
+        found.append("begins with an image")
     if limits.text_between and any(isinstance(a, Image) and isinstance(b, Image) for a, b in pairwise(parts)):
-        found.append("pictures without text between them")
+        found.append("images without text between them")
     if limits.ended and truncated:
         found.append("not ended by the model")
     return found

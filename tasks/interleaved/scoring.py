@@ -1,4 +1,4 @@
-"""Scores of documents: their pictures against true ones and against their text, their text, their form."""
+"""Scores of documents: their images against true ones and against their text, their text, their form."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Document, Image, Text
-from evalsuite.data.documents import InterleavedDocument
 from evalsuite.errors import EvalsuiteError
-from evalsuite.metrics.captions import score_captions
-from evalsuite.metrics.frechet import gaussian_of
-from evalsuite.task import Answered, Metric, SampleScore, Scores, Statistic, mean_statistics
+from evalsuite.task import (
+    FORMULAS,
+    Answered,
+    Metric,
+    SampleScore,
+    Scores,
+    Statistic,
+    frechet_statistic,
+    mean_statistics,
+    row_of,
+)
+from evalsuite.task.metrics import gaussian_of, score_captions
+from evalsuite.task.miniature import StoryTruth
+from evalsuite.task.networks import Columns, cosines, image_features
+from evalsuite.task.readers import InterleavedDocument
 
-from ..columns import FORMULAS
-from ..family import row_of
-from ..frechet import frechet_statistic
-from ..miniature import StoryTruth
-from ..networks import Columns, cosines, image_features
 from .form import faults
 from .settings import ColumnSettings, Limits
 
@@ -25,9 +31,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 TEXT = ("CIDEr", "ROUGE-L")
-PICTURES = ("frechet", "similarity", "likeness")
+PICTURES = ("frechet", "similarity", "image_similarity")
 _FEWEST = 4
-"""Pictures below which there is no distance between distributions."""
+"""Images below which there is no distance between distributions."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Scorer:
 
     Args:
         how: of each column in `columns.names`.
-        most_pictures: that the protocol allows in a document.
+        max_images_per_document: that the protocol allows in a document.
         opened: the first text of each document was given to the model; it counts in no score of text.
         written: the document of an answer and whether a limit ended it; raises SampleError.
     """
@@ -44,15 +50,15 @@ class Scorer:
     columns: Columns
     how: Mapping[str, ColumnSettings]
     limits: Limits
-    most_pictures: int
+    max_images_per_document: int
     truth: StoryTruth | None
     by: Sequence[str]
     opened: bool
     written: Callable[[Answered], tuple[Document, bool]]
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        """Rows in the order of `answered`; an answer that is no document, or has a broken picture, is a
-        failure. A document without pictures has no value in the columns that look at pictures."""
+        """Rows in the order of `answered`; an answer that is no document, or has a broken image, is a
+        failure. A document without images has no value in the columns that look at images."""
         rows: list[SampleScore] = []
         made: list[_Made] = []
         for one in answered:
@@ -72,14 +78,14 @@ class Scorer:
         """The columns of a document by itself, and in words what it is."""
         pictures = [part for part in parts if isinstance(part, Image)]
         checked = any(how.measure == "form" for how in self.how.values())
-        wrong = faults(parts, truncated, self.limits, self.most_pictures) if checked else []
+        wrong = faults(parts, truncated, self.limits, self.max_images_per_document) if checked else []
         values: dict[str, float] = {}
         words = [outline(parts), *wrong]
         seen = self.truth.document(one.sample.record, parts) if self.truth else None
         for name, how in self.how.items():
             if how.measure == "form":
                 values[name] = float(not wrong)
-            elif how.measure == "pictures":
+            elif how.measure == "num_images":
                 values[name] = float(len(pictures))
             elif how.measure == "truth" and seen is not None and name in seen.values:
                 values[name] = seen.values[name]
@@ -88,7 +94,7 @@ class Scorer:
         return values, "; ".join(filter(None, words))
 
     def _add_features(self, made: Sequence[_Made], rows: list[SampleScore]) -> list[_Made]:
-        """Adds the columns in the features of networks; returns the documents whose pictures are whole."""
+        """Adds the columns in the features of networks; returns the documents whose images are whole."""
         keys = sorted({how.network for how in self.how.values() if how.measure in PICTURES})
         networks = {key: self.columns.network(key) for key in keys}
         pictures = [picture for one in made for picture in one.pictures]
@@ -107,8 +113,8 @@ class Scorer:
         for name, how in self.how.items():
             if how.measure == "similarity":
                 self._add_similarity(name, how, whole, rows)
-            elif how.measure == "likeness":
-                self._add_likeness(name, how, whole, rows)
+            elif how.measure == "image_similarity":
+                self._add_image_similarity(name, how, whole, rows)
         return whole
 
     def _add_similarity(
@@ -127,7 +133,7 @@ class Scorer:
             if pairs:
                 _set(rows, one.row, name, _mean(formula.value(_pairwise(pairs))))
 
-    def _add_likeness(
+    def _add_image_similarity(
         self, name: str, how: ColumnSettings, made: Sequence[_Made], rows: list[SampleScore]
     ) -> None:
         true = self._true_features(how.network, made)
@@ -135,14 +141,14 @@ class Scorer:
             _set(rows, one.row, name, _mean(cosines(one.features[how.network], features)))
 
     def _true_features(self, key: str, made: Sequence[_Made]) -> list[np.ndarray]:
-        """(pictures, dim) of each document's true pictures. Raises DataError where one is broken."""
+        """(images, dim) of each document's true images. Raises DataError where one is broken."""
         from evalsuite.errors import DataError
 
         pictures = [picture for one in made for picture in one.document.pictures]
         found, state = image_features({key: self.columns.network(key)}, pictures)
         if state.failures:
             raise DataError(
-                f"{len(state.failures)} true pictures cannot be read; the first: "
+                f"{len(state.failures)} true images cannot be read; the first: "
                 f"{next(iter(state.failures.values()))}",
                 "A reference set must be complete.",
             )
@@ -175,7 +181,7 @@ class Scorer:
                 continue
             drawing = [one for one in made if len(one.pictures)]
             if sum(len(one.pictures) for one in drawing) < _FEWEST:
-                missing[name] = "too few pictures for a distance between distributions"
+                missing[name] = "too few images for a distance between distributions"
                 continue
             statistics.append(self._distance(metrics[name], how.network, drawing, made))
         return Scores(rows, statistics, missing, self.columns.details())
@@ -183,7 +189,7 @@ class Scorer:
     def _distance(
         self, metric: Metric, key: str, drawing: Sequence[_Made], made: Sequence[_Made]
     ) -> Statistic:
-        """Of all drawn to all true pictures; resampling takes whole documents."""
+        """Of all drawn to all true images; resampling takes whole documents."""
         import numpy as np
 
         means = self.columns.network(key).means
@@ -203,7 +209,7 @@ class _Made:
 
     Args:
         row: its place among the rows.
-        features: by network, (pictures, dim).
+        features: by network, (images, dim).
     """
 
     row: int
@@ -217,7 +223,7 @@ class _Made:
 
     @property
     def captions(self) -> list[str]:
-        """The text before each picture, since the picture before; empty where there is none."""
+        """The text before each image, since the image before; empty where there is none."""
         found, text = [], ""
         for part in self.parts:
             if isinstance(part, Text):
@@ -229,7 +235,7 @@ class _Made:
 
 
 def outline(parts: Document) -> str:
-    """A document in one line, pictures as [1], [2] …
+    """A document in one line, images as [1], [2] …
 
     >>> outline((Text("It is red."), Image(b"x"), Text("Now it is blue."), Image(b"y")))
     'It is red. [1] Now it is blue. [2]'

@@ -6,23 +6,25 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..networks import NetworkSettings
+from evalsuite.task.networks import NetworkSettings
 
 
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`: distance of all drawn to all true pictures in a network's features;
-    `similarity`: of a picture and the text before it, by a named formula, mean over the pictures;
-    `likeness`: cosine of a picture and the true one at its place (given text only);
+    `frechet`: distance of all drawn to all true images in a network's features;
+    `similarity`: of an image and the text before it, by a named formula, mean over the images;
+    `image_similarity`: cosine of an image and the true one at its place (given text only);
     `CIDEr`, `ROUGE-L`: of the document's text and the true text;
-    `form`: 1 for a document that keeps all limits (see `form.py`); `pictures`: how many it has;
+    `form`: 1 for a document that keeps all limits (see `form.py`); `images`: how many it has;
     `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    measure: Literal["frechet", "similarity", "likeness", "CIDEr", "ROUGE-L", "form", "pictures", "truth"]
+    measure: Literal[
+        "frechet", "similarity", "image_similarity", "CIDEr", "ROUGE-L", "form", "num_images", "truth"
+    ]
     network: str = ""
     formula: str = "cosine"
 
@@ -32,14 +34,14 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    least_pictures: int = Field(default=1, ge=0)
-    most_pictures: int | None = Field(default=None, ge=0)
+    min_images_per_document: int = Field(default=1, ge=0)
+    max_images_per_document: int | None = Field(default=None, ge=0)
     """Null: the protocol's `max_images`."""
     least_words: int = Field(default=1, ge=0)
     text_first: bool = True
     """A document begins with text."""
     text_between: bool = True
-    """No two pictures follow each other without text."""
+    """No two images follow each other without text."""
     ended: bool = True
     """The model ended it, no limit did."""
 
@@ -61,9 +63,9 @@ class ProtocolSettings(BaseModel):
     For documents from an instruction, `opening`: `none`, or the document's first text is given to the model
     as the beginning of its answer and belongs to the document that is scored.
 
-    For pictures for the true text, `context`: what the model sees before it draws: `own`, the true text so
-    far with the pictures that it drew itself; `true`, with the true pictures; `text`, all text so far without
-    pictures; `last-text`, only the text since the picture before (what a text-to-image model can take).
+    For images for the true text, `context`: what the model sees before it draws: `own`, the true text so
+    far with the images that it drew itself; `true`, with the true images; `text`, all text so far without
+    images; `last-text`, only the text since the image before (what a text-to-image model can take).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

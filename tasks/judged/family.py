@@ -11,19 +11,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Image
-from evalsuite.data.jsonfile import field, read_json
-from evalsuite.data.table import image_cell, read_table
-from evalsuite.endpoint import Chat
 from evalsuite.errors import DataError, SampleError
-from evalsuite.judging import unjudged
 from evalsuite.request import Request, Response
-from evalsuite.task import Answered, Judgement, Sample, SampleScore, Scores, Statistic
+from evalsuite.task import Answered, Judgement, Located, Plan, Sample, SampleScore, Scores, Statistic, row_of
+from evalsuite.task import judged as judging
+from evalsuite.task.judged import Chat, JudgedFamilyTask, check_options, unjudged
+from evalsuite.task.readers import field, image_cell, read_json, read_table
 
-from .. import judging
-from ..benchmark import Plan
-from ..family import row_of
-from ..judging import JudgedFamilyTask, check_options
-from ..sources import Located
 from .grading import GraderSettings, grade_of, grade_question, read_grades
 
 OPTIONS = judging.OPTIONS

@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from evalsuite.content import user
-from evalsuite.data.jsonfile import field, read_json
-from evalsuite.endpoint import Chat
 from evalsuite.errors import DataError, SampleError
-from evalsuite.metrics.judge import parse_grade
 from evalsuite.task import Judgement
+from evalsuite.task.judged import Chat
+from evalsuite.task.metrics import parse_grade
+from evalsuite.task.readers import field, read_json
 
 
 class GraderSettings(BaseModel):

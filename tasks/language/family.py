@@ -11,15 +11,24 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Text
-from evalsuite.errors import DataError, SampleError, SpecError
-from evalsuite.metrics.likelihood import choose
-from evalsuite.registry import suggest
+from evalsuite.errors import DataError, SampleError, SpecError, suggest
 from evalsuite.request import ChoiceResponse, Request, Response
-from evalsuite.task import Answered, Sample, SampleScore, Scores, mean_statistics
+from evalsuite.task import (
+    IMPOSSIBLE,
+    Answered,
+    FamilyTask,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    certain,
+    fields_of,
+    mean_statistics,
+    render,
+    row_of,
+)
+from evalsuite.task.metrics import choose
 
-from ..benchmark import Plan
-from ..family import IMPOSSIBLE, FamilyTask, certain, row_of
-from ..prompts import fields_of, render
 from .readers import EXAMPLES, FORMS, READERS, Item
 from .subjects import CATEGORIES
 
@@ -45,7 +54,7 @@ class ProtocolSettings(BaseModel):
     choices: tuple[str, ...] = ()
     """Texts that stand for the choices instead of their own."""
     tidy: str = ""
-    """Name in `TIDY` of a clean-up of the finished context and of the choices."""
+    """Name in `TIDY` of a postprocessing of the finished context and of the choices."""
     shots: int = 0
     """The first so many examples of the item's subject stand before it, each with its right choice."""
     description: str = ""
@@ -71,7 +80,7 @@ TIDY = MappingProxyType(
 
 
 def build(plan: Plan) -> LanguageTask:
-    """The task of a language benchmark. Raises SpecError for an unknown reader, form or clean-up."""
+    """The task of a language benchmark. Raises SpecError for an unknown reader, form or postprocessing."""
     settings = plan.settings(Settings)
     protocol = plan.settings(ProtocolSettings, protocol=True)
     for name, value, known in (("form", settings.form, FORMS), ("tidy", protocol.tidy or "wikihow", TIDY)):

@@ -9,11 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from evalsuite.data.jsonfile import field, read_lines
-from evalsuite.data.table import read_table
 from evalsuite.errors import DataError
-
-from ..sources import Located
+from evalsuite.task import Located
+from evalsuite.task.readers import field, read_lines, read_table
 
 LETTERS = "ABCD"
 

@@ -1,4 +1,4 @@
-"""Subject-driven drawing: a subject in reference pictures, and a prompt that puts it elsewhere."""
+"""Subject-driven drawing: a subject in reference images, and a prompt that puts it elsewhere."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from evalsuite.content import Image
-from evalsuite.data import dreambooth
-from evalsuite.data.dreambooth import Subject
 from evalsuite.request import GenerateImages, Request, Response
-from evalsuite.task import Answered, Sample, Scores, TaskInfo
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    Scores,
+    TaskInfo,
+    Value,
+    networks,
+    require_columns,
+)
+from evalsuite.task.miniature import SubjectTruth
+from evalsuite.task.networks import Columns, NetworkSettings, choose_columns
+from evalsuite.task.readers import Subject, dreambooth
 
-from .. import networks
-from ..benchmark import Plan
-from ..columns import require_columns
-from ..family import FamilyTask
-from ..miniature import SubjectTruth
-from ..networks import Columns, NetworkSettings, choose_columns
-from ..prompts import Value
-from ..sources import Located
 from .scoring import ColumnSettings, Scorer
 
 OPTIONS = networks.OPTIONS
@@ -45,7 +49,7 @@ class ProtocolSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     references: int | None = Field(default=None, ge=1)
-    """How many of the subject's pictures the prompt holds, the first ones by name; null: all."""
+    """How many of the subject's images the prompt holds, the first ones by name; null: all."""
     token: str = ""
     """The unique token before the class ("sks"), for models that were tuned on the subject under it."""
 

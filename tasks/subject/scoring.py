@@ -1,4 +1,4 @@
-"""Scores of pictures drawn for subjects: likeness to all real pictures, to the prompt, and the truth."""
+"""Scores of images generated for subjects: likeness to all real images, to the prompt, and the truth."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from evalsuite.data.dreambooth import Subject
-from evalsuite.data.images import decode
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
-from evalsuite.task import Answered, SampleScore, Scores, mean_statistics
-
-from ..columns import FORMULAS
-from ..family import row_of
-from ..miniature import SubjectTruth
-from ..networks import Columns
+from evalsuite.task import FORMULAS, Answered, SampleScore, Scores, mean_statistics, row_of
+from evalsuite.task.miniature import SubjectTruth
+from evalsuite.task.networks import Columns
+from evalsuite.task.readers import Subject, decode
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +23,9 @@ if TYPE_CHECKING:
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `subject`: mean cosine, in a network's features, of every drawn with every real picture of the subject
-    (DINO and CLIP-I of Ruiz et al. 2023); `prompt`: similarity of drawn picture and prompt without the unique
-    token (CLIP-T), by a named formula; `truth`: the column of that name of the exact detector.
+    `subject`: mean cosine, in a network's features, of every drawn with every real image of the subject
+    (DINO and CLIP-I of Ruiz et al. 2023); `prompt`: similarity of generated image and prompt without the
+    unique token (CLIP-T), by a named formula; `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +40,7 @@ class Scorer:
     """Scores answers under the columns that can be computed here; `how` is of each of them.
 
     Args:
-        count: pictures per prompt.
+        count: images per prompt.
     """
 
     columns: Columns
@@ -56,7 +52,7 @@ class Scorer:
     _texts: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        """Rows in the order of `answered`, each the mean over a prompt's pictures; one that lacks a picture,
+        """Rows in the order of `answered`, each the mean over a prompt's images; one that lacks an image,
         or whose subject has a broken one, is a failure. Goes through the answers once."""
         rows: list[SampleScore] = []
         for one in answered:
@@ -74,9 +70,9 @@ class Scorer:
 
         response = one.response
         if not isinstance(response, ImageResponse):
-            raise SampleError(f"the answer is a {type(response).__name__}, not pictures")
+            raise SampleError(f"the answer is a {type(response).__name__}, not images")
         if len(response.images) != self.count:
-            raise SampleError(f"{len(response.images)} pictures came back, {self.count} were asked for")
+            raise SampleError(f"{len(response.images)} images came back, {self.count} were asked for")
         wish = one.sample.record
         drawn = [decode(image) for image in response.images]
         values: dict[str, float] = {}
@@ -97,7 +93,7 @@ class Scorer:
         return values, words
 
     def _of_subject(self, key: str, subject: Subject) -> np.ndarray:
-        """(pictures, dim) unit features of the subject's real pictures, made once."""
+        """(images, dim) unit features of the subject's real images, made once."""
         if (key, subject.name) not in self._real:
             pictures = [decode(image) for image in subject.pictures]
             self._real[key, subject.name] = _unit(self.columns.network(key).images(pictures))

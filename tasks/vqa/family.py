@@ -11,23 +11,28 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from evalsuite.content import Image
-from evalsuite.data.jsonfile import read_json
-from evalsuite.data.table import image_cell, read_table
-from evalsuite.data.vqav2 import Question, human_answers, read_questions
-from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError
-from evalsuite.metrics.anls import anls
-from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, vqa_accuracy
-from evalsuite.registry import suggest
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, mean_statistics
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    Shot,
+    Statistic,
+    fields_of,
+    mean_statistics,
+    row_of,
+    text_of,
+)
+from evalsuite.task.metrics import VQA_RULES, anls, normalize_answer, vqa_accuracy
+from evalsuite.task.readers import Question, human_answers, image_cell, read_json, read_questions, read_table
 
-from ..benchmark import Plan
-from ..family import FamilyTask, row_of, text_of
-from ..prompts import fields_of
-from ..shots import Shot
-from ..sources import Located
 from . import unanswerable
-from .relatives import RELATIVES
+from .readers import READERS
 
 SHOTS = True
 EXACT = "exact"
@@ -145,7 +150,7 @@ def read_triples(source: Located, settings: Settings) -> Iterator[Question]:
 TABLE = "vqa-table"
 
 READERS = MappingProxyType(
-    {"vqav2-json": read_official, TABLE: read_columns, "question-triples": read_triples, **RELATIVES}
+    {"vqav2-json": read_official, TABLE: read_columns, "question-triples": read_triples, **READERS}
 )
 
 
@@ -250,7 +255,7 @@ class VQATask(FamilyTask):
         return row(values={self._accuracy.name: value}, parsed=parsed(answer, self.plan.rule))
 
     def answer(self, one: Answered) -> str:
-        """The answer after gate and clean-up. Raises SampleError where there is none."""
+        """The answer after gate and postprocessing. Raises SampleError where there is none."""
         gate = self._gate
         text_of(one.response)
         if gate and gate.closes(one.responses[0]):

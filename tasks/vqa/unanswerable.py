@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalsuite.metrics.vqa import unanswerability
 from evalsuite.task import Metric, Statistic
+from evalsuite.task.metrics import unanswerability
 
 ANSWER = "unanswerable"
 COLUMNS = ("unanswerable AP", "unanswerable F1")

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from evalsuite.errors import SampleError, SpecError
-from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
-from evalsuite.registry import suggest
+from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    Sample,
+    SampleScore,
+    Scores,
+    Shot,
+    Statistic,
+    Value,
+    row_of,
+)
+from evalsuite.task.metrics import POPE_RULES, PopeReport, pope_report, yes_or_no
 
-from ..benchmark import Plan
-from ..family import FamilyTask, row_of
-from ..prompts import Value
-from ..shots import Shot
-from ..sources import Located
 from .readers import READERS, YesNoQuestion
 
 SHOTS = True

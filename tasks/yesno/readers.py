@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from evalsuite.content import Image
-from evalsuite.data.coco import find_image
-from evalsuite.data.jsonfile import field, read_lines
-from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError
-
-from ..sources import Located
+from evalsuite.task import Located
+from evalsuite.task.readers import field, find_image, image_cell, read_lines, read_table
 
 
 @dataclass(frozen=True, slots=True)

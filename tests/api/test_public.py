@@ -40,11 +40,11 @@ def test_importing_evalsuite_imports_nothing_else() -> None:
     assert _python(f"import sys, evalsuite; dir(evalsuite); evalsuite.run; print({heavy})") == "[]"
 
 
-@pytest.mark.parametrize("first", ["evalsuite.leaderboard", "evalsuite.comparison", "evalsuite.cli"])
+@pytest.mark.parametrize("first", ["evalsuite.leaderboards", "evalsuite.comparison", "evalsuite.cli"])
 def test_a_room_that_was_imported_before_hides_no_function(first: str) -> None:
     code = (
-        f"import {first}\nimport evalsuite as e\nfrom evalsuite.leaderboard import load\n"
-        "print(callable(e.leaderboard), e.leaderboard.load is load, callable(e.compare))"
+        f"import {first}\nimport evalsuite as e\nfrom evalsuite.leaderboards import load\n"
+        "print(callable(e.leaderboard), callable(load), callable(e.compare))"
     )
     assert _python(code) == "True True True"
 
@@ -106,7 +106,7 @@ def test_several_turns_are_all_shown(tmp_path: Path) -> None:
     assert view.said == "6 | 6"
 
 
-def test_choices_and_pictures_are_shown(tmp_path: Path) -> None:
+def test_choices_and_images_are_shown(tmp_path: Path) -> None:
     run_sums(sums_spec("sum-choices", "sum-images"), tmp_path / "run")
     run = evalsuite.load_run(tmp_path / "run", sums_registry())
     choice = run.sample("sum-choices", "sum-choices-2")

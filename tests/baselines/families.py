@@ -25,7 +25,8 @@ from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
 from evalsuite.errors import EvalsuiteError
-from evalsuite.registry import ModelOptions, Registry, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.registry import Registry, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from tests.baselines import tiny, torchvision
 
@@ -35,7 +36,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
 BEGIN, END = "<!-- families -->", "<!-- end -->"
 SMALL = {"Emu3": {"image_area": "256"}}
 """Options without which a tiny model would take long."""
-TEXTS = ("what color is it", "is this a picture of seven red circles that lie on a table?", "red", "z")
+TEXTS = ("what color is it", "is this an image of seven red circles that lie on a table?", "red", "z")
 """Of different length; Kosmos-2 shows with these that batches change its answers."""
 CHOICES = (" red", " blue, of course")
 
@@ -76,7 +77,7 @@ def picture(seed: int) -> Image:
 
 
 def asked(adapter: str, output: Any, texts: Sequence[str] = TEXTS) -> list[Request]:
-    """One request per text, with a picture where the adapter reads some."""
+    """One request per text, with an image where the adapter reads some."""
     return [
         Request((user(text) if adapter == "causal" else user(picture(i), text),), output, seed=i)
         for i, text in enumerate(texts)
@@ -148,7 +149,7 @@ def _draws(model: Any, adapter: str) -> str:
         return "–"
     request = Request((user("a red circle"),), GenerateImages(guidance_scale=1.0), seed=1)
     once, again = (model.generate_images([model.prepare(request)])[0].images[0].sha256() for _ in range(2))
-    return "yes, same seed same picture" if once == again else "no"
+    return "yes, same seed same image" if once == again else "no"
 
 
 def table() -> str:

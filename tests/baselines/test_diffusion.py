@@ -10,7 +10,8 @@ from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
 from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError
-from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.registry import load_registry
 from evalsuite.request import GenerateImages, Request
 from tests.baselines.pipelines import save_all
 
@@ -173,7 +174,7 @@ def test_guidance_is_given_under_the_name_that_means_it():
 
 
 def test_a_pipeline_that_will_not_fit_is_refused_before_it_is_loaded(folders, monkeypatch):
-    monkeypatch.setattr("evalsuite.memory.free_memory", lambda device: 1000)
+    monkeypatch.setattr("evalsuite.model.memory.free_memory", lambda device: 1000)
     with pytest.raises(UnavailableError, match=r"will not fit: .* parameters need .*memory_check=no"):
         build(folders / "sd")
     assert build(folders / "sd", memory_check="no").info.parameters

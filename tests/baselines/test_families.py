@@ -14,10 +14,11 @@ from evalsuite.engine.plan import Item
 from evalsuite.engine.prepare import Ready
 from evalsuite.engine.worker import Worker
 from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError
-from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.model.weights import configuration
+from evalsuite.registry import load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.task import Sample
-from evalsuite.weights import configuration
 from tests.baselines import tiny
 from tests.baselines.families import (
     CHOICES,
@@ -177,7 +178,7 @@ def test_two_images_are_refused_by_a_model_that_takes_one(loaded, name):
         loaded(name).prepare(Request((user(picture(0), picture(1), "which?"),), SHORT))
 
 
-def test_idefics_reads_pictures_where_they_stand(loaded):
+def test_idefics_reads_images_where_they_stand(loaded):
     model = loaded("IDEFICS")
     first, second = (user(picture(0), "one?"), user("one?", picture(0)))
     texts = [answers(model, [Request((turn,), SHORT)])[1][0] for turn in (first, second)]

@@ -11,11 +11,13 @@ from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
 from evalsuite.errors import DataError, SampleError, SpecError
-from evalsuite.registry import ModelOptions, TaskOptions, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.registry import load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.running import run
 from evalsuite.spec import ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import RunReader
+from evalsuite.task.entry import TaskOptions
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +141,7 @@ def test_majority_gives_the_same_answer_to_every_question(answers):
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory):
-    """Three training pictures of one colour each."""
+    """Three training images of one colour each."""
     folder = tmp_path_factory.mktemp("album")
     rows = []
     for colour, shape in (("red", "circle"), ("blue", "square"), ("green", "triangle")):
@@ -168,7 +170,7 @@ def shown(colour):
     return Image(buffer.getvalue())
 
 
-def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_picture(album):
+def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_image(album):
     model = build("nearest-neighbour", pictures=str(album))
 
     def said(colour, text):
@@ -184,13 +186,13 @@ def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_picture(album):
         model.prepare(Request((user("?"),), GenerateText()))
 
 
-def test_retrieval_gives_the_pictures_with_the_nearest_captions_in_their_order(album):
+def test_retrieval_gives_the_images_with_the_nearest_captions_in_their_order(album):
     model = build("retrieval", pictures=str(album))
     request = Request((user("a green triangle"),), GenerateImages(count=2))
     (response,) = model.generate_images([model.prepare(request)])
     assert response.images[0].sha256() == Image(path=album.parent / "green.png").sha256()
     assert len({image.sha256() for image in response.images}) == 2
-    with pytest.raises(SampleError, match="has 3 pictures, not 4"):
+    with pytest.raises(SampleError, match="has 3 images, not 4"):
         model.prepare(Request((user("a"),), GenerateImages(count=4)))
 
 
@@ -202,7 +204,7 @@ def test_an_album_that_cannot_be_read_is_named(tmp_path, text):
         build("retrieval", pictures=str(path))
 
 
-def test_a_picture_outside_the_album_s_folder_is_refused(tmp_path):
+def test_an_image_outside_the_album_s_folder_is_refused(tmp_path):
     path = tmp_path / "album" / "pictures.jsonl"
     path.parent.mkdir()
     PilImage.fromarray(flat("red")).save(tmp_path / "other.png")

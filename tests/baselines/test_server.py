@@ -8,7 +8,8 @@ import pytest
 
 from evalsuite.content import user
 from evalsuite.errors import SampleError, SpecError, UnavailableError
-from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.registry import load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.running import run
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
@@ -129,7 +130,7 @@ def test_beams_and_prefill_are_refused_until_the_user_says_what_to_do(registry, 
     assert isinstance(refused, SampleError)
 
 
-def test_pictures_are_drawn_and_edited(registry, server):
+def test_images_are_drawn_and_edited(registry, server):
     model = build(registry, "openai-images:painter", server.url, size="256x256")
     draw = Request((user("a cat"),), GenerateImages(count=2))
     edit = Request((user(picture(0), "make it red"),), GenerateImages())

@@ -1,7 +1,7 @@
 """Tiny random checkpoints of real classes: the model types of `transformers` that people compare with.
 
 Every function returns a model and its processor; sizes are the smallest that the classes accept, weights are
-large enough for answers to depend on prompts and pictures.
+large enough for answers to depend on prompts and images.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Contact sheets of documents: each picture with its text, short documents side by side, long ones broken."""
+"""Contact sheets of documents: each image with its text, short documents side by side, long ones broken."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from evalsuite.content import Image, Text
-from evalsuite.document_sheet import cells_of, strips
-from evalsuite.sheets import GAP
-from tests.tasks.pictures import flat
+from evalsuite.gallery.documents import cells_of, strips
+from evalsuite.gallery.sheets import GAP
+from tests.tasks.image_files import flat
 
 SIZE = 60
 
@@ -17,7 +17,7 @@ def story(*values: int) -> tuple[Text | Image, ...]:
 
 
 def shades(documents: list[tuple[Text | Image, ...]], columns: int) -> list[tuple[int, int, int]]:
-    """The pictures on the sheet as (row of pictures, column, grey level), found by their flat middle."""
+    """The images on the sheet as (row of images, column, grey level), found by their flat middle."""
     sheet = strips([("", [("model", document)]) for document in documents], columns, SIZE)
     pixels = np.asarray(sheet.convert("L")).astype(int)
     found: list[tuple[int, int, int]] = []
@@ -44,7 +44,7 @@ def test_a_document_that_would_be_broken_begins_a_line_and_goes_on_in_the_next()
     assert found == [(0, 0, 50), (0, 1, 60), (1, 0, 70), (1, 1, 80), (1, 2, 90), (2, 0, 100)]
 
 
-def test_text_without_a_picture_stands_alone_and_nothing_is_said_to_be_nothing() -> None:
+def test_text_without_an_image_stands_alone_and_nothing_is_said_to_be_nothing() -> None:
     assert [text for text, _ in cells_of((flat(), Text("a"), Text("b")))] == ["", "a b"]
     sheet = strips([("write", [("one", ()), ("two", (Text("only words"),))])], 4, SIZE)
     assert sheet.width == 4 * (SIZE + GAP) + GAP

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from evalsuite.cli.surroundings import threads
+from evalsuite.cli.environment import threads
 
 # Not pydantic: recent versions of typer read their own options with it.
 HEAVY = (
@@ -45,7 +45,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_thread_settings_are_made_before_torch_and_the_users_own_stay() -> None:
     code = (
-        "import os\nfrom evalsuite.cli.surroundings import settle\nsettle()\n"
+        "import os\nfrom evalsuite.cli.environment import settle\nsettle()\n"
         "print(os.environ['OMP_NUM_THREADS'], os.environ['OMP_WAIT_POLICY'])"
     )
     own = _python(code, OMP_NUM_THREADS="7", OMP_WAIT_POLICY="ACTIVE")

@@ -16,7 +16,7 @@ from tests.study.conftest import PLUGIN
 
 
 def measured(folder: Path, model: str, subset: int = 4, **options: str) -> Path:
-    task = TaskSpec(name="mini-magicbrush", options={"metrics": "L1,L2,right result", "subset": str(subset)})
+    task = TaskSpec(name="mini-magicbrush", options={"metrics": "L1,L2,edit_success", "subset": str(subset)})
     spec = RunSpec(model=ModelSpec(name=model, options=options), tasks=(task,), plugins=(PLUGIN,))
     run(spec, folder)
     return folder
@@ -42,7 +42,7 @@ def test_a_point_stands_where_its_run_was_measured_and_curves_go_along_the_optio
     assert last.y.low <= last.y.value <= last.y.high
 
 
-def test_the_plot_is_a_picture_and_the_same_each_time(runs: list[Path], tmp_path: Path) -> None:
+def test_the_plot_is_an_image_and_the_same_each_time(runs: list[Path], tmp_path: Path) -> None:
     found = gather(runs, "L2", "L1")
     for name in ("a.png", "b.png", "c.svg"):
         draw(found, tmp_path / "new" / name)
@@ -86,5 +86,5 @@ def test_without_a_task_it_is_the_first_that_has_both_metrics_in_all_runs(tmp_pa
     named = (TaskSpec(name="mini-coco-t2i"), TaskSpec(name="mini-magicbrush"))
     for folder, tasks in (("both", named), ("one", named[1:])):
         run(RunSpec(model=ModelSpec(name="random"), tasks=tasks, limit=3), tmp_path / folder)
-    found = gather([tmp_path / "both", tmp_path / "one"], "L1", "right result")
+    found = gather([tmp_path / "both", tmp_path / "one"], "L1", "edit_success")
     assert found.task == "mini-magicbrush"

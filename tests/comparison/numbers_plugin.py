@@ -14,9 +14,10 @@ from typing import Any
 from evalsuite.content import user
 from evalsuite.errors import DataError, SampleError
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelEntry, ModelOptions, TaskEntry, TaskOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import GenerateText, Request, Response, TextResponse, fingerprint
 from evalsuite.task import Answered, Metric, Sample, SampleScore, Scores, Statistic, TaskInfo, mean_statistics
+from evalsuite.task.entry import TaskEntry, TaskOptions
 
 MARK = Metric("mark", scale=100.0, headline=True)
 MEDIAN = Metric("median", scale=100.0)

@@ -122,7 +122,7 @@ def test_the_action_measures_a_damaged_checkpoint_and_fails_with_the_reason(
 
 
 def test_two_seeds_of_a_good_checkpoint_raise_no_alarm(tmp_path: Path) -> None:
-    """Text to image draws with the run's seed: other pictures, the same prompts."""
+    """Text to image draws with the run's seed: other images, the same prompts."""
     subset = {"subset": "30"}
     pictures = []
     for seed in (0, 1):

@@ -1,4 +1,4 @@
-"""Statistics and distances of folders, by the command line: every kind of picture, and what is refused."""
+"""Statistics and distances of folders, by the command line: every kind of image, and what is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evalsuite.data.images import lossy, pictures_in
+from evalsuite.data.images import images_in, lossy
 from evalsuite.distances import network_spec
 from evalsuite.errors import SpecError
 from evalsuite.features import load_network
@@ -43,7 +43,7 @@ def test_statistics_are_those_of_the_features_with_the_record_of_how_they_were_m
     folder = save(tmp_path / "a")
     done = here(capsys, *asked("statistics", clip, folder, "-o", tmp_path / "a.npz"))
     assert done.returncode == 0, done.stderr
-    assert "12 pictures, 8 dimensions, mode openai" in done.stderr
+    assert "12 images, 8 dimensions, mode openai" in done.stderr
     network = load_network(network_spec(clip, "openai"), "cpu")
     features = network.images(pictures(12)).astype(np.float64)
     found = Gaussian.load(tmp_path / "a.npz")
@@ -69,7 +69,7 @@ def test_distance_of_folders_and_of_their_statistics_is_the_same(
     moments = [Gaussian(side.mean(axis=0), np.cov(side, rowvar=False)) for side in sides]
     assert float(rows["frechet"]) == pytest.approx(frechet_distance(*moments), rel=1e-4)
     assert rows["frechet"] in by_file.stdout
-    assert "kid needs the pictures of both sides" in by_file.stderr
+    assert "kid needs the images of both sides" in by_file.stderr
 
 
 def test_statistics_of_another_mode_or_without_a_record(
@@ -94,7 +94,7 @@ def _rotated(picture: Image.Image) -> tuple[Image.Image, dict[str, object]]:
 
 
 @pytest.mark.parametrize("kind", ["L", "RGBA", "P", "CMYK", "1x1", "rotated", "constant"])
-def test_pictures_of_every_kind_are_measured_as_the_official_loaders_read_them(
+def test_images_of_every_kind_are_measured_as_the_official_loaders_read_them(
     kind: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save(tmp_path / "a", count=6)
@@ -128,7 +128,7 @@ def _bomb() -> bytes:
     ("name", "said"),
     [("truncated", "truncated"), ("bomb", "too large"), ("empty", "empty"), ("text", "not an image")],
 )
-def test_a_broken_picture_stops_with_its_name(
+def test_a_broken_image_stops_with_its_name(
     name: str, said: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save(tmp_path / "a", count=4)
@@ -139,11 +139,11 @@ def test_a_broken_picture_stops_with_its_name(
     assert done.returncode == 2
     assert said in done.stderr
     assert "bad.png" in done.stderr
-    assert "1 of 5 reference pictures" in done.stderr
+    assert "1 of 5 reference images" in done.stderr
     assert not (tmp_path / "a.npz").exists()
 
 
-def test_constant_pictures_alone_and_fewer_than_dimensions_are_warned_about_and_measured(
+def test_constant_images_alone_and_fewer_than_dimensions_are_warned_about_and_measured(
     clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "same"
@@ -160,8 +160,8 @@ def test_constant_pictures_alone_and_fewer_than_dimensions_are_warned_about_and_
     ("arguments", "said"),
     [
         (("statistics", "nowhere", "-o", "x.npz"), "There is no folder nowhere"),
-        (("statistics", "-o", "x.npz"), "need a folder of pictures or a --task"),
-        (("statistics", ".", "-o", "x.npz"), "holds no pictures"),
+        (("statistics", "-o", "x.npz"), "need a folder of images or a --task"),
+        (("statistics", ".", "-o", "x.npz"), "holds no images"),
     ],
 )
 def test_what_cannot_be_measured_is_said(
@@ -191,10 +191,10 @@ def test_unknown_networks_modes_and_distances_are_refused(
     assert "no distance 'kidd'" in done.stderr
 
 
-def test_a_benchmarks_reference_pictures_can_be_taken(
+def test_a_benchmarks_reference_images_can_be_taken(
     clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.tasks.pictures import world
+    from tests.tasks.image_files import world
 
     data = world(tmp_path / "world", captioned=6, edits=2)
     done = here(
@@ -212,7 +212,7 @@ def test_lossy_compression_is_seen_in_the_bytes(tmp_path: Path) -> None:
         stream = io.BytesIO()
         pictures(1)[0].save(stream, kind, **how)
         (tmp_path / "one.png").write_bytes(stream.getvalue())
-        return lossy(pictures_in(tmp_path)[0])
+        return lossy(images_in(tmp_path)[0])
 
     assert encoded("PNG") == encoded("WEBP", lossless=True) == ""
     assert encoded("JPEG") == "JPEG"

@@ -11,13 +11,13 @@ from PIL import Image
 from evalsuite.content import Image as Content
 from evalsuite.errors import SpecError
 from evalsuite.gallery import draw
-from evalsuite.sheets import FAINT, PAPER, thumbnail
+from evalsuite.gallery.sheets import FAINT, PAPER, thumbnail
 from tests.engine.support import run_sums, sums_registry, sums_spec
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same pictures as files and in shards."""
+    """The same images as files and in shards."""
     root = tmp_path_factory.mktemp("runs")
     for name, per_shard in (("files", 0), ("shards", 3)):
         run_sums(sums_spec("sum-images", count=7), root / name, image_shards=per_shard)
@@ -49,7 +49,7 @@ def test_a_gallery_of_another_kind_is_refused(runs: tuple[Path, Path], tmp_path:
         sheet(runs[0], tmp_path / "g.jpg")
 
 
-def test_a_picture_that_cannot_be_read_is_crossed_out_and_the_sheet_goes_on() -> None:
+def test_an_image_that_cannot_be_read_is_crossed_out_and_the_sheet_goes_on() -> None:
     pixels = np.asarray(thumbnail(Content(b"no picture"), 16))
     assert (pixels[5, 5] == FAINT).all()
     assert (pixels[5, 9] == PAPER).all()

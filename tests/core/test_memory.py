@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from evalsuite import memory
 from evalsuite.errors import CheckpointError, UnavailableError
-from evalsuite.memory import Estimate, batch_that_fits, cache_per_token, estimate, require_room
+from evalsuite.model import memory
+from evalsuite.model.memory import Estimate, batch_that_fits, cache_per_token, estimate, require_room
 
 CPU = torch.device("cpu")
 

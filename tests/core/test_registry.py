@@ -8,7 +8,7 @@ from evalsuite.errors import SpecError
 from evalsuite.registry import load_registry
 
 PLUGIN = """
-from evalsuite.registry import ModelEntry
+from evalsuite.model.entry import ModelEntry
 
 def models():
     yield ModelEntry("{name}", "a model", frozenset({{"text"}}), lambda options: None)
@@ -44,7 +44,7 @@ protocols: {{plain: {{template: "{{question}}"}}}}
     (tmp_path / "two.yaml").write_text(good.format(name="two").replace("split: s\n", ""))
     plugin = tmp_path / "mine.py"
     plugin.write_text(
-        "from evalsuite_tasks.benchmark import entries\n"
+        "from evalsuite.task.benchmark import entries\n"
         "def tasks():\n    return entries(__file__.rpartition('/')[0])\n"
     )
     registry = load_registry([plugin])

@@ -1,17 +1,18 @@
-"""The plan of the house (docs/architecture.md): what a room may import."""
+"""The plan of the package (docs/architecture.md): what a room may import."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-CORE = ("content", "request", "task", "model", "errors", "spec")
+CORE = ("content", "request", "task.types", "model.types", "errors", "spec", "deprecation")
 READERS = (
-    "leaderboard",
+    "leaderboards",
     "published",
     "reproduction/stored.py",
     "comparison",
@@ -19,6 +20,16 @@ READERS = (
     "study",
     "notebook",
     "stats",
+)
+FACES = (
+    "evalsuite",
+    "evalsuite.task",
+    "evalsuite.task.features",
+    "evalsuite.task.metrics",
+    "evalsuite.task.readers",
+    "evalsuite.model",
+    "evalsuite.model.endpoint",
+    "evalsuite.dreamllm",
 )
 MODELS = ("torch", "transformers", "diffusers", "evalsuite.dreamllm", "evalsuite_baselines")
 
@@ -62,7 +73,7 @@ def test_metrics_know_nothing_of_evalsuite_but_content_and_errors() -> None:
     assert not _breaks("metrics", "evalsuite.content", "evalsuite.errors", "evalsuite.metrics")
 
 
-@pytest.mark.parametrize("name", ["content.py", "request.py", "task.py", "model.py"])
+@pytest.mark.parametrize("name", ["content.py", "request.py", "task/types.py", "model/types.py"])
 def test_core_types_know_no_engine_store_task_or_baseline(name: str) -> None:
     assert not _breaks(name, *(f"evalsuite.{core}" for core in CORE))
 
@@ -112,3 +123,24 @@ def test_the_command_line_imports_nothing_heavy_at_its_start() -> None:
         if name.split(".")[0] in heavy
     ]
     assert not broken
+
+
+PUBLIC = ("task", "model", "content", "request", "errors", "dreamllm")
+
+
+@pytest.mark.parametrize("package", ["tasks", "baselines"])
+def test_plugins_of_this_repository_import_only_the_public_face(package: str) -> None:
+    """What they need, anybody's plugin can have: `evalsuite.task`, `evalsuite.model` and the core types."""
+    broken = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for name in _imported(path)
+        if name.split(".")[0] == "evalsuite" and name.split(".")[1:2] not in ([one] for one in PUBLIC)
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("module", FACES)
+def test_every_name_of_a_public_face_is_there(module: str) -> None:
+    face = importlib.import_module(module)
+    assert [name for name in face.__all__ if not hasattr(face, name)] == []

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from evalsuite.weights import configuration, fingerprint
+from evalsuite.model.weights import configuration, fingerprint
 
 
 def _folder(path: Path) -> Path:

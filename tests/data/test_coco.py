@@ -11,7 +11,7 @@ import pytest
 from evalsuite.data.coco import Captioned, find_image, read_captions, read_karpathy
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "coco-mini"
 CAPTIONS: dict[str, list[dict[str, Any]]] = {

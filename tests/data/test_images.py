@@ -15,9 +15,9 @@ from PIL import Image as pil
 from PIL import ImageFile
 
 from evalsuite.content import Image
-from evalsuite.data.images import decode, picture_size
+from evalsuite.data.images import decode, image_size
 from evalsuite.errors import DataError
-from tests.data.pictures import encoded, pixels
+from tests.data.image_files import encoded, pixels
 
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
@@ -54,7 +54,7 @@ def test_a_file_whose_decoder_gives_up_with_a_runtime_error_is_refused() -> None
     with pytest.raises(DataError, match=r"broken\.dds"):
         decode(Image(data=bytes(data), name="broken.dds"))
     with pytest.raises(DataError, match=r"broken\.dds"):
-        picture_size(Image(data=bytes(data), name="broken.dds"))
+        image_size(Image(data=bytes(data), name="broken.dds"))
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
-from evalsuite_tasks.benchmark import entries
 from typer.testing import CliRunner
 
 from evalsuite.cli.app import app
 from evalsuite.data.inspection import DataReport, agrees_with
 from evalsuite.errors import DataError
 from evalsuite.registry import load_registry
-from tests.data.pictures import encoded
+from evalsuite.task.benchmark import entries
+from tests.data.image_files import encoded
 from tests.tasks.test_benchmark import DECLARED, data
 
 
@@ -86,7 +86,7 @@ def test_a_checksum_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 def test_mmbenchs_tables_have_the_checksums_of_its_own_tool_chain() -> None:
-    from evalsuite_tasks.benchmark import load
+    from evalsuite.task.benchmark import load
 
     folder = Path(__import__("evalsuite_tasks").__file__).parent / "choice"
     found = {path.stem: load(path).sources[0].checksums for path in folder.glob("mmbench-*-[ec]n*.yaml")}

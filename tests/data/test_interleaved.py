@@ -20,7 +20,7 @@ def written(folder: Path, *rows: Any) -> Path:
 
 
 def shape(document: InterleavedDocument) -> list[str]:
-    """Texts, and names of pictures in brackets."""
+    """Texts, and names of images in brackets."""
     return [part.text if isinstance(part, Text) else f"[{part.name}]" for part in document.parts]
 
 
@@ -44,7 +44,7 @@ def test_the_three_layouts_say_the_same(tmp_path: Path, read: Any, row: Any) -> 
     assert [image.path for image in document.pictures] == [tmp_path / "pictures/x.png"]
 
 
-def test_pictures_stand_behind_the_sentence_they_are_matched_to_in_the_order_of_the_list(
+def test_images_stand_behind_the_sentence_they_are_matched_to_in_the_order_of_the_list(
     tmp_path: Path,
 ) -> None:
     info = [("c.png", 2), ("a.png", 0), ("b.png", 0)]
@@ -87,7 +87,7 @@ def test_lists_that_do_not_belong_together_are_refused_by_line(
         list(read(path, tmp_path))
 
 
-def test_steps_are_pictures_with_the_text_since_the_picture_before() -> None:
+def test_steps_are_images_with_the_text_since_the_image_before() -> None:
     x, y = Image(b"x", name="x"), Image(b"y", name="y")
     document = InterleavedDocument("a", "", (x, Text("One."), y, Text("End.")))
     assert document.steps() == (("", x), ("One.", y))

@@ -14,7 +14,7 @@ import pytest
 from evalsuite.data.images import decode
 from evalsuite.data.table import image_cell, read_table
 from evalsuite.errors import DataError
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 
 COLUMNS = {"id": "question_id", "picture": "image", "answers": "answers"}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evalsuite.data.images import decode
 from evalsuite.data.tsv import ImageTable
 from evalsuite.errors import DataError
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 
 HEADER = ["index", "question", "A", "image"]
 

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from evalsuite.dreamllm.diffusion import Painter
+from evalsuite.dreamllm.diffusion import ImageSampler
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 
@@ -60,8 +60,8 @@ class Variant:
         return DreamLLMProcessor.from_pretrained(self.checkpoint)
 
     @cached_property
-    def painter(self) -> Painter:
-        return Painter(self.model)
+    def sampler(self) -> ImageSampler:
+        return ImageSampler(self.model)
 
     def cases(self, section: str) -> dict[str, Any]:
         """Case -> what was recorded. Skips the test where the section was not recorded."""

@@ -11,7 +11,8 @@ from PIL import Image as PilImage
 
 from evalsuite.content import Image, Text, user
 from evalsuite.errors import SampleError, SpecError
-from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.registry import load_registry
 from evalsuite.request import (
     DocumentResponse,
     GenerateDocument,

@@ -1,4 +1,4 @@
-"""Text, pictures and documents: independent of the batch, within their limits."""
+"""Text, images and documents: independent of the batch, within their limits."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import torch
 from PIL import Image
 
 from evalsuite.dreamllm.conversation import Mark
-from evalsuite.dreamllm.diffusion import Drawing, Painter, check_finite, guide
+from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, check_finite, guide
 from evalsuite.dreamllm.generation import generate_text, sampling_probabilities, score_continuations
 from evalsuite.dreamllm.interleaved import write_document, write_documents
 from evalsuite.dreamllm.shipped import STABLE_DIFFUSION_2_1_BASE
 from evalsuite.errors import SampleError, SpecError
-from evalsuite.schedulers import build_scheduler
+from evalsuite.model.schedulers import build_scheduler
 from tests.dreamllm.recordings import TINY as VARIANT
 
-MODEL, PROCESSOR, PAINTER = VARIANT.model, VARIANT.processor, VARIANT.painter
+MODEL, PROCESSOR, SAMPLER = VARIANT.model, VARIANT.processor, VARIANT.sampler
 PROMPTS = [
     ["A cute cat."],
     [" A chat. USER: ", Mark.IMAGE, "What is it?"],
     [Mark.IMAGE, "and", Mark.IMAGE, "differ how?"],
 ]
 IMAGES = [[], ["gray"], ["landscape_rgb", "portrait_rgb"]]
-FEW = Drawing(steps=3, guidance_scale=2.0)
+FEW = SamplingConfig(steps=3, guidance_scale=2.0)
 
 
 def together_and_alone(**options):
@@ -130,7 +130,7 @@ def test_choices_are_tokenised_with_their_prompt() -> None:
         assert prompt + choice == PROCESSOR.encode("The answer is" + text)
 
 
-# -- pictures ----------------------------------------------------------------------------------------------
+# -- images ----------------------------------------------------------------------------------------------
 
 
 def generators(*seeds: int) -> list[torch.Generator]:
@@ -138,15 +138,15 @@ def generators(*seeds: int) -> list[torch.Generator]:
 
 
 @pytest.mark.parametrize("scheduler", ["ddpm", "ddim", "dpm++", "euler"])
-def test_a_picture_does_not_depend_on_the_batch(scheduler: str) -> None:
-    how = Drawing(steps=3, guidance_scale=3.0, scheduler=scheduler)
+def test_an_image_does_not_depend_on_the_batch(scheduler: str) -> None:
+    how = SamplingConfig(steps=3, guidance_scale=3.0, scheduler=scheduler)
     rows = [PROCESSOR.encode(prompt) for prompt in PROMPTS]
     ids, mask = PROCESSOR.pad_left(rows)
-    condition = PAINTER.condition(ids, mask, images=VARIANT.pixels([n for names in IMAGES for n in names]))
-    together = PAINTER.paint(condition, generators(1, 2, 3), how)
+    condition = SAMPLER.condition(ids, mask, images=VARIANT.pixels([n for names in IMAGES for n in names]))
+    together = SAMPLER.sample(condition, generators(1, 2, 3), how)
     for index, (row, names) in enumerate(zip(rows, IMAGES, strict=True)):
-        own = PAINTER.condition(torch.tensor([row]), images=VARIANT.pixels(names))
-        alone = PAINTER.paint(own, generators(index + 1), how)
+        own = SAMPLER.condition(torch.tensor([row]), images=VARIANT.pixels(names))
+        alone = SAMPLER.sample(own, generators(index + 1), how)
         assert float((alone[0] - together[index]).abs().max()) < 1e-4
     assert float((together[0] - together[1]).abs().max()) > 1e-3
 
@@ -154,14 +154,14 @@ def test_a_picture_does_not_depend_on_the_batch(scheduler: str) -> None:
 def test_an_edit_depends_on_its_source_image() -> None:
     ids = torch.tensor([PROCESSOR.encode([Mark.IMAGE, "make it blue"])])
     first, second = (
-        PAINTER.condition(ids, images=VARIANT.pixels([name])) for name in ("gray", "portrait_rgb")
+        SAMPLER.condition(ids, images=VARIANT.pixels([name])) for name in ("gray", "portrait_rgb")
     )
     assert float((first - second).abs().max()) > 1e-2
 
 
 def test_unconditional_states_are_computed_once() -> None:
-    painter = Painter(MODEL)
-    assert painter.unconditional(2).data_ptr() == painter.unconditional(5).data_ptr()
+    sampler = ImageSampler(MODEL)
+    assert sampler.unconditional(2).data_ptr() == sampler.unconditional(5).data_ptr()
 
 
 def test_guidance_of_one_is_no_guidance() -> None:
@@ -189,21 +189,21 @@ def test_samplers_step_as_the_paper_s_scheduler_spaces_them(name, steps, first, 
 
 
 def test_unknown_scheduler_and_size_are_refused() -> None:
-    condition = PAINTER.unconditional(1)
+    condition = SAMPLER.unconditional(1)
     with pytest.raises(SpecError, match="scheduler 'dpmm'"):
-        PAINTER.denoise(condition, generators(0), Drawing(scheduler="dpmm"))
+        SAMPLER.denoise(condition, generators(0), SamplingConfig(scheduler="dpmm"))
     with pytest.raises(SpecError, match="multiples"):
-        PAINTER.denoise(condition, generators(0), Drawing(width=33))
+        SAMPLER.denoise(condition, generators(0), SamplingConfig(width=33))
     with pytest.raises(SpecError, match="steps"):
-        PAINTER.denoise(condition, generators(0), Drawing(steps=0))
+        SAMPLER.denoise(condition, generators(0), SamplingConfig(steps=0))
 
 
 def test_latents_that_are_not_finite_are_reported() -> None:
-    condition = PAINTER.unconditional(2)
+    condition = SAMPLER.unconditional(2)
     shape = (1, 4, *[MODEL.config.resolution // MODEL.config.vae_factor] * 2)
     latents = torch.cat([torch.randn(shape), torch.full(shape, torch.nan)])
     with pytest.raises(SampleError, match=r"images \[1\]"):
-        PAINTER.denoise(condition, generators(0, 1), FEW, latents=latents)
+        SAMPLER.denoise(condition, generators(0, 1), FEW, latents=latents)
     check_finite(torch.ones(2, 3))
 
 
@@ -227,10 +227,10 @@ class Scripted:
 
 def document(**options):
     ids = PROCESSOR.encode(["Tell a story."])
-    return write_document(MODEL, PROCESSOR, PAINTER, ids, how=FEW, **options)
+    return write_document(MODEL, PROCESSOR, SAMPLER, ids, how=FEW, **options)
 
 
-def test_a_document_has_text_and_pictures_in_order(monkeypatch) -> None:
+def test_a_document_has_text_and_images_in_order(monkeypatch) -> None:
     start, word = MODEL.config.tokens.dream_start, PROCESSOR.encode("cat", bos=False)
     Scripted(monkeypatch, [*word, start, *word, *word, start])
     written = document(seed=4)
@@ -241,7 +241,7 @@ def test_a_document_has_text_and_pictures_in_order(monkeypatch) -> None:
     assert not np.array_equal(*(np.asarray(image) for image in written.images))
 
 
-def test_a_picture_in_a_document_is_looked_at(monkeypatch) -> None:
+def test_an_image_in_a_document_is_looked_at(monkeypatch) -> None:
     """What is drawn stands in the context of what follows: dream block, then image block."""
     seen: list[tuple[int, ...]] = []
     from evalsuite.dreamllm.decoding import DecodingState
@@ -258,17 +258,17 @@ def test_a_picture_in_a_document_is_looked_at(monkeypatch) -> None:
     assert seen == [(PROCESSOR.num_dream_queries + 2,), (PROCESSOR.num_patches + 2,)]
 
 
-def test_the_first_picture_is_that_of_text_to_image(monkeypatch) -> None:
+def test_the_first_image_is_that_of_text_to_image(monkeypatch) -> None:
     Scripted(monkeypatch, [MODEL.config.tokens.dream_start])
     written = document(seed=9)
-    condition = PAINTER.condition(torch.tensor([PROCESSOR.encode("Tell a story.")]))
-    pixels = PAINTER.paint(condition, generators(9), FEW)[0]
+    condition = SAMPLER.condition(torch.tensor([PROCESSOR.encode("Tell a story.")]))
+    pixels = SAMPLER.sample(condition, generators(9), FEW)[0]
     drawn = torch.from_numpy(np.asarray(written.images[0]).copy()).permute(2, 0, 1) / 255
     assert float((drawn - pixels).abs().max()) <= 0.5 / 255 + 1e-4
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
-def test_no_more_pictures_than_allowed(monkeypatch, limit: int) -> None:
+def test_no_more_images_than_allowed(monkeypatch, limit: int) -> None:
     Scripted(monkeypatch, [MODEL.config.tokens.dream_start] * 3)
     assert len(document(max_images=limit).images) == limit
 
@@ -279,11 +279,11 @@ def test_no_more_text_than_allowed(monkeypatch) -> None:
     assert (written.tokens, written.ended) == (7, False)
 
 
-def test_no_picture_where_the_sequence_has_no_room(monkeypatch) -> None:
+def test_no_image_where_the_sequence_has_no_room(monkeypatch) -> None:
     Scripted(monkeypatch, [MODEL.config.tokens.dream_start] * 10)
     room = MODEL.config.sequence_limit - 20
     ids = [MODEL.config.tokens.bos, *[300] * (room - 1)]
-    written = write_document(MODEL, PROCESSOR, PAINTER, ids, how=FEW, max_images=10)
+    written = write_document(MODEL, PROCESSOR, SAMPLER, ids, how=FEW, max_images=10)
     block = PROCESSOR.num_dream_queries + PROCESSOR.num_patches + 4
     assert len(written.images) == 20 // block
 
@@ -298,7 +298,7 @@ def test_documents_are_reproducible() -> None:
 
 
 def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch) -> None:
-    """Different prompts, pictures in some, and pictures wanted at different steps; one ends early."""
+    """Different prompts, images in some, and images wanted at different steps; one ends early."""
     start, eos = MODEL.config.tokens.dream_start, MODEL.config.tokens.eos
     scripts = [[300, start, 301, 302, start], [eos], [start, 303, 304, 305, 306]]
     import evalsuite.dreamllm.interleaved as room
@@ -336,11 +336,11 @@ def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch) -> None:
 
     images = VARIANT.pixels([name for names in IMAGES for name in names])
     following = turns([Said(script) for script in scripts])
-    together = write_documents(MODEL, PROCESSOR, PAINTER, rows, seeds=[1, 2, 3], pixels=images, **options)
+    together = write_documents(MODEL, PROCESSOR, SAMPLER, rows, seeds=[1, 2, 3], pixels=images, **options)
     for index, (row, names) in enumerate(zip(rows, IMAGES, strict=True)):
         following = turns([Said(scripts[index])])
         alone = write_document(
-            MODEL, PROCESSOR, PAINTER, row, seed=index + 1, pixels=VARIANT.pixels(names), **options
+            MODEL, PROCESSOR, SAMPLER, row, seed=index + 1, pixels=VARIANT.pixels(names), **options
         )
         assert (alone.text, alone.tokens) == (together[index].text, together[index].tokens)
         assert len(alone.images) == len(together[index].images) == scripts[index].count(start)

@@ -37,7 +37,8 @@ def test_hub_names_load_from_the_cache_or_name_the_command_that_fetches(home: Pa
     names = ["owner/tiny", f"owner/tiny@{COMMIT}", "owner/large"]
     script = f"""
 from evalsuite.errors import EvalsuiteError
-from evalsuite.registry import ModelOptions, load_registry
+from evalsuite.model.entry import ModelOptions
+from evalsuite.registry import load_registry
 for name in {names!r}:
     try:
         entry, argument = load_registry().model("dreamllm:" + name)

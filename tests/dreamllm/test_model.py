@@ -12,13 +12,13 @@ import torch
 
 from evalsuite.dreamllm.configuration import DreamLLMConfig, SpecialTokens
 from evalsuite.dreamllm.conversation import Mark
-from evalsuite.dreamllm.diffusion import Drawing, Painter
+from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig
 from evalsuite.dreamllm.keys import modern_attention
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.training import PARTS, STAGES, SequenceBuilder, collate, part_of, set_stage
 from evalsuite.errors import CheckpointError, SampleError, SpecError
-from evalsuite.schedulers import build_scheduler
+from evalsuite.model.schedulers import build_scheduler
 from tests.dreamllm.recordings import TINY as VARIANT
 
 
@@ -297,11 +297,14 @@ def test_velocity_is_learnt_where_the_schedule_predicts_it(other_variant: Path) 
 def test_velocity_is_drawn_by_the_formula(other_variant: Path) -> None:
     """Ancestral steps written out: x0 = sqrt(a) x - sqrt(1 - a) v, then the posterior's mean and variance."""
     model = DreamLLMForCausalLM.from_pretrained(other_variant)
-    painter, steps, seed = Painter(model), 5, 3
-    condition = painter.condition(torch.tensor([[1, 300, 301]]))
+    sampler, steps, seed = ImageSampler(model), 5, 3
+    condition = sampler.condition(torch.tensor([[1, 300, 301]]))
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(9))
-    drawn = painter.denoise(
-        condition, [torch.Generator().manual_seed(seed)], Drawing(steps, guidance_scale=1.0), latents=latents
+    drawn = sampler.denoise(
+        condition,
+        [torch.Generator().manual_seed(seed)],
+        SamplingConfig(steps, guidance_scale=1.0),
+        latents=latents,
     )
     alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2, 0)
     noise, x = torch.Generator().manual_seed(seed), latents

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from evalsuite.dreamllm.conversation import Mark
-from evalsuite.dreamllm.diffusion import Drawing, to_images
+from evalsuite.dreamllm.diffusion import SamplingConfig, to_images
 from evalsuite.dreamllm.images import augmented, pixels_to_draw, to_rgb
 from tests.dreamllm.recordings import VARIANTS, Variant, assert_close, assert_same
 
@@ -58,18 +58,18 @@ def test_image_features(variant: Variant) -> None:
 
 @torch.no_grad()
 def test_conditions(variant: Variant) -> None:
-    project, painter = variant.model.condition_projector, variant.painter
+    project, sampler = variant.model.condition_projector, variant.sampler
     for name, case in variant.cases("prompt_embeds").items():
         if name.startswith("single/"):
             ids = variant.processor.encode(case["text"])
             assert_same(ids, case["input_ids"], "prompt_embeds")
-            got = painter.condition(torch.tensor([ids]))
+            got = sampler.condition(torch.tensor([ids]))
         elif name in ("batch_left", "batch_right"):
             ids_, mask = rows_of(variant, case["texts"], name.removeprefix("batch_"))
             assert_same(
                 [ids_.tolist(), mask.tolist()], [case["input_ids"], case["attention_mask"]], "prompt_embeds"
             )
-            got = painter.condition(ids_, mask, count_padding=True)
+            got = sampler.condition(ids_, mask, count_padding=True)
         else:
             continue
         assert_close(got, variant.tensor("prompt_embeds", name, "embeds"), TIGHT, "prompt_embeds")
@@ -86,7 +86,7 @@ def test_the_empty_prompt_of_training(variant: Variant) -> None:
         model.unconditional_states(1), variant.tensor(section, case, "with_dream_queries"), TIGHT, section
     )
     assert_close(
-        variant.painter.unconditional(1), variant.tensor(section, case, "with_dream_queries"), TIGHT, section
+        variant.sampler.unconditional(1), variant.tensor(section, case, "with_dream_queries"), TIGHT, section
     )
     model.config.condition_dropout_queries = False
     try:
@@ -119,11 +119,11 @@ def test_drawings(variant: Variant) -> None:
         prompts = [case["prompt"]] if isinstance(case["prompt"], str) else case["prompt"]
         side = case.get("padding_side", "left")
         ids, mask = rows_of(variant, prompts, side)
-        condition = variant.painter.condition(ids, mask, count_padding=side == "right")
+        condition = variant.sampler.condition(ids, mask, count_padding=side == "right")
         negative = None
         if "negative_prompt" in case:
-            negative = variant.painter.condition(*rows_of(variant, case["negative_prompt"], side))
-        how = Drawing(
+            negative = variant.sampler.condition(*rows_of(variant, case["negative_prompt"], side))
+        how = SamplingConfig(
             steps=case["num_inference_steps"],
             guidance_scale=case["guidance_scale"],
             guidance_rescale=case.get("guidance_rescale", 0.0),
@@ -133,7 +133,7 @@ def test_drawings(variant: Variant) -> None:
         # where the original drew the latents itself, they come first from the same generator: one draw more
         drawn = case["draws"][0].endswith(f"x{how.steps + 1}")
         after: list[torch.Tensor] = []
-        latents = variant.painter.denoise(
+        latents = variant.sampler.denoise(
             condition,
             torch.Generator().manual_seed(case.get("generator_seed", 7)),
             how,
@@ -146,7 +146,7 @@ def test_drawings(variant: Variant) -> None:
         if variant.has("pipeline", name, "latents_after_step"):
             want = variant.tensor("pipeline", name, "latents_after_step")
             assert_close(torch.stack(after), want, tolerance, "pipeline")
-        pixels = variant.painter.decode(latents)
+        pixels = variant.sampler.decode(latents)
         if variant.has("pipeline", name, "image"):
             want = variant.tensor("pipeline", name, "image")
             assert_close(pixels.permute(0, 2, 3, 1), want, max(PICTURES, tolerance), "pipeline")
@@ -182,7 +182,7 @@ def test_prompts_with_images(variant: Variant) -> None:
             assert_same(ids, case["input_ids"], "multimodal")
         # only the first image of several is encoded upstream; the patched cases say which were passed
         images = variant.pixels(case["images"][: case["images_passed"][0]])
-        got = variant.painter.condition(torch.tensor([ids]), images=images, strict=False)
+        got = variant.sampler.condition(torch.tensor([ids]), images=images, strict=False)
         assert_close(got, variant.tensor("multimodal", name, "embeds"), TIGHT, "multimodal")
 
 
@@ -196,30 +196,30 @@ def test_drawings_of_prompts_with_images(variant: Variant) -> None:
         case = cases[name]
         ids = prompt_with_images(variant, case["text"], fillers[name.rsplit("/", 1)[-1]])
         images = variant.pixels(case["images"][:1])
-        condition = variant.painter.condition(torch.tensor([ids]), images=images, strict=False)
-        latents = variant.painter.denoise(
+        condition = variant.sampler.condition(torch.tensor([ids]), images=images, strict=False)
+        latents = variant.sampler.denoise(
             condition,
             torch.Generator().manual_seed(case["generator_seed"]),
-            Drawing(steps=case["num_inference_steps"], guidance_scale=case["guidance_scale"]),
+            SamplingConfig(steps=case["num_inference_steps"], guidance_scale=case["guidance_scale"]),
             # the recording says whose: "as pipeline/steps5_cfg7.5"
             latents=variant.tensor(*case["latents"].removeprefix("as ").split("/"), "initial_latents"),
         )
-        pixels = variant.painter.decode(latents).permute(0, 2, 3, 1)
+        pixels = variant.sampler.decode(latents).permute(0, 2, 3, 1)
         assert_close(pixels, variant.tensor("multimodal", name, "image"), PICTURES, "multimodal")
 
 
 def test_the_demonstration_script(variant: Variant) -> None:
     run = variant.case("inference_script", "run")
     if not run.get("tensors"):
-        pytest.skip(f"{variant!r} has no pictures of the script")
+        pytest.skip(f"{variant!r} has no images of the script")
     ids, mask = rows_of(variant, run["kwargs"]["prompt"], "right")
-    condition = variant.painter.condition(ids, mask, count_padding=True)
+    condition = variant.sampler.condition(ids, mask, count_padding=True)
     assert_close(
         condition, variant.tensor("inference_script", "run", "prompt_embeds"), TIGHT, "inference_script"
     )
     text = run["kwargs"]["negative_prompt"]
     texts = [text] if isinstance(text, str) else list(text)
-    negative = variant.painter.condition(*rows_of(variant, texts[:1], "left"))
+    negative = variant.sampler.condition(*rows_of(variant, texts[:1], "left"))
     want = variant.tensor("inference_script", "run", "negative_prompt_embeds")
     assert_close(negative, want, TIGHT, "inference_script")
     generator = torch.Generator()
@@ -229,14 +229,14 @@ def test_the_demonstration_script(variant: Variant) -> None:
         variant.tensor("inference_script", "run", "initial_latents").shape, generator=generator
     )
     kwargs = run["kwargs"]
-    how = Drawing(steps=kwargs["num_inference_steps"], guidance_scale=kwargs["guidance_scale"])
-    got = variant.painter.denoise(
+    how = SamplingConfig(steps=kwargs["num_inference_steps"], guidance_scale=kwargs["guidance_scale"])
+    got = variant.sampler.denoise(
         condition, generator, how, negative=negative.expand(count, -1, -1), latents=latents
     )
     want = variant.tensor("inference_script", "run", "final_latents_over_scaling")
     scaling = variant.model.vae.config.scaling_factor
     assert_close(got / scaling, want, MANY_STEPS, "inference_script")
-    pictures = to_images(variant.painter.decode(got, batch=16))
+    pictures = to_images(variant.sampler.decode(got, batch=16))
     levels = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
     want = variant.tensor("inference_script", "run", "images_uint8")
     assert_close(levels, want, 1, "inference_script", scale=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from evalsuite_tasks.prompts import clean
 
 from evalsuite.content import Message, Text
 from evalsuite.dreamllm.conversation import LLAMA2, VICUNA, VICUNA_EVALUATION, Mark, render
@@ -13,6 +12,7 @@ from evalsuite.dreamllm.generation import generate_text
 from evalsuite.dreamllm.images import augmented, to_rgb
 from evalsuite.dreamllm.tokenization import SentencePieceTokenizer
 from evalsuite.errors import SampleError
+from evalsuite.task.prompts import postprocess
 from tests.dreamllm.recordings import VARIANTS, Variant, assert_close, assert_same
 
 pytestmark = [pytest.mark.parametrize("variant", VARIANTS, ids=repr), pytest.mark.usefixtures("no_grad")]
@@ -135,7 +135,7 @@ def test_evaluation_prompts_and_answers(variant: Variant) -> None:
             clip = case["options_after_two_shells"]["clip"] == "True"
             caption = case["function"] == "get_caption"
             names = ["strip", *["dreamllm-clip"] * clip, *["capitalize"] * caption]
-            assert_same(clean(answer, names), case["answer"], "vqa")
+            assert_same(postprocess(answer, names), case["answer"], "vqa")
 
 
 @pytest.mark.parametrize("with_queries", [True, False])

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from evalsuite.content import Image, assistant, system, user
-from evalsuite.endpoint import Chat, Drawing, Endpoint, Reply, Server
+from evalsuite.endpoint import Chat, Endpoint, ImageRequest, Reply, Server
 from evalsuite.errors import DataError, SampleError, SpecError, StoreError, UnavailableError
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.endpoint.server import KEY, PIXEL, Local, serving
 
 
@@ -323,12 +323,12 @@ def test_equal_questions_have_equal_fingerprints_whatever_the_image_is_called(tm
     assert Chat((user("a", "b"),)).fingerprint() != Chat((user("ab"), user())).fingerprint()
 
 
-def test_pictures_are_drawn_and_edited(running: Local) -> None:
+def test_images_are_drawn_and_edited(running: Local) -> None:
     before = len(running.requests())
     with Endpoint(server(running, model="painter")) as endpoint:
         asked = {
-            "draw": Drawing("a dot", size="64x64", count=2, extra={"response_format": "b64_json"}),
-            "edit": Drawing("make it red", (Image(data=PIXEL),)),
+            "draw": ImageRequest("a dot", size="64x64", count=2, extra={"response_format": "b64_json"}),
+            "edit": ImageRequest("make it red", (Image(data=PIXEL),)),
         }
         found = dict(endpoint.each(asked, lambda name: endpoint.draw(asked[name])))
     drawn, edited = found["draw"], found["edit"]

@@ -18,7 +18,7 @@ from typing import Any
 from evalsuite.content import Image, user
 from evalsuite.errors import CheckpointError, SampleError
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelEntry, ModelOptions, TaskEntry, TaskOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import (
     Capability,
     ChoiceResponse,
@@ -39,6 +39,7 @@ from evalsuite.task import (
     TaskInfo,
     mean_statistics,
 )
+from evalsuite.task.entry import TaskEntry, TaskOptions
 
 ACCURACY = Metric("accuracy", scale=100.0, headline=True)
 

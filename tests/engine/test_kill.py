@@ -1,4 +1,4 @@
-"""A run that is killed goes on where it stopped."""
+"""A run that is killed resumes where it stopped."""
 
 from __future__ import annotations
 

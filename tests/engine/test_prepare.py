@@ -113,7 +113,7 @@ def test_at_most_so_many_and_so_much_is_prepared_ahead(count: int, size: int, mo
 def test_what_is_held_does_not_grow_with_the_number_of_samples(
     tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from evalsuite.engine import Asker, LocalExecutor, Silent, Worker
+    from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, Worker
     from evalsuite.engine import engine as module
     from evalsuite.spec import ExecutionOptions
 
@@ -127,9 +127,9 @@ def test_what_is_held_does_not_grow_with_the_number_of_samples(
 
     monkeypatch.setattr(module, "AHEAD_BYTES", 16 * 2**20)
     Payload.alive = Payload.most = 0
-    options = ExecutionOptions(batch_size=4, prepare_ahead=40)
+    options = ExecutionOptions(batch_size=4, prefetch=40)
     sink, model = Nowhere(), Megabytes()
-    Asker(model, LocalExecutor(Worker(model), FixedSize(4)), sink, options, 0, Silent()).ask(
+    RequestLoop(model, LocalExecutor(Worker(model), FixedSize(4)), sink, options, 0, NullProgress()).ask(
         source(Pictures(count))
     )
     assert sink.saved == count
@@ -222,7 +222,5 @@ def test_sizes_of_payloads_are_estimated() -> None:
 
 
 def test_a_run_with_threads_finishes_every_sample(tmp_path: Path) -> None:
-    outcome = run_sums(
-        sums_spec(count=101), tmp_path / "run", prepare_threads=4, prepare_ahead=3, batch_size=7
-    )
+    outcome = run_sums(sums_spec(count=101), tmp_path / "run", prepare_threads=4, prefetch=3, batch_size=7)
     assert outcome.counts["sums"].answered == 101

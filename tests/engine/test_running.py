@@ -16,15 +16,15 @@ from typing import Any
 
 import pytest
 
-from evalsuite.engine import survey
+from evalsuite.engine import plan_task
 from evalsuite.errors import AdapterError, DataError, EvalsuiteError, SpecError, StoreError
-from evalsuite.registry import TaskOptions
 from evalsuite.request import TextResponse
 from evalsuite.running import run
-from evalsuite.scoring import score_run
+from evalsuite.running.scoring import score_run
 from evalsuite.spec import ExecutionOptions, ModelSpec, TaskSpec
 from evalsuite.store import RunReader, RunWriter, verify
 from evalsuite.task import Sample
+from evalsuite.task.entry import TaskOptions
 from tests.engine.sums_plugin import Sum, Sums
 from tests.engine.support import (
     PLUGIN,
@@ -50,7 +50,7 @@ def test_results_do_not_depend_on_batch_size_threads_or_window(tmp_path: Path) -
     found = []
     for size, threads, ahead in ways:
         out = tmp_path / f"{size}"
-        run_sums(sums_spec(*tasks), out, batch_size=size, prepare_threads=threads, prepare_ahead=ahead)
+        run_sums(sums_spec(*tasks), out, batch_size=size, prepare_threads=threads, prefetch=ahead)
         found.append(
             ([responses(out, task) for task in tasks], [r.numbers() for r in RunReader(out).metrics()])
         )
@@ -294,7 +294,7 @@ def test_an_id_that_the_store_would_not_find_again_is_refused(name: Any) -> None
 
     task = Odd("sums", "text", TaskOptions(protocol=None, rules=None))
     with pytest.raises(DataError, match="no text that can be stored"):
-        survey("sums", task, seed=0, limit=None)
+        plan_task("sums", task, seed=0, limit=None)
 
 
 def test_the_same_task_in_two_protocols_is_kept_apart(tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from evalsuite.errors import DataError, EvalsuiteError, SpecError, StoreError
 from evalsuite.exchange import EXPORTS, FORMATS, export_predictions, import_predictions, recognize
 from evalsuite.exchange.predictions import read_predictions
 from evalsuite.registry import load_registry
-from evalsuite.resolving import build_task
-from evalsuite.scoring import Scored, score_run
+from evalsuite.running.resolving import build_task
+from evalsuite.running.scoring import Scored, score_run
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.goldens import golden_dir
 from tests.tasks.asking import write_json, write_table
 

@@ -13,14 +13,14 @@ from evalsuite.registry import Registry, load_registry
 from evalsuite.running import run
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from tests.cli.program import here
-from tests.reproduction.pictures import PLUGIN, write_colours
+from tests.reproduction.image_files import PLUGIN, write_colours
 
 CELL = "paper/main/colours-7B/clipped"
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs of 40 questions: plain, clipped, and plain with one picture missing."""
+    """Runs of 40 questions: plain, clipped, and plain with one image missing."""
     root = tmp_path_factory.mktemp("explaining")
     data = write_colours(root / "data")
     for name, protocol in (("plain", "plain"), ("clipped", "clipped"), ("broken", "plain")):
@@ -53,8 +53,8 @@ def test_rules_and_clean_up_are_measured_on_the_stored_answers(runs: Path, regis
     parts = _parts(found)
     assert found.value == pytest.approx(50.0)  # "red" and "red." of four forms
     assert parts["rules verbatim"].effect == pytest.approx(-25.0)
-    assert parts["clean-up"].effect == pytest.approx(25.0)
-    assert "dreamllm-clip" in parts["clean-up"].text
+    assert parts["postprocessing"].effect == pytest.approx(25.0)
+    assert "dreamllm-clip" in parts["postprocessing"].text
     assert parts["sampling"].spread == pytest.approx(max(found.high - 50, 50 - found.low))
 
 
@@ -111,7 +111,7 @@ def test_the_command_shows_the_parts_and_writes_them(
     assert json.loads((tmp_path / "e.json").read_text())["difference"] == pytest.approx(20.0)
     # Without --plugin those are used that the run was measured with, as by `score`.
     assert here(capsys, *arguments[:4], "--write", tmp_path / "e.md").returncode == 0
-    assert "| clean-up | measured | +25.0 |" in (tmp_path / "e.md").read_text()
+    assert "| postprocessing | measured | +25.0 |" in (tmp_path / "e.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from evalsuite.mini.training.tokenizer import make_tokenizer
 
 
 def write_clip(folder: Path, seed: int = 0, **processor: object) -> Path:
-    """A CLIP of 16-pixel pictures and 12-token texts with random weights."""
+    """A CLIP of 16-pixel images and 12-token texts with random weights."""
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(end=True, max_length=12, lower=True)
     text = CLIPTextConfig(
@@ -51,7 +51,7 @@ def write_clip(folder: Path, seed: int = 0, **processor: object) -> Path:
 
 
 def write_dino(folder: Path) -> Path:
-    """A ViT of 28-pixel pictures with random weights."""
+    """A ViT of 28-pixel images with random weights."""
     torch.manual_seed(0)
     config = ViTConfig(
         hidden_size=16,

@@ -27,7 +27,7 @@ RECORDED = {
 
 
 def pictures() -> tuple[list[Image.Image], list[Image.Image]]:
-    """Four pairs: a square pasted in, noise against a flat colour both ways, equal pictures."""
+    """Four pairs: a square pasted in, noise against a flat colour both ways, equal images."""
     random = np.random.RandomState(5)
     noise = random.randint(0, 256, (72, 90, 3)).astype(np.uint8)
     pasted = noise.copy()
@@ -64,7 +64,7 @@ def test_distances_are_those_of_the_package(
     assert found[3] == 0
 
 
-def test_pictures_of_any_sizes_are_compared_pair_by_pair(squeeze: PairNetwork) -> None:
+def test_images_of_any_sizes_are_compared_pair_by_pair(squeeze: PairNetwork) -> None:
     first, second = pictures()
     small = [(a.resize((40, 64)), b.resize((40, 64))) for a, b in zip(first, second, strict=True)]
     mixed = [*zip(first, second, strict=True), *small] * 5
@@ -73,7 +73,7 @@ def test_pictures_of_any_sizes_are_compared_pair_by_pair(squeeze: PairNetwork) -
     np.testing.assert_allclose(found, alone * 5, atol=1e-6)
 
 
-def test_arrays_between_0_and_1_are_compared_as_pictures_are(squeeze: PairNetwork) -> None:
+def test_arrays_between_0_and_1_are_compared_as_images_are(squeeze: PairNetwork) -> None:
     first, second = pictures()
     arrays = [np.stack([np.asarray(image) / 255 for image in side]) for side in (first, second)]
     np.testing.assert_allclose(
@@ -87,7 +87,7 @@ def test_no_pairs_give_no_distances(squeeze: PairNetwork) -> None:
 
 def test_pairs_must_match(squeeze: PairNetwork) -> None:
     first, second = pictures()
-    with pytest.raises(SampleError, match="there are 4 and 3 pictures"):
+    with pytest.raises(SampleError, match="there are 4 and 3 images"):
         squeeze.distances(first, second[:3])
     with pytest.raises(SampleError, match=r"\(90, 72\) and \(72, 90\) pixels"):
         squeeze.distances(first[:1], [first[0].rotate(90, expand=True)])
@@ -95,7 +95,7 @@ def test_pairs_must_match(squeeze: PairNetwork) -> None:
         squeeze.distances_of_arrays(np.zeros((1, 64, 64)), np.zeros((1, 64, 64)))
 
 
-def test_pictures_too_small_for_the_backbone_are_refused(
+def test_images_too_small_for_the_backbone_are_refused(
     squeeze: PairNetwork, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alex = load_pair_network(NetworkSpec("lpips", "alex", "lpips"), "cpu")

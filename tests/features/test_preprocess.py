@@ -63,19 +63,19 @@ def test_cmmd_crops_the_largest_square_before_it_resizes() -> None:
     assert np.abs(cmmd(image, PLAIN) - openai(image, PLAIN)).max() > 0.01
 
 
-def test_the_two_ways_differ_where_pictures_are_made_smaller() -> None:
+def test_the_two_ways_differ_where_images_are_made_smaller() -> None:
     image = pictures(1)[0].resize((48, 48))
     assert np.abs(openai(image, PLAIN) - tensor_bicubic(image, PLAIN)).max() > 0.05
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1"])
-def test_every_mode_of_picture_is_taken(mode: str) -> None:
+def test_every_mode_of_image_is_taken(mode: str) -> None:
     image = pictures(1)[0].convert(mode)
     for transform in (openai, tensor_bicubic):
         np.testing.assert_array_equal(transform(image, PLAIN), transform(image.convert("RGB"), PLAIN))
 
 
-def test_a_picture_of_one_pixel_is_taken() -> None:
+def test_an_image_of_one_pixel_is_taken() -> None:
     image = Image.new("RGB", (1, 1), (255, 0, 51))
     for transform in (openai, tensor_bicubic):
         np.testing.assert_allclose(transform(image, PLAIN)[:, 5, 7], [1, 0, 0.2], atol=1e-6)

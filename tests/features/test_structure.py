@@ -52,7 +52,7 @@ def test_the_network_sees_what_pie_benchs_program_shows_it(
     np.testing.assert_allclose(keys, keys_by_hand(folder, seen), rtol=1e-4, atol=1e-4)
 
 
-def test_large_pictures_are_scaled_without_antialiasing(folder: Path) -> None:
+def test_large_images_are_scaled_without_antialiasing(folder: Path) -> None:
     image = pictures(1)[0].resize((70, 70))
     pixels = torch.from_numpy(np.array(image, dtype=np.float32)).permute(2, 0, 1)[None]
     small = torch.nn.functional.interpolate(pixels, size=(28, 28), mode="bilinear", antialias=False)

@@ -1,4 +1,4 @@
-"""A plugin with a model that answers every question about a picture with `x = -N`, N the question's last
+"""A plugin with a model that answers every question about an image with `x = -N`, N the question's last
 number."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelEntry
+from evalsuite.model.entry import ModelEntry
 from evalsuite.request import Request, TextResponse
 
 

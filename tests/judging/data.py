@@ -13,7 +13,7 @@ from PIL import Image as pil
 from evalsuite.registry import load_registry
 from evalsuite.running import RunOutcome, run
 from evalsuite.spec import ModelSpec, RunSpec, TaskSpec
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.tasks.asking import write_json
 
 PLUGIN = Path(__file__).parent / "answering.py"

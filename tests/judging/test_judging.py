@@ -19,8 +19,8 @@ from evalsuite.endpoint import Server
 from evalsuite.errors import SampleError, SpecError, StoreError, UnavailableError
 from evalsuite.judging import Exchange
 from evalsuite.judging.asking import JudgeOptions, JudgeOutcome, judge_run
-from evalsuite.leaderboard import load, table
-from evalsuite.scoring import score_run
+from evalsuite.leaderboards import load, table
+from evalsuite.running.scoring import score_run
 from evalsuite.store import Judge, RunReader, RunWriter, StoredJudgement, TaskResult, verify
 from evalsuite.task import Answered, Sample
 from tests.cli.program import evalsuite

@@ -1,4 +1,4 @@
-"""Influences say how far another sample of pictures moves a distance: against many samples really drawn."""
+"""Influences say how far another sample of images moves a distance: against many samples really drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A second opinion on scenes: reads pictures with the detector and answers questions by its own rules.
+"""A second opinion on scenes: reads images with the detector and answers questions by its own rules.
 
 It shares no code with `evalsuite.mini.language`; agreement of the two is what the tests look for.
 """

@@ -1,4 +1,4 @@
-"""The detector reads clean and degraded pictures, and is not talked into seeing what is not there."""
+"""The detector reads clean and degraded images, and is not talked into seeing what is not there."""
 
 from dataclasses import replace
 
@@ -27,13 +27,13 @@ def degraded(picture: np.ndarray, sigma: float, noise: float, rng: np.random.Gen
     return np.clip(np.round(soft), 0, 255).astype(np.uint8)
 
 
-def test_clean_pictures_are_read_right(scenes):
+def test_clean_images_are_read_right(scenes):
     right = [matches(scene, detect(render(scene))).all for scene in scenes]
     assert np.mean(right) >= 0.99
 
 
 @pytest.mark.parametrize(("sigma", "noise", "least"), [(0.7, 6.0, 0.97), (1.2, 12.0, 0.95)])
-def test_soft_and_noisy_pictures_are_read_right(scenes, sigma, noise, least):
+def test_soft_and_noisy_images_are_read_right(scenes, sigma, noise, least):
     rng = np.random.default_rng(0)
     right = [matches(scene, detect(degraded(render(scene), sigma, noise, rng))).all for scene in scenes]
     assert np.mean(right) >= least
@@ -53,7 +53,7 @@ def test_centres_are_read_to_half_a_pixel(scenes):
     assert max(matches(scene, detect(render(scene))).shift for scene in scenes) < 0.5
 
 
-def test_nothing_is_seen_in_an_empty_or_in_a_noise_picture():
+def test_nothing_is_seen_in_an_empty_or_in_a_noise_image():
     assert detect(np.full((64, 64, 3), 250, np.uint8)) == []
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     assert not any(matches(PAIR, detect(noise)).satisfies([name]) for name in ("colour", "shape", "relation"))

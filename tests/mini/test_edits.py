@@ -128,7 +128,7 @@ def test_a_thing_put_beside_another_stands_in_that_relation_or_has_no_room(x, y,
         assert legal(Scene((moved, anchor), (250, 250, 250)))
 
 
-def test_stories_alternate_text_and_picture_and_every_text_is_true():
+def test_stories_alternate_text_and_image_and_every_text_is_true():
     rng = np.random.default_rng(9)
     for i in range(200):
         split = ("train", "test")[i % 2]
@@ -147,7 +147,7 @@ def test_stories_alternate_text_and_picture_and_every_text_is_true():
 
 
 def follows(text: str, before: list, after: list) -> None:
-    """Assert that a continuation is true of two pictures in a row."""
+    """Assert that a continuation is true of two images in a row."""
     if found := re.fullmatch(rf"(?:now|then) there is a (.+) {oracle.RELATION} the (.+) \.", text):
         assert len(after) == len(before) + 1
         assert oracle.holds(oracle.only(found[1], after), found[2], oracle.only(found[3], after))
@@ -172,5 +172,5 @@ def test_sessions_and_stories_of_other_lengths_are_refused():
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="1 to 3 turns"):
         sample_session(rng, "test", 4)
-    with pytest.raises(ValueError, match="2 or 3 pictures"):
+    with pytest.raises(ValueError, match="2 or 3 images"):
         sample_story(rng, "test", 5)

@@ -15,13 +15,13 @@ from . import oracle
 
 @pytest.fixture(scope="module")
 def seen():
-    """300 scenes, each with what the detector sees in its picture."""
+    """300 scenes, each with what the detector sees in its image."""
     rng = np.random.default_rng(11)
     scenes = [sample_scene(rng, split=("train", "test")[i % 2]) for i in range(300)]
     return [(scene, detect(render(scene))) for scene in scenes]
 
 
-def test_every_answer_is_what_a_second_reader_finds_in_the_picture(seen):
+def test_every_answer_is_what_a_second_reader_finds_in_the_image(seen):
     rng = np.random.default_rng(0)
     asked = 0
     for scene, detections in seen:
@@ -31,7 +31,7 @@ def test_every_answer_is_what_a_second_reader_finds_in_the_picture(seen):
     assert asked > 8000
 
 
-def test_every_caption_is_true_of_the_picture(seen):
+def test_every_caption_is_true_of_the_image(seen):
     rng = np.random.default_rng(0)
     for scene, detections in seen:
         texts = captions(scene, rng, 5)

@@ -1,4 +1,4 @@
-"""Stories read back: every true story is followed by its own pictures, and only by them."""
+"""Stories read back: every true story is followed by its own images, and only by them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def seen(scene):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_every_picture_of_every_story_follows_from_its_sentence_and_the_picture_before(split):
+def test_every_image_of_every_story_follows_from_its_sentence_and_the_image_before(split):
     random = np.random.default_rng(4)
     kinds = set()
     for _ in range(80):
@@ -39,7 +39,7 @@ def test_every_picture_of_every_story_follows_from_its_sentence_and_the_picture_
     assert kinds == {"opening", "add", "remove", "move", "recolour", "reshape", "resize"}
 
 
-def test_another_picture_or_the_one_before_does_not_follow():
+def test_another_image_or_the_one_before_does_not_follow():
     random = np.random.default_rng(5)
     wrong = 0
     for _ in range(40):
@@ -69,7 +69,7 @@ def scene(*things):
         "then there is a small red square above the green circle .",
     ],
 )
-def test_a_sentence_about_what_is_not_there_can_have_no_right_picture(text):
+def test_a_sentence_about_what_is_not_there_can_have_no_right_image(text):
     sentence = read_sentence(text)
     assert sentence is not None
     assert expected(sentence, seen(scene(CIRCLE, SQUARE))) is None

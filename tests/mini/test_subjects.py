@@ -79,7 +79,7 @@ BESIDE = Wanted(("circle", "red", "small"), relation="left of", other=("triangle
         (BESIDE, [("circle", "red", "small", 17, 32)], True, False),
     ],
 )
-def test_a_picture_is_right_when_the_subject_is_kept_and_the_prompt_followed(wanted, things, kept, followed):
+def test_an_image_is_right_when_the_subject_is_kept_and_the_prompt_followed(wanted, things, kept, followed):
     match = match_subject(wanted, seen(*things))
     assert (match.kept, match.followed, match.right) == (kept, followed, kept and followed)
 

@@ -111,7 +111,7 @@ def test_a_seed_gives_the_same_scenes_and_pixels_on_every_machine():
     assert digest.hexdigest() == "b071d7cee7e73dc99f41ed56a1399ea3d578591c53b533f41653231accf93569"
 
 
-def test_pictures_show_palette_colours_on_the_background():
+def test_images_show_palette_colours_on_the_background():
     for scene in scenes("test", 50):
         picture = render(scene)
         assert picture.shape == (64, 64, 3)

@@ -67,7 +67,7 @@ def test_the_manifest_lists_every_file(world):
     assert manifest.seed == 1
 
 
-def test_every_picture_shows_its_scene(world):
+def test_every_image_shows_its_scene(world):
     count = 0
     for file, folder in (
         ("scenes.jsonl", "."),
@@ -137,7 +137,7 @@ def test_mmbench_rows_come_with_all_their_rotations(world):
         assert 2 <= len(options) == len(set(options)) <= 4
         for k in range(1, len(options)):
             copy = rows[base + 1_000_000 * k]
-            assert copy["image"] == str(base), "copies refer to the picture of the original"
+            assert copy["image"] == str(base), "copies refer to the image of the original"
             assert [copy[letter] for letter in "ABCD" if copy[letter]] == options[k:] + options[:k]
             assert copy[copy["answer"]] == right
             same = ("question", "category", "l2-category", "split")
@@ -212,7 +212,7 @@ def test_karpathys_file_says_the_same_as_the_caption_file(world):
         assert (world / image["filepath"] / image["filename"]).is_file()
 
 
-def test_prompts_ask_for_what_their_picture_shows(world):
+def test_prompts_ask_for_what_their_image_shows(world):
     prompts = truth.read_prompts(world / "prompts.jsonl")
     scenes = truth.read_scenes(world / "scenes.jsonl")
     captions = {a["id"]: a for a in load(world / "annotations/captions_val2014.json")["annotations"]}
@@ -252,7 +252,7 @@ def test_magicbrush_folder_has_the_official_layout(world):
             assert isinstance(scenes[f"images/{key}/{turn['output']}"], Scene)
 
 
-def test_stories_name_their_pictures(world):
+def test_stories_name_their_images(world):
     rows = [json.loads(line) for line in (world / "stories/stories.jsonl").read_text().splitlines()]
     assert len({row["id"] for row in rows}) == len(rows) == 6
     for row in rows:

@@ -1,6 +1,6 @@
-"""Benchmarks of every kind on a handful of pictures, and models whose answers are known beforehand.
+"""Benchmarks of every kind on a handful of images, and models whose answers are known beforehand.
 
-`shapes` asks about pictures, `edits` changes them, `stories` are documents, `picks` scores choices. Model
+`shapes` asks about images, `edits` changes them, `stories` are documents, `picks` scores choices. Model
 `exact` answers right; `odd` answers with what a hostile or broken model might, and fails now and then.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 from evalsuite.content import Image, Text, assistant, system, user
 from evalsuite.errors import DataError, SampleError
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelEntry, ModelOptions, TaskEntry, TaskOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import (
     Capability,
     ChoiceResponse,
@@ -30,6 +30,7 @@ from evalsuite.request import (
     TextResponse,
 )
 from evalsuite.task import Answered, Metric, Sample, SampleScore, Scores, TaskInfo, mean_statistics
+from evalsuite.task.entry import TaskEntry, TaskOptions
 
 COLOURS = {"red": (214, 39, 40), "green": (44, 160, 44), "blue": (31, 119, 180), "grey": (127, 127, 127)}
 NAMES = list(COLOURS)
@@ -145,7 +146,7 @@ class Pages:
 
 
 class Known:
-    """`style` is `exact` or `odd`; a text it says is the colour in the picture, or one of HOSTILE."""
+    """`style` is `exact` or `odd`; a text it says is the colour in the image, or one of HOSTILE."""
 
     def __init__(self, style: str) -> None:
         self._odd = style == "odd"

@@ -208,7 +208,7 @@ def test_hostile_answers_are_text(chrome: Chrome, site: Path, number: int) -> No
     assert page.run("return arguments[0].querySelectorAll(':not(.control)').length", page.one(answer)) == 0
     assert page.run("return window.executed") is None
     assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
-    assert page.run("return document.querySelectorAll('#detail a:not(.picture)').length") == 0
+    assert page.run("return document.querySelectorAll('#detail a:not(.image)').length") == 0
     assert page.complaints() == []
 
 
@@ -268,7 +268,7 @@ def test_the_slider_moves_by_keys_and_pointer(chrome: Chrome, site: Path) -> Non
     assert sides == ["source", "reference", "exact", "odd"] * 2
 
 
-def test_the_gallery_shows_pictures_and_opens_them(chrome: Chrome, site: Path) -> None:
+def test_the_gallery_shows_images_and_opens_them(chrome: Chrome, site: Path) -> None:
     page = Shown(chrome, site, "samples/edits.html#view=gallery")
     page.until("return document.querySelectorAll('#item-0 img').length === 3")
     assert page.texts("#item-0 figcaption") == ["source", "exact", "odd"]

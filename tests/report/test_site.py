@@ -18,15 +18,15 @@ from PIL import Image as pil
 
 from evalsuite.content import Image
 from evalsuite.errors import SpecError, StoreError
-from evalsuite.registry import TaskOptions
 from evalsuite.report import write_report
+from evalsuite.report.images import Pictures
 from evalsuite.report.output import Output
-from evalsuite.report.pictures import Pictures
-from evalsuite.scoring import score_run
+from evalsuite.running.scoring import score_run
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader, RunWriter
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.task import SampleScore
+from evalsuite.task.entry import TaskOptions
 from tests.report.support import ALL, PLUGIN, measure, read_data, registry, samples_of
 
 
@@ -90,7 +90,7 @@ def test_images_are_named_by_their_content_and_written_once(site: Path) -> None:
     assert all(path.suffix == ".webp" for path in (site / "thumbnails").rglob("*.*"))
 
 
-def test_pictures_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Path) -> None:
+def test_images_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Path) -> None:
     def encoded(kind: str, **options: Any) -> bytes:
         stream = io.BytesIO()
         pil.new("RGB", (40, 20), "red").save(stream, kind, **options)

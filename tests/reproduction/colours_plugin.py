@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from evalsuite_tasks.benchmark import entries
 
 from evalsuite.data.images import decode
 from evalsuite.model import ModelInfo, Prepared
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.published import Publication, read_publication
-from evalsuite.registry import ModelEntry, ModelOptions, TaskEntry
 from evalsuite.request import Request, TextResponse
+from evalsuite.task.benchmark import entries
+from evalsuite.task.entry import TaskEntry
 
 HERE = Path(__file__).parent / "colours"
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -22,7 +23,7 @@ FORMS = ("{}", "{}.", "{}, I think", "not {}")
 
 
 class Colours:
-    """Names the picture's colour in one of four forms, told by the number of the picture."""
+    """Names the image's colour in one of four forms, told by the number of the image."""
 
     info = ModelInfo(
         "colours", fingerprint="v1", parameters=7_000_000_000, details={"image processor": "pil"}
@@ -49,7 +50,7 @@ def models() -> Iterator[ModelEntry]:
     def build(options: ModelOptions) -> Colours:
         return Colours()
 
-    yield ModelEntry("colours", "names the colour of a picture", frozenset({"text"}), build)
+    yield ModelEntry("colours", "names the colour of an image", frozenset({"text"}), build)
 
 
 def published() -> list[Publication]:

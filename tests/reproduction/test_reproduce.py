@@ -11,7 +11,7 @@ from evalsuite.published import find_table
 from evalsuite.registry import Registry, load_registry
 from evalsuite.reproduction import Reproduction, measure, subjects_of
 from tests.cli.program import here
-from tests.reproduction.pictures import PLUGIN, write_colours
+from tests.reproduction.image_files import PLUGIN, write_colours
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_every_cell_of_a_table_gets_a_verdict_and_its_reasons(registry: Registry
     }
     reasons = {one.column: "; ".join(one.reasons) for one in found.comparisons}
     assert "the answers are not public" in reasons["hidden"]
-    assert "how the pictures were cut" in reasons["vague"]
+    assert "how the images were cut" in reasons["vague"]
     assert "colours-absent" in reasons["absent"]
     assert "depends on the machine" in reasons["latency"]
     differences = {one.column: one.difference for one in found.comparisons}

@@ -15,7 +15,7 @@ import pytest
 
 from evalsuite.errors import DataError, StoreError
 from evalsuite.request import TextResponse
-from evalsuite.scoring import score_run
+from evalsuite.running.scoring import score_run
 from evalsuite.store import Record, RunReader, RunWriter, check_usable, database, list_runs, verify
 from tests.engine.support import run_sums, sums_registry, sums_spec
 

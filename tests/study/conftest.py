@@ -32,8 +32,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     (folder / "documents.jsonl").write_text("\n".join(map(json.dumps, rows)))
     found = []
     for name in ("writer-one", "writer-two"):
-        documents = TaskSpec(name="documents", data=folder, options={"metrics": "form,pictures"})
-        edits = TaskSpec(name="mini-magicbrush", options={"metrics": "L1,right result", "subset": "6"})
+        documents = TaskSpec(name="documents", data=folder, options={"metrics": "form,num_images"})
+        edits = TaskSpec(name="mini-magicbrush", options={"metrics": "L1,edit_success", "subset": "6"})
         spec = RunSpec(model=ModelSpec(name=name), tasks=(documents, edits), plugins=(PLUGIN,))
         outcome = run(spec, folder / name)
         assert outcome is not None

@@ -35,7 +35,7 @@ def test_raters_are_given_nothing_that_tells_where_an_item_comes_from(
         for name in NAMES:
             assert name.encode() not in content, (path, name)
     pictures = [path for path in files if path.suffix == ".png"]
-    # Each picture of each place has a file of its own: equal pictures do not show by an equal name.
+    # Each image of each place has a file of its own: equal images do not show by an equal name.
     assert len(pictures) == len(key.items) == 27
     for path in pictures:
         with pil.open(path) as opened:

@@ -65,7 +65,7 @@ def test_votes_by_keyboard_and_mouse_are_kept_and_can_be_read(
     assert page.evaluate("document.querySelector('.answer.chosen').dataset.answer") == "no"
     page.key("1")
     assert page.evaluate("document.getElementById('count').textContent") == "4 of 6"
-    # After a reload the same rater goes on where they stopped, in the same order.
+    # After a reload the same rater resumes where they stopped, in the same order.
     page.go((folder / "page/index.html").as_uri())
     begin(page, "Ann O'Neil <b>")
     assert page.evaluate("document.getElementById('count').textContent") == "4 of 6"

@@ -14,8 +14,8 @@ from evalsuite.errors import DataError
 from evalsuite.metrics.agreement import krippendorff_alpha
 from evalsuite.stats import clopper_pearson
 from evalsuite.study import Key, analyse, read_key, read_votes
+from evalsuite.study.describing import as_json, markdown
 from evalsuite.study.key import Item, Source
-from evalsuite.study.telling import as_json, markdown
 
 
 def key(mode: str = "rate", documents: int = 12, sources: tuple[str, ...] = ("one", "two")) -> Key:

@@ -10,14 +10,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from evalsuite.content import Image, Text
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.registry import ModelEntry, ModelOptions
+from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import DocumentResponse, GenerateImages, ImageResponse, Request
 
 HOSTILE = "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\"> {{ 7*7 }}"
 
 
 class Writer:
-    """Writes the instruction back with hostile text and a picture whose metadata names the model."""
+    """Writes the instruction back with hostile text and an image whose metadata names the model."""
 
     def __init__(self, name: str, shade: int) -> None:
         self.info = ModelInfo(name, f"{name} {shade}")

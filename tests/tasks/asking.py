@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evalsuite.content import Image, Text
-from evalsuite.registry import TaskOptions
 from evalsuite.request import Request, TextResponse
 from evalsuite.task import Answered, Sample, Task
+from evalsuite.task.entry import TaskOptions
 
 ENTRIES = {entry.name: entry for entry in evalsuite_tasks.tasks()}
 

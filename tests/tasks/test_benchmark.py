@@ -11,15 +11,15 @@ from typing import Any
 import evalsuite_tasks
 import pytest
 import yaml
-from evalsuite_tasks.benchmark import draw, entries, family_module, load, suite_entries
-from evalsuite_tasks.prompts import clean, fields_of, render
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import DataError, SpecError
-from evalsuite.registry import TaskEntry, TaskOptions
-from tests.data.pictures import encoded
+from evalsuite.task.benchmark import draw, entries, family_module, load, suite_entries
+from evalsuite.task.entry import TaskEntry, TaskOptions
+from evalsuite.task.prompts import fields_of, postprocess, render
+from tests.data.image_files import encoded
 
 DECLARED: dict[str, Any] = {
     "name": "little-vqa",
@@ -113,7 +113,7 @@ def test_a_protocol_sets_system_prompt_wording_and_prefill_exactly(tmp_path: Pat
         ({"protocols": {"p": {"template": "{image.path}"}}}, "is not a plain field name"),
         (
             {"protocols": {"p": {"template": "x", "clean": ["stripp"]}}},
-            "no clean-up 'stripp'. Did you mean strip",
+            "no postprocessing step 'stripp'. Did you mean strip",
         ),
         ({"protocols": {"p": {"template": "x", "decoding": {"beams": 5}}}}, "decoding: .*'beams'"),
     ],
@@ -293,7 +293,7 @@ def test_a_template_of_text_alone_is_that_text(text: str) -> None:
     ],
 )
 def test_clean_ups(text: str, names: list[str], expected: str) -> None:
-    assert clean(text, names) == expected
+    assert postprocess(text, names) == expected
 
 
 def test_a_malformed_suite_is_refused_with_file_and_field(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import evalsuite_tasks
 import numpy as np
 import pytest
 import yaml
@@ -13,12 +14,12 @@ import yaml
 from evalsuite.content import Text
 from evalsuite.errors import DataError, SpecError, UnavailableError
 from evalsuite.metrics.meteor import meteor_available
-from evalsuite.registry import TaskOptions
 from evalsuite.request import GenerateText, ImageResponse, TextResponse
 from evalsuite.stats import estimate
 from evalsuite.task import Answered, Sample, Task
+from evalsuite.task.entry import TaskOptions
 from tests.goldens import load_json
-from tests.tasks.pictures import ENTRIES, build, failures, values, world
+from tests.tasks.image_files import ENTRIES, build, failures, values, world
 
 _REAL = "coco-caption-2014-val"
 
@@ -33,7 +34,7 @@ def answer(sample: Sample, text: str) -> Answered:
 
 
 def babble(samples: list[Sample], seed: int = 0) -> list[str]:
-    """Captions between right and wrong: another picture's caption, or one's own with a word gone."""
+    """Captions between right and wrong: another image's caption, or one's own with a word gone."""
     random = np.random.RandomState(seed)
     said = []
     for sample in samples:
@@ -216,10 +217,10 @@ def test_the_miniature_breaks_down_by_things_and_held_out_combinations(data: Pat
     samples = list(task.samples())
     found = values(task.score([answer(s, text) for s, text in zip(samples, babble(samples), strict=True)]))
     groups = {name.split(" ", 1)[1] for name in found if name.startswith("BLEU-4 ")}
-    assert {"things=1", "things=2", "held_out=yes", "held_out=no"} <= groups
+    assert {"num_objects=1", "num_objects=2", "held_out=yes", "held_out=no"} <= groups
     held = [s.labels["held_out"] for s in samples]
     weighted = sum(found[f"CIDEr held_out={v}"] * held.count(v) for v in ("yes", "no")) / len(held)
-    # Document frequencies stay the whole set's in a break-down, so the parts make up the whole.
+    # Document frequencies stay the whole set's in a breakdown, so the parts make up the whole.
     assert weighted == pytest.approx(found["CIDEr"])
 
 
@@ -269,12 +270,9 @@ def test_a_missing_image_fails_alone(data: Path, tmp_path: Path) -> None:
 def test_unknown_columns_and_metrics_are_refused_by_name(data: Path, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"no metric 'CIDER'.*CIDEr"):
         build("mini-coco-caption", data, metrics="CIDER")
-    from evalsuite_tasks.benchmark import entries
+    from evalsuite.task.benchmark import entries
 
-    source = (
-        Path(ENTRIES["mini-coco-caption"].build.__code__.co_filename).parent
-        / "caption/mini-coco-caption.yaml"
-    )
+    source = Path(evalsuite_tasks.__file__).parent / "caption/mini-coco-caption.yaml"
     made = yaml.safe_load(source.read_text())
     made["metrics"] = [{"name": "BLEURT", "headline": True}]
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
@@ -287,14 +285,10 @@ def test_unknown_columns_and_metrics_are_refused_by_name(data: Path, tmp_path: P
 def test_a_headline_that_cannot_be_computed_stops_the_run_before_it_starts(
     data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from evalsuite_tasks.benchmark import entries
+    from evalsuite.task.benchmark import entries
+    from evalsuite.task.entry import TaskOptions
 
-    from evalsuite.registry import TaskOptions
-
-    source = (
-        Path(ENTRIES["mini-coco-caption"].build.__code__.co_filename).parent
-        / "caption/mini-coco-caption.yaml"
-    )
+    source = Path(evalsuite_tasks.__file__).parent / "caption/mini-coco-caption.yaml"
     made = yaml.safe_load(source.read_text())
     made["metrics"] = [{"name": "METEOR", "headline": True}, {"name": "CIDEr"}]
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))

@@ -17,10 +17,10 @@ import pytest
 from evalsuite.content import Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SampleError
-from evalsuite.registry import TaskOptions
 from evalsuite.request import ChoiceResponse, Request, Response, ScoreChoices, TextResponse
 from evalsuite.task import Answered, Sample, Task
-from tests.data.pictures import encoded
+from evalsuite.task.entry import TaskOptions
+from tests.data.image_files import encoded
 from tests.goldens import load_json
 
 Q1, Q2, HINT = "what is it?", "is it red?", "look closely"

@@ -1,4 +1,4 @@
-"""Columns over all drawn pictures: each has an interval, and it covers as often as it says."""
+"""Columns over all generated images: each has an interval, and it covers as often as it says."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalsuite.errors import DataError, SampleError
 from evalsuite.metrics.anls import anls, levenshtein
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.tasks.asking import answer, asked, build, pictures, values, wording, write_json, write_table
 
 PHOTO = encoded("PNG")
@@ -46,7 +46,7 @@ def test_official_files_and_hub_columns_ask_the_same(name: str, config: str, tmp
     assert [right["ANLS"], near["ANLS"], far["ANLS"]] == pytest.approx([1.0, 5 / 6, 0.0])
 
 
-def test_a_question_without_its_picture_is_refused(tmp_path: Path) -> None:
+def test_a_question_without_its_image_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "val_v1.0.json", {"data": [ROW]})
     with pytest.raises(DataError, match="questionId 49153 has no field 'image'"):
         list(build("docvqa-val", tmp_path).samples())

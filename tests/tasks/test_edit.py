@@ -23,7 +23,7 @@ from evalsuite.stats import estimate
 from evalsuite.task import Answered, Sample, Task
 from tests.features.networks import write_clip, write_dino
 from tests.goldens import golden_dir, load_json
-from tests.tasks.pictures import build, drawn, failures, flat, png, values, world
+from tests.tasks.image_files import build, drawn, failures, flat, png, values, world
 
 PIXELS = "L1,L2"
 
@@ -39,7 +39,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def mini(data: Path, protocol: str = "single-turn", clip: Path | None = None) -> Task:
-    options = {"weights": f"clip={clip}"} if clip else {"metrics": "right result,objects,L1,L2"}
+    options = {"weights": f"clip={clip}"} if clip else {"metrics": "edit_success,objects,L1,L2"}
     return build("mini-magicbrush", data, protocol, **options)
 
 
@@ -60,7 +60,7 @@ def copies(samples: list[Sample]) -> list[Answered]:
 
 
 def paired(folder: Path, names: dict[str, list[str]]) -> Path:
-    """The oracle's sessions as a test folder: one picture per name, made from nothing but its name."""
+    """The oracle's sessions as a test folder: one image per name, made from nothing but its name."""
     sessions, local = {}, {}
     for key, files in names.items():
         outputs = sorted(name for name in files if "output" in name)
@@ -95,7 +95,7 @@ def test_what_is_held_against_what_is_the_official_scripts_pairing(
     assert found == {tuple(pair) for pair in oracle[kind]}
 
 
-def test_single_turns_start_from_the_official_picture_before_them(data: Path) -> None:
+def test_single_turns_start_from_the_official_image_before_them(data: Path) -> None:
     task = mini(data)
     for sample in task.samples():
         (turn,) = sample.record.turns
@@ -121,7 +121,7 @@ def test_later_turns_of_a_session_edit_the_models_own_result(data: Path) -> None
     assert second.output == first.output
     assert task.request(sample, [ImageResponse((made,))] * 2) is None
     for lacking in (ImageResponse(()), TextResponse("no")):
-        with pytest.raises(SampleError, match="turn 1 gave no picture"):
+        with pytest.raises(SampleError, match="turn 1 gave no image"):
             task.request(sample, [lacking])
 
 
@@ -217,11 +217,11 @@ def test_the_accepted_results_are_perfect_and_a_copy_of_the_source_is_not(data: 
         task = mini(data, protocol, clip)
         samples = list(task.samples())
         best, copied = values(task.score(targets(samples))), values(task.score(copies(samples)))
-        assert (best["right result"], best["objects"], best["L1"], best["L2"]) == (1, 1, 0, 0)
+        assert (best["edit_success"], best["objects"], best["L1"], best["L2"]) == (1, 1, 0, 0)
         assert best["miniCLIP-I"] == pytest.approx(1)
-        assert copied["right result"] < 0.1
+        assert copied["edit_success"] < 0.1
         assert copied["L1"] > 0
-        assert {"right result kind=recolour", "right result kind=remove"} <= set(best)
+        assert {"edit_success kind=recolour", "edit_success kind=remove"} <= set(best)
 
 
 def test_a_right_thing_in_the_wrong_place_or_too_many_is_no_right_result(data: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_right_thing_in_the_wrong_place_or_too_many_is_no_right_result(data: P
     ]
     found = values(task.score(moved))
     assert found["objects"] > 0.9
-    assert found["right result"] < 0.7
+    assert found["edit_success"] < 0.7
 
 
 def test_intervals_resample_sessions(data: Path) -> None:
@@ -267,9 +267,9 @@ def test_broken_missing_and_foreign_results_are_failures_not_scores(data: Path, 
     said = failures(scores)
     assert len(said) == 5
     assert said[samples[session].id] == "1 of 2 turns were answered"
-    for i, part in zip(others, ("truncated", "0 pictures", "2 pictures", "TextResponse"), strict=True):
+    for i, part in zip(others, ("truncated", "0 images", "2 images", "TextResponse"), strict=True):
         assert part in said[samples[i].id]
-    assert values(scores)["right result"] == 1
+    assert values(scores)["edit_success"] == 1
 
 
 def test_a_broken_source_or_target_is_its_samples_failure(data: Path, tmp_path: Path) -> None:

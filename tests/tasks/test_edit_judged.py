@@ -60,7 +60,7 @@ def values(scores: Scores) -> dict[str, float]:
 # GEdit-Bench
 
 
-def test_a_language_is_a_task_and_asks_with_the_raw_picture(tmp_path: Path) -> None:
+def test_a_language_is_a_task_and_asks_with_the_raw_image(tmp_path: Path) -> None:
     task, sample = gedit_task(tmp_path)
     assert [s.id for s in task.samples()] == ["a"]
     assert sample.labels == {"type": "color_alter", "subset": "intersection"}
@@ -115,7 +115,7 @@ def test_a_source_that_lies_on_its_side_is_shown_upright(tmp_path: Path) -> None
     assert [pil.open(io.BytesIO(image.read())).size for image in pictures] == [(24, 40)] * 2
 
 
-def test_qwen_is_shown_lossless_pictures_before_the_text(tmp_path: Path) -> None:
+def test_qwen_is_shown_lossless_images_before_the_text(tmp_path: Path) -> None:
     task, sample = gedit_task(tmp_path, rules="qwen2.5-vl")
     one = edited(sample)
     chat = task.question(one, ())
@@ -159,8 +159,8 @@ def test_what_cannot_be_judged_or_was_not_has_a_reason(tmp_path: Path) -> None:
     task, sample = gedit_task(tmp_path)
     told = ((Judgement(SC), Judgement(PQ)),)
     cases = {
-        "not a picture": Answered(sample, (TextResponse("no"),), told),
-        "2 pictures": Answered(sample, (ImageResponse((Image(picture()),) * 2),), told),
+        "not an image": Answered(sample, (TextResponse("no"),), told),
+        "2 images": Answered(sample, (ImageResponse((Image(picture()),) * 2),), told),
         "gave nothing: timed out": Answered(
             sample, edited(sample).responses, ((Judgement(failure="timed out"),),)
         ),
@@ -250,7 +250,7 @@ def imgedit(root: Path, items: dict[str, str], names: tuple[str, str] = TAR_NAME
 @pytest.mark.parametrize(
     "names", [("singleturn.json", "judge_prompt.json"), ("basic_edit.json", "prompts.json")]
 )
-def test_imgedits_judge_gets_the_users_prompt_and_both_pictures_as_they_are(
+def test_imgedits_judge_gets_the_users_prompt_and_both_images_as_they_are(
     tmp_path: Path, names: tuple[str, str]
 ) -> None:
     task = judged(build("imgedit-bench", imgedit(tmp_path, {"7": "add"}, names)))

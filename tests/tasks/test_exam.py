@@ -10,7 +10,7 @@ import pytest
 
 from evalsuite.errors import DataError
 from evalsuite.metrics.letters import mmmu_open_hit, read_letter
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.tasks.asking import answer, asked, build, pictures, values, wording, write_json, write_table
 
 PHOTOS = [encoded("PNG", seed=n) for n in range(3)]

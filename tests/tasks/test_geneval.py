@@ -26,7 +26,7 @@ from evalsuite.request import GenerateImages, TextResponse
 from evalsuite.task import Answered, Task
 from tests.features.networks import write_clip
 from tests.tasks.asking import wording
-from tests.tasks.pictures import build, drawn, failures, flat, png, values
+from tests.tasks.image_files import build, drawn, failures, flat, png, values
 
 CAT = {"class": "cat", "count": 1}
 TWO = {"include": [{"class": "cat", "count": 2}], "exclude": [{"class": "cat", "count": 3}]}
@@ -38,7 +38,7 @@ PROMPTS = [
 
 
 class CatDetector:
-    """Finds a cat in every picture that is not black, with a mask of its left half."""
+    """Finds a cat in every image that is not black, with a mask of its left half."""
 
     name = "cats 1.0"
     tells_colors = False
@@ -67,7 +67,7 @@ def data(folder: Path, prompts: Sequence[Mapping[str, Any]] = PROMPTS) -> Path:
 
 
 def four(value: int) -> tuple[Image, ...]:
-    """Four different pictures."""
+    """Four different images."""
     return tuple(flat(value + k) for k in range(4))
 
 
@@ -131,7 +131,7 @@ def test_the_exact_detector_judges_by_the_official_rules() -> None:
     first, second = scores.rows
     assert (first.values["position"], first.values["prompts"], second.values["counting"]) == (0.5, 1, 0.5)
     assert f"expected {placed['class']} {placed['position'][0]} target" in first.parsed
-    assert f"picture 2: expected {shape}<3, found 3" in second.parsed
+    assert f"image 2: expected {shape}<3, found 3" in second.parsed
     assert scores.details["detector"] == "mini-world pixels"
 
 
@@ -182,7 +182,7 @@ def test_detections_of_a_file_are_judged_and_the_overall_is_the_mean_of_tags(tmp
     assert values(twice)["images"] == pytest.approx((3 * 0.75 + 0.25) / 4)
 
 
-def test_pictures_are_drawn_without_detections_and_scored_when_they_are_there(tmp_path: Path) -> None:
+def test_images_are_drawn_without_detections_and_scored_when_they_are_there(tmp_path: Path) -> None:
     task = build("geneval", data(tmp_path))
     sample = next(task.samples())
     images = four(10)
@@ -195,7 +195,7 @@ def test_pictures_are_drawn_without_detections_and_scored_when_they_are_there(tm
     assert after.fingerprint() == task.fingerprint()
 
 
-def test_pictures_that_the_file_does_not_know_and_foreign_answers_are_failures(tmp_path: Path) -> None:
+def test_images_that_the_file_does_not_know_and_foreign_answers_are_failures(tmp_path: Path) -> None:
     images = four(10)
     path = detections(tmp_path / "found.jsonl", [(images[0], {})])
     task = build("geneval", data(tmp_path), detections=str(path))
@@ -209,8 +209,8 @@ def test_pictures_that_the_file_does_not_know_and_foreign_answers_are_failures(t
             ]
         )
     )
-    assert "says nothing about the picture" in said[first.id]
-    assert said[second.id] == "1 pictures came back, 4 were asked for"
+    assert "says nothing about the image" in said[first.id]
+    assert said[second.id] == "1 images came back, 4 were asked for"
     assert "TextResponse" in said[third.id]
 
 
@@ -286,7 +286,7 @@ def test_a_detector_plugin_finds_and_clip_tells_the_colours(tmp_path: Path, clip
 @pytest.mark.parametrize("box", [(0.1, 0.1, 0.4, 0.4), (9, 0, 12, 4), (4, 4, 2, 2)])
 def test_a_box_without_pixels_has_no_colour(box: tuple[float, float, float, float], clip: Path) -> None:
     network: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
-    with pytest.raises(SampleError, match="holds no pixel of its picture, which has 8 × 8"):
+    with pytest.raises(SampleError, match="holds no pixel of its image, which has 8 × 8"):
         ColorClassifier(network).classify(pil.new("RGB", (8, 8)), "cat", [Found(Detection(box, 0.9))])
 
 

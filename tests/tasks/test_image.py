@@ -13,8 +13,6 @@ import evalsuite_tasks
 import numpy as np
 import pytest
 import yaml
-from evalsuite_tasks.benchmark import entries
-from evalsuite_tasks.columns import FORMULAS
 from PIL import Image as pil
 
 from evalsuite.content import Image, Text
@@ -22,12 +20,14 @@ from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SpecError, UnavailableError
 from evalsuite.features import NetworkSpec, load_network
 from evalsuite.metrics.frechet import Gaussian, frechet_distance
-from evalsuite.registry import TaskOptions
 from evalsuite.request import GenerateImages, ImageResponse, TextResponse
 from evalsuite.stats import estimate
 from evalsuite.task import Answered, Sample, Task
+from evalsuite.task.benchmark import entries
+from evalsuite.task.columns import FORMULAS
+from evalsuite.task.entry import TaskOptions
 from tests.features.networks import write_clip
-from tests.tasks.pictures import build, drawn, failures, flat, png, values, world
+from tests.tasks.image_files import build, drawn, failures, flat, png, values, world
 
 TRUTH = "overall,single object,objects+relation,colour,shape"
 
@@ -54,7 +54,7 @@ def mini(data: Path, clip: Path | None = None, **options: str) -> Task:
 
 
 def best_of(folder: Path, data: Path, clip: Path, count: int, **protocol: Any) -> Task:
-    """The miniature drawn `count` times per prompt, both the selected and the first picture measured."""
+    """The miniature drawn `count` times per prompt, both the selected and the first image measured."""
     source = Path(evalsuite_tasks.__file__).parent / "image/mini-coco-t2i.yaml"
     made = yaml.safe_load(source.read_text())
     made["metrics"] += [{"name": "first miniCLIP-T"}, {"name": "CLIPScore"}, {"name": "torchmetrics"}]
@@ -182,7 +182,7 @@ def test_coco_30k_has_faster_protocols(data: Path, clip: Path, protocol: str, dr
     assert (output.count, output.steps, output.scheduler, output.guidance_scale) == drawing
 
 
-def test_dreamllms_script_draws_the_pictures_of_a_sample_for_other_captions(data: Path, clip: Path) -> None:
+def test_dreamllms_script_draws_the_images_of_a_sample_for_other_captions(data: Path, clip: Path) -> None:
     task = build(
         "coco-30k",
         data,
@@ -252,7 +252,7 @@ def test_options_that_name_nothing_are_refused(data: Path) -> None:
 # The truth
 
 
-def test_the_reference_pictures_are_right_everywhere(data: Path) -> None:
+def test_the_reference_images_are_right_everywhere(data: Path) -> None:
     task = mini(data)
     samples = list(task.samples())
     found = values(task.score(perfect(samples)))
@@ -260,7 +260,7 @@ def test_the_reference_pictures_are_right_everywhere(data: Path) -> None:
     assert found["overall held_out=yes"] == found["overall held_out=no"] == 1
 
 
-def test_another_prompts_picture_and_an_empty_one_are_wrong(data: Path) -> None:
+def test_another_prompts_image_and_an_empty_one_are_wrong(data: Path) -> None:
     task = mini(data)
     samples = list(task.samples())
     scores = task.score([drawn(s, flat(245)) for s in samples])
@@ -280,11 +280,11 @@ def test_single_objects_and_pairs_are_counted_where_they_are_asked_for(data: Pat
     samples = list(task.samples())
     scores = task.score(perfect(samples))
     for sample, row in zip(samples, scores.rows, strict=True):
-        assert ("single object" in row.values) == (sample.labels["things"] == "1")
-        assert ("objects+relation" in row.values) == (sample.labels["things"] == "2")
+        assert ("single object" in row.values) == (sample.labels["num_objects"] == "1")
+        assert ("objects+relation" in row.values) == (sample.labels["num_objects"] == "2")
 
 
-def test_a_picture_of_another_size_is_brought_to_the_worlds(data: Path) -> None:
+def test_an_image_of_another_size_is_brought_to_the_worlds(data: Path) -> None:
     task = mini(data)
     samples = list(task.samples())
     large = [png(decode(s.record.reference).resize((512, 512), pil.Resampling.BICUBIC)) for s in samples]
@@ -311,7 +311,7 @@ def test_similarity_and_distance_are_those_of_the_network(data: Path, clip: Path
     assert scores.details["clip"]["preprocess"] == "openai"
 
 
-def test_the_reference_pictures_have_no_distance_and_intervals_are_told_by_half_samples(
+def test_the_reference_images_have_no_distance_and_intervals_are_told_by_half_samples(
     data: Path, clip: Path
 ) -> None:
     task = mini(data, clip)
@@ -345,11 +345,11 @@ def test_distance_to_a_statistics_file_or_a_folder(data: Path, clip: Path, tmp_p
     with pytest.raises(DataError, match="3 dimensions, miniCLIP has 8"):
         mini(data, clip, reference=str(tmp_path / "other.npz")).score(answers)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no pictures"):
+    with pytest.raises(DataError, match="holds no images"):
         mini(data, clip, reference=str(tmp_path / "empty")).score(answers)
 
 
-def test_reference_statistics_are_computed_once_and_a_changed_picture_is_noticed(
+def test_reference_statistics_are_computed_once_and_a_changed_image_is_noticed(
     data: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EVALSUITE_CACHE", str(tmp_path / "cache"))
@@ -370,7 +370,7 @@ def test_reference_statistics_are_computed_once_and_a_changed_picture_is_noticed
         task.score(answers)
 
 
-def test_too_few_pictures_are_said_to_be_too_few(
+def test_too_few_images_are_said_to_be_too_few(
     data: Path, clip: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     task = mini(data, clip)
@@ -378,7 +378,7 @@ def test_too_few_pictures_are_said_to_be_too_few(
     assert "too few" in task.score(perfect(samples[:2])).missing["Frechet-miniCLIP"]
     with caplog.at_level(logging.WARNING):
         task.score(perfect(samples[:6]))
-    assert "6 pictures for 8 dimensions" in caplog.text
+    assert "6 images for 8 dimensions" in caplog.text
 
 
 # Best of k
@@ -397,7 +397,7 @@ def test_the_likest_of_several_is_selected_and_the_first_is_reported_beside_it(
         likeness = unit(network.images([decode(i) for i in group])) @ text
         assert row.values["miniCLIP-T"] == pytest.approx(likeness.max(), abs=1e-5)
         assert row.values["first miniCLIP-T"] == pytest.approx(likeness[0], abs=1e-5)
-        assert row.parsed.startswith(f"picture {likeness.argmax() + 1} of 3")
+        assert row.parsed.startswith(f"image {likeness.argmax() + 1} of 3")
         prefixed = unit(network.texts([f"A photo depicts {sample.record.text}"]))[0]
         chosen = unit(network.images([decode(group[int(likeness.argmax())])]))[0]
         assert row.values["CLIPScore"] == pytest.approx(2.5 * max(chosen @ prefixed, 0), abs=1e-5)
@@ -416,18 +416,18 @@ def test_selection_by_any_caption_looks_at_all_captions_of_the_image(
         logits = (
             unit(network.images([decode(i) for i in group])) @ unit(network.texts(sample.record.captions)).T
         )
-        assert row.parsed.startswith(f"picture {logits.max(axis=1).argmax() + 1} of 4")
+        assert row.parsed.startswith(f"image {logits.max(axis=1).argmax() + 1} of 4")
 
 
-def test_a_wrong_number_of_pictures_is_a_failure(data: Path, clip: Path, tmp_path: Path) -> None:
+def test_a_wrong_number_of_images_is_a_failure(data: Path, clip: Path, tmp_path: Path) -> None:
     task = best_of(tmp_path / "b", data, clip, 2)
     samples = list(task.samples())[:6]
     answers = [drawn(s, noise(1), noise(2)) for s in samples]
     answers[2] = drawn(samples[2], noise(1))
-    assert failures(task.score(answers)) == {samples[2].id: "1 pictures came back, 2 were asked for"}
+    assert failures(task.score(answers)) == {samples[2].id: "1 images came back, 2 were asked for"}
 
 
-def test_several_pictures_without_a_selecting_network_are_refused(
+def test_several_images_without_a_selecting_network_are_refused(
     data: Path, clip: Path, tmp_path: Path
 ) -> None:
     source = Path(evalsuite_tasks.__file__).parent / "image/mini-coco-t2i.yaml"
@@ -439,7 +439,7 @@ def test_several_pictures_without_a_selecting_network_are_refused(
         entry.build(TaskOptions(data=data))
 
 
-# Bad pictures
+# Bad images
 
 
 def test_broken_and_foreign_answers_are_failures_with_their_reason_and_the_rest_is_scored(
@@ -454,14 +454,14 @@ def test_broken_and_foreign_answers_are_failures_with_their_reason_and_the_rest_
            2: Image(huge, name="bomb"), 3: Image(b"", name="empty")}  # fmt: skip
     for i, image in bad.items():
         answers[i] = drawn(samples[i], image)
-    answers[4] = Answered(samples[4], (TextResponse("a picture"),))
+    answers[4] = Answered(samples[4], (TextResponse("an image"),))
     answers[5] = drawn(samples[5])
     scores = task.score(answers)
     said = failures(scores)
     assert list(said) == [s.id for s in samples[:6]]
     for sample, part in zip(
         samples,
-        ("truncated", "not an image", "too large", "empty", "TextResponse", "0 pictures"),
+        ("truncated", "not an image", "too large", "empty", "TextResponse", "0 images"),
         strict=False,
     ):
         assert part in said[sample.id]
@@ -481,7 +481,7 @@ def _ihdr(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
-def test_pictures_of_every_mode_are_scored(data: Path, clip: Path, mode: str) -> None:
+def test_images_of_every_mode_are_scored(data: Path, clip: Path, mode: str) -> None:
     task = mini(data, clip)
     samples = list(task.samples())[:5]
     kind = "TIFF" if mode == "CMYK" else "PNG"

@@ -1,4 +1,4 @@
-"""Interleaved documents: what is asked, what a document must keep, and how text and pictures are scored."""
+"""Interleaved documents: what is asked, what a document must keep, and how text and images are scored."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from evalsuite.request import DocumentResponse, GenerateDocument, GenerateImages
 from evalsuite.stats import estimate
 from evalsuite.task import Answered, Sample, Task
 from tests.features.networks import write_clip
-from tests.tasks.pictures import build, failures, flat, png, values
-from tests.tasks.pictures import world as write_world
+from tests.tasks.image_files import build, failures, flat, png, values
+from tests.tasks.image_files import world as write_world
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_given_text_the_model_sees_the_true_text_and_what_it_drew_itself(data: P
     assert asked(true, sample, made[0]) == document(one, sample.record.pictures[0], two)
     last = given(data, clip, "last-text")
     assert asked(last, sample, made[0]) == document(two)
-    with pytest.raises(SampleError, match="picture 1 did not come"):
+    with pytest.raises(SampleError, match="image 1 did not come"):
         task.request(sample, [ImageResponse(())])
 
 
@@ -101,7 +101,7 @@ def test_a_document_without_an_instruction_cannot_be_asked_for(tmp_path: Path, c
         {"text_list": ["One."], "image_info": []},
     ]
     (tmp_path / "documents.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    task = build("documents", tmp_path, weights=f"clip={clip}", metrics="form,pictures")
+    task = build("documents", tmp_path, weights=f"clip={clip}", metrics="form,num_images")
     first, second = task.samples()
     request = task.request(first)
     assert request is not None
@@ -119,27 +119,27 @@ def test_true_stories_are_right_in_every_column(stories: Task) -> None:
     scores = stories.score([true_story(sample) for sample in samples])
     assert not failures(scores)
     found = values(scores)
-    for name in ("right document", "right pictures", "sentences", "form", "ROUGE-L"):
+    for name in ("correct_document", "correct_images", "sentences", "form", "ROUGE-L"):
         assert found[name] == pytest.approx(1), name
     assert found["Frechet-miniCLIP"] == pytest.approx(0, abs=1e-4)
-    assert 2 <= found["pictures"] <= 3
+    assert 2 <= found["num_images"] <= 3
 
 
-def test_true_pictures_are_right_and_shuffled_ones_are_not(data: Path, clip: Path) -> None:
+def test_true_images_are_right_and_shuffled_ones_are_not(data: Path, clip: Path) -> None:
     task = given(data, clip)
     samples = list(task.samples())
     right = values(task.score([true_pictures(sample) for sample in samples]))
-    assert right["true pictures"] == right["right pictures"] == right["right document"] == 1
+    assert right["ground_truth_images"] == right["correct_images"] == right["correct_document"] == 1
     assert right["miniCLIP-I"] == pytest.approx(1)
     turned = [Answered(s, true_pictures(s).responses[::-1]) for s in samples]
     wrong = values(task.score(turned))
     # A story that ends where it began reads the same backwards.
-    assert wrong["right document"] < 0.2
-    assert wrong["true pictures"] < 0.4
+    assert wrong["correct_document"] < 0.2
+    assert wrong["ground_truth_images"] < 0.4
     assert wrong["Frechet-miniCLIP"] == pytest.approx(0, abs=1e-4)
 
 
-def test_what_a_picture_must_show_follows_from_the_picture_that_was_drawn(stories: Task) -> None:
+def test_what_an_image_must_show_follows_from_the_image_that_was_drawn(stories: Task) -> None:
     from evalsuite.mini.render import render
     from evalsuite.mini.world import Scene, Thing
 
@@ -149,10 +149,10 @@ def test_what_a_picture_must_show_follows_from_the_picture_that_was_drawn(storie
 
     sample = next(iter(stories.samples()))
     parts = (shows("red", "small"), "now it is large .", shows("red", "large"))
-    # The first picture does not show what the opening says; the second follows from the first all the same.
+    # The first image does not show what the opening says; the second follows from the first all the same.
     row = stories.score([told(sample, *parts)]).rows[0]
-    assert row.values["right pictures"] == 0.5
-    assert row.values["right document"] == 0
+    assert row.values["correct_images"] == 0.5
+    assert row.values["correct_document"] == 0
     assert "small red circle" in row.parsed
     assert "(does not follow)" in row.parsed
 
@@ -163,9 +163,9 @@ def test_what_a_picture_must_show_follows_from_the_picture_that_was_drawn(storie
 @pytest.mark.parametrize(
     ("parts", "truncated", "said"),
     [
-        (("now it is red .", "then it is small ."), False, "0 pictures, at least 2"),
-        ((flat(), "now it is red .", flat(), "x", flat(), "y", flat()), False, "4 pictures, at most 3"),
-        ((flat(), flat()), False, "pictures without text between them"),
+        (("now it is red .", "then it is small ."), False, "0 images, at least 2"),
+        ((flat(), "now it is red .", flat(), "x", flat(), "y", flat()), False, "4 images, at most 3"),
+        ((flat(), flat()), False, "images without text between them"),
         ((flat(), "now it is red .", flat()), True, "not ended by the model"),
     ],
 )
@@ -179,7 +179,7 @@ def test_documents_that_break_a_limit_are_out_of_form_with_the_reason(
     assert row.parsed.startswith(sample.record.parts[0].text)
 
 
-# Text and pictures
+# Text and images
 
 
 def test_text_is_scored_without_the_opening_that_was_given(stories: Task) -> None:
@@ -197,7 +197,7 @@ def noise(seed: int) -> Image:
     return png(pil.fromarray(pixels))
 
 
-def test_similarity_is_the_mean_over_pictures_with_the_text_since_the_picture_before(
+def test_similarity_is_the_mean_over_images_with_the_text_since_the_image_before(
     stories: Task, clip: Path
 ) -> None:
     sample = next(iter(stories.samples()))
@@ -207,11 +207,11 @@ def test_similarity_is_the_mean_over_pictures_with_the_text_since_the_picture_be
     features = net.images([decode(picture) for picture in pictures[:2]])
     texts = net.texts([sample.record.parts[0].text, "now it is red ."])
     cosines = [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(features, texts, strict=True)]
-    # The third picture has no text of its own, so it has no similarity either.
+    # The third image has no text of its own, so it has no similarity either.
     assert row.values["miniCLIP-T"] == pytest.approx(np.mean(cosines), abs=1e-5)
 
 
-def test_the_distance_is_over_all_pictures_and_resamples_documents(data: Path, clip: Path) -> None:
+def test_the_distance_is_over_all_images_and_resamples_documents(data: Path, clip: Path) -> None:
     task = given(data, clip)
     samples = list(task.samples())
     answers = [
@@ -230,17 +230,17 @@ def test_the_distance_is_over_all_pictures_and_resamples_documents(data: Path, c
     assert found.low < found.value < found.high
 
 
-def test_a_document_without_pictures_is_scored_in_form_and_text_alone(stories: Task) -> None:
+def test_a_document_without_images_is_scored_in_form_and_text_alone(stories: Task) -> None:
     samples = list(stories.samples())
     scores = stories.score([told(sample, "now it is red .") for sample in samples])
     assert not failures(scores)
     assert "miniCLIP-T" not in scores.rows[0].values
-    assert scores.rows[0].values["right document"] == 0
-    assert "too few pictures" in scores.missing["Frechet-miniCLIP"]
-    assert stories.score([told(samples[0])]).rows[0].values["pictures"] == 0
+    assert scores.rows[0].values["correct_document"] == 0
+    assert "too few images" in scores.missing["Frechet-miniCLIP"]
+    assert stories.score([told(samples[0])]).rows[0].values["num_images"] == 0
 
 
-def test_broken_pictures_and_other_answers_are_failures(stories: Task, data: Path, clip: Path) -> None:
+def test_broken_images_and_other_answers_are_failures(stories: Task, data: Path, clip: Path) -> None:
     samples = list(stories.samples())
     cut = Image(flat().read()[:60], name="cut")
     text = Answered(samples[1], (TextResponse("x"),))
@@ -253,7 +253,7 @@ def test_broken_pictures_and_other_answers_are_failures(stories: Task, data: Pat
     assert "1 of" in failures(task.score([short, true_pictures(samples[1])]))[samples[0].id]
 
 
-def test_a_missing_true_picture_stops_the_distance_with_its_name(
+def test_a_missing_true_image_stops_the_distance_with_its_name(
     data: Path, clip: Path, tmp_path: Path
 ) -> None:
     import shutil
@@ -263,5 +263,5 @@ def test_a_missing_true_picture_stops_the_distance_with_its_name(
     samples = list(task.samples())
     answers = [Answered(s, tuple(ImageResponse((flat(),)) for _ in s.record.pictures)) for s in samples]
     samples[0].record.pictures[0].path.unlink()
-    with pytest.raises(DataError, match="true pictures cannot be read"):
+    with pytest.raises(DataError, match="true images cannot be read"):
         task.score(answers)

@@ -9,7 +9,7 @@ import pytest
 
 from evalsuite.errors import DataError
 from evalsuite.judging import Judged
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.tasks.asking import answer, asked, build, pictures, wording, write_json, write_table
 
 PHOTO = encoded("PNG")

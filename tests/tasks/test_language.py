@@ -279,14 +279,15 @@ def test_answers_of_another_number_or_kind_are_failures(tmp_path: Path) -> None:
 
 
 def test_an_unknown_rule_of_reading_is_named(tmp_path: Path) -> None:
-    from evalsuite_tasks.benchmark import entries
     from evalsuite_tasks.language import family
+
+    from evalsuite.task.benchmark import entries
 
     source = Path(family.__file__).with_name("boolq.yaml")
     (tmp_path / "boolq.yaml").write_text(source.read_text().replace("form: boolq", "form: bool"))
     lines(tmp_path / "data" / "dev.jsonl", [])
     (entry,) = entries(tmp_path)
-    from evalsuite.registry import TaskOptions
+    from evalsuite.task.entry import TaskOptions
 
     with pytest.raises(SpecError, match=r"there is no form 'bool'\. Did you mean boolq"):
         entry.build(TaskOptions(data=tmp_path / "data"))

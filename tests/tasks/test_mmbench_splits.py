@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.pictures import encoded
+from tests.data.image_files import encoded
 from tests.tasks.asking import answer, asked, build, values, wording, write_table
 
 PHOTO = encoded("JPEG", size=(24, 16))

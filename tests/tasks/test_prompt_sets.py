@@ -25,7 +25,7 @@ from evalsuite.stats import estimate
 from evalsuite.task import Task
 from tests.features.networks import write_clip
 from tests.tasks.asking import wording
-from tests.tasks.pictures import build, drawn, png, values
+from tests.tasks.image_files import build, drawn, png, values
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_partiprompts_are_read_with_their_categories(tmp_path: Path, clip: Path)
         "a panda",
     ]
     assert samples[1].labels == {"category": "Artifacts", "challenge": "Writing & Symbols"}
-    assert task.reference_answer(samples[0]) is None  # the prompts are about no picture
+    assert task.reference_answer(samples[0]) is None  # the prompts are about no image
     scores = task.score([drawn(s, noise(i)) for i, s in enumerate(samples)])
     network: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
     image, text = network.images([decode(noise(0))])[0], network.texts(["a lotus made of water."])[0]
@@ -144,7 +144,7 @@ def ln_coco(folder: Path, clip: Path, **options: str) -> Task:
     )
 
 
-def test_every_narrative_is_a_prompt_and_those_of_one_picture_belong_together(
+def test_every_narrative_is_a_prompt_and_those_of_one_image_belong_together(
     tmp_path: Path, clip: Path
 ) -> None:
     task = ln_coco(narratives(tmp_path), clip)
@@ -177,7 +177,7 @@ def test_malformed_narratives_are_refused_by_line(tmp_path: Path) -> None:
 
 
 def coco(folder: Path, count: int = 24) -> Path:
-    """The official layout of val2014's captions with made-up pictures."""
+    """The official layout of val2014's captions with made-up images."""
     (folder / "annotations").mkdir(parents=True)
     (folder / "val2014").mkdir()
     images, notes = [], []
@@ -185,7 +185,7 @@ def coco(folder: Path, count: int = 24) -> Path:
         name = f"COCO_val2014_{i:012}.jpg"
         (folder / "val2014" / name).write_bytes(noise(1000 + i).read())
         images.append({"id": i, "file_name": name, "width": 40, "height": 32})
-        notes.append({"id": i, "image_id": i, "caption": f"a picture of number {i}"})
+        notes.append({"id": i, "image_id": i, "caption": f"an image of number {i}"})
     (folder / "annotations/captions_val2014.json").write_text(
         json.dumps({"images": images, "annotations": notes})
     )
@@ -193,7 +193,7 @@ def coco(folder: Path, count: int = 24) -> Path:
 
 
 def short_list(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """COCO in small, with a list of all its pictures."""
+    """COCO in small, with a list of all its images."""
     import evalsuite_tasks.image.family as family
 
     whole = family.draw_prompts
@@ -243,7 +243,7 @@ def test_kid_cmmd_precision_and_recall_are_those_of_the_features(
     assert values(task.score([drawn(s, i) for s, i in zip(samples, images, strict=True)])) == found
 
 
-def test_a_statistics_file_is_not_enough_for_columns_that_need_pictures(
+def test_a_statistics_file_is_not_enough_for_columns_that_need_images(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = short_list(tmp_path / "coco", monkeypatch)
@@ -254,13 +254,13 @@ def test_a_statistics_file_is_not_enough_for_columns_that_need_pictures(
     )  # fmt: skip
     samples = list(task.samples())
     scores = task.score([drawn(s, noise(i)) for i, s in enumerate(samples)])
-    assert "needs the reference pictures" in scores.missing["KID"]
+    assert "needs the reference images" in scores.missing["KID"]
     assert "more than 5,000 features" in scores.missing["FID-infinity"]
     assert scores.details["reference"]["inception"]["mode"].startswith("unknown")
     assert np.isfinite(values(scores)["FID"])
 
 
-def test_lossy_pictures_have_no_distance_but_a_similarity(
+def test_lossy_images_have_no_distance_but_a_similarity(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = short_list(tmp_path / "coco", monkeypatch)
@@ -278,7 +278,7 @@ def test_lossy_pictures_have_no_distance_but_a_similarity(
 
 def _everywhere(clip: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The small CLIP in the place of every network, Inception's too."""
-    import evalsuite_tasks.networks as networks
+    import evalsuite.task.networks as networks
 
     whole = networks.NetworkSettings.spec
 
@@ -293,8 +293,9 @@ def _everywhere(clip: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_the_columns_of_coco_say_their_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import evalsuite_tasks
-    from evalsuite_tasks.benchmark import load
     from evalsuite_tasks.image.settings import Settings
+
+    from evalsuite.task.benchmark import load
 
     folder = Path(evalsuite_tasks.__file__).parent / "image"
     modes = {

@@ -9,16 +9,16 @@ from typing import Any
 import evalsuite_tasks
 import pytest
 import yaml
-from evalsuite_tasks.benchmark import entries
-from evalsuite_tasks.shots import Shots, same_image
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import DataError, SpecError
-from evalsuite.registry import TaskOptions
 from evalsuite.task import Sample, Task
-from tests.data.pictures import encoded
+from evalsuite.task.benchmark import entries
+from evalsuite.task.entry import TaskOptions
+from evalsuite.task.few_shot import Shots, same_image
+from tests.data.image_files import encoded
 from tests.tasks.asking import build, wording
 from tests.tasks.test_benchmark import DECLARED
 from tests.tasks.test_choice import packed, written

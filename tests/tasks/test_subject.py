@@ -20,7 +20,7 @@ from evalsuite.request import TextResponse
 from evalsuite.stats import estimate
 from evalsuite.task import Answered
 from tests.features.networks import write_clip, write_dino
-from tests.tasks.pictures import build, drawn, failures, flat, png, values, world
+from tests.tasks.image_files import build, drawn, failures, flat, png, values, world
 
 OFFICIAL = """Classes
 
@@ -58,13 +58,13 @@ def noise(seed: int) -> pil.Image:
 
 
 def official(folder: Path) -> Path:
-    """The official layout with two to four pictures per subject."""
+    """The official layout with two to four images per subject."""
     for i, name in enumerate(("backpack_dog", "bear_plushie", "dog6")):
         place = folder / "dataset" / name
         place.mkdir(parents=True)
         for k in range(2 + i):
             noise(10 * i + k).save(place / f"{k:02d}.jpg")
-        (place / "readme.txt").write_text("not a picture")
+        (place / "readme.txt").write_text("not an image")
     (folder / "dataset/prompts_and_classes.txt").write_text(OFFICIAL)
     return folder
 
@@ -90,7 +90,7 @@ def test_subjects_meet_the_prompts_of_their_kind(tmp_path: Path, clip: Path) -> 
 
 
 @pytest.mark.parametrize(("protocol", "shown"), [("one-image", 1), ("all-images", 4)])
-def test_reference_pictures_stand_before_the_prompt(
+def test_reference_images_stand_before_the_prompt(
     tmp_path: Path, clip: Path, protocol: str, shown: int
 ) -> None:
     task = bench(tmp_path, clip, protocol)
@@ -109,7 +109,7 @@ def test_a_token_stands_before_the_class_and_closes_up_without() -> None:
     assert prompt("a red {0} {1}", "stuffed animal") == "a red stuffed animal"
 
 
-def test_similarities_are_means_over_all_pairs_of_drawn_and_real_pictures(tmp_path: Path, clip: Path) -> None:
+def test_similarities_are_means_over_all_pairs_of_drawn_and_real_images(tmp_path: Path, clip: Path) -> None:
     task = bench(tmp_path, clip)
     sample = list(task.samples())[2]
     made = [noise(70 + k) for k in range(4)]
@@ -141,7 +141,7 @@ def test_intervals_resample_subjects(tmp_path: Path, clip: Path) -> None:
     assert ("DINO ViT-S/16", "kind=live") in found
 
 
-def test_missing_and_broken_pictures_are_failures(tmp_path: Path, clip: Path) -> None:
+def test_missing_and_broken_images_are_failures(tmp_path: Path, clip: Path) -> None:
     task = bench(tmp_path, clip)
     samples = list(task.samples())
     pictures = [flat()] * 4
@@ -156,9 +156,7 @@ def test_missing_and_broken_pictures_are_failures(tmp_path: Path, clip: Path) ->
     ]
     said = failures(task.score(answers))
     assert list(said) == [samples[i].id for i in (0, 1, 2, 4)]
-    for reason, part in zip(
-        said.values(), ("2 pictures", "TextResponse", "truncated", "not an"), strict=True
-    ):
+    for reason, part in zip(said.values(), ("2 images", "TextResponse", "truncated", "not an"), strict=True):
         assert part in reason
 
 
@@ -186,10 +184,10 @@ def test_missing_subjects_and_wandering_names_are_refused(tmp_path: Path, clip: 
 
     folder = official(tmp_path)
     shutil.rmtree(folder / "dataset/dog6")
-    with pytest.raises(DataError, match="pictures of subject dog6"):
+    with pytest.raises(DataError, match="images of subject dog6"):
         list(bench(tmp_path, clip).samples())
     (folder / "dataset/dog6").mkdir()
-    with pytest.raises(DataError, match="holds no picture"):
+    with pytest.raises(DataError, match="holds no image"):
         list(bench(tmp_path, clip).samples())
     file = folder / "dataset/prompts_and_classes.txt"
     file.write_text(OFFICIAL.replace("dog6,", "../../dog6,"))
@@ -226,17 +224,17 @@ def right(sample: Any) -> Image:
     return png(pil.fromarray(render(Scene((subject, *things), (244, 245, 243)))))
 
 
-def test_the_right_picture_of_every_prompt_is_right(mini: Any) -> None:
+def test_the_right_image_of_every_prompt_is_right(mini: Any) -> None:
     samples = list(mini.samples())
     assert len(samples) == 4 * 9
     scores = mini.score([drawn(s, right(s)) for s in samples])
     found = values(scores)
-    assert (found["right result"], found["subject kept"], found["prompt followed"]) == (1, 1, 1)
-    assert {"right result asks=place", "right result asks=relation"} <= set(found)
+    assert (found["subject_success"], found["subject kept"], found["prompt followed"]) == (1, 1, 1)
+    assert {"subject_success asks=place", "subject_success asks=relation"} <= set(found)
     assert all(row.parsed for row in scores.rows)
 
 
 def test_a_copy_of_the_reference_keeps_the_subject_and_is_never_right(mini: Any) -> None:
     samples = list(mini.samples())
     found = values(mini.score([drawn(s, s.record.subject.pictures[0]) for s in samples]))
-    assert (found["right result"], found["subject kept"], found["prompt followed"]) == (0, 1, 0)
+    assert (found["subject_success"], found["subject kept"], found["prompt followed"]) == (0, 1, 0)

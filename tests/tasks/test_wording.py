@@ -16,10 +16,8 @@ from typing import Any
 
 import evalsuite_tasks
 import pytest
-from evalsuite_tasks.benchmark import load
 
 from evalsuite.content import Image
-from evalsuite.registry import TaskEntry, TaskOptions
 from evalsuite.request import (
     GenerateImages,
     ImageResponse,
@@ -29,6 +27,8 @@ from evalsuite.request import (
     fingerprint,
 )
 from evalsuite.task import Task
+from evalsuite.task.benchmark import load
+from evalsuite.task.entry import TaskEntry, TaskOptions
 from tests.tasks import test_choice, test_vqa, test_yesno
 
 PINNED = Path(__file__).resolve().parents[1] / "golden" / "wording.json"
@@ -53,7 +53,7 @@ def has_own_data(entry: TaskEntry) -> bool:
 
 
 def asked(task: Task) -> Iterator[tuple[str, Request]]:
-    """The first two requests of the first three samples, as a model that says "no", or draws one picture,
+    """The first two requests of the first three samples, as a model that says "no", or draws one image,
     meets them."""
     for sample in islice(task.samples(), 3):
         earlier: tuple[Response, ...] = ()

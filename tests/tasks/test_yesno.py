@@ -17,10 +17,10 @@ import pytest
 from evalsuite.content import Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError
-from evalsuite.registry import TaskOptions
 from evalsuite.request import ImageResponse, TextResponse
 from evalsuite.task import Answered, Sample, Scores, Task
-from tests.data.pictures import encoded
+from evalsuite.task.entry import TaskOptions
+from tests.data.image_files import encoded
 from tests.goldens import golden_dir
 
 ENTRIES = {entry.name: entry for entry in evalsuite_tasks.tasks()}

@@ -16,14 +16,14 @@ KARPATHY = "dataset_coco.json"
 
 
 def file_name(image_id: int) -> str:
-    """The official file name of an image, with the suffix of a lossless picture."""
+    """The official file name of an image, with the suffix of a lossless image."""
     return f"COCO_val2014_{image_id:012d}.png"
 
 
 def write_captions(sink: Sink, scenes: Mapping[int, Scene], rng: np.random.Generator) -> None:
     """Write five captions of every scene (by image id) in both layouts, and `prompts.jsonl`.
 
-    The caption file alone is also the file of text-to-image prompts, as it is for MS-COCO. The pictures are
+    The caption file alone is also the file of text-to-image prompts, as it is for MS-COCO. The images are
     written by the caller.
     """
     images: list[dict[str, Any]] = []

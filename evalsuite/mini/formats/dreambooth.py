@@ -1,4 +1,4 @@
-"""DreamBench's data set: a folder of pictures per subject, and `prompts_and_classes.txt`.
+"""DreamBench's data set: a folder of images per subject, and `prompts_and_classes.txt`.
 
 Layout (google/dreambooth): `dataset/<subject>/00.jpg …`, and beside the folders one text with a table of
 classes and two lists of prompts, written as Python. Here also `subjects.jsonl`, what each prompt asks for.
@@ -17,7 +17,7 @@ PROMPTS = f"{FOLDER}/prompts_and_classes.txt"
 
 
 def write_dreambooth(sink: Sink, subjects: Sequence[Subject]) -> None:
-    """Write the subjects' pictures, classes and prompts, and the truth."""
+    """Write the subjects' images, classes and prompts, and the truth."""
     truth: list[dict[str, Any]] = []
     for subject in subjects:
         for number, scene in enumerate(subject.references):

@@ -13,7 +13,7 @@ TRUTH = "stories/scenes.jsonl"
 
 
 def write_stories(sink: Sink, stories: Sequence[Story]) -> None:
-    """Write stories and their pictures; image names in the files are relative to the folder `stories`."""
+    """Write stories and their images; image names in the files are relative to the folder `stories`."""
     rows: list[dict[str, Any]] = []
     truth: list[dict[str, Any]] = []
     for number, story in enumerate(stories, start=1):

@@ -1,8 +1,8 @@
-"""MagicBrush's test folder: pictures of every turn, masks, sessions and descriptions.
+"""MagicBrush's test folder: images of every turn, masks, sessions and descriptions.
 
 Layout (OSU-NLP-Group/MagicBrush): `images/<id>/<id>-input.png`, `-output<k>.png`, `-mask<k>.png`;
 `edit_sessions.json` {id: [{input, mask, output, instruction}, ...]}, `edit_turns.json` the same turns in one
-list, `global_descriptions.json` {id: {file: caption}} for all pictures, `local_descriptions.json` for the
+list, `global_descriptions.json` {id: {file: caption}} for all images, `local_descriptions.json` for the
 outputs.
 """
 
@@ -22,7 +22,7 @@ FIRST_ID = 100_001
 
 
 def write_magicbrush(sink: Sink, sessions: Sequence[Sequence[Edit]]) -> None:
-    """Write editing sessions of one turn or several, and `scenes.jsonl` with the scene of every picture.
+    """Write editing sessions of one turn or several, and `scenes.jsonl` with the scene of every image.
 
     File names in `scenes.jsonl` are relative to `FOLDER`; its lines for outputs carry the kind of the edit.
     """

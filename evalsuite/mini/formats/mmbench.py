@@ -1,4 +1,4 @@
-"""MMBench: the TSV with base64 pictures and the rotated copies that CircularEval needs."""
+"""MMBench: the TSV with base64 images and the rotated copies that CircularEval needs."""
 
 import base64
 import csv
@@ -41,7 +41,7 @@ def write_mmbench(sink: Sink, scenes: Sequence[Scene], rng: np.random.Generator)
     """Write one question about every scene, with all its rotations.
 
     The question kinds come in turn, so that they are equally frequent. Of MMBench's six L2 abilities the
-    world has three: coarse perception (what is it a picture of, how many things), fine-grained perception of
+    world has three: coarse perception (what is it an image of, how many things), fine-grained perception of
     one thing (colour, shape, size, place) and across things (relation, comparison). It has no logic, relation
     or attribute reasoning, and no question claims to be of these.
     """
@@ -114,7 +114,7 @@ def _count(scene: Scene, rng: np.random.Generator) -> Choice | None:
 
 
 def _topic(scene: Scene, rng: np.random.Generator) -> Choice | None:
-    """What the picture shows, among others with another colour or shape."""
+    """What the image shows, among others with another colour or shape."""
     thing = scene.things[int(rng.integers(len(scene.things)))]
     here = {t.combination for t in scene.things}
     absent = [f"a {c} {s}" for c in COLOURS for s in SHAPES if (c, s) not in here]

@@ -1,4 +1,4 @@
-"""The truth beside the official files: which scene each picture shows, and what each prompt asks for."""
+"""The truth beside the official files: which scene each image shows, and what each prompt asks for."""
 
 import json
 from collections.abc import Iterator
@@ -22,9 +22,9 @@ class Prompt:
 
     Args:
         caption_id: id of the caption in the annotation file.
-        image_id: id of the picture that it was written for.
+        image_id: id of the image that it was written for.
         text: the caption.
-        states: the attributes that the text fixes, to be right in a picture made from it: some of colour,
+        states: the attributes that the text fixes, to be right in an image made from it: some of colour,
         shape,
             size, place, relation (see `Match.satisfies`).
     """
@@ -36,7 +36,7 @@ class Prompt:
 
 
 def scene_row(file: str, scene: Scene, **more: Any) -> dict[str, Any]:
-    """A line of `scenes.jsonl`: the picture's file, what break-downs use, and the scene."""
+    """A line of `scenes.jsonl`: the image's file, what breakdowns use, and the scene."""
     return {
         "file": file,
         **more,
@@ -104,7 +104,7 @@ def read_prompts(path: Path) -> dict[int, Prompt]:
 
 
 def read_subjects(path: Path) -> dict[tuple[str, str], Wanted]:
-    """(subject, prompt) to what a picture drawn for it must show.
+    """(subject, prompt) to what an image generated for it must show.
 
     Raises:
         DataError: the file is missing or a line is malformed.

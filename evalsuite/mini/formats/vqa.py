@@ -26,7 +26,7 @@ def write_vqa(sink: Sink, scenes: Mapping[int, Scene], rng: np.random.Generator,
     """Write `per_image` questions about every scene (by image id).
 
     Half are of the answer type "other", the rest "yes/no" and "number" in turn 3 : 1, which is near VQAv2's
-    own mix; within a type every topic is as likely as any other. The pictures are written by the caller.
+    own mix; within a type every topic is as likely as any other. The images are written by the caller.
     """
     asked: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []

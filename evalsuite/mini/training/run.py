@@ -9,8 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ...errors import EvalsuiteError
-from ...registry import suggest
+from ...errors import EvalsuiteError, suggest
 from .caches import make_documents, make_features, make_latents
 from .clip import train_clip
 from .data import Pictures, load_pictures, make_data, training_pictures

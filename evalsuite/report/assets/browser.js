@@ -142,7 +142,7 @@
   function cell() {
     if (!gallery) return { width: 0, height: 64 };
     const count = filters.columns.length + (index.capability === "edit" ? 1 : 0);
-    /* As many samples in a line as fit best, their pictures then as large as the line allows. */
+    /* As many samples in a line as fit best, their images then as large as the line allows. */
     const room = (list.clientWidth || 800) - 2;
     const usual = count > 1 ? 136 : 200;
     const across = Math.min(count, Math.max(1, Math.floor((room - 24) / 108)));

@@ -1,4 +1,4 @@
-/* Two pictures on top of each other and an edge between them, moved by pointer or keys: a plain range input
+/* Two images on top of each other and an edge between them, moved by pointer or keys: a plain range input
    lies over the pictures, so browsers and screen readers know it. */
 "use strict";
 (function () {

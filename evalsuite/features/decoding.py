@@ -1,0 +1,47 @@
+"""Encoded images, decoded a few at a time for a network; broken ones are told, not fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evalsuite.content import Image
+from evalsuite.data.images import decode
+from evalsuite.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+_DECODED = 64
+"""Images held decoded at a time."""
+
+
+@dataclass
+class Decoded:
+    """Images that could be decoded, with where they stood.
+
+    Args:
+        positions: of the images that could, in order.
+        failures: position -> reason, of those that could not.
+    """
+
+    positions: list[int] = field(default_factory=list)
+    failures: dict[int, str] = field(default_factory=dict)
+
+
+def decoded_batches(
+    images: Sequence[Image], state: Decoded, size: int = _DECODED
+) -> Iterator[tuple[list[int], list[PilImage]]]:
+    """The images in runs of at most `size`, decoded, with their positions; broken ones go into `state`."""
+    for start in range(0, len(images), size):
+        positions, pictures = [], []
+        for position in range(start, min(start + size, len(images))):
+            try:
+                pictures.append(decode(images[position]))
+                positions.append(position)
+            except DataError as error:
+                state.failures[position] = str(error)
+        state.positions += positions
+        if pictures:
+            yield positions, pictures

@@ -1,0 +1,195 @@
+"""A contact sheet: what models drew, with prompts and, for editing, the image they started from; documents
+as strips of text and images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import count as count_from
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.content import Document, Image, Text
+from evalsuite.errors import SpecError, StoreError
+from evalsuite.gallery.documents import strips
+from evalsuite.gallery.sheets import FAINT, GAP, INK, PAPER, fit, font_for, thumbnail, wrapped
+from evalsuite.registry import Registry, load_registry
+from evalsuite.request import DocumentResponse, ImageResponse, Request, Response
+from evalsuite.running.resolving import build_task, task_keys
+from evalsuite.store import RunReader
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+_LINES = 3
+"""Lines of prompt under a sample; longer prompts are cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One sample of the sheet: its prompt, and labelled images in a row."""
+
+    prompt: str
+    pictures: tuple[tuple[str, Image], ...]
+    documents: tuple[tuple[str, Document], ...] = ()
+    """Instead of images where models wrote documents."""
+
+
+def draw(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    task: str | None = None,
+    count: int = 24,
+    columns: int = 6,
+    size: int = 128,
+    every: bool = False,
+    page: int = 300,
+    registry: Registry | None = None,
+) -> int:
+    """Writes an image with samples evenly spread over those that all runs answered.
+
+    Args:
+        out: `.png`, or `.webp` for a smaller file that is as lossless. More than a page goes on in files that
+            are called `OUT-2.png` and so on: one page at a time is in memory.
+        task: key of the task in the runs; the first that draws when None.
+        count: samples at most.
+        columns: samples per line; of documents, images per line.
+        size: edge of an image in pixels.
+        every: all images of a sample, not only the first.
+        page: samples of a file.
+
+    Returns:
+        Number of samples shown.
+
+    Raises:
+        SpecError: no run has such a task, or it draws nothing; `out` has another suffix.
+        DataError: the benchmark's data, from which the prompts come, are missing.
+        StoreError: a run cannot be read, or the file cannot be written.
+    """
+    if out.suffix.lower() not in _ENCODERS:
+        raise SpecError(f"A gallery is an image, {out.name} is none.", f"Known: {', '.join(_ENCODERS)}.")
+    total = 0
+    with ExitStack() as stack:
+        readers = [stack.enter_context(RunReader(path)) for path in runs]
+        registry = registry or load_registry(plugin for r in readers for plugin in r.spec.plugins)
+        key = task or _first_drawing(readers)
+        samples = _samples(readers, key, count, every, registry)
+        for number in count_from(1):
+            shown = list(islice(samples, page))
+            if not shown:
+                break
+            target = out if number == 1 else out.with_name(f"{out.stem}-{number}{out.suffix}")
+            _save(_page(shown, columns, size), target)
+            total += len(shown)
+    if not total:
+        raise SpecError(f"Task {key!r} has no image that all runs have drawn.", "Choose another --task.")
+    return total
+
+
+def _page(shown: Sequence[Shown], columns: int, size: int) -> Picture:
+    if any(sample.documents for sample in shown):
+        return strips([(one.prompt, one.documents) for one in shown], columns, size)
+    return _sheet(shown, columns, size)
+
+
+def _save(sheet: Picture, target: Path) -> None:
+    kind, how = _ENCODERS[target.suffix.lower()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(target, kind, **how)
+    except OSError as error:
+        raise StoreError(f"{target} cannot be written ({error}).", "Choose another --out.") from error
+
+
+_ENCODERS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+
+
+def _first_drawing(readers: Sequence[RunReader]) -> str:
+    for reader in readers:
+        for record in reader.manifest.tasks:
+            if record.info.capability in ("image", "edit", "interleaved"):
+                return record.key
+    raise SpecError("None of these runs draws anything.", "Give a run with a text-to-image or editing task.")
+
+
+def _samples(
+    readers: Sequence[RunReader], key: str, count: int, every: bool, registry: Registry
+) -> Iterator[Shown]:
+    first = readers[0]
+    specs = dict(zip(task_keys(first.spec), first.spec.tasks, strict=True))
+    if any(key not in reader.task_keys for reader in readers):
+        known = ", ".join(first.task_keys)
+        raise SpecError(f"Not all of these runs have a task {key!r}.", f"The first has: {known}.")
+    answered = set.intersection(*(reader.answered(key) for reader in readers))
+    built = build_task(specs[key], registry)
+    samples = [sample for sample in built.samples() if sample.id in answered]
+    chosen = [samples[i * len(samples) // count] for i in range(count)] if len(samples) > count else samples
+    for sample in chosen:
+        answers = [[record.response for record in reader.steps(key, sample.id)] for reader in readers]
+        earlier = [response for response in answers[0][:-1] if response is not None]
+        request = built.request(sample, earlier)
+        if request is None:
+            continue
+        last = request.messages[-1]
+        if any(isinstance(responses[-1], DocumentResponse) for responses in answers):
+            yield _shown_documents(request, readers, answers)
+            continue
+        words = " ".join("".join(p.text if isinstance(p, Text) else " " for p in last.parts).split())
+        pictures = [("source", image) for image in last.images[-1:]]
+        for reader, responses in zip(readers, answers, strict=True):
+            drawn = _images(responses[-1], every)
+            pictures += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
+        if len(pictures) > len(last.images[-1:]):
+            yield Shown(words, tuple(pictures))
+
+
+def _shown_documents(
+    request: Request, readers: Sequence[RunReader], answers: Sequence[Sequence[Response | None]]
+) -> Shown:
+    words = " ".join(request.messages[-1].text.split())
+    documents: list[tuple[str, Document]] = []
+    for reader, responses in zip(readers, answers, strict=True):
+        response = responses[-1]
+        if isinstance(response, DocumentResponse):
+            opening = (Text(request.prefill),) if request.prefill else ()
+            documents.append((reader.model_name, (*opening, *response.parts)))
+    return Shown(words, (), tuple(documents))
+
+
+def _images(response: Response | None, every: bool) -> list[Image]:
+    match response:
+        case ImageResponse(images=images):
+            return list(images if every else images[:1])
+    return []
+
+
+def _sheet(shown: Sequence[Shown], columns: int, size: int) -> Picture:
+    from PIL import Image as pil
+    from PIL import ImageDraw
+
+    font, line = font_for(size)
+    widest = max(len(sample.pictures) for sample in shown)
+    columns = min(columns if widest == 1 else max(1, columns // widest), len(shown))
+    labels = line if widest > 1 else 0
+    width = widest * (size + GAP) + 2 * GAP
+    prompts = [wrapped(sample.prompt, font, width - 2 * GAP, _LINES) for sample in shown]
+    height = size + labels + max(map(len, prompts)) * line + 3 * GAP
+    rows = -(-len(shown) // columns)
+    sheet = pil.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for i, sample in enumerate(shown):
+        left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
+        for j, (label, image) in enumerate(sample.pictures):
+            x = left + j * (size + GAP)
+            if labels:
+                pen.text((x, top), fit(label, font, size), fill=FAINT, font=font)
+            sheet.paste(thumbnail(image, size), (x, top + labels))
+        for k, text in enumerate(prompts[i]):
+            pen.text((left, top + labels + size + GAP // 2 + k * line), text, fill=INK, font=font)
+    return sheet

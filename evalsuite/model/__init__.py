@@ -1,0 +1,79 @@
+"""What a model adapter is made of: small protocols, one per capability, and helpers that adapters share.
+
+The modules beside this one: `devices` (device and precision), `memory` (what fits), `weights` (identity of
+weights), `schedulers` (diffusion samplers by name), `endpoint` (OpenAI-compatible servers)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalsuite._lazy import attach
+from evalsuite.model.types import (
+    METHODS,
+    ChoiceScorer,
+    ImageGenerator,
+    InterleavedGenerator,
+    Model,
+    ModelInfo,
+    Prepared,
+    TextGenerator,
+    capabilities_of,
+)
+
+if TYPE_CHECKING:
+    from evalsuite.cache import cache_folder
+    from evalsuite.data.checksum import sha256_of
+    from evalsuite.data.images import decode
+    from evalsuite.model.devices import resolve as resolve_device
+    from evalsuite.model.entry import ModelEntry, ModelOptions
+    from evalsuite.model.memory import Estimate, batch_that_fits, cache_per_token, free_memory, require_room
+    from evalsuite.model.memory import estimate as estimate_memory
+    from evalsuite.model.schedulers import build_scheduler
+    from evalsuite.model.weights import configuration as configuration_fingerprint
+    from evalsuite.model.weights import count as parameter_count
+    from evalsuite.model.weights import fingerprint as weights_fingerprint
+
+__all__ = [
+    "METHODS",
+    "ChoiceScorer",
+    "Estimate",
+    "ImageGenerator",
+    "InterleavedGenerator",
+    "Model",
+    "ModelEntry",
+    "ModelInfo",
+    "ModelOptions",
+    "Prepared",
+    "TextGenerator",
+    "batch_that_fits",
+    "build_scheduler",
+    "cache_folder",
+    "cache_per_token",
+    "capabilities_of",
+    "configuration_fingerprint",
+    "decode",
+    "estimate_memory",
+    "free_memory",
+    "parameter_count",
+    "require_room",
+    "resolve_device",
+    "sha256_of",
+    "weights_fingerprint",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "evalsuite.cache": "cache_folder",
+            "evalsuite.data.checksum": "sha256_of",
+            "evalsuite.data.images": "decode",
+            "evalsuite.model.devices": "resolve_device:resolve",
+            "evalsuite.model.entry": "ModelEntry ModelOptions",
+            "evalsuite.model.memory": "Estimate batch_that_fits cache_per_token estimate_memory:estimate "
+            "free_memory require_room",
+            "evalsuite.model.schedulers": "build_scheduler",
+            "evalsuite.model.weights": "configuration_fingerprint:configuration parameter_count:count "
+            "weights_fingerprint:fingerprint",
+        },
+    )

@@ -1,0 +1,27 @@
+"""Models behind an OpenAI-compatible server, for adapters: the client, what it sends and what it returns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalsuite._lazy import attach
+
+if TYPE_CHECKING:
+    from evalsuite.endpoint import Chat, Endpoint, ImageReply, ImageRequest, Reply, Server
+
+__all__ = [
+    "Chat",
+    "Endpoint",
+    "ImageReply",
+    "ImageRequest",
+    "Reply",
+    "Server",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "evalsuite.endpoint": "Chat Endpoint ImageReply ImageRequest Reply Server",
+        },
+    )

@@ -1,0 +1,185 @@
+"""One run from specification to metrics; started again, it resumes where it stopped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evalsuite.cache import cache_folder
+from evalsuite.engine import (
+    LocalExecutor,
+    NullProgress,
+    Progress,
+    RequestLoop,
+    Source,
+    TaskPlan,
+    Worker,
+    blinded,
+    plan_task,
+    sizes_for,
+)
+from evalsuite.errors import StoreError
+from evalsuite.model import Model
+from evalsuite.registry import Registry, load_registry
+from evalsuite.request import Response
+from evalsuite.running.resolving import build_model, build_task, resolve, task_keys
+from evalsuite.running.scoring import score_all
+from evalsuite.spec import ExecutionOptions, RunSpec
+from evalsuite.store import Counts, RunWriter, TaskRecord, TaskResult, check_usable
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended.
+
+    Args:
+        path: its directory.
+        counts: per task, samples to be asked, answered and failed.
+        results: the numbers of the tasks that could be scored.
+        scoring_errors: one line for each task that could not.
+        failures_allowed: from `max_failures`; a fraction has been multiplied out.
+    """
+
+    path: Path
+    counts: Mapping[str, Counts]
+    results: tuple[TaskResult, ...]
+    scoring_errors: Mapping[str, str]
+    failures_allowed: float
+
+    @property
+    def failed(self) -> int:
+        """Samples without a score: not answered, or answered and not scorable."""
+        return sum(c.failed for c in self.counts.values()) + sum(r.unscored for r in self.results)
+
+    @property
+    def missing(self) -> int:
+        """Samples neither answered nor failed; more than none only if the data changed while being read."""
+        return sum(c.missing for c in self.counts.values())
+
+    @property
+    def too_many_failures(self) -> bool:
+        return self.failed > self.failures_allowed
+
+    @property
+    def exit_code(self) -> int:
+        """0 when all samples were asked, all tasks scored and no more samples failed than allowed, else 1."""
+        return int(bool(self.scoring_errors) or self.missing > 0 or self.too_many_failures)
+
+
+def run(
+    spec: RunSpec,
+    out: Path,
+    options: ExecutionOptions | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+) -> RunOutcome:
+    """Measures what is missing of a run and scores it.
+
+    Order: names, capabilities and the directory are checked, then all data, then the model is loaded (only if
+    something is missing), asked, and every task scored. What is answered is on disk at once. A new run whose
+    model cannot be loaded leaves nothing behind: a mistyped option can be corrected, and is not on record.
+
+    Args:
+        spec: what to ask.
+        out: the run's directory, new or one of the same specification.
+        options: how to carry it out.
+        registry: None loads installed plugins and those of the specification.
+        progress: is told how it goes.
+
+    Raises:
+        SpecError, DataError, StoreError, CheckpointError, UnavailableError: nothing could be measured, or not
+            to the end; what was answered before is kept.
+        KeyboardInterrupt: likewise; the session is recorded as interrupted.
+    """
+    options = options or ExecutionOptions()
+    registry = registry or load_registry(spec.plugins)
+    progress = progress or NullProgress()
+    try:
+        spec = resolve(spec, registry)
+        begun = check_usable(out, spec)
+        progress.on_stage("reading data")
+        plans = [
+            plan_task(key, build_task(task, registry), seed=spec.seed, limit=spec.limit)
+            for key, task in zip(task_keys(spec), spec.tasks, strict=True)
+        ]
+        model = None if begun else _load(spec, registry, progress)
+        with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
+            try:
+                _ask(writer, plans, spec, options, registry, progress, model)
+                outcome = _score(writer, plans, options, progress)
+            except BaseException as error:
+                with suppress(StoreError):  # the disk may be full: the first error is the one to tell
+                    writer.end_session("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+                raise
+            writer.end_session("finished")
+        return outcome
+    finally:
+        progress.on_end()
+
+
+def _ask(
+    writer: RunWriter,
+    plans: list[TaskPlan],
+    spec: RunSpec,
+    options: ExecutionOptions,
+    registry: Registry,
+    progress: Progress,
+    model: Model | None,
+) -> None:
+    finished = {
+        plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
+    }
+    total = sum(plan.total for plan in plans)
+    done = sum(len(names) for names in finished.values())
+    if done >= total:
+        progress.on_start(total, done)
+        return
+    model = model or _load(spec, registry, progress)
+    annotated = registry.model(spec.model.name)[0].reads_annotations
+    info = blinded(model.info) if spec.model.blind else model.info
+    if annotated:
+        info = replace(info, details={**info.details, "reads_annotations": True})
+    writer.set_model(info)
+    worker = Worker(model, self_check=options.self_check)
+    executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
+    asker = RequestLoop(model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated)
+    progress.on_start(total, done)
+    for plan in plans:
+        if len(finished[plan.key]) < plan.total:
+            begun = {name: _answers(writer, plan.key, name) for name in writer.begun(plan.key)}
+            asker.ask(Source(plan, finished[plan.key], begun))
+
+
+def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
+    progress.on_stage(f"loading {spec.model.name}")
+    return build_model(spec, registry)
+
+
+def _answers(writer: RunWriter, key: str, sample: str) -> tuple[Response, ...]:
+    return tuple(r.response for r in writer.steps(key, sample) if r.response is not None)
+
+
+def _score(
+    writer: RunWriter, plans: list[TaskPlan], options: ExecutionOptions, progress: Progress
+) -> RunOutcome:
+    progress.on_stage("scoring")
+    scored = score_all(writer, {plan.key: plan.task for plan in plans})
+    allowed = options.max_failures
+    if allowed < 1:
+        allowed *= sum(plan.total for plan in plans)
+    return RunOutcome(writer.path, writer.counts(), scored.results, scored.errors, allowed)
+
+
+def _record(plan: TaskPlan) -> TaskRecord:
+    return TaskRecord(
+        key=plan.key,
+        info=plan.task.info,
+        data_fingerprint=plan.data_fingerprint,
+        total=plan.total,
+        available=plan.available,
+    )

@@ -1,0 +1,114 @@
+"""What a task plugin is made of: the types, the registry's entries, and the kit of declarative benchmarks.
+
+A benchmark is a YAML file that `entries(folder)` turns into registry entries; a family is Python with
+`build(plan) -> Task`; a benchmark that no family fits is a class that implements `Task`. What families need
+besides lives in the modules beside this one: `readers` (official files, hub tables), `metrics` (exact
+    scorers), `networks` (feature networks), `judged` (LLM-as-a-judge), `miniature` (the miniature world's
+    ground truth)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalsuite._lazy import attach
+from evalsuite.task.types import (
+    Answered,
+    ExplainsProtocol,
+    HasPostprocessors,
+    HasReferenceAnswer,
+    HasReferenceImages,
+    HasSampleIds,
+    Judgement,
+    Metric,
+    Sample,
+    SampleScore,
+    Scores,
+    Statistic,
+    Task,
+    TaskInfo,
+    mean_statistics,
+)
+
+if TYPE_CHECKING:
+    from evalsuite.content import Image
+    from evalsuite.data.inspection import DataReport
+    from evalsuite.spec import TaskSpec
+    from evalsuite.task.benchmark import Plan, build, entries, suite_entries
+    from evalsuite.task.benchmark import draw as draw
+    from evalsuite.task.columns import FORMULAS, require_columns
+    from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
+    from evalsuite.task.family import IMPOSSIBLE, FamilyTask, certain, generated_images, row_of, text_of
+    from evalsuite.task.few_shot import Shot, Shots
+    from evalsuite.task.frechet import frechet_statistic
+    from evalsuite.task.prompts import Value, fields_of, postprocess, render
+    from evalsuite.task.schema import Benchmark, ProtocolSpec
+    from evalsuite.task.sources import Located
+
+__all__ = [
+    "FORMULAS",
+    "IMPOSSIBLE",
+    "Answered",
+    "Benchmark",
+    "BrokenEntry",
+    "DataReport",
+    "ExplainsProtocol",
+    "FamilyTask",
+    "HasPostprocessors",
+    "HasReferenceAnswer",
+    "HasReferenceImages",
+    "HasSampleIds",
+    "Image",
+    "Judgement",
+    "Located",
+    "Metric",
+    "Plan",
+    "ProtocolSpec",
+    "Sample",
+    "SampleScore",
+    "Scores",
+    "Shot",
+    "Shots",
+    "Statistic",
+    "SuiteEntry",
+    "Task",
+    "TaskEntry",
+    "TaskInfo",
+    "TaskOptions",
+    "TaskSpec",
+    "Value",
+    "build",
+    "certain",
+    "draw",
+    "entries",
+    "fields_of",
+    "frechet_statistic",
+    "generated_images",
+    "mean_statistics",
+    "postprocess",
+    "render",
+    "require_columns",
+    "row_of",
+    "suite_entries",
+    "text_of",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "evalsuite.content": "Image",
+            "evalsuite.data.inspection": "DataReport",
+            "evalsuite.spec": "TaskSpec",
+            "evalsuite.task.benchmark": "Plan build draw:draw entries suite_entries",
+            "evalsuite.task.columns": "FORMULAS require_columns",
+            "evalsuite.task.entry": "BrokenEntry SuiteEntry TaskEntry TaskOptions",
+            "evalsuite.task.family": "FamilyTask IMPOSSIBLE certain generated_images row_of text_of",
+            "evalsuite.task.few_shot": "Shot Shots",
+            "evalsuite.task.frechet": "frechet_statistic",
+            "evalsuite.task.prompts": "Value fields_of postprocess render",
+            "evalsuite.task.schema": "Benchmark ProtocolSpec",
+            "evalsuite.task.sources": "Located",
+            # Deprecated names; `evalsuite.task.types` warns.
+            "evalsuite.task.types": "AnswersItself HasReference ListsSamples OffersCleanups",
+        },
+    )

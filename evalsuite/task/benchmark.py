@@ -1,0 +1,291 @@
+"""Declarative benchmarks: a YAML file says what a benchmark is, its family's Python says how it works.
+
+`entries(folder)` turns the files of a folder into registry entries; anybody's plugin can call it with a
+folder of its own. CONTRIBUTING shows a whole file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from evalsuite.content import Message, Text
+from evalsuite.data.inspection import DataReport
+from evalsuite.data.yamlfile import explain, read_yaml, validated
+from evalsuite.errors import DataError, SpecError, suggest
+from evalsuite.request import Output, Request, fingerprint
+from evalsuite.spec import TaskSpec
+from evalsuite.task import Sample, Task, TaskInfo
+from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
+from evalsuite.task.families import family_module
+from evalsuite.task.few_shot import Shot, Shots, turns
+from evalsuite.task.prompts import Value, render
+from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
+from evalsuite.task.sources import Located, locate
+
+_log = logging.getLogger(__name__)
+_Settings = TypeVar("_Settings", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A benchmark with everything chosen that a user may choose; families build their task from it.
+
+    Args:
+        rule: the family's scoring rule that `rules` stands for.
+        options: the family's further options, checked against those it knows.
+        shots: in-context examples; None: none.
+    """
+
+    benchmark: Benchmark
+    protocol_name: str
+    protocol: ProtocolSpec
+    rules: str
+    rule: str
+    options: Mapping[str, str]
+    source: Located
+    shots: Shots | None = None
+
+    @property
+    def info(self) -> TaskInfo:
+        made = self.benchmark
+        split = made.split
+        if "subset" in self.options:
+            count, seed = _subset(self.options["subset"])
+            of = f" of {made.count:,}" if made.count else ""
+            split = f"{split}, {count:,}{of} drawn with seed {seed}"
+        return TaskInfo(
+            name=made.name,
+            version=made.version,
+            capability=made.capability,
+            split=split,
+            protocol=self._protocol(),
+            rules=self.rules,
+            metrics=tuple(metric.metric() for metric in made.metrics),
+            title=made.title,
+            source=made.home,
+        )
+
+    def _protocol(self) -> str:
+        if self.shots is None or self.source.examples is None:
+            return self.protocol_name
+        shots, split = self.shots, self.source.examples.split
+        return f"{self.protocol_name}, {shots.count}-shot from {split}, seed {shots.seed}"
+
+    def fingerprint(self) -> str:
+        """Digest of the data files and of the options that choose among them."""
+        read = {"data": self.source.fingerprint(), "options": dict(self.options)}
+        if self.shots is not None:
+            read["examples"] = self.source.of_examples().fingerprint()
+        return fingerprint(read)
+
+    def messages(
+        self, values: Mapping[str, Value], template: str = "", shots: Sequence[Shot] = ()
+    ) -> tuple[Message, ...]:
+        """The conversation: the system prompt, where there is one, the examples, the rendered user's turn."""
+        protocol = self.protocol
+        head = (Message("system", (Text(protocol.system),)),) if protocol.system else ()
+        wording = template or protocol.template
+        asked = render(wording, values)
+        return (*head, *turns(shots, protocol.shots, wording, protocol.prefill, asked))
+
+    def output(self, **more: Any) -> Output:
+        """The output that the protocol's decoding describes; `more` goes beyond it (choices)."""
+        made: Output = OUTPUTS[self.benchmark.capability](**decoding_of(self.protocol), **more)
+        return made
+
+    def request(self, values: Mapping[str, Value], shots: Sequence[Shot] = ()) -> Request:
+        """Template, decoding and prefill with these values, after these examples."""
+        return Request(self.messages(values, shots=shots), self.output(), prefill=self.protocol.prefill)
+
+    def settings(self, kind: type[_Settings], *, protocol: bool = False) -> _Settings:
+        """The benchmark's (or the protocol's) `settings` as the family's own model. Raises SpecError."""
+        value = self.protocol.settings if protocol else self.benchmark.settings
+        where = f"protocols.{self.protocol_name}.settings" if protocol else "settings"
+        try:
+            return kind.model_validate(value)
+        except ValidationError as error:
+            raise SpecError(f"{self.benchmark.name}: {where}: {explain(error)}") from error
+
+    def reader(self, readers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
+        """The family's reader of the chosen source. Raises SpecError for an unknown name."""
+        name = self.source.reader
+        if name not in readers:
+            raise SpecError(f"{self.benchmark.name}: there is no reader {name!r}.", suggest(name, readers))
+        return readers[name]
+
+    def select(self, make: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
+        """The samples of `make()`, or of them the drawn subset, in their official order.
+
+        Raises:
+            DataError: no samples, or one id twice.
+        """
+        keep: frozenset[str] | None = None
+        if "subset" in self.options:
+            count, seed = _subset(self.options["subset"])
+            keep = draw((sample.id for sample in make()), count, seed)
+        seen: set[str] = set()
+        for sample in make():
+            if sample.id in seen:
+                raise DataError(
+                    f"{self.benchmark.name}: the id {sample.id!r} occurs twice in {self.source.folder}.",
+                    "Remove one of the two.",
+                )
+            seen.add(sample.id)
+            if keep is None or sample.id in keep:
+                yield sample
+        if not seen:
+            raise DataError(
+                f"{self.benchmark.name}: {self.source.folder} holds no samples.", "Fetch it again."
+            )
+        official = self.benchmark.count
+        if official and len(seen) != official:
+            _log.warning(
+                "%s has %d samples here, the official split has %d.", self.benchmark.name, len(seen), official
+            )
+
+
+def draw(ids: Iterable[str], count: int, seed: int = 0) -> frozenset[str]:
+    """A random subset that is the same on every machine: the `count` ids whose sha256 with the seed is least.
+
+    >>> draw(["a", "b", "c"], 2) == draw(["c", "b", "a"], 2)
+    True
+    """
+
+    def key(name: str) -> bytes:
+        return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+
+    return frozenset(heapq.nsmallest(count, ids, key=key))
+
+
+def entries(folder: Path | str) -> list[TaskEntry | BrokenEntry]:
+    """The registry entries of all benchmark files (`*.yaml`) in a folder and its subfolders, sorted by name.
+
+    The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
+    A malformed file becomes an entry that says so, and hides no other.
+    """
+    root = Path(folder)
+    paths = [path for path in root.rglob("*.yaml") if path.parent.name != "suites"]
+    found: list[TaskEntry | BrokenEntry] = []
+    for path in sorted(paths, key=lambda path: path.stem):
+        try:
+            found.append(_entry(load(path)))
+        except SpecError as error:
+            found.append(BrokenEntry(path.stem, str(error)))
+    return found
+
+
+class _Suite(Strict):
+    name: str
+    title: str
+    tasks: tuple[TaskSpec, ...] = Field(min_length=1)
+    models: tuple[str, ...] = ()
+
+
+def suite_entries(folder: Path | str) -> list[SuiteEntry]:
+    """The suites (`*.yaml`) of a folder. Raises SpecError that names the file and the field."""
+    found = []
+    for path in sorted(Path(folder).glob("*.yaml")):
+        value = read_yaml(path)
+        if isinstance(value, dict) and isinstance(value.get("tasks"), list):
+            # A task without options is written as its name alone.
+            value["tasks"] = [{"name": task} if isinstance(task, str) else task for task in value["tasks"]]
+        suite = validated(path, value, _Suite)
+        found.append(SuiteEntry(suite.name, suite.title, suite.tasks, suite.models))
+    return found
+
+
+def _entry(benchmark: Benchmark) -> TaskEntry:
+    return TaskEntry(
+        name=benchmark.name,
+        title=benchmark.title,
+        capability=benchmark.capability,
+        metrics=tuple(metric.metric() for metric in benchmark.metrics),
+        protocols=tuple(benchmark.protocols),
+        rules=tuple(benchmark.rules),
+        build=lambda options: build(benchmark, options),
+        family=benchmark.family,
+        inspect=lambda data, read: _inspect(benchmark, data, read),
+    )
+
+
+def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
+    from evalsuite.task.data_check import inspect  # which builds benchmarks, and so needs this module
+
+    return inspect(benchmark, data, read=read)
+
+
+def build(benchmark: Benchmark, options: TaskOptions) -> Task:
+    """The task, with its data found. Raises SpecError for unknown names, DataError for missing data.
+
+    The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
+    `OPTIONS`. Every family knows `subset` ("600": so many samples, drawn with seed 0; "600@7": with seed 7)
+    and `source` (the reader to use when there are several); one whose `SHOTS` is true knows `shots`, too.
+    """
+    protocol = _named(benchmark.name, "protocol", options.protocol, benchmark.protocols)
+    rules = _named(benchmark.name, "scoring rules", options.rules, benchmark.rules)
+    module = family_module(benchmark.family, benchmark.folder)
+    few = ("shots",) if getattr(module, "SHOTS", False) else ()
+    known = ("subset", "source", *few, *getattr(module, "OPTIONS", ()))
+    for name in options.options:
+        if name not in known:
+            raise SpecError(f"{benchmark.name} has no option {name!r}.", suggest(name, known))
+    if "subset" in options.options:
+        _subset(options.options["subset"])
+    source = locate(
+        benchmark.name, benchmark.sources, options.data, options.options.get("source", ""), benchmark.licence
+    )
+    shots = Shots.parse(options.options.get("shots", "0")) if few else None
+    if shots is not None:
+        source.of_examples()
+    chosen = {
+        name: value
+        for name, value in options.options.items()
+        if name != "source" and not (few and name == "shots" and shots is None)
+    }
+    plan = Plan(
+        benchmark,
+        protocol,
+        benchmark.protocols[protocol],
+        rules,
+        benchmark.rules[rules],
+        chosen,
+        source,
+        shots,
+    )
+    made: Task = module.build(plan)
+    if shots is not None and getattr(made, "gated", False):
+        raise SpecError(
+            f"{benchmark.name}: protocol {protocol!r} asks twice; it says nothing of examples in the first.",
+            "Leave out shots=, or choose another protocol.",
+        )
+    return made
+
+
+def _named(benchmark: str, what: str, wanted: str | None, known: Mapping[str, Any]) -> str:
+    if wanted is None:
+        return next(iter(known))
+    if wanted not in known:
+        raise SpecError(f"{benchmark} has no {what} {wanted!r}.", suggest(wanted, known))
+    return wanted
+
+
+def _subset(value: str) -> tuple[int, int]:
+    count, _, seed = value.partition("@")
+    if not count.isdecimal() or int(count) < 1 or (seed and not seed.isdecimal()):
+        raise SpecError(
+            f"Option subset={value!r} is not a number of samples.", "Write subset=600 or subset=600@7."
+        )
+    return int(count), int(seed or 0)
+
+
+__all__: Sequence[str] = (
+    "Benchmark", "Plan", "ProtocolSpec", "build", "draw", "entries", "family_module", "load", "suite_entries",
+)  # fmt: skip

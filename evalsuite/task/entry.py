@@ -1,0 +1,79 @@
+"""What a plugin returns for a benchmark: entries of the registry, and the options a task is built with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalsuite.data.inspection import DataReport
+from evalsuite.request import Capability
+from evalsuite.spec import TaskSpec
+from evalsuite.task.types import Metric, Task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """How a task is to be built.
+
+    Args:
+        protocol: named protocol; None takes the benchmark's first.
+        rules: named scoring rules; None takes `official`.
+        data: folder with the benchmark's files; None uses `EVALSUITE_DATA/<benchmark>` or the hub.
+        options: further options of the family, e.g. {"shots": "4"}.
+    """
+
+    protocol: str | None = None
+    rules: str | None = None
+    data: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEntry:
+    """A benchmark that can be built.
+
+    Args:
+        name: as users type it.
+        title: one line for `evalsuite list`.
+        capability: what it needs from a model.
+        metrics: its columns.
+        protocols, rules: the names that TaskOptions may use; the first is the default.
+        build: makes the task; raises DataError when its data are missing.
+        family: the room it lives in, for listings.
+        inspect: what is here of its data, given the user's folder and whether to read it all; None where the
+            task cannot tell.
+    """
+
+    name: str
+    title: str
+    capability: Capability
+    metrics: tuple[Metric, ...]
+    protocols: tuple[str, ...]
+    rules: tuple[str, ...]
+    build: Callable[[TaskOptions], Task]
+    family: str = ""
+    inspect: Callable[[Path | None, bool], DataReport] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteEntry:
+    """A named list of tasks, with the models a bare `evalsuite run --suite NAME` measures."""
+
+    name: str
+    title: str
+    tasks: tuple[TaskSpec, ...]
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenEntry:
+    """Stands for an entry that cannot be read, so that a plugin can offer the others.
+
+    Args:
+        name: as users would type it, as far as it is known.
+        reason: what is wrong and where.
+    """
+
+    name: str
+    reason: str

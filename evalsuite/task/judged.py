@@ -1,0 +1,47 @@
+"""What judged families have alike: grades from a file instead of a judge, and who judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from evalsuite.endpoint import Chat as Chat
+from evalsuite.errors import SpecError
+from evalsuite.judging import unjudged as unjudged
+from evalsuite.task import Answered, TaskInfo
+from evalsuite.task.benchmark import Plan
+from evalsuite.task.family import FamilyTask
+
+OPTIONS = ("grades", "judge")
+"""`grades=FILE`: the judge's grades as the official script writes them; `judge=NAME`: which judge gave them,
+as it is to
+stand beside the number."""
+
+
+def check_options(plan: Plan) -> None:
+    """Raises SpecError for grades without a judge's name, or the other way round."""
+    if ("grades" in plan.options) != ("judge" in plan.options):
+        raise SpecError(
+            f"{plan.benchmark.name}: grades and judge belong together.",
+            "Name both: grades=FILE judge=gpt-4-0613. Numbers of different judges cannot be compared.",
+        )
+
+
+class JudgedFamilyTask(FamilyTask):
+    """Base of a judged family's task. A family adds `judge` and `question` (`evalsuite.judging.Judged`)."""
+
+    @property
+    def info(self) -> TaskInfo:
+        return replace(super().info, judge=self.plan.options.get("judge", ""))
+
+    def fingerprint(self) -> str:
+        """Of the questions: grades are made later and change nothing in what was asked."""
+        return self.plan.source.fingerprint()
+
+    def prepared(self, answered: Answered, chat: Chat) -> Chat:
+        return chat
+
+    @property
+    def grades_file(self) -> Path | None:
+        """The file of grades that the user named."""
+        return Path(self.plan.options["grades"]) if "grades" in self.plan.options else None

@@ -1,0 +1,103 @@
+"""The exact scorers, for families and plugins; `evalsuite.metrics` has their modules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalsuite._lazy import attach
+
+if TYPE_CHECKING:
+    from evalsuite.metrics.anls import anls
+    from evalsuite.metrics.captions import CaptionScores, score_captions
+    from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
+    from evalsuite.metrics.coverage import Coverage, coverage
+    from evalsuite.metrics.feature_sets import FeatureSet, cmmd, kernel_distance
+    from evalsuite.metrics.frechet import Gaussian, frechet_infinity, gaussian_of
+    from evalsuite.metrics.geneval import COLORS, Detection, keep_detections, verdict
+    from evalsuite.metrics.images import decode_mask, mse, pixel_distance, psnr, ssim
+    from evalsuite.metrics.inception_score import inception_score
+    from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
+    from evalsuite.metrics.judge import imgedit_grade, parse_grade, parse_viescore, viescore
+    from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
+    from evalsuite.metrics.likelihood import choose
+    from evalsuite.metrics.meteor import meteor, meteor_obstacle
+    from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
+    from evalsuite.metrics.ptb import tokenize_captions
+    from evalsuite.metrics.spice import spice, spice_obstacle
+    from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
+
+__all__ = [
+    "CHOICE_RULES",
+    "COLORS",
+    "LETTER_RULES",
+    "POPE_RULES",
+    "VQA_RULES",
+    "CaptionScores",
+    "Coverage",
+    "Detection",
+    "FeatureSet",
+    "Gaussian",
+    "PopeReport",
+    "anls",
+    "choose",
+    "circular_hit",
+    "cmmd",
+    "cmmd_influence",
+    "coverage",
+    "decode_mask",
+    "extract_choice",
+    "frechet_infinity",
+    "frechet_influence",
+    "gaussian_of",
+    "imgedit_grade",
+    "inception_score",
+    "keep_detections",
+    "kernel_distance",
+    "kernel_influence",
+    "meteor",
+    "meteor_obstacle",
+    "mmmu_open_hit",
+    "mse",
+    "normalize_answer",
+    "parse_grade",
+    "parse_viescore",
+    "pixel_distance",
+    "pope_report",
+    "psnr",
+    "read_letter",
+    "score_captions",
+    "spice",
+    "spice_obstacle",
+    "ssim",
+    "tokenize_captions",
+    "unanswerability",
+    "verdict",
+    "viescore",
+    "vqa_accuracy",
+    "yes_or_no",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "evalsuite.metrics.anls": "anls",
+            "evalsuite.metrics.captions": "CaptionScores score_captions",
+            "evalsuite.metrics.choice": "CHOICE_RULES circular_hit extract_choice",
+            "evalsuite.metrics.coverage": "Coverage coverage",
+            "evalsuite.metrics.feature_sets": "FeatureSet cmmd kernel_distance",
+            "evalsuite.metrics.frechet": "Gaussian frechet_infinity gaussian_of",
+            "evalsuite.metrics.geneval": "COLORS Detection keep_detections verdict",
+            "evalsuite.metrics.images": "decode_mask mse pixel_distance psnr ssim",
+            "evalsuite.metrics.inception_score": "inception_score",
+            "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
+            "evalsuite.metrics.judge": "imgedit_grade parse_grade parse_viescore viescore",
+            "evalsuite.metrics.letters": "LETTER_RULES mmmu_open_hit read_letter",
+            "evalsuite.metrics.likelihood": "choose",
+            "evalsuite.metrics.meteor": "meteor meteor_obstacle",
+            "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
+            "evalsuite.metrics.ptb": "tokenize_captions",
+            "evalsuite.metrics.spice": "spice spice_obstacle",
+            "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",
+        },
+    )

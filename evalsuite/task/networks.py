@@ -1,0 +1,221 @@
+"""Columns that need feature networks: which of them can be computed here, and the features themselves.
+
+A benchmark's file names its networks (`settings.networks`) and which column uses which. Whether their weights
+are
+here is found out when the task is built, before anything is generated: a run whose headline could not be
+computed afterwards is refused at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from evalsuite.content import Image
+from evalsuite.errors import SpecError, UnavailableError, suggest
+from evalsuite.features import (
+    FeatureNetwork,
+    NetworkSpec,
+    PairNetwork,
+    TextFeatureNetwork,
+    load_any_network,
+    load_network,
+    load_pair_network,
+    require_weights,
+)
+from evalsuite.features.decoding import Decoded, decoded_batches
+from evalsuite.task import Metric, TaskInfo
+from evalsuite.task.benchmark import Plan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image as PilImage
+
+_log = logging.getLogger(__name__)
+
+OPTIONS = ("metrics", "weights", "device")
+"""Options of every family that measures with networks: `metrics=NAME,NAME` computes these columns, no others,
+`weights=KEY=FOLDER,KEY=FOLDER` says where networks' weights lie, `device` where they run."""
+
+
+class NetworkSettings(BaseModel):
+    """A network in a benchmark's file; see `evalsuite.features.NetworkSpec`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["clip", "dino", "inception", "lpips", "structure"]
+    source: str
+    preprocess: str = "openai"
+    label: str
+    revision: str | None = None
+
+    def spec(self) -> NetworkSpec:
+        return NetworkSpec(self.kind, self.source, self.preprocess, self.label, self.revision)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a task computes here.
+
+    Args:
+        names: wanted and possible, in display order.
+        missing: wanted but impossible here, with the reason.
+        networks: by their key in the benchmark's file, those that the columns need.
+        device: where they run.
+    """
+
+    info: TaskInfo
+    names: tuple[str, ...]
+    missing: Mapping[str, str]
+    networks: Mapping[str, NetworkSpec]
+    device: str
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The columns that are computed, as the leaderboard has them."""
+        return tuple(metric for metric in self.info.metrics if metric.name in self.names)
+
+    def network(self, key: str) -> FeatureNetwork:
+        """The network of that key, loaded on first use."""
+        return load_network(self.networks[key], self.device)
+
+    def text_network(self, key: str) -> TextFeatureNetwork:
+        """The network of that key. Raises SpecError where it has no text side."""
+        network = self.network(key)
+        if not isinstance(network, TextFeatureNetwork):
+            raise SpecError(f"The network {network.name} has no text side.", "Name a network of kind clip.")
+        return network
+
+    def pair_network(self, key: str) -> PairNetwork:
+        """The network of that key, which compares pairs. Raises SpecError for one of another kind."""
+        return load_pair_network(self.networks[key], self.device)
+
+    def details(self) -> dict[str, Any]:
+        """What scoring puts on record about the networks: weights and preprocessing (JSON-able)."""
+        return {key: self._details(spec) for key, spec in self.networks.items()}
+
+    def _details(self, spec: NetworkSpec) -> dict[str, str]:
+        network = load_any_network(spec, self.device)
+        return {
+            "name": spec.name,
+            "source": spec.source,
+            "preprocess": spec.preprocess,
+            "dtype": network.dtype,
+            "sha256": network.fingerprint,
+        }
+
+
+def choose_columns(
+    plan: Plan,
+    networks: Mapping[str, NetworkSettings],
+    needs: Mapping[str, Sequence[str]],
+    unavailable: Callable[[str], str] = lambda _: "",
+    optional: Collection[str] = (),
+    required: bool = True,
+) -> Columns:
+    """Which columns are wanted and can be computed here.
+
+    Args:
+        networks: the benchmark's networks by key.
+        needs: column -> keys of the networks it needs.
+        unavailable: reason why a column cannot be computed for another cause, "" where it can.
+        optional: columns that are computed only when `metrics=` asks for them.
+        required: without the headline there is nothing to run for.
+
+    Raises:
+        SpecError: an unknown column or network key.
+        UnavailableError: the headline's network is not on this machine and the headline is not left out.
+    """
+    name = plan.benchmark.name
+    declared = [metric.name for metric in plan.benchmark.metrics]
+    headline = next(metric.name for metric in plan.benchmark.metrics if metric.headline)
+    wanted = _listed(plan.options.get("metrics", "")) or [c for c in declared if c not in optional]
+    for column in wanted:
+        if column not in declared:
+            raise SpecError(f"{name} has no metric {column!r}.", suggest(column, declared))
+    specs = _placed(name, networks, plan.options.get("weights", ""))
+    missing: dict[str, str] = {}
+    for column in wanted:
+        reason, remedy = unavailable(column), ""
+        for key in needs.get(column, ()):
+            if key not in specs:
+                raise SpecError(f"{name}: column {column!r} needs a network {key!r}.", suggest(key, specs))
+            try:
+                require_weights(specs[key])
+            except UnavailableError as error:
+                reason, remedy = reason or error.what, remedy or error.remedy
+        if not reason:
+            continue
+        if column == headline and required:
+            rest = ",".join(c for c in declared if c != column and not needs.get(c))
+            raise UnavailableError(
+                f"{name}: {column} cannot be computed here. {reason}",
+                " ".join(filter(None, (remedy, f"To do without it: metrics={rest}." if rest else ""))),
+            )
+        missing[column] = f"{reason} {remedy}".strip()
+        _log.warning("%s: %s is left out. %s", name, column, missing[column])
+    possible = tuple(column for column in declared if column in wanted and column not in missing)
+    used = {key for column in possible for key in needs.get(column, ())}
+    info = replace(plan.info, metrics=tuple(m for m in plan.info.metrics if m.name in wanted))
+    return Columns(
+        info, possible, missing, {key: specs[key] for key in sorted(used)}, plan.options.get("device", "auto")
+    )
+
+
+class ImageNetwork(Protocol):
+    """What turns images into vectors."""
+
+    @property
+    def dim(self) -> int: ...
+
+    def images(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, dim) float32."""
+        ...
+
+
+def image_features(
+    networks: Mapping[str, ImageNetwork], images: Sequence[Image]
+) -> tuple[dict[str, np.ndarray], Decoded]:
+    """Features of many encoded images under several networks, each image decoded once.
+
+    Returns:
+        by key: (n, dim) float32, rows of broken images are NaN; and which images were broken.
+    """
+    import numpy as np
+
+    found = {key: np.full((len(images), net.dim), np.nan, dtype=np.float32) for key, net in networks.items()}
+    state = Decoded()
+    for positions, pictures in decoded_batches(images, state):
+        for key, network in networks.items():
+            found[key][positions] = network.images(pictures)
+    return found, state
+
+
+def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Cosine of each row of (n, d) with the same row of (n, d), float64 (n,)."""
+    import numpy as np
+
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.einsum("nd,nd->n", a, b) / np.maximum(lengths, np.finfo(np.float64).tiny)
+
+
+def _placed(name: str, networks: Mapping[str, NetworkSettings], option: str) -> dict[str, NetworkSpec]:
+    specs = {key: settings.spec() for key, settings in networks.items()}
+    for item in _listed(option):
+        key, equals, source = item.partition("=")
+        if key not in specs or not equals or not source:
+            raise SpecError(
+                f"{name}: option weights={item!r} is not KEY=FOLDER with a key of this benchmark.",
+                f"Keys: {', '.join(specs) or 'none'}.",
+            )
+        specs[key] = replace(specs[key], source=source, revision=None)
+    return specs
+
+
+def _listed(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
