@@ -23,10 +23,12 @@ from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.request import Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo
+from evalsuite.task.aggregates import MetricSpec, check_aggregates
 from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot, Shots, turns
 from evalsuite.task.prompts import Value, render
+from evalsuite.task.rules import Kind, Rule, RuleChoice, RuleSet
 from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
 from evalsuite.task.sources import Located, locate
 
@@ -39,7 +41,7 @@ class Plan:
     """A benchmark with everything chosen that a user may choose; families build their task from it.
 
     Args:
-        rule: the family's scoring rule that `rules` stands for.
+        rule: what `rules` stands for: a scoring rule's name, or names by kind of question and label.
         options: the family's further options, checked against those it knows.
         shots: in-context examples; None: none.
     """
@@ -48,7 +50,7 @@ class Plan:
     protocol_name: str
     protocol: ProtocolSpec
     rules: str
-    rule: str
+    rule: RuleChoice
     options: Mapping[str, str]
     source: Located
     shots: Shots | None = None
@@ -114,6 +116,50 @@ class Plan:
         except ValidationError as error:
             raise SpecError(f"{self.benchmark.name}: {where}: {explain(error)}") from error
 
+    def check_metrics(self, columns: Iterable[str], metrics: Sequence[MetricSpec] | None = None) -> None:
+        """Checks that the declared metrics can be had of these score columns; see `check_aggregates`.
+
+        Args:
+            metrics: those to check; None: all that the benchmark declares.
+
+        Raises:
+            SpecError: a metric of another name, or one that aggregates what there is not.
+        """
+        made = self.benchmark
+        check_aggregates(made.name, made.metrics if metrics is None else metrics, columns)
+
+    @property
+    def rule_name(self) -> str:
+        """The rule of a family with rules of its own, for which a name must do. Raises SpecError."""
+        if not isinstance(self.rule, str):
+            raise SpecError(
+                f"{self.benchmark.name}: the rules of the family {self.benchmark.family!r} are plain names.",
+                f"Write {self.rules}: NAME.",
+            )
+        return self.rule
+
+    def rule_set(
+        self, *kinds: Kind, choice: RuleChoice | None = None, defaults: Mapping[Kind, str] | None = None
+    ) -> RuleSet:
+        """The named scoring rules for the kinds of questions that a family asks; see `RuleSet`.
+
+        Args:
+            choice: taken instead of what `rules` stands for.
+            defaults: rules of the kinds for which the benchmark's file names none.
+
+        Raises:
+            SpecError: an unknown rule or kind of question.
+        """
+        made = self.benchmark
+        return RuleSet(
+            made.name,
+            self.rule if choice is None else choice,
+            kinds,
+            defaults=defaults,
+            own=made.own_rules,
+            folder=made.folder,
+        )
+
     def reader(self, readers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
         """The family's reader of the chosen source. Raises SpecError for an unknown name."""
         name = self.source.reader
@@ -165,18 +211,18 @@ def draw(ids: Iterable[str], count: int, seed: int = 0) -> frozenset[str]:
     return frozenset(heapq.nsmallest(count, ids, key=key))
 
 
-def entries(folder: Path | str) -> list[TaskEntry | BrokenEntry]:
+def entries(folder: Path | str, *, rules: Iterable[Rule] = ()) -> list[TaskEntry | BrokenEntry]:
     """The registry entries of all benchmark files (`*.yaml`) in a folder and its subfolders, sorted by name.
 
-    The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
+    The files may name the scoring rules in `rules` besides the known ones. The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
     A malformed file becomes an entry that says so, and hides no other.
     """
-    root = Path(folder)
+    root, own = Path(folder), tuple(rules)
     paths = [path for path in root.rglob("*.yaml") if path.parent.name != "suites"]
     found: list[TaskEntry | BrokenEntry] = []
     for path in sorted(paths, key=lambda path: path.stem):
         try:
-            found.append(_entry(load(path)))
+            found.append(_entry(load(path, own)))
         except SpecError as error:
             found.append(BrokenEntry(path.stem, str(error)))
     return found

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Any
 
 from evalsuite.content import Image
-from evalsuite.errors import SampleError
+from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
+from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.task.aggregates import MetricSpec
+from evalsuite.task.aggregating import aggregate
 from evalsuite.task.benchmark import Plan
 from evalsuite.task.few_shot import Shot
 from evalsuite.task.prompts import postprocess
+from evalsuite.task.rules import GroundTruth, Kind, RuleSet
 
 
 class FamilyTask(ABC):
@@ -81,6 +85,41 @@ class FamilyTask(ABC):
         """The answer after the protocol's postprocessing. Raises SampleError where it is no text."""
         return postprocess(text_of(one.response), self.plan.protocol.postprocess)
 
+    def scores(
+        self,
+        rows: Sequence[SampleScore],
+        metrics: Sequence[MetricSpec] | None = None,
+        *,
+        more: Sequence[Statistic] = (),
+        missing: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Scores:
+        """The declared metrics over these rows; see `evalsuite.task.aggregates`.
+
+        Args:
+            metrics: taken instead of all that the benchmark declares.
+            more: statistics of the family's own, behind them.
+            missing, details: see `Scores`.
+
+        Raises:
+            SpecError: a metric aggregates a column or label that no row has.
+        """
+        made = self.plan.benchmark
+        found = aggregate(
+            made.metrics if metrics is None else metrics,
+            rows,
+            by=made.by,
+            population=lambda: ((sample.id, sample.labels) for sample in self._samples()),
+            total=made.count,
+        )
+        return Scores(
+            found.rows,
+            [*found.statistics, *more],
+            {**found.missing, **(missing or {})},
+            details or {},
+            found.notes,
+        )
+
     def postprocessors(self) -> dict[str, FamilyTask]:
         """This task with the answer left as it is, and with the postprocessing steps of the benchmark's other
         protocols.
@@ -127,3 +166,41 @@ def generated_images(response: Response, count: int) -> tuple[Image, ...]:
 def row_of(one: Answered) -> Callable[..., SampleScore]:
     """Makes the score row of a sample: give `values` and `parsed`, or `failure`."""
     return partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
+
+
+def rule_row(
+    one: Answered,
+    rules: RuleSet,
+    kind: Kind,
+    answer: Callable[[], str],
+    references: Sequence[str],
+    options: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> SampleScore:
+    """The score row of a sample whose answer a named rule scores.
+
+    Whatever goes wrong with this sample alone (no text, no public references, a rule that fails or leaves its
+    range) is recorded as its failure.
+
+    Args:
+        kind: what the question asks for.
+        answer: gives the postprocessed answer; may raise EvalsuiteError.
+        references: right answers; empty where they are not public.
+        options: of a lettered question.
+        details: what else the rule needs; see `GroundTruth`.
+    """
+    row = row_of(one)
+    try:
+        said = answer()
+        if not references:
+            raise SampleError("the right answers of this split are not public")
+        truth = GroundTruth(tuple(references), options or {}, one.sample.labels, details or {})
+        verdict = rules.verdict(said, truth, kind)
+    except EvalsuiteError as error:
+        return row(failure=str(error))
+    column = rules.rule(kind, one.sample.labels).column
+    return row(
+        values={column: float(verdict.value), **{k: float(v) for k, v in verdict.more.items()}},
+        parsed=verdict.parsed,
+        unread=verdict.unread,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError, suggest
 from evalsuite.request import Capability, GenerateDocument, GenerateImages, GenerateText, ScoreChoices
 from evalsuite.task import Metric
+from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.few_shot import ShotForm
 from evalsuite.task.prompts import POSTPROCESSORS, fields_of
+from evalsuite.task.rules import Rule, RuleChoice
 from evalsuite.task.sources import Source
 
 OUTPUTS: Mapping[str, type] = {
@@ -27,20 +29,6 @@ OUTPUTS: Mapping[str, type] = {
 
 class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MetricSpec(Strict):
-    """A column; see `evalsuite.task.Metric`."""
-
-    name: str
-    scale: float = 1.0
-    higher_is_better: bool = True
-    headline: bool = False
-    digits: int = 1
-    exceeds_one: bool = False
-
-    def metric(self) -> Metric:
-        return Metric(**self.model_dump())
 
 
 class ProtocolSpec(Strict):
@@ -84,6 +72,7 @@ class Benchmark(Strict):
     """A benchmark as its file declares it."""
 
     _folder: Path | None = PrivateAttr(default=None)
+    _own_rules: tuple[Rule, ...] = PrivateAttr(default=())
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
@@ -97,8 +86,9 @@ class Benchmark(Strict):
     """Paper or official repository."""
     capability: Capability
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
-    rules: dict[str, str] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
-    """Name -> the family's scoring rule; the first is the default. A list stands for equal names."""
+    rules: dict[str, RuleChoice] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
+    """Name -> scoring rule, by kind of question or label where it depends on them; the first is the default.
+    A list stands for equal names."""
     by: tuple[str, ...] = ()
     """Labels that metrics are broken down by."""
     count: int | None = Field(default=None, ge=1)
@@ -137,6 +127,11 @@ class Benchmark(Strict):
         """Where the file lies; None for a benchmark that was not read from a file."""
         return self._folder
 
+    @property
+    def own_rules(self) -> tuple[Rule, ...]:
+        """The scoring rules that came with the file's plugin."""
+        return self._own_rules
+
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises SpecError where the file declares none."""
         for metric in self.metrics:
@@ -145,10 +140,14 @@ class Benchmark(Strict):
         raise SpecError(f"{self.name} declares no metric {name!r}.", "Correct the benchmark's file.")
 
 
-def load(path: Path) -> Benchmark:
-    """A benchmark's file. Raises SpecError that names the file and the field."""
+def load(path: Path, rules: Iterable[Rule] = ()) -> Benchmark:
+    """A benchmark's file, with scoring rules that it may name besides the known ones.
+
+    Raises SpecError that names the file and the field.
+    """
     benchmark = validated(path, read_yaml(path), Benchmark)
     benchmark._folder = path.resolve().parent
+    benchmark._own_rules = tuple(rules)
     return benchmark
 
 

@@ -125,6 +125,8 @@ class SampleScore:
         values: score columns in natural units (accuracy in [0, 1]).
         parsed: what the scorer understood (normalised answer, chosen letter), for reports.
         failure: reason when this sample could not be scored; its values then count nowhere.
+        unread: the scorer could not tell what the answer means. Its values are what the benchmark's own
+            scorer counts for such an answer, and the number of unread answers stands beside the score.
     """
 
     id: str
@@ -133,6 +135,7 @@ class SampleScore:
     labels: Mapping[str, str] = field(default_factory=dict)
     parsed: str = ""
     failure: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +169,14 @@ class Scores:
         missing: metrics that could not be computed here (absent weights, no Java), each with the reason; they
             have no statistic.
         details: what scoring wants on record, JSON-able (feature networks with the sha256 of their weights).
+        notes: what a metric's number lacks though it could be computed (groups without all of their members).
     """
 
     rows: Sequence[SampleScore]
     statistics: Sequence[Statistic]
     missing: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable

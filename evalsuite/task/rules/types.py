@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from evalsuite.errors import EvalsuiteError, SampleError, SpecError
@@ -68,6 +71,7 @@ class Rule:
         function: the rule itself, pure: answer and ground truth -> `Verdict`, or the bare value.
         kind: what its questions ask for.
         column: the score column that the value fills.
+        also: further columns that the rule fills in every verdict's `more`.
         low, high: the range of its values.
         guesses: an unread answer is replaced by a random option, as the official scorer does.
     """
@@ -79,6 +83,14 @@ class Rule:
     low: float = 0.0
     high: float = 1.0
     guesses: bool = False
+    also: tuple[str, ...] = ()
+
+    def __reduce__(self) -> tuple[Callable[..., Rule], tuple[str, ...]]:
+        """Sent to another process, a rule is its name and where it is defined."""
+        function = self.function
+        where = sys.modules.get(function.__module__)
+        file = str(getattr(where, "__file__", None) or "")
+        return _rule_again, (self.kind, self.name, function.__module__, file)
 
     @property
     def title(self) -> str:
@@ -102,6 +114,12 @@ class Rule:
         verdict = found if isinstance(found, Verdict) else Verdict(self._number(found), answer)
         for value in (verdict.value, *verdict.more.values()):
             self._check(self._number(value))
+        if verdict.more.keys() != set(self.also):
+            raise SampleError(
+                f"The rule {self.name!r} fills the columns {sorted(verdict.more)} and declares "
+                f"{sorted(self.also)}.",
+                "Declare them: @rule(also=[…]).",
+            )
         return verdict
 
     def _number(self, value: Any) -> float:
@@ -129,6 +147,7 @@ def rule(
     low: float = 0.0,
     high: float = 1.0,
     guesses: bool = False,
+    also: Sequence[str] = (),
 ) -> Callable[[RuleFunction], Rule]:
     """Makes a scoring rule of a function; its name, unless given, is the function's with `-` for `_`.
 
@@ -147,6 +166,20 @@ def rule(
 
     def make(function: RuleFunction) -> Rule:
         own = name or str(getattr(function, "__name__", "rule")).strip("_").replace("_", "-")
-        return Rule(own, function, kind, column, low, high, guesses)
+        return Rule(own, function, kind, column, low, high, guesses, tuple(also))
 
     return make
+
+
+def _rule_again(kind: Kind, name: str, module: str, file: str) -> Rule:
+    from evalsuite.task.families import import_file
+    from evalsuite.task.rules.finding import built_in
+
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError:
+        found = import_file(Path(file), f"the rule {name!r}")
+    for one in (*built_in(), *vars(found).values()):
+        if isinstance(one, Rule) and (one.kind, one.name) == (kind, name):
+            return one
+    raise SpecError(f"{file or module} has no rule {name!r} any more.", "Was it renamed?")
