@@ -425,7 +425,7 @@ class _Aggregation:
             self.found.notes[spec.name] = "; ".join(notes)
         if isinstance(node, _Column):
             by = self.by if not spec.all_of else [name for name in self.by if self._constant(name)]
-            self.found.statistics += mean_statistics(spec.metric(), self.rows, by=by)
+            self.found.statistics.extend(mean_statistics(spec.metric(), self.rows, by=by))
             return
         places = np.flatnonzero(node.needs)
         if not len(places):
