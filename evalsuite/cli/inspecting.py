@@ -193,6 +193,14 @@ def _show(reader: RunReader, whole: bool) -> None:
     for result in reader.metrics():
         for metric, reason in result.missing.items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
+        for metric, lack in result.notes.items():
+            console.print(f"incomplete {result.task} {metric}: {lack}", markup=False)
+        if result.unread:
+            console.print(
+                f"unread     {result.task} ({result.rules}): {result.unread} of {result.n} answers could not be "
+                "read; they count as the scorer counts them",
+                markup=False,
+            )
     for result in reader.metrics():
         if result.judging:
             console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from evalsuite._lazy import attach
 from evalsuite.task.types import (
     Answered,
+    Breakdown,
+    EachOf,
     ExplainsProtocol,
     HasPostprocessors,
     HasReferenceAnswer,
@@ -54,8 +56,10 @@ __all__ = [
     "Aggregate",
     "Answered",
     "Benchmark",
+    "Breakdown",
     "BrokenEntry",
     "DataReport",
+    "EachOf",
     "ExplainsProtocol",
     "FamilyTask",
     "GroundTruth",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.task.aggregates import SAMPLE, Aggregate, MetricSpec, Population
-from evalsuite.task.types import SampleScore, Statistic, mean_statistics
+from evalsuite.task.types import Breakdown, SampleScore, Statistic, mean_statistics
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +47,7 @@ def aggregate(
     metrics: Iterable[MetricSpec],
     rows: Sequence[SampleScore],
     *,
-    by: Sequence[str] = (),
+    by: Sequence[Breakdown] = (),
     population: Population | None = None,
     total: int | None = None,
 ) -> Aggregated:
@@ -376,7 +376,7 @@ class _Aggregation:
         self,
         specs: Sequence[MetricSpec],
         rows: Sequence[SampleScore],
-        by: Sequence[str],
+        by: Sequence[Breakdown],
         population: Population | None,
         total: int | None,
     ) -> None:
@@ -440,9 +440,10 @@ class _Aggregation:
 
         self.found.statistics.append(Statistic(spec.metric(), places.tolist(), value))
 
-    def _constant(self, label: str) -> bool:
+    def _constant(self, label: Breakdown) -> bool:
         """Whether all members of every group have the same value of a label."""
-        values = [row.labels.get(label) for row in self.rows]
+        name = label if isinstance(label, str) else label.of
+        values = [row.labels.get(name) for row in self.rows]
         return all(
             len({values[i] for i in members}) == 1 for groups in self.compiler.groups for members in groups
         )

@@ -12,7 +12,7 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, TaskInfo
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.aggregating import aggregate
 from evalsuite.task.benchmark import Plan
@@ -90,6 +90,7 @@ class FamilyTask(ABC):
         rows: Sequence[SampleScore],
         metrics: Sequence[MetricSpec] | None = None,
         *,
+        by: Sequence[Breakdown] | None = None,
         more: Sequence[Statistic] = (),
         missing: Mapping[str, str] | None = None,
         details: Mapping[str, Any] | None = None,
@@ -98,6 +99,7 @@ class FamilyTask(ABC):
 
         Args:
             metrics: taken instead of all that the benchmark declares.
+            by: breakdowns, taken instead of those that the benchmark declares.
             more: statistics of the family's own, behind them.
             missing, details: see `Scores`.
 
@@ -108,7 +110,7 @@ class FamilyTask(ABC):
         found = aggregate(
             made.metrics if metrics is None else metrics,
             rows,
-            by=made.by,
+            by=made.by if by is None else by,
             population=lambda: ((sample.id, sample.labels) for sample in self._samples()),
             total=made.count,
         )

@@ -12,6 +12,7 @@ from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError, suggest
 from evalsuite.request import Capability, GenerateDocument, GenerateImages, GenerateText, ScoreChoices
 from evalsuite.task import Metric
+from evalsuite.task.types import Breakdown
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.few_shot import ShotForm
 from evalsuite.task.prompts import POSTPROCESSORS, fields_of
@@ -89,8 +90,9 @@ class Benchmark(Strict):
     rules: dict[str, RuleChoice] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
     """Name -> scoring rule, by kind of question or label where it depends on them; the first is the default.
     A list stands for equal names."""
-    by: tuple[str, ...] = ()
-    """Labels that metrics are broken down by."""
+    by: tuple[Breakdown, ...] = ()
+    """Labels that metrics are broken down by; `{name: capability, of: capabilities}` for every part of one
+    that holds several."""
     count: int | None = Field(default=None, ge=1)
     """Samples in the complete official split."""
     sources: tuple[Source, ...] = Field(min_length=1)

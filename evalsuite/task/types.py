@@ -257,17 +257,42 @@ class ExplainsProtocol(Protocol):
         ...
 
 
-def mean_statistics(metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()) -> list[Statistic]:
+@dataclass(frozen=True, slots=True)
+class EachOf:
+    """A breakdown by every part of a label that holds several, so that a sample is in several groups.
+
+    Args:
+        name: what a part is called, e.g. "capability".
+        of: the label, e.g. "capabilities" with the value "math+ocr".
+        separator: between its parts.
+    """
+
+    name: str
+    of: str
+    separator: str = "+"
+
+
+Breakdown = str | EachOf
+"""What numbers are broken down by: a label, or every part of one."""
+
+
+def mean_statistics(
+    metric: Metric, rows: Sequence[SampleScore], by: Sequence[Breakdown] = ()
+) -> list[Statistic]:
     """The mean of `metric.name` over all scored rows, and over each value of each label in `by`."""
     scored = [i for i, row in enumerate(rows) if not row.failure and metric.name in row.values]
     found = [Statistic(metric, scored)]
     for label in by:
+        name, of = (label, label) if isinstance(label, str) else (label.name, label.of)
         groups: dict[str, list[int]] = {}
         for i in scored:
-            if label in rows[i].labels:
-                groups.setdefault(rows[i].labels[label], []).append(i)
+            value = rows[i].labels.get(of)
+            if value is None:
+                continue
+            for part in [value] if isinstance(label, str) else filter(None, value.split(label.separator)):
+                groups.setdefault(part, []).append(i)
         found += [
-            Statistic(metric, members, group=f"{label}={value}") for value, members in sorted(groups.items())
+            Statistic(metric, members, group=f"{name}={value}") for value, members in sorted(groups.items())
         ]
     return found
 

@@ -89,16 +89,16 @@ READERS = MappingProxyType(
 def build(plan: Plan) -> CaptionTask:
     """The task of a captioning benchmark. Raises SpecError for an unknown rule, or a column that is not a
     caption score."""
-    if plan.rule not in RULES:
+    if plan.rule_name not in RULES:
         raise SpecError(
-            f"{plan.benchmark.name}: there is no caption rule {plan.rule!r}.", suggest(plan.rule, RULES)
+            f"{plan.benchmark.name}: there is no caption rule {plan.rule_name!r}.", suggest(plan.rule_name, RULES)
         )
     for metric in plan.benchmark.metrics:
         if metric.name not in COLUMNS:
             raise SpecError(
                 f"{plan.benchmark.name}: {metric.name!r} is no caption score.", suggest(metric.name, COLUMNS)
             )
-    columns = choose_columns(plan, {}, {}, partial(_obstacle, plan.rule))
+    columns = choose_columns(plan, {}, {}, partial(_obstacle, plan.rule_name))
     task = CaptionTask(plan, plan.settings(Settings), columns)
     plan.source.paths(next(iter(plan.source.files)))
     return task
@@ -199,7 +199,7 @@ class CaptionTask(FamilyTask):
     def _measure(self, captions: Sequence[str], references: Sequence[Sequence[str]]) -> _Measured:
         if not captions:
             return _Measured()
-        if self.plan.rule != UNTOKENIZED:
+        if self.plan.rule_name != UNTOKENIZED:
             # Across captions and in the official order: the tokenizer looks at the line after.
             flat = iter(tokenize_captions(reference for image in references for reference in image))
             references = [[next(flat) for _ in image] for image in references]

@@ -49,8 +49,8 @@ def build(plan: Plan) -> EditJudgedTask:
     name."""
     check_options(plan)
     name = plan.benchmark.name
-    if plan.rule not in GRADERS:
-        raise SpecError(f"{name}: there is no grader {plan.rule!r}.", suggest(plan.rule, GRADERS))
+    if plan.rule_name not in GRADERS:
+        raise SpecError(f"{name}: there is no grader {plan.rule_name!r}.", suggest(plan.rule_name, GRADERS))
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
         raise SpecError(f"{name}: editing asks for one image.", "Correct the protocol's decoding.")
@@ -72,7 +72,7 @@ class EditJudgedTask(JudgedFamilyTask):
         super().__init__(plan)
         self._settings = settings
         self._read = partial(plan.reader(READERS), plan.source)
-        self._grader = GRADERS[plan.rule](plan)
+        self._grader = GRADERS[plan.rule_name](plan)
 
     @property
     def judge(self) -> str:
