@@ -55,7 +55,7 @@ def _tasks(registry: Registry) -> RenderableType:
         metrics = ", ".join(metric.name for metric in entry.metrics)
         table.add_row(
             entry.name,
-            entry.capability,
+            ", ".join(entry.needs),
             metrics,
             ", ".join(entry.protocols),
             ", ".join(entry.rules),

@@ -11,6 +11,7 @@ import heapq
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from evalsuite.content import Message, Text
 from evalsuite.data.inspection import DataReport
 from evalsuite.data.yamlfile import explain, read_yaml, validated
 from evalsuite.errors import DataError, SpecError, suggest
-from evalsuite.request import Output, Request, fingerprint
+from evalsuite.request import Capability, Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo
 from evalsuite.task.aggregates import MetricSpec, check_aggregates
@@ -73,6 +74,7 @@ class Plan:
             metrics=tuple(metric.metric() for metric in made.metrics),
             title=made.title,
             source=made.home,
+            needs=made.needs,
         )
 
     def _protocol(self) -> str:
@@ -98,14 +100,43 @@ class Plan:
         asked = render(wording, values)
         return (*head, *turns(shots, protocol.shots, wording, protocol.prefill, asked))
 
-    def output(self, **more: Any) -> Output:
-        """The output that the protocol's decoding describes; `more` goes beyond it (choices)."""
-        made: Output = OUTPUTS[self.benchmark.capability](**decoding_of(self.protocol), **more)
+    def output(self, capability: Capability | None = None, /, **more: Any) -> Output:
+        """The output that the protocol's decoding describes.
+
+        Args:
+            capability: of the benchmark's `needs`, which output is meant; None: its `capability`.
+            more: what goes beyond the decoding (choices).
+
+        Raises:
+            SpecError: the benchmark does not need that capability.
+        """
+        wanted = capability or self.benchmark.capability
+        if wanted not in self.benchmark.needs:
+            raise SpecError(
+                f"{self.benchmark.name} asks for {wanted!r} and declares {', '.join(self.benchmark.needs)}.",
+                "Add it to `needs` in the benchmark's file.",
+            )
+        decoding = decoding_of(self.protocol, wanted, several=len(self.benchmark.needs) > 1)
+        made: Output = OUTPUTS[wanted](**decoding, **more)
         return made
 
-    def request(self, values: Mapping[str, Value], shots: Sequence[Shot] = ()) -> Request:
-        """Template, decoding and prefill with these values, after these examples."""
-        return Request(self.messages(values, shots=shots), self.output(), prefill=self.protocol.prefill)
+    def request(
+        self,
+        values: Mapping[str, Value],
+        shots: Sequence[Shot] = (),
+        *,
+        template: str = "",
+        capability: Capability | None = None,
+    ) -> Request:
+        """Template, decoding and prefill with these values, after these examples.
+
+        Args:
+            template: another than the protocol's; then without its prefill unless the answer that is scored
+                is asked for.
+            capability: as in `output`.
+        """
+        prefill = self.protocol.prefill if capability in (None, self.benchmark.capability) else ""
+        return Request(self.messages(values, template, shots), self.output(capability), prefill=prefill)
 
     def settings(self, kind: type[_Settings], *, protocol: bool = False) -> _Settings:
         """The benchmark's (or the protocol's) `settings` as the family's own model. Raises SpecError."""
@@ -256,9 +287,10 @@ def _entry(benchmark: Benchmark) -> TaskEntry:
         metrics=tuple(metric.metric() for metric in benchmark.metrics),
         protocols=tuple(benchmark.protocols),
         rules=tuple(benchmark.rules),
-        build=lambda options: build(benchmark, options),
+        build=partial(build, benchmark),
         family=benchmark.family,
-        inspect=lambda data, read: _inspect(benchmark, data, read),
+        inspect=partial(_inspect, benchmark),
+        needs=benchmark.needs,
     )
 
 

@@ -10,7 +10,14 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, fi
 
 from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError, suggest
-from evalsuite.request import Capability, GenerateDocument, GenerateImages, GenerateText, ScoreChoices
+from evalsuite.request import (
+    Capability,
+    GenerateDocument,
+    GenerateImages,
+    GenerateText,
+    ScoreChoices,
+    all_needs,
+)
 from evalsuite.task import Metric
 from evalsuite.task.types import Breakdown
 from evalsuite.task.aggregates import MetricSpec
@@ -43,7 +50,8 @@ class ProtocolSpec(Strict):
     prefill: str = ""
     """Beginning of the answer."""
     decoding: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of the output: GenerateText, GenerateImages …"""
+    """Arguments of the output: GenerateText, GenerateImages … A benchmark that needs several capabilities
+    gives those of each output under its capability: `{image: {count: 4}, text: {max_new_tokens: 16}}`."""
     postprocess: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("postprocess", "clean"))
     """Names of postprocessing steps, applied in order to the answer before scoring. `clean` is the deprecated
     name of this field."""
@@ -86,6 +94,10 @@ class Benchmark(Strict):
     home: str
     """Paper or official repository."""
     capability: Capability
+    """What the answer that is scored takes of a model."""
+    needs: tuple[Capability, ...] = ()
+    """All capabilities that a model must have, where that is more than one. `capability` may then be left out:
+    it is the last of them."""
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
     rules: dict[str, RuleChoice] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
     """Name -> scoring rule, by kind of question or label where it depends on them; the first is the default.
@@ -111,18 +123,50 @@ class Benchmark(Strict):
     def _rules(cls, value: Any) -> Any:
         return {str(name): str(name) for name in value} if isinstance(value, list) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _needs(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        needs = value.get("needs")
+        if needs is None:
+            return {**value, "needs": (value["capability"],)} if "capability" in value else value
+        if not isinstance(needs, list | tuple) or not needs:
+            raise ValueError("needs: a list of capabilities, such as [image, text]")
+        capability = value.get("capability", needs[-1])
+        if capability not in needs:
+            raise ValueError(f"needs: the capability {capability!r} is not among {', '.join(map(str, needs))}")
+        return {**value, "capability": capability}
+
+    @field_validator("needs")
+    @classmethod
+    def _each_once(cls, value: tuple[Capability, ...]) -> tuple[Capability, ...]:
+        return all_needs(value[-1], value)
+
     @model_validator(mode="after")
     def _consistent(self) -> Benchmark:
         if sum(metric.headline for metric in self.metrics) != 1:
             raise ValueError("exactly one metric must be the headline")
         for name, protocol in self.protocols.items():
+            self._decodes(name, protocol)
+        return self
+
+    def _decodes(self, name: str, protocol: ProtocolSpec) -> None:
+        several = len(self.needs) > 1
+        for key, value in protocol.decoding.items() if several else ():
+            if key not in self.needs or not isinstance(value, dict):
+                raise ValueError(
+                    f"protocols.{name}.decoding: {key!r} is none of {', '.join(self.needs)}; a benchmark that"
+                    " needs several capabilities gives the decoding of each under its name"
+                )
+        for capability in self.needs:
             try:
-                OUTPUTS[self.capability](**decoding_of(protocol))
+                OUTPUTS[capability](**decoding_of(protocol, capability, several=several))
             except TypeError as error:
                 message = str(error).replace("__init__() ", "")
-                if self.capability != "choices":  # the choices come with each sample
-                    raise ValueError(f"protocols.{name}.decoding: {message}") from error
-        return self
+                if capability != "choices":  # the choices come with each sample
+                    where = f".{capability}" if several else ""
+                    raise ValueError(f"protocols.{name}.decoding{where}: {message}") from error
 
     @property
     def folder(self) -> Path | None:
@@ -153,10 +197,18 @@ def load(path: Path, rules: Iterable[Rule] = ()) -> Benchmark:
     return benchmark
 
 
-def decoding_of(protocol: ProtocolSpec) -> dict[str, Any]:
-    """Lists become tuples and a nested `image` an object, as the output's fields want them."""
+def decoding_of(
+    protocol: ProtocolSpec, capability: Capability = "text", *, several: bool = False
+) -> dict[str, Any]:
+    """The arguments of one output: lists become tuples and a nested `image` an object, as its fields want
+    them.
+
+    Args:
+        several: the benchmark needs several capabilities; the decoding of each stands under its name.
+    """
+    given = protocol.decoding.get(capability, {}) if several else protocol.decoding
     made: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in protocol.decoding.items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     if isinstance(made.get("image"), dict):
         made["image"] = GenerateImages(**made["image"])

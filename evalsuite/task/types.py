@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from evalsuite.content import Image
 from evalsuite.deprecation import renamed
-from evalsuite.request import Capability, Request, Response
+from evalsuite.request import GENERATES_IMAGES, Capability, Request, Response, all_needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,14 @@ class TaskInfo:
     Args:
         name: benchmark and split, as users type it (`vqav2`, `mini-vqav2`).
         version: changes whenever the samples, a prompt or a score can change.
-        capability: what a model must be able to do.
+        capability: what the answer that is scored takes of a model.
         split: of the data set.
         protocol: named bundle of prompt wording, decoding, few-shot and postprocessing.
         rules: named scoring rules; `official` is the benchmark's own scorer.
         metrics: in display order; exactly one is the headline.
         title, source: for people: full name; paper or official repository.
         judge: the model whose judgements the score is made of; empty where nobody judges.
+        needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
     """
 
     name: str
@@ -59,6 +60,15 @@ class TaskInfo:
     title: str = ""
     source: str = ""
     judge: str = ""
+    needs: tuple[Capability, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", all_needs(self.capability, self.needs))
+
+    @property
+    def generates_images(self) -> bool:
+        """Whether answers hold generated images."""
+        return not GENERATES_IMAGES.isdisjoint(self.needs)
 
     @property
     def headline(self) -> Metric:

@@ -47,18 +47,23 @@ from .settings import ProtocolSettings, Settings
 OPTIONS = networks.OPTIONS
 
 
-def _reader(
-    read: Callable[..., Iterator[InterleavedDocument]],
-) -> Callable[[Located], Iterator[InterleavedDocument]]:
-    return lambda source: read(source.path("documents"), source.folder_of("images"))
+def read_parts(source: Located) -> Iterator[InterleavedDocument]:
+    """`documents`: JSON lines of evalsuite's own documents, lists of texts and image names."""
+    return documents.read_parts(source.path("documents"), source.folder_of("images"))
+
+
+def read_mmc4(source: Located) -> Iterator[InterleavedDocument]:
+    """`documents`: JSON lines of MMC4, sentences with the images matched to them."""
+    return documents.read_mmc4(source.path("documents"), source.folder_of("images"))
+
+
+def read_obelics(source: Located) -> Iterator[InterleavedDocument]:
+    """`documents`: JSON lines of OBELICS, texts and images in two lists of one length."""
+    return documents.read_obelics(source.path("documents"), source.folder_of("images"))
 
 
 READERS: Mapping[str, Callable[[Located], Iterator[InterleavedDocument]]] = MappingProxyType(
-    {
-        "parts-jsonl": _reader(documents.read_parts),
-        "mmc4-jsonl": _reader(documents.read_mmc4),
-        "obelics-jsonl": _reader(documents.read_obelics),
-    }
+    {"parts-jsonl": read_parts, "mmc4-jsonl": read_mmc4, "obelics-jsonl": read_obelics}
 )
 """Layouts of the file `documents`, with the folder `images`."""
 
