@@ -29,6 +29,7 @@ from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot, Shots, turns
 from evalsuite.task.prompts import Value, render
+from evalsuite.task.reading import Reader, find_reader
 from evalsuite.task.rules import Kind, Rule, RuleChoice, RuleSet
 from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
 from evalsuite.task.sources import Located, locate
@@ -191,12 +192,33 @@ class Plan:
             folder=made.folder,
         )
 
-    def reader(self, readers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-        """The family's reader of the chosen source. Raises SpecError for an unknown name."""
-        name = self.source.reader
-        if name not in readers:
-            raise SpecError(f"{self.benchmark.name}: there is no reader {name!r}.", suggest(name, readers))
-        return readers[name]
+    def reader(
+        self, readers: Mapping[str, Callable[..., Any]], makes: type | None = None
+    ) -> Callable[..., Any]:
+        """The reader of the chosen source: one of the family's, or one that families share.
+
+        Args:
+            readers: the family's own, by name.
+            makes: the records that the family takes from shared readers; None: any.
+
+        Raises:
+            SpecError: an unknown name, other records, settings or columns that a shared reader does not know.
+        """
+        made = self.benchmark
+        try:
+            found = find_reader(
+                self.source.reader,
+                readers,
+                own=made.own_readers,
+                folder=made.folder,
+                makes=makes,
+                family=made.family,
+            )
+        except SpecError as error:
+            raise SpecError(f"{made.name}: {error.what}", error.remedy) from error
+        if isinstance(found, Reader):
+            found.check(self.source)
+        return found
 
     def select(self, make: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
         """The samples of `make()`, or of them the drawn subset, in their official order.
@@ -242,18 +264,21 @@ def draw(ids: Iterable[str], count: int, seed: int = 0) -> frozenset[str]:
     return frozenset(heapq.nsmallest(count, ids, key=key))
 
 
-def entries(folder: Path | str, *, rules: Iterable[Rule] = ()) -> list[TaskEntry | BrokenEntry]:
+def entries(
+    folder: Path | str, *, rules: Iterable[Rule] = (), readers: Iterable[Reader] = ()
+) -> list[TaskEntry | BrokenEntry]:
     """The registry entries of all benchmark files (`*.yaml`) in a folder and its subfolders, sorted by name.
 
-    The files may name the scoring rules in `rules` besides the known ones. The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
+    The files may name the scoring rules and table readers given here besides the known ones. The folder
+    `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
     A malformed file becomes an entry that says so, and hides no other.
     """
-    root, own = Path(folder), tuple(rules)
+    root, own, tables = Path(folder), tuple(rules), tuple(readers)
     paths = [path for path in root.rglob("*.yaml") if path.parent.name != "suites"]
     found: list[TaskEntry | BrokenEntry] = []
     for path in sorted(paths, key=lambda path: path.stem):
         try:
-            found.append(_entry(load(path, own)))
+            found.append(_entry(load(path, own, tables)))
         except SpecError as error:
             found.append(BrokenEntry(path.stem, str(error)))
     return found

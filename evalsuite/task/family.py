@@ -7,15 +7,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Self
 
 from evalsuite.content import Image
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
-from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, Task, TaskInfo
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.aggregating import aggregate
 from evalsuite.task.benchmark import Plan
+from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot
 from evalsuite.task.prompts import postprocess
 from evalsuite.task.rules import GroundTruth, Kind, RuleSet
@@ -134,10 +135,26 @@ class FamilyTask(ABC):
             found.setdefault(clean_up, name if not clean_up else f"{name}'s ({', '.join(clean_up)})")
         return {name: self._with_postprocessing(clean_up) for clean_up, name in found.items() if name}
 
+    def __reduce__(self) -> tuple[Callable[[Plan], Task], tuple[Plan]]:
+        """Sent to another process, a task is its plan: what was read and kept is read there again, and the
+        family's Python is found there as it was here, beside the benchmark's file if need be."""
+        return rebuilt, (self.plan,)
+
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def _with_postprocessing(self, names: tuple[str, ...]) -> FamilyTask:
         other = copy.copy(self)
         other.plan = replace(self.plan, protocol=self.plan.protocol.model_copy(update={"postprocess": names}))
         return other
+
+
+def rebuilt(plan: Plan) -> Task:
+    """The task of a plan, built by its family. Raises what its `build` raises, where data are not here."""
+    made: Task = family_module(plan.benchmark.family, plan.benchmark.folder).build(plan)
+    return made
 
 
 IMPOSSIBLE = -100.0

@@ -23,6 +23,7 @@ from evalsuite.task.types import Breakdown
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.few_shot import ShotForm
 from evalsuite.task.prompts import POSTPROCESSORS, fields_of
+from evalsuite.task.reading import Reader
 from evalsuite.task.rules import Rule, RuleChoice
 from evalsuite.task.sources import Source
 
@@ -82,6 +83,7 @@ class Benchmark(Strict):
 
     _folder: Path | None = PrivateAttr(default=None)
     _own_rules: tuple[Rule, ...] = PrivateAttr(default=())
+    _own_readers: tuple[Reader, ...] = PrivateAttr(default=())
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
@@ -96,8 +98,8 @@ class Benchmark(Strict):
     capability: Capability
     """What the answer that is scored takes of a model."""
     needs: tuple[Capability, ...] = ()
-    """All capabilities that a model must have, where that is more than one. `capability` may then be left out:
-    it is the last of them."""
+    """All capabilities that a model must have, where that is more than one. `capability` may then be left
+    out: it is the last of them."""
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
     rules: dict[str, RuleChoice] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
     """Name -> scoring rule, by kind of question or label where it depends on them; the first is the default.
@@ -135,7 +137,9 @@ class Benchmark(Strict):
             raise ValueError("needs: a list of capabilities, such as [image, text]")
         capability = value.get("capability", needs[-1])
         if capability not in needs:
-            raise ValueError(f"needs: the capability {capability!r} is not among {', '.join(map(str, needs))}")
+            raise ValueError(
+                f"needs: the capability {capability!r} is not among {', '.join(map(str, needs))}"
+            )
         return {**value, "capability": capability}
 
     @field_validator("needs")
@@ -178,6 +182,11 @@ class Benchmark(Strict):
         """The scoring rules that came with the file's plugin."""
         return self._own_rules
 
+    @property
+    def own_readers(self) -> tuple[Reader, ...]:
+        """The table readers that came with the file's plugin."""
+        return self._own_readers
+
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises SpecError where the file declares none."""
         for metric in self.metrics:
@@ -186,14 +195,15 @@ class Benchmark(Strict):
         raise SpecError(f"{self.name} declares no metric {name!r}.", "Correct the benchmark's file.")
 
 
-def load(path: Path, rules: Iterable[Rule] = ()) -> Benchmark:
-    """A benchmark's file, with scoring rules that it may name besides the known ones.
+def load(path: Path, rules: Iterable[Rule] = (), readers: Iterable[Reader] = ()) -> Benchmark:
+    """A benchmark's file, with scoring rules and table readers that it may name besides the known ones.
 
     Raises SpecError that names the file and the field.
     """
     benchmark = validated(path, read_yaml(path), Benchmark)
     benchmark._folder = path.resolve().parent
     benchmark._own_rules = tuple(rules)
+    benchmark._own_readers = tuple(readers)
     return benchmark
 
 

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 
 from evalsuite.content import Part, Text
+from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, FamilyTask, Plan, Sample, Scores, Value, render
+from evalsuite.task.readers import McqQuestion as Question
 
-from .readers import READERS, Question
+from .readers import READERS
 from .scoring import score_rows
 from .settings import ProtocolSettings
 
@@ -30,18 +32,20 @@ class ExamTask(FamilyTask):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._settings = plan.settings(ProtocolSettings, protocol=True)
-        self._read = partial(plan.reader(READERS), plan.source)
+        self._read = partial(plan.reader(READERS, Question), plan.source)
         self._rules = plan.rule_set("letters", "open", defaults={"open": "mmmu-open"})
         plan.check_metrics(self._rules.columns)
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
-            yield Sample(question.id, question, labels=question.labels)
+            yield Sample(question.id, question, question.cluster, question.labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if earlier:
             return None
         question: Question = sample.record
+        if question.problem:
+            raise SampleError(question.problem)
         settings, protocol = self._settings, self.plan.protocol
         template = protocol.template if question.options or not settings.open else settings.open
         messages = self.plan.messages(self._values(question), template)

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from evalsuite.task import Answered, RuleSet, SampleScore, rule_row
-
-from .readers import Question
+from evalsuite.task.readers import McqQuestion as Question
 
 OFFICIAL_SEED = 42
 """Of MMMU's `main_parse_and_eval.py --subject ALL`, which guesses one undecided answer after the other,

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from evalsuite.content import Image
 from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import (
@@ -18,6 +17,7 @@ from evalsuite.task import (
     Sample,
     Scores,
     Shot,
+    Value,
     fields_of,
     rule_row,
     text_of,
@@ -32,7 +32,7 @@ SHOTS = True
 
 def build(plan: Plan) -> VQATask:
     """The task of a VQA benchmark. Raises SpecError for an unknown rule, metric or reader."""
-    task = VQATask(plan, plan.reader(READERS), plan.settings(Settings))
+    task = VQATask(plan, plan.reader(READERS, Question), plan.settings(Settings))
     plan.source.paths(next(iter(plan.source.files)))
     return task
 
@@ -74,6 +74,7 @@ class VQATask(FamilyTask):
     def _of(self, source: Located) -> Iterator[Sample]:
         for question in self._read(source, self._settings):
             labels = {"question_type": question.question_type, "answer_type": question.answer_type}
+            labels |= question.labels
             yield Sample(
                 id=question.id,
                 record=question,
@@ -83,6 +84,8 @@ class VQATask(FamilyTask):
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         question: Question = sample.record
+        if question.problem:
+            raise SampleError(question.problem)
         if self._wants_ocr and question.ocr is None:
             raise SampleError(
                 f"Question {question.id} has no OCR texts, which the protocol shows.",
@@ -133,5 +136,5 @@ def _most_said(answers: Sequence[str]) -> str:
     return Counter(answers).most_common(1)[0][0]
 
 
-def _fields(question: Question) -> Mapping[str, str | Image]:
+def _fields(question: Question) -> Mapping[str, Value]:
     return {"image": question.image, "question": question.question, "ocr": ", ".join(question.ocr or ())}

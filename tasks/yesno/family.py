@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, FamilyTask, Located, Plan, Sample, Scores, Shot, Value, rule_row
+from evalsuite.task.readers import YesNoQuestion
 
-from .readers import READERS, YesNoQuestion
+from .readers import READERS
 from .scoring import counting, parted, report
 
 SHOTS = True
@@ -20,7 +22,7 @@ _SAID = {True: "yes", False: "no", None: "?"}
 def build(plan: Plan) -> YesNoTask:
     """The task of a yes-or-no benchmark. Raises SpecError for an unknown rule, metric or reader."""
     plan.source.paths(next(iter(plan.source.files)))
-    return YesNoTask(plan, plan.reader(READERS))
+    return YesNoTask(plan, plan.reader(READERS, YesNoQuestion))
 
 
 class YesNoTask(FamilyTask):
@@ -45,13 +47,14 @@ class YesNoTask(FamilyTask):
 
     def _of(self, source: Located) -> Iterator[Sample]:
         for question in self._read(source):
-            yield Sample(
-                question.id, question, cluster=question.image_name, labels={"label": _SAID[question.label]}
-            )
+            labels = {"label": _SAID[question.label], **question.labels}
+            yield Sample(question.id, question, cluster=question.image_name, labels=labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if earlier:
             return None
+        if sample.record.problem:
+            raise SampleError(sample.record.problem)
         return self.plan.request(_fields(sample.record), self.shots(sample))
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:

@@ -108,7 +108,8 @@ def tasks():
     return entries(Path(__file__).parent)
 
 def suites():
-    return [SuiteEntry("own", "own images and another", (TaskSpec(name="own-images"), TaskSpec(name="little-vqa")))]
+    both = (TaskSpec(name="own-images"), TaskSpec(name="little-vqa"))
+    return [SuiteEntry("own", "own images and another", both)]
 '''
 
 
