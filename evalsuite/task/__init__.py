@@ -41,7 +41,15 @@ if TYPE_CHECKING:
     from evalsuite.task.benchmark import draw as draw
     from evalsuite.task.columns import FORMULAS, require_columns
     from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
-    from evalsuite.task.family import IMPOSSIBLE, FamilyTask, certain, generated_images, row_of, rule_row, text_of
+    from evalsuite.task.family import (
+        IMPOSSIBLE,
+        FamilyTask,
+        certain,
+        generated_images,
+        row_of,
+        rule_row,
+        text_of,
+    )
     from evalsuite.task.few_shot import Shot, Shots
     from evalsuite.task.frechet import frechet_statistic
     from evalsuite.task.prompts import Value, fields_of, postprocess, render
@@ -104,8 +112,8 @@ __all__ = [
     "render",
     "require_columns",
     "row_of",
-    "rule_row",
     "rule",
+    "rule_row",
     "suite_entries",
     "text_of",
     "values_within",

@@ -10,7 +10,7 @@ import hashlib
 import heapq
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ from evalsuite.task.aggregates import MetricSpec, check_aggregates
 from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot, Shots, turns
-from evalsuite.task.prompts import Value, render
+from evalsuite.task.prompts import Value, preprocess, render
 from evalsuite.task.reading import Reader, find_reader
 from evalsuite.task.rules import Kind, Rule, RuleChoice, RuleSet
 from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
@@ -98,7 +98,9 @@ class Plan:
         protocol = self.protocol
         head = (Message("system", (Text(protocol.system),)),) if protocol.system else ()
         wording = template or protocol.template
-        asked = render(wording, values)
+        asked = render(wording, preprocess(values, protocol.preprocess))
+        if protocol.preprocess:
+            shots = [replace(shot, values=preprocess(shot.values, protocol.preprocess)) for shot in shots]
         return (*head, *turns(shots, protocol.shots, wording, protocol.prefill, asked))
 
     def output(self, capability: Capability | None = None, /, **more: Any) -> Output:
@@ -330,7 +332,8 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
 
     The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
     `OPTIONS`. Every family knows `subset` ("600": so many samples, drawn with seed 0; "600@7": with seed 7)
-    and `source` (the reader to use when there are several); one whose `SHOTS` is true knows `shots`, too.
+    and `source` (the reader or hub repository to use when there are several); one whose `SHOTS` is true knows
+    `shots`, too.
     """
     protocol = _named(benchmark.name, "protocol", options.protocol, benchmark.protocols)
     rules = _named(benchmark.name, "scoring rules", options.rules, benchmark.rules)

@@ -116,6 +116,8 @@ class Lettered(BaseModel):
 
     letters: str = Field(min_length=2, pattern="^[A-Z]+$")
     """`ABCD`. Rules that read an option's text find none."""
+    otherwise: Literal["error", "open"] = "error"
+    """What a row is whose answer is none of the letters: a mistake, or an open question."""
 
 
 class McqSettings(TableSettings):
@@ -124,8 +126,8 @@ class McqSettings(TableSettings):
     options: str | tuple[str, ...] | InText | Lettered | None = None
     """`[A, B, C, D]`: columns (`choice_*` stands for several; those that are empty at the end are no option);
     `choices`: a column with a list, or the text of one; `{in: question, pattern: …}`: inside a text;
-    `{letters: ABCD}`: inside the question, unread. Default: the column of `columns: {options: …}`. Without
-    it, and in rows without options, questions are open."""
+    `{letters: ABCD, otherwise: open}`: inside the question, unread. Default: the column of `columns:
+    {options: …}`. Without it, and in rows without options, questions are open."""
     answer: AnswerForm = "letter"
     """How the table gives the right answer of a question with options."""
     marks: str = ""
@@ -229,7 +231,7 @@ def _letters_meant(value: Any, options: Mapping[str, str], form: AnswerForm) -> 
 
 
 def _parsed(text: str, where: str) -> Any:
-    for parse in (ast.literal_eval, json.loads):
+    for parse in (json.loads, ast.literal_eval):  # JSON's escapes of an emoji are two characters to Python
         try:
             return parse(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -253,8 +255,10 @@ def _texts(row: TableRow, settings: McqSettings) -> dict[str, str]:
     match settings.options:
         case InText() as inside:
             return _enough(inside.options(text_of_cell(row.cells[inside.column]), row.where), row.where)
-        case Lettered(letters=letters):
-            return dict.fromkeys(letters, "")
+        case Lettered() as unread:
+            options = dict.fromkeys(unread.letters, "")
+            known = _letters_meant(row.fields.get("answer"), options, settings.answer)
+            return options if known or unread.otherwise == "error" else {}
         case tuple() as columns:
             cells = [text_of_cell(row.cells[name]) for name in expand(columns, row.cells)]
             while cells and not cells[-1].strip():

@@ -40,12 +40,24 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Remove(Strict):
+    """A step that removes a text wherever it occurs."""
+
+    remove: str = Field(min_length=1)
+
+    def __call__(self, text: str) -> str:
+        return text.replace(self.remove, "")
+
+
 class ProtocolSpec(Strict):
     """A named protocol: the wording, exact to the space, the decoding and the postprocessing of the
     answer."""
 
     template: str
     """The user's turn; fields in braces stand for text and images of the sample."""
+    preprocess: dict[str, tuple[str | Remove, ...]] = Field(default_factory=dict)
+    """Field of the template -> steps that change its text first: names of postprocessing steps (`strip`), or
+    `{remove: TEXT}`."""
     system: str = ""
     """System prompt; empty: none, and the model's own template may have its default."""
     prefill: str = ""
@@ -67,6 +79,13 @@ class ProtocolSpec(Strict):
     @classmethod
     def _template(cls, value: str) -> str:
         _plain(lambda: fields_of(value))
+        return value
+
+    @field_validator("preprocess")
+    @classmethod
+    def _preprocess(cls, value: dict[str, tuple[str | Remove, ...]]) -> dict[str, tuple[str | Remove, ...]]:
+        for steps in value.values():
+            cls._postprocess(tuple(step for step in steps if isinstance(step, str)))
         return value
 
     @field_validator("postprocess")

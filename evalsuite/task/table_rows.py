@@ -35,6 +35,8 @@ class Label(BaseModel):
     pattern: str = ""
     """Regular expression: the label is its first group (or its whole match); rows without a match have no
     label."""
+    values: dict[str, str] = Field(default_factory=dict)
+    """What stands in the column -> the label; others stay as they are."""
     every: int = Field(default=0, ge=0)
     """Of numbers: so many neighbours share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
 
@@ -49,6 +51,7 @@ class Label(BaseModel):
         if self.pattern:
             found = re.search(self.pattern, text)
             text = (found[1] if found.re.groups else found[0]) or "" if found else ""
+        text = self.values.get(text, text)
         if not self.every or not text:
             return text
         if not text.isdecimal():
@@ -67,15 +70,15 @@ class TableSettings(BaseModel):
     no_image: Literal["fail", "ask", "skip"] = "fail"
     """A row without any image: its sample fails, is asked without an image, or is left out."""
     labels: dict[str, str | Label] = Field(default_factory=dict)
-    """Label -> its column, or `{column, pattern, every}`. A list stands for columns of these names."""
+    """Label -> its column, or `{column, pattern, values, every}`. A list stands for columns of these names."""
     cluster: tuple[str, ...] = ()
     """Labels that together name the group that intervals resample (one image, one pair). Default: the column
     `image_id`, else none."""
     where: dict[str, str | int | bool | tuple[str | int | bool, ...]] = Field(default_factory=dict)
     """Column -> the value, or list of values, of the rows that belong to the benchmark."""
     id: str = "{id}"
-    """How an id is made: fields are columns, `id` and `@row`; `n` counts rows of one id from 1, for ids that
-    occur several times: `{id}#{n}`."""
+    """How an id is made of columns, `id` and `n`, which counts rows of one id from 1: `{id}#{n}` for ids that
+    occur several times."""
     header: tuple[str, ...] = ()
     """Names of the columns of a text file without a header."""
     rows: str = ""
@@ -141,7 +144,7 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
     images = _image_columns(source, settings, have)
     wanted = expand(more, have)
     declared = source.columns
-    of_path = _fields_of(source.files["images"]) if source.has("images") else []
+    of_path = [name for role in _image_roles(source) for name in _fields_of(source.files[role])]
     if images:  # what they hold is the field `image` of the path
         of_path = [name for name in of_path if name != "image"]
     labels = {name: settings.label(name) for name in settings.labels}
@@ -163,7 +166,7 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
         if not found and not problem:
             if settings.no_image == "skip":
                 continue
-            if settings.no_image == "fail" and (images or source.has("images")):
+            if settings.no_image == "fail" and (images or _image_roles(source)):
                 problem = f"{where} has no image."
         made = {key: label.of(row[label.column], where) for key, label in labels.items()}
         made = {key: text for key, text in made.items() if text}
@@ -239,11 +242,7 @@ def _images(
     """The images of a row, or what is wrong with one of them."""
     try:
         if not columns:
-            if not source.has("images"):
-                return (), ""
-            if "{" not in source.files["images"]:
-                raise DataError(f"{where}: nothing says which image of {source.files['images']} it is about.")
-            return (source.image("images", **row),), ""
+            return ((_image_file(source, row),) if _image_roles(source) else ()), ""
         found: list[Image] = []
         for column in columns:
             cell = row[column]
@@ -261,26 +260,45 @@ def _image(source: Located, cell: Any, row: Mapping[str, Any], where: str) -> Im
         raise DataError(cell.reason)
     if not isinstance(cell, str):
         return image_cell(cell, where)
-    if not source.has("images"):
+    if not _image_roles(source):
         raise DataError(
             f"{where} names the file {cell!r:.60}.", "Say where it is by `files: {images: FOLDER}`."
         )
-    if "{" in source.files["images"]:
-        return source.image("images", **{**row, "image": cell})
-    return find_image((source.folder_of("images"),), cell)
+    return _image_file(source, {**row, "image": cell})
+
+
+def _image_roles(source: Located) -> list[str]:
+    return [role for role in source.files if role.startswith("images")]
+
+
+def _image_file(source: Located, row: Mapping[str, Any]) -> Image:
+    """The image that is a file of its own, of the first role `images…` that has it. Raises DataError."""
+    found: list[Image] = []
+    for role in _image_roles(source):
+        pattern = source.files[role]
+        if "{" not in pattern and "image" not in row:
+            raise DataError(
+                f"Nothing says which image of {pattern} a row is about.", "Write {image} into it."
+            )
+        found.append(
+            source.image(role, **row)
+            if "{" in pattern
+            else find_image((source.folder_of(role),), str(row["image"]))
+        )
+        if found[-1].path is not None and found[-1].path.is_file():
+            return found[-1]
+    return found[0]
 
 
 def _id(
     source: Located, settings: TableSettings, row: Mapping[str, Any], counts: Counter[str], place: str
 ) -> str:
-    if "id" not in source.columns:
-        own = str(row[ROW])
-    else:
-        own = text_of_cell(row[source.columns["id"]])
-        if not own:
-            raise DataError(f"{place} has no id.", "Is the table complete?")
-    counts[own] += 1
-    return settings.id.format_map({**row, "id": own, "n": counts[own]})
+    own = text_of_cell(row[source.columns["id"]]) if "id" in source.columns else str(row[ROW])
+    if not own:
+        raise DataError(f"{place} has no id.", "Is the table complete?")
+    plain = settings.id.format_map({**row, "id": own, "n": ""})
+    counts[plain] += 1
+    return settings.id.format_map({**row, "id": own, "n": counts[plain]})
 
 
 def _among(cell: Any, allowed: Any) -> bool:

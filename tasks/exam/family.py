@@ -26,8 +26,7 @@ def build(plan: Plan) -> ExamTask:
 
 class ExamTask(FamilyTask):
     """An exam in one protocol; template fields: `image` (all images without a place of their own),
-    `question`,
-    `hint`, `options`."""
+    `question`, `hint`, `options`, `letters` (`A, B`), `notice`."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -64,6 +63,10 @@ class ExamTask(FamilyTask):
             "question": question.question,
             "hint": hint,
             "options": tuple(options),
+            "letters": ", ".join(question.options),
+            "notice": next(
+                (settings.notice[label] for label in question.labels.values() if label in settings.notice), ""
+            ),
         }
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:

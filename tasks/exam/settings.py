@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ProtocolSettings(BaseModel):
@@ -14,5 +14,7 @@ class ProtocolSettings(BaseModel):
     joiner: str = "\n"
     hint: str = "{hint}\n"
     """What the field `hint` becomes where a question has one."""
+    notice: dict[str, str] = Field(default_factory=dict)
+    """Value of a label -> what the field `notice` is for such questions; for others it is empty."""
     open: str = ""
     """The template of questions without options; empty: the protocol's own."""
