@@ -70,7 +70,7 @@ class TableSettings(BaseModel):
     no_image: Literal["fail", "ask", "skip"] = "fail"
     """A row without any image: its sample fails, is asked without an image, or is left out."""
     labels: dict[str, str | Label] = Field(default_factory=dict)
-    """Label -> its column, or `{column, pattern, values, every}`. A list stands for columns of these names."""
+    """Label -> its column, or `{column, pattern, values, every}`. A list stands for columns of its names."""
     cluster: tuple[str, ...] = ()
     """Labels that together name the group that intervals resample (one image, one pair). Default: the column
     `image_id`, else none."""
