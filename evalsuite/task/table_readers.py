@@ -27,7 +27,7 @@ class YesNoQuestion:
     Args:
         image: one, several, or none (an empty tuple).
         image_name: groups the questions about one image.
-        label: whether the right answer is yes.
+        label: whether the right answer is yes; None where it is not public.
         labels: for breakdowns and groups (pairs).
         problem: why the question cannot be asked (a damaged image); empty where it can.
     """
@@ -36,7 +36,7 @@ class YesNoQuestion:
     question: str
     image: Image | tuple[Image, ...]
     image_name: str
-    label: bool
+    label: bool | None
     labels: dict[str, str] = member(default_factory=dict)
     problem: str = ""
 
@@ -98,7 +98,7 @@ class YesNoSettings(TableSettings):
     columns={
         "id": "unique (or made so by `settings: {id: …}`); default: the row's place",
         "question": "its text",
-        "answer": "yes or no, true or false, 1 or 0",
+        "answer": "yes or no, true or false, 1 or 0; left out where it is not public",
         "image": "the image, or a list of images",
         "image_id": "names the image: questions of one image are resampled together",
     },
@@ -116,7 +116,7 @@ def read_yes_no(source: Located, settings: YesNoSettings) -> Iterator[YesNoQuest
             question=required_text(row, "question"),
             image=_image(row),
             image_name=row.cluster,
-            label=yes(row.fields.get("answer"), row.where),
+            label=yes(row.fields["answer"], row.where) if "answer" in row.fields else None,
             labels=dict(row.labels),
             problem=row.problem,
         )

@@ -30,6 +30,7 @@ from .settings import ProtocolSettings, Settings
 
 SHOTS = True
 
+
 def build(plan: Plan) -> VQATask:
     """The task of a VQA benchmark. Raises SpecError for an unknown rule, metric or reader."""
     task = VQATask(plan, plan.reader(READERS, Question), plan.settings(Settings))
