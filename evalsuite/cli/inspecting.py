@@ -197,8 +197,8 @@ def _show(reader: RunReader, whole: bool) -> None:
             console.print(f"incomplete {result.task} {metric}: {lack}", markup=False)
         if result.unread:
             console.print(
-                f"unread     {result.task} ({result.rules}): {result.unread} of {result.n} answers could not be "
-                "read; they count as the scorer counts them",
+                f"unread     {result.task} ({result.rules}): {result.unread} of {result.n} answers could not "
+                "be read; they count as the scorer counts them",
                 markup=False,
             )
     for result in reader.metrics():

@@ -316,7 +316,11 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
         *([f"{SUBSET} a subset of the benchmark ({', '.join(subsets)})"] if subsets else []),
         *([f"{FAILED} failed samples, not in the score: {', '.join(failed)}"] if failed else []),
         *([f"{UNFINISHED} unfinished: {', '.join(unfinished)}"] if unfinished else []),
-        *([f"{UNREAD} unread answers, counted as the scorer counts them: {', '.join(unread)}"] if unread else []),
+        *(
+            [f"{UNREAD} unread answers, counted as the scorer counts them: {', '.join(unread)}"]
+            if unread
+            else []
+        ),
         *([f"{LACKING} incomplete: {', '.join(lacking)}"] if lacking else []),
         *([f"{PUBLISHED} as published, not measured here ({'; '.join(published)})"] if published else []),
     ]

@@ -23,7 +23,14 @@ _ANNOUNCE = (
     "答えは",
 )  # fmt: skip
 """Phrases before an answer; of each the first occurrence counts, so longer forms are phrases of their own."""
-_FORMS: tuple[Callable[[str], str], ...] = ("({})".format, "{}.".format, "{}:".format, "{})".format, "{} ".format)
+_FORMS: tuple[Callable[[str], str], ...] = (
+    "({})".format,
+    "{}.".format,
+    "{}:".format,
+    "{})".format,
+    "{} ".format,
+    "{}".format,
+)
 
 
 def lmms_letter(text: str, options: Mapping[str, str]) -> str | None:
@@ -53,7 +60,7 @@ def lmms_letter(text: str, options: Mapping[str, str]) -> str | None:
     text = f" {text} "
     if announced := _announced(text, options):
         return announced
-    for form in (*_FORMS, str):
+    for form in _FORMS:
         found = {letter: text.rfind(form(letter)) for letter in options}
         best = max(found, key=found.__getitem__, default=None)
         if best is not None and found[best] >= 0:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from evalsuite.task.few_shot import Shot, Shots
     from evalsuite.task.frechet import frechet_statistic
     from evalsuite.task.prompts import Value, fields_of, postprocess, render
-    from evalsuite.task.rules import UNREAD, GroundTruth, Rule, RuleSet, Verdict, rule
+    from evalsuite.task.rules import UNREAD, GroundTruth, Kind, Rule, RuleSet, Verdict, rule
     from evalsuite.task.schema import Benchmark, ProtocolSpec
     from evalsuite.task.sources import Located
 
@@ -77,6 +77,7 @@ __all__ = [
     "HasSampleIds",
     "Image",
     "Judgement",
+    "Kind",
     "Located",
     "Metric",
     "MetricSpec",
@@ -135,7 +136,7 @@ if not TYPE_CHECKING:
             "evalsuite.task.few_shot": "Shot Shots",
             "evalsuite.task.frechet": "frechet_statistic",
             "evalsuite.task.prompts": "Value fields_of postprocess render",
-            "evalsuite.task.rules": "GroundTruth Rule RuleSet UNREAD Verdict rule",
+            "evalsuite.task.rules": "GroundTruth Kind Rule RuleSet UNREAD Verdict rule",
             "evalsuite.task.schema": "Benchmark ProtocolSpec",
             "evalsuite.task.sources": "Located",
             # Deprecated names; `evalsuite.task.types` warns.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,9 +76,7 @@ def aggregate(
     return _Aggregation(specs, rows, by, population, total).result()
 
 
-def values_within(
-    metrics: Iterable[MetricSpec], rows: Sequence[SampleScore]
-) -> dict[str, float]:
+def values_within(metrics: Iterable[MetricSpec], rows: Sequence[SampleScore]) -> dict[str, float]:
     """The values of metrics over the parts of one sample (its rotations, its turns).
 
     A metric without a value there is left out.
@@ -95,9 +94,7 @@ def values_within(
 class _Rows:
     """Rows as columns."""
 
-    def __init__(
-        self, rows: Sequence[SampleScore], population: Population | None, total: int | None
-    ) -> None:
+    def __init__(self, rows: Sequence[SampleScore], population: Population | None, total: int | None) -> None:
         import numpy as np
 
         self.rows = rows
@@ -218,7 +215,7 @@ class _Over(_Node):
         codes = self.codes[chosen]
         order = np.argsort(codes, kind="stable")
         starts = np.searchsorted(codes[order], np.arange(self.count + 1))
-        pieces = [(order[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True) if b > a]
+        pieces = [(order[a:b]) for a, b in itertools.pairwise(starts) if b > a]
         if not pieces or (self.added and len(pieces) < self.count):
             return math.nan
         # In the order in which the label's values occur, so that sums round as a plain loop's do.
@@ -343,9 +340,7 @@ class _Compiler:
         if groups and len(lacking) == len(groups):
             raise _Uncomputable(f"none of its {len(groups):,} groups is complete")
         notes = (
-            [
-                f"{len(lacking):,} of {len(groups):,} groups lack members and are left out ({_few(lacking)})"
-            ]
+            [f"{len(lacking):,} of {len(groups):,} groups lack members and are left out ({_few(lacking)})"]
             if lacking
             else []
         )
@@ -497,5 +492,3 @@ def _key(by: Sequence[str], key: Sequence[str]) -> str:
 def _few(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
-
-

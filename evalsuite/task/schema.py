@@ -19,13 +19,13 @@ from evalsuite.request import (
     all_needs,
 )
 from evalsuite.task import Metric
-from evalsuite.task.types import Breakdown
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.few_shot import ShotForm
 from evalsuite.task.prompts import POSTPROCESSORS, fields_of
 from evalsuite.task.reading import Reader
 from evalsuite.task.rules import Rule, RuleChoice
 from evalsuite.task.sources import Source
+from evalsuite.task.types import Breakdown
 
 OUTPUTS: Mapping[str, type] = {
     "text": GenerateText,
@@ -97,6 +97,10 @@ class ProtocolSpec(Strict):
         return value
 
 
+def _official() -> dict[str, RuleChoice]:
+    return {"official": "official"}
+
+
 class Benchmark(Strict):
     """A benchmark as its file declares it."""
 
@@ -120,7 +124,7 @@ class Benchmark(Strict):
     """All capabilities that a model must have, where that is more than one. `capability` may then be left
     out: it is the last of them."""
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
-    rules: dict[str, RuleChoice] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
+    rules: dict[str, RuleChoice] = Field(default_factory=_official, min_length=1)
     """Name -> scoring rule, by kind of question or label where it depends on them; the first is the default.
     A list stands for equal names."""
     by: tuple[Breakdown, ...] = ()

@@ -91,7 +91,8 @@ def build(plan: Plan) -> CaptionTask:
     caption score."""
     if plan.rule_name not in RULES:
         raise SpecError(
-            f"{plan.benchmark.name}: there is no caption rule {plan.rule_name!r}.", suggest(plan.rule_name, RULES)
+            f"{plan.benchmark.name}: there is no caption rule {plan.rule_name!r}.",
+            suggest(plan.rule_name, RULES),
         )
     for metric in plan.benchmark.metrics:
         if metric.name not in COLUMNS:

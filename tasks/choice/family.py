@@ -158,13 +158,10 @@ class ChoiceTask(FamilyTask):
         if len(given) != len(rotations):
             raise SampleError(f"{len(given)} of {len(rotations)} rotations are answered")
         return answers, [
-            self._pick(reply, rotation, one.sample)
-            for reply, rotation in zip(given, rotations, strict=True)
+            self._pick(reply, rotation, one.sample) for reply, rotation in zip(given, rotations, strict=True)
         ]
 
-    def _hits(
-        self, sample: Sample, answers: Sequence[str], picks: Sequence[str | None]
-    ) -> dict[str, float]:
+    def _hits(self, sample: Sample, answers: Sequence[str], picks: Sequence[str | None]) -> dict[str, float]:
         return hits(self._within, sample, answers, picks)
 
     def _pick(self, response: Response, rotation: Rotation, sample: Sample) -> str | None:

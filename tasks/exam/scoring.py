@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from evalsuite.task import Answered, RuleSet, SampleScore, rule_row
+from evalsuite.task import Answered, Kind, RuleSet, SampleScore, rule_row
 from evalsuite.task.readers import McqQuestion as Question
 
 OFFICIAL_SEED = 42
@@ -41,6 +41,6 @@ def score_rows(
 
 def _row(one: Answered, answer: Callable[[Answered], str], rules: RuleSet) -> SampleScore:
     question: Question = one.sample.record
-    kind = "letters" if question.options else "open"
+    kind: Kind = "letters" if question.options else "open"
     options = question.texts() if question.options else None
     return rule_row(one, rules, kind, lambda: answer(one), question.answers, options)

@@ -1,8 +1,8 @@
 """GenEval's columns: the share of right images of each prompt, and what is made of it.
 
 A row has the columns `images` (share of its images that are right) and `prompts` (whether any is), and the
-label `tag` (the task). The published score is `{mean_over: tag, of: images}`: the plain mean of the six tasks'
-means, not of the images.
+label `tag` (the task). The published score is `{mean_over: tag, of: images}`: the plain mean of the means of
+the six tasks, not of the images.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from evalsuite.task.readers import field, read_json
 
 from .settings import GraderSettings
 
-
 SCORE, SPREAD = "score", "std over runs"
 BY = (EachOf("capability", "capabilities"), "capabilities")
 """Breakdowns where a file names none: each capability, and each exact set of them."""

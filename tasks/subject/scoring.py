@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
-from evalsuite.task import FORMULAS, Answered, SampleScore, Scores, mean_statistics, row_of
+from evalsuite.task import FORMULAS, Answered, Breakdown, SampleScore, Scores, mean_statistics, row_of
 from evalsuite.task.miniature import SubjectTruth
 from evalsuite.task.networks import Columns
 from evalsuite.task.readers import Subject, decode
@@ -47,7 +47,7 @@ class Scorer:
     how: Mapping[str, ColumnSettings]
     count: int
     truth: SubjectTruth | None
-    by: Sequence[str]
+    by: Sequence[Breakdown]
     _real: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     _texts: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 

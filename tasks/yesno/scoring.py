@@ -30,7 +30,7 @@ def counting(where: str, rules: RuleSet, metrics: Sequence[MetricSpec]) -> str:
     names = {one.name for one in rules.rules}
     if metrics and len(names) > 1:
         raise SpecError(
-            f"{where}: {metrics[0].name} counts answers under one rule, not under {', '.join(sorted(names))}.",
+            f"{where}: {metrics[0].name} counts answers under one rule, not {', '.join(sorted(names))}.",
             "Name one rule, or leave the column out.",
         )
     name = rules.rules[0].name

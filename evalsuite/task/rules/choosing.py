@@ -13,9 +13,9 @@ from evalsuite.task.rules.types import KINDS, GroundTruth, Kind, Rule, Verdict
 OTHERWISE = "*"
 BY = "by"
 
-ByLabel = str | dict[str, str]
+ByLabel = str | Mapping[str, str]
 """A rule's name; or value of a label -> name, `*` for all others, `by` for which label (default: any)."""
-RuleChoice = str | dict[str, str | dict[str, str]]
+RuleChoice = str | Mapping[str, str | Mapping[str, str]]
 """What stands under a name of `rules:`: `ByLabel`, or kind of question -> `ByLabel`."""
 
 
@@ -79,18 +79,19 @@ class RuleSet:
         self._own = tuple(own)
         self._folder = folder
         self._chosen: dict[Kind, _Chosen] = {}
-        apart = dict(choice) if isinstance(choice, dict) else {}
+        apart = {} if isinstance(choice, str) else choice
         named = [kind for kind in KINDS if kind in apart]
         if named:
-            for key, value in apart.items():
+            for key in apart:
                 if key not in kinds:
                     raise SpecError(
                         f"{where}: its family asks no {key!r} questions.",
                         f"It asks: {', '.join(kinds)}. Rules by label go below one of these.",
                     )
-                self._add(value, (key,))
+            for kind in named:
+                self._add(apart[kind], (kind,))
         else:
-            self._add(choice, kinds)  # type: ignore[arg-type]  # a dict without kinds holds names only
+            self._add(choice, kinds)
         for kind, name in (defaults or {}).items():
             if kind not in self._chosen:
                 self._chosen[kind] = _Chosen({OTHERWISE: self._find(name, (kind,))})
@@ -104,7 +105,9 @@ class RuleSet:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """All rules that may be used, each once."""
-        found = {(one.kind, one.name): one for chosen in self._chosen.values() for one in chosen.rules.values()}
+        found = {
+            (one.kind, one.name): one for chosen in self._chosen.values() for one in chosen.rules.values()
+        }
         return tuple(found.values())
 
     @property
@@ -140,12 +143,18 @@ class RuleSet:
         """
         return self.rule(kind, truth.labels)(answer, truth)
 
-    def _add(self, choice: ByLabel, kinds: Sequence[Kind]) -> None:
-        by = ""
-        names = {OTHERWISE: choice}
-        if isinstance(choice, dict):
-            names = {key: value for key, value in choice.items() if key != BY}
-            by = choice.get(BY, "")
+    def _add(self, choice: RuleChoice, kinds: Sequence[Kind]) -> None:
+        given = {OTHERWISE: choice} if isinstance(choice, str) else choice
+        names: dict[str, str] = {}
+        for key, value in given.items():
+            if not isinstance(value, str):
+                raise SpecError(
+                    f"{self._where}: {key!r} is no kind of question ({', '.join(KINDS)}), and its rules "
+                    "depend on labels.",
+                    "Write a rule's name there.",
+                )
+            names[key] = value
+        by = names.pop(BY, "")
         if not names:
             raise SpecError(f"{self._where}: no rule is named.", "Name one for `*`.")
         found = {value: self._find(name, kinds) for value, name in names.items()}

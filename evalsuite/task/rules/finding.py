@@ -47,9 +47,7 @@ def beside(folder: Path | None) -> tuple[Rule, ...]:
     return tuple(value for value in vars(module).values() if isinstance(value, Rule))
 
 
-def find_rule(
-    name: str, kinds: Sequence[Kind], own: Iterable[Rule] = (), folder: Path | None = None
-) -> Rule:
+def find_rule(name: str, kinds: Sequence[Kind], own: Iterable[Rule] = (), folder: Path | None = None) -> Rule:
     """The rule of that name, of the first of `kinds` that has one.
 
     Args:

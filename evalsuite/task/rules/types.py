@@ -134,7 +134,7 @@ class Rule:
         if math.isfinite(value) and self.low <= value <= self.high:
             return
         raise SampleError(
-            f"The rule {self.name!r} gives {value}, which is outside its range [{self.low:g}, {self.high:g}].",
+            f"The rule {self.name!r} gives {value}, outside its range [{self.low:g}, {self.high:g}].",
             "Correct the rule, or the range it declares.",
         )
 
