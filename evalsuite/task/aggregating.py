@@ -118,6 +118,13 @@ class _Rows:
             dtype=np.float64,
         )
 
+    def dropped(self, name: str) -> Any:
+        """Rows whose unread answer has no score in that column, shape (rows,) of bool."""
+        import numpy as np
+
+        found = [row.unread and not row.failure and name not in row.values for row in self.rows]
+        return np.array(found, dtype=bool)
+
     def label(self, name: str) -> list[str | None]:
         """A label by row. Raises SpecError where no row has it."""
         if name not in self._labels:
@@ -166,11 +173,12 @@ class _Node:
 
 
 class _Column(_Node):
-    """The mean of a column over the rows that have it."""
+    """The mean of a column over the rows that have it; `own`: as the rows bring it."""
 
-    def __init__(self, values: Floats, notes: Sequence[str] = ()) -> None:
+    def __init__(self, values: Floats, notes: Sequence[str] = (), *, own: bool = False) -> None:
         import numpy as np
 
+        self.own = own
         self.values = values
         self.needs = ~np.isnan(values)
         self.notes = list(notes)
@@ -259,7 +267,7 @@ class _Compiler:
             return self._node(one, "")
         if one in self.specs and one not in self._open:
             return self.metric(self.specs[one])
-        return _Column(self.rows.column(one))
+        return _Column(self.rows.column(one), own=True)
 
     def _node(self, spec: Aggregate, name: str) -> _Node:
         mask = self._mask(spec)
@@ -316,7 +324,9 @@ class _Compiler:
         part = self._operand(spec.all_of)
         if not isinstance(part, _Column):
             raise SpecError(f"all_of needs scores of samples; {spec.all_of!r} is a number over many.")
-        usable = part.needs if mask is None else part.needs & mask
+        # An answer that the benchmark's scorer drops is in no mean, but its group is not all right.
+        members_of = part.needs | self.rows.dropped(spec.all_of) if part.own else part.needs
+        usable = members_of if mask is None else members_of & mask
         columns = {label: self.rows.label(label) for label in spec.by}
         for label, values in columns.items():
             self._complete(label, values, usable)

@@ -218,8 +218,9 @@ def rule_row(
     except EvalsuiteError as error:
         return row(failure=str(error))
     column = rules.rule(kind, one.sample.labels).column
+    values = {} if verdict.value is None else {column: float(verdict.value)}
     return row(
-        values={column: float(verdict.value), **{k: float(v) for k, v in verdict.more.items()}},
+        values=values | {name: float(value) for name, value in verdict.more.items()},
         parsed=verdict.parsed,
         unread=verdict.unread,
     )

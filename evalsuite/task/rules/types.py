@@ -43,14 +43,15 @@ class Verdict:
     """What a rule makes of an answer.
 
     Args:
-        value: the score, in the range that the rule declares.
+        value: the score, in the range that the rule declares. None: the benchmark's scorer drops the unread
+            answer, so that it enters no mean; a group that holds it is not all right.
         parsed: what the rule understood (normalised answer, letter), for reports.
         unread: the rule could not tell what the answer means. `value` is then what the benchmark's scorer
             counts, nearly always 0; the number of unread answers is shown beside the score.
         more: further columns that the rule fills, each in the declared range.
     """
 
-    value: float
+    value: float | None
     parsed: str = ""
     unread: bool = False
     more: Mapping[str, float] = field(default_factory=dict)
@@ -112,7 +113,8 @@ class Rule:
                 f"The rule {self.name!r} fails on this answer ({type(error).__name__}: {error})."
             ) from error
         verdict = found if isinstance(found, Verdict) else Verdict(self._number(found), answer)
-        for value in (verdict.value, *verdict.more.values()):
+        dropped = verdict.value is None and verdict.unread
+        for value in (*(() if dropped else (verdict.value,)), *verdict.more.values()):
             self._check(self._number(value))
         if verdict.more.keys() != set(self.also):
             raise SampleError(

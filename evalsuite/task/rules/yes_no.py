@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalsuite.metrics.pope import POPE_RULES, yes_or_no
-from evalsuite.task.rules.types import UNREAD, GroundTruth, Rule, Verdict
+from evalsuite.task.rules.types import NOT_READ, UNREAD, GroundTruth, Rule, Verdict, rule
 
 SAID = {True: "yes", False: "no"}
 _SOURCES = {
@@ -24,4 +24,12 @@ def _rule(name: str) -> Rule:
     return Rule(name, function, "yes-no")
 
 
-RULES: tuple[Rule, ...] = tuple(map(_rule, POPE_RULES))
+@rule(kind="yes-no")
+def mme(answer: str, truth: GroundTruth) -> Verdict:
+    """MME's calculation.py: the answer, or "yes" or "no" within its first four characters."""
+    # Its reader takes lines of four fields between tabs: an answer with a tab in it is no line of its own.
+    return Verdict(None, NOT_READ, unread=True) if "\t" in answer else _MME(answer, truth)
+
+
+_MME = _rule("mme")
+RULES: tuple[Rule, ...] = (*(_rule(name) for name in POPE_RULES if name != mme.name), mme)
