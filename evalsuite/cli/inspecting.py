@@ -32,16 +32,24 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks, models, suites, or all.")] = "all",
+    what: Annotated[
+        str,
+        typer.Argument(help="tasks, models, suites, all (of these), families, readers, rules or aggregates."),
+    ] = "all",
     plugin: PluginOption = None,
 ) -> None:
-    """List the tasks, models and suites there are, installed plugins included."""
+    """List the tasks, models and suites there are, and what benchmark files can be made of: families,
+    readers, scoring rules and aggregates. Installed plugins are included."""
+    from evalsuite.cli.listing import LISTS
     from evalsuite.errors import suggest
 
     kinds = {"tasks": _tasks, "models": _models, "suites": _suites}
-    if what not in (*kinds, "all"):
-        raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all")))
+    if what not in (*kinds, "all", *LISTS):
+        raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all", *LISTS)))
     registry = registry_with(plugin)
+    if what in LISTS:
+        typer.echo(LISTS[what](registry), nl=False)
+        return
     console = output()
     for name in kinds if what == "all" else [what]:
         if what == "all":

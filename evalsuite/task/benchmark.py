@@ -318,6 +318,7 @@ def _entry(benchmark: Benchmark) -> TaskEntry:
         family=benchmark.family,
         inspect=partial(_inspect, benchmark),
         needs=benchmark.needs,
+        benchmark=benchmark,
     )
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalsuite.data.inspection import DataReport
 from evalsuite.request import Capability, all_needs
 from evalsuite.spec import TaskSpec
 from evalsuite.task.types import Metric, Task
+
+if TYPE_CHECKING:
+    from evalsuite.task.schema import Benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class TaskEntry:
         inspect: what is here of its data, given the user's folder and whether to read it all; None where the
             task cannot tell.
         needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
+        benchmark: what the benchmark's file declares; None for a task that is Python alone.
     """
 
     name: str
@@ -56,6 +61,7 @@ class TaskEntry:
     family: str = ""
     inspect: Callable[[Path | None, bool], DataReport] | None = None
     needs: tuple[Capability, ...] = ()
+    benchmark: Benchmark | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", all_needs(self.capability, self.needs))

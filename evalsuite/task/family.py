@@ -19,7 +19,7 @@ from evalsuite.task.benchmark import Plan
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot
 from evalsuite.task.prompts import postprocess
-from evalsuite.task.rules import GroundTruth, Kind, RuleSet
+from evalsuite.task.rules import GroundTruth, Kind, Rule, RuleSet
 
 
 class FamilyTask(ABC):
@@ -41,6 +41,12 @@ class FamilyTask(ABC):
     @abstractmethod
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
+
+    @property
+    def scoring_rules(self) -> tuple[Rule, ...]:
+        """The named rules that score its answers; none where the family has rules of its own."""
+        found = getattr(self, "_rules", None)
+        return found.rules if isinstance(found, RuleSet) else ()
 
     @property
     def gated(self) -> bool:

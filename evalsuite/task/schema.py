@@ -137,6 +137,8 @@ class Benchmark(Strict):
     """The first is the default."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What the family wants to know besides."""
+    example: dict[str, Any] = Field(default_factory=dict)
+    """Of the record that `evalsuite show task` asks about: field -> what it is in this benchmark."""
 
     @field_validator("version", mode="before")
     @classmethod

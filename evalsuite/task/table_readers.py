@@ -46,7 +46,6 @@ class OpenSettings(TableSettings):
 
     count: int | None = Field(default=None, ge=1)
     """Answers that every question must have; null: one or more."""
-    empty: str = ""
 
 
 @reader(

@@ -30,6 +30,14 @@ from .scoring import COLUMN, declared, hits
 from .settings import BenchmarkSettings, ChoiceSettings
 
 SHOTS = True
+EXAMPLE = ChoiceQuestion(
+    "example",
+    "What is in the bowl?",
+    "It is breakfast.",
+    (Rotation({"A": "apples", "B": "bread", "C": "soup"}, "A"),),
+    Image(data=b"", name="example"),
+)
+"""A question that shows how a protocol asks (`evalsuite show task`)."""
 WITH_JUDGE = "+judge"
 """A rule with this at its end asks a judge where it cannot decide itself."""
 

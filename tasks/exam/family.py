@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from evalsuite.content import Part, Text
+from evalsuite.content import Image, Part, Text
 from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, FamilyTask, Plan, Sample, Scores, Value, render
@@ -15,6 +15,17 @@ from evalsuite.task.readers import McqQuestion as Question
 from .readers import READERS
 from .scoring import score_rows
 from .settings import ProtocolSettings
+
+RECORD = Question
+"""What its readers make; it takes every table reader that makes it, too."""
+EXAMPLE = Question(
+    "example",
+    (Text("What is in the bowl?"),),
+    {"A": (Text("apples"),), "B": (Text("bread"),), "C": (Text("soup"),)},
+    ("A",),
+    images=(Image(data=b"", name="example"),),
+)
+"""A question that shows how a protocol asks (`evalsuite show task`)."""
 
 
 def build(plan: Plan) -> ExamTask:
@@ -31,7 +42,7 @@ class ExamTask(FamilyTask):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._settings = plan.settings(ProtocolSettings, protocol=True)
-        self._read = partial(plan.reader(READERS, Question), plan.source)
+        self._read = partial(plan.reader(READERS, RECORD), plan.source)
         self._rules = plan.rule_set("letters", "open", defaults={"open": "mmmu-open"})
         plan.check_metrics(self._rules.columns)
 

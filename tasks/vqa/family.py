@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from evalsuite.content import Image
 from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import (
@@ -29,11 +30,22 @@ from .readers import READERS, TABLE, table_id
 from .settings import ProtocolSettings, Settings
 
 SHOTS = True
+RECORD = Question
+"""What its readers make; it takes every table reader that makes it, too."""
+EXAMPLE = Question(
+    "example",
+    Image(data=b"", name="example"),
+    "",
+    "What is in the bowl?",
+    ("apples",),
+    ocr=("SALE",),
+)
+"""A question that shows how a protocol asks (`evalsuite show task`)."""
 
 
 def build(plan: Plan) -> VQATask:
     """The task of a VQA benchmark. Raises SpecError for an unknown rule, metric or reader."""
-    task = VQATask(plan, plan.reader(READERS, Question), plan.settings(Settings))
+    task = VQATask(plan, plan.reader(READERS, RECORD), plan.settings(Settings))
     plan.source.paths(next(iter(plan.source.files)))
     return task
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from evalsuite.content import Image
 from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
 from evalsuite.task import Answered, FamilyTask, Located, Plan, Sample, Scores, Shot, Value, rule_row
@@ -16,13 +17,17 @@ from .readers import READERS
 from .scoring import counting, parted, report
 
 SHOTS = True
+RECORD = YesNoQuestion
+"""What its readers make; it takes every table reader that makes it, too."""
+EXAMPLE = YesNoQuestion("example", "Is there a bowl in the image?", Image(data=b"", name="example"), "", True)
+"""A question that shows how a protocol asks (`evalsuite show task`)."""
 _SAID = {True: "yes", False: "no", None: "?"}
 
 
 def build(plan: Plan) -> YesNoTask:
     """The task of a yes-or-no benchmark. Raises SpecError for an unknown rule, metric or reader."""
     plan.source.paths(next(iter(plan.source.files)))
-    return YesNoTask(plan, plan.reader(READERS, YesNoQuestion))
+    return YesNoTask(plan, plan.reader(READERS, RECORD))
 
 
 class YesNoTask(FamilyTask):
