@@ -83,7 +83,8 @@ def task_outline(entry: TaskEntry, data: Path | None = None) -> str:
         Section("Metrics (* is the headline)", _metrics(entry)),
     ]
     if made is not None and made.by:
-        sections.append(Section("Breakdowns", note=", ".join(made.by)))
+        labels = [one if isinstance(one, str) else f"each {one.name} of {one.of}" for one in made.by]
+        sections.append(Section("Breakdowns", note=", ".join(labels)))
     options = _options(entry)
     if options:
         sections.append(Section("Options (--task-option NAME=VALUE)", options))

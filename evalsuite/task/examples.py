@@ -119,7 +119,7 @@ def score_columns(benchmark: Benchmark) -> frozenset[str]:
 
 
 def _labels(benchmark: Benchmark) -> dict[str, str]:
-    return dict.fromkeys(benchmark.by, "example")
+    return dict.fromkeys((one if isinstance(one, str) else one.of for one in benchmark.by), "example")
 
 
 def _changed(record: Any, example: Mapping[str, Any]) -> Any:
