@@ -13,7 +13,8 @@ Four verbs, which nest (`of` may hold a name or another aggregation):
 * `sum_over`: the sum over a label's values, of the value (or the sum of the values) of `of` within each;
 * `mean_over`: the same, averaged over the label's values.
 
-`where` keeps the samples whose labels have one of the named values; `where_not` drops those that match.
+`where` keeps the samples whose labels have one of the named values; `where_not` drops those that match all of
+its conditions. `round: 3` rounds the value (of a part, where a published number is made of rounded parts).
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Aggregate(BaseModel):
     """Members of a complete group of `all_of`; by default as many as the data hold."""
     sum_over: str = ""
     mean_over: str = ""
+    round: int | None = Field(default=None, ge=0)
+    """Digits that the value is rounded to, where a published number is made of rounded ones."""
     where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     where_not: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
@@ -92,7 +95,9 @@ class Aggregate(BaseModel):
     @property
     def plain(self) -> bool:
         """Whether nothing is said: the mean of the column of the metric's own name."""
-        return not (self.of or self.all_of or self.over or self.where or self.where_not)
+        return not (
+            self.of or self.all_of or self.over or self.where or self.where_not or self.round is not None
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:

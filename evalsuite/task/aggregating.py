@@ -244,6 +244,17 @@ class _Where(_Node):
         return self.part.value(chosen[self.mask[chosen]])
 
 
+class _Rounded(_Node):
+    """A value rounded to some digits."""
+
+    def __init__(self, part: _Node, digits: int) -> None:
+        self.part, self.digits = part, digits
+        self.needs, self.notes = part.needs, part.notes
+
+    def value(self, chosen: Ints) -> float:
+        return round(self.part.value(chosen), self.digits)
+
+
 class _Compiler:
     """From declarations to nodes; groups that are met on the way are kept for the clusters."""
 
@@ -270,6 +281,10 @@ class _Compiler:
         return _Column(self.rows.column(one), own=True)
 
     def _node(self, spec: Aggregate, name: str) -> _Node:
+        node = self._exact(spec, name)
+        return node if spec.round is None else _Rounded(node, spec.round)
+
+    def _exact(self, spec: Aggregate, name: str) -> _Node:
         mask = self._mask(spec)
         if spec.all_of:
             return self._all(spec, mask)

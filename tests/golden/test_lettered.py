@@ -48,7 +48,9 @@ def test_mmstar_sets_have_the_official_scores(path: Path, compared: Compared) ->
                 assert ours[f"accuracy l2_category={part}"] == pytest.approx(value, abs=1e-12), name
             else:
                 count = sum(kind == name for *_, kind, _ in one["rows"])
-                assert ours[f"accuracy category={name}"] * count / 250 == pytest.approx(value, abs=1e-12), name
+                assert ours[f"accuracy category={name}"] * count / 250 == pytest.approx(value, abs=1e-12), (
+                    name
+                )
         compared("MMStar sets, answers", len(rows))
 
 

@@ -11,7 +11,7 @@ from evalsuite.task.rules.types import UNREAD, GroundTruth, Rule, Verdict
 _SOURCES = {
     "llava-scienceqa": "LLaVA's eval_science_qa.py: a letter in front, or one behind \"The answer is\"",
     "lmms-scienceqa": "lmms-eval's ScienceQA task: the letter alone, or in front of a period",
-    "equal": "the answer is the letter (LLaVA's SEED-Bench, InternVL)",
+    "equal": "the answer is the letter (LLaVA's SEED-Bench)",
     "first-letter": "the first character is the letter (lmms-eval's SEED-Bench)",
     "mmmu": "MMMU's parser: \"(B)\", \"B\", or the text of an option",
     "vlmevalkit": "VLMEvalKit, the tool chain of MMBench: one letter, or the text of one option",
@@ -20,6 +20,7 @@ _SOURCES = {
     "blink": "BLINK's evaluation without its judge: one \"(B)\" in the answer or behind its last blank line",
     "ai2d-lmms": "lmms-eval's AI2D task: a letter in front of a period, else the whole answer",
     "ai2d-cambrian": "Cambrian's AI2D evaluation: the letter behind the last \"answer is\"",
+    "internvl": "the answer is the letter, in either case (InternVL's exact match)",
     "lmms-mcq": "lmms-eval's shared extractor of letters (since 2026)",
 }  # fmt: skip
 
@@ -45,7 +46,7 @@ def letter_rule(
 
 
 RULES: tuple[Rule, ...] = (
-    *(letter_rule(name, read, _SOURCES.get(name, "")) for name, read in LETTER_RULES.items()),
+    *(letter_rule(name, read, _SOURCES[name]) for name, read in LETTER_RULES.items()),
     *(letter_rule(name, read, _SOURCES[name]) for name, read in CHOICE_RULES.items()),
     letter_rule(
         "mmmu-guessing",
