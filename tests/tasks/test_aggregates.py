@@ -217,7 +217,7 @@ def test_a_label_that_no_row_has_is_an_error_and_one_that_some_lack_is_named() -
         {"sum_over": "imgae", "of": "accuracy"},
         {"of": "accuracy", "where": {"imgae": "1"}},
     ):
-        with pytest.raises(SpecError, match="label 'imgae', which no sample has. Did you mean image"):
+        with pytest.raises(SpecError, match=r"label 'imgae', which no sample has\. Did you mean image"):
             aggregate(specs({"name": "x", **declared}), rows)
     found = aggregate(specs(ACCURACY, {"name": "x", "mean_over": "image", "of": "accuracy"}), rows)
     assert found.missing == {"x": "1 samples have no label 'image' (7)"}

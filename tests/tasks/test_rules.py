@@ -1,4 +1,4 @@
-"""Scoring rules by name: built in, beside a benchmark's file, in its plugin, as an entry point; and bad ones."""
+"""Scoring rules by name: built in, beside a file, in a plugin's list, as an entry point; and bad ones."""
 
 from __future__ import annotations
 
@@ -167,7 +167,9 @@ metrics: [{name: accuracy, headline: true}]
 rules: {official: RULE}
 settings: {answers: null}
 sources:
-  - {reader: vqa-table, files: {table: t.parquet}, columns: {id: id, image: image, question: question, answers: answers}}
+  - reader: vqa-table
+    files: {table: t.parquet}
+    columns: {id: id, image: image, question: question, answers: answers}
 protocols: {plain: {template: "{image}{question}", decoding: {max_new_tokens: 8}}}
 """
 
@@ -236,10 +238,10 @@ def test_rules_py_that_cannot_be_imported_and_a_taken_name_are_said(tmp_path: Pa
     (tmp_path / "b" / "rules.py").write_text(
         BESIDE.replace("@rule()\ndef breaks", "@rule('exact')\ndef breaks")
     )
-    with pytest.raises(SpecError, match="There are 2 rules 'exact' for open questions. Rename one"):
+    with pytest.raises(SpecError, match=r"There are 2 rules 'exact' for open questions\. Rename one"):
         little(tmp_path / "b", "exact")
     (tmp_path / "c").mkdir()
-    with pytest.raises(SpecError, match="is a function, not a rule. Put @rule"):
+    with pytest.raises(SpecError, match=r"is a function, not a rule\. Put @rule"):
         little(tmp_path / "c", "exact", rules=[lambda said, truth: 1.0])
 
 
