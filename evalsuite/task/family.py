@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, Self
 
 from evalsuite.content import Image
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
-from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, Task, TaskInfo
+from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, TaskInfo
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.aggregating import aggregate
 from evalsuite.task.benchmark import Plan
@@ -141,10 +143,11 @@ class FamilyTask(ABC):
             found.setdefault(clean_up, name if not clean_up else f"{name}'s ({', '.join(clean_up)})")
         return {name: self._with_postprocessing(clean_up) for clean_up, name in found.items() if name}
 
-    def __reduce__(self) -> tuple[Callable[[Plan], Task], tuple[Plan]]:
-        """Sent to another process, a task is its plan: what was read and kept is read there again, and the
-        family's Python is found there as it was here, beside the benchmark's file if need be."""
-        return rebuilt, (self.plan,)
+    def __reduce__(self) -> tuple[Callable[..., FamilyTask], tuple[str, Path | None, bytes]]:
+        """Sent to another process, a task brings all that it has read; its family's Python is imported there
+        as it was here, from beside the benchmark's file if need be."""
+        made = self.plan.benchmark
+        return _arrived, (made.family, made.folder, pickle.dumps((type(self), self.__dict__)))
 
     def __copy__(self) -> Self:
         other = object.__new__(type(self))
@@ -157,9 +160,11 @@ class FamilyTask(ABC):
         return other
 
 
-def rebuilt(plan: Plan) -> Task:
-    """The task of a plan, built by its family. Raises what its `build` raises, where data are not here."""
-    made: Task = family_module(plan.benchmark.family, plan.benchmark.folder).build(plan)
+def _arrived(family: str, folder: Path | None, content: bytes) -> FamilyTask:
+    family_module(family, folder)  # the classes in `content` may be of a file that nothing else imports
+    kind, state = pickle.loads(content)
+    made: FamilyTask = object.__new__(kind)
+    made.__dict__.update(state)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import evalsuite_tasks
@@ -11,6 +12,7 @@ import pytest
 from evalsuite.errors import EvalsuiteError
 from evalsuite.task import Task
 from evalsuite.task.entry import BrokenEntry, TaskEntry, TaskOptions
+from tests.tasks.tables import PHOTOS, cell, parquet
 
 OFFERED = [entry for entry in evalsuite_tasks.tasks() if not isinstance(entry, BrokenEntry)]
 
@@ -51,6 +53,18 @@ def test_a_task_arrives_whole_in_another_process(entry: TaskEntry) -> None:
     assert first_question(untouched) == first_question(used) == asked
     assert untouched.info == used.info == task.info
     assert untouched.fingerprint() == task.fingerprint()
+
+
+def test_a_task_needs_its_data_no_more_where_it_arrives(tmp_path: Path) -> None:
+    row = {"question": "q?", "options": ["a", "b"], "answer": "1", "image": cell(0)}
+    table = parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [row])
+    (entry,) = (one for one in OFFERED if one.name == "ai2d")
+    task = entry.build(TaskOptions(data=tmp_path))
+    sent = pickle.dumps((task, next(iter(task.samples()))))
+    table.unlink()
+    arrived, sample = pickle.loads(sent)
+    assert [image.read() for image in arrived.request(sample).images] == [PHOTOS[0]]
+    assert arrived.target(sample) == ["B"]
 
 
 @pytest.mark.parametrize("entry", OFFERED, ids=[entry.name for entry in OFFERED])
