@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from evalsuite.spec import ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import RunReader
 from evalsuite.task import Metric, TaskInfo
 from evalsuite.task.benchmark import load
+from evalsuite.task.entry import TaskOptions
 from tests.tasks.test_benchmark import declare
 
 OWN: dict[str, Any] = {
@@ -141,6 +145,23 @@ def test_a_task_draws_and_then_asks_about_its_own_images(tmp_path: Path, registr
         assert result.info.needs == ("text", "image")
         assert result.info.generates_images
         assert [number.value for number in result.numbers() if not number.group] == [pytest.approx(2 / 3)]
+
+
+def test_a_task_whose_family_lies_beside_its_file_arrives_in_a_fresh_process(
+    tmp_path: Path, registry: Registry
+) -> None:
+    task = registry.task("own-images").build(TaskOptions())
+    sent = tmp_path / "task.pickle"
+    sent.write_bytes(pickle.dumps((task, [*task.samples()])))
+    program = (
+        "import pickle, pathlib, sys\n"
+        "task, samples = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())\n"
+        "print([task.request(sample).messages[-1].text for sample in samples])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(sent)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "['red', 'blue', 'green']", done.stderr
 
 
 @pytest.mark.parametrize(("model", "missing"), [("drawer", "text"), ("writer", "image")])
