@@ -57,7 +57,10 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
 
 
 def _require_reachable(address: str) -> None:
-    """Ray ends the whole process when nothing answers at HOST:PORT: look first. Raises OSError, ValueError."""
+    """Ray ends the whole process when nothing answers at HOST:PORT: look first.
+
+    Raises OSError, ValueError.
+    """
     host, colon, port = address.rpartition(":")
     if not colon:
         return
