@@ -136,9 +136,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "photo.jpg"
         _photo(image)
-        print(
-            f"{image.stat().st_size / 1024:.0f} KiB an image, ideal {options.batch / options.seconds:.0f}/s a worker"
-        )
+        ideal = options.batch / options.seconds
+        print(f"{image.stat().st_size / 1024:.0f} KiB an image, ideal {ideal:.0f}/s a worker")
         base = 0.0
         for as_bytes, workers in [*((False, n) for n in options.workers), (True, max(options.workers))]:
             row = _child(workers, as_bytes, image, options)
