@@ -135,6 +135,25 @@ class MetricSpec(Aggregate):
         )
 
 
+def leaves(name: str, metrics: Mapping[str, MetricSpec]) -> frozenset[str]:
+    """The columns that a metric is made of in the end."""
+    found: set[str] = set()
+    seen: set[str] = set()
+
+    def follow(part: str, inside: str) -> None:
+        spec = metrics.get(part)
+        if part == inside or spec is None or spec.plain:
+            found.add(part)
+        elif part not in seen:
+            seen.add(part)
+            for one in spec.nested():
+                for operand in one.names or ((part,) if not one.of else ()):
+                    follow(operand, part)
+
+    follow(name, "")
+    return frozenset(found)
+
+
 def check_aggregates(where: str, metrics: Iterable[MetricSpec], columns: Iterable[str]) -> None:
     """Checks what declared aggregations refer to, before anything is measured.
 
@@ -193,4 +212,12 @@ def _text(value: Any) -> str:
 Population = Callable[[], Iterable[tuple[str, Mapping[str, str]]]]
 """Gives id and labels of every sample of the data, asked or not."""
 
-__all__: Sequence[str] = ("SAMPLE", "VERBS", "Aggregate", "MetricSpec", "Population", "check_aggregates")
+__all__: Sequence[str] = (
+    "SAMPLE",
+    "VERBS",
+    "Aggregate",
+    "MetricSpec",
+    "Population",
+    "check_aggregates",
+    "leaves",
+)

@@ -111,7 +111,7 @@ class _Rows:
         """The scores of a column, NaN where a row has none or has failed. Raises SpecError if none has it."""
         import numpy as np
 
-        if self.scored.any() and name not in (known := self.names()):
+        if (known := self.names()) and name not in known:
             raise SpecError(f"No sample has the score {name!r}.", suggest(name, known))
         return np.array(
             [math.nan if row.failure else row.values.get(name, math.nan) for row in self.rows],
@@ -409,13 +409,15 @@ class _Aggregation:
     def result(self) -> Aggregated:
         nodes: dict[str, _Node] = {}
         for spec in self.specs:
+            if spec.plain:
+                continue
             try:
                 nodes[spec.name] = self.compiler.metric(spec)
             except _Uncomputable as reason:
                 self.found.missing[spec.name] = str(reason)
         for spec in self.specs:
             node = nodes.get(spec.name)
-            if isinstance(node, _Column) and not spec.plain:
+            if isinstance(node, _Column):
                 self._fill(spec.name, node.values)
         clusters = joined([row.cluster for row in self.rows], self.compiler.groups)
         self.rows[:] = [
@@ -423,7 +425,9 @@ class _Aggregation:
             for row, cluster in zip(self.rows, clusters, strict=True)
         ]
         for spec in self.specs:
-            if spec.name in nodes:
+            if spec.plain:
+                self.found.statistics.extend(mean_statistics(spec.metric(), self.rows, by=self.by))
+            elif spec.name in nodes:
                 self._statistics(spec, nodes[spec.name])
         return self.found
 

@@ -24,7 +24,7 @@ from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.request import Capability, Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo
-from evalsuite.task.aggregates import MetricSpec, check_aggregates
+from evalsuite.task.aggregates import MetricSpec, check_aggregates, leaves
 from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot, Shots, turns
@@ -161,6 +161,12 @@ class Plan:
         """
         made = self.benchmark
         check_aggregates(made.name, made.metrics if metrics is None else metrics, columns)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The score columns that the declared metrics are made of, in their order."""
+        declared = {spec.name: spec for spec in self.benchmark.metrics}
+        return tuple(dict.fromkeys(name for one in declared for name in sorted(leaves(one, declared))))
 
     @property
     def rule_name(self) -> str:

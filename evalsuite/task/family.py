@@ -15,7 +15,7 @@ from evalsuite.content import Image
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
 from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, TaskInfo
-from evalsuite.task.aggregates import MetricSpec
+from evalsuite.task.aggregates import MetricSpec, leaves
 from evalsuite.task.aggregating import aggregate
 from evalsuite.task.benchmark import Plan
 from evalsuite.task.families import family_module
@@ -129,6 +129,38 @@ class FamilyTask(ABC):
             {**found.missing, **(missing or {})},
             details or {},
             found.notes,
+        )
+
+    def with_aggregates(self, scores: Scores) -> Scores:
+        """A family's own statistics with the declared aggregations of its columns.
+
+        An aggregation of a column that could not be computed is missing, too. Raises SpecError like `scores`.
+        """
+        declared = {spec.name: spec for spec in self.plan.benchmark.metrics}
+        shown = {metric.name for metric in self.info.metrics}
+        missing: dict[str, str] = {}
+        wanted: list[MetricSpec] = []
+        for name, spec in declared.items():
+            if spec.plain or name not in shown:
+                continue
+            lacking = sorted(leaves(name, declared) & scores.missing.keys())
+            if lacking:
+                missing[name] = f"it needs {', '.join(lacking)}: {scores.missing[lacking[0]]}"
+            else:
+                wanted.append(spec)
+        if not wanted:
+            return replace(scores, missing={**scores.missing, **missing})
+        found = self.scores(scores.rows, wanted)
+        order = {name: place for place, name in enumerate(declared)}
+        return Scores(
+            found.rows,
+            sorted(
+                [*scores.statistics, *found.statistics],
+                key=lambda one: order.get(one.metric.name, len(order)),
+            ),
+            {**scores.missing, **missing, **found.missing},
+            scores.details,
+            {**scores.notes, **found.notes},
         )
 
     def postprocessors(self) -> dict[str, FamilyTask]:

@@ -213,6 +213,6 @@ class EditTask(FamilyTask):
         return (target,)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        how = {name: self.settings.columns[name] for name in self.columns.names}
+        how = {name: self.settings.columns[name] for name in self.columns.computed}
         scorer = Scorer(self.columns, how, self._truth, self.plan.benchmark.by, self.excluded)
-        return scorer.score(answered)
+        return self.with_aggregates(scorer.score(answered))

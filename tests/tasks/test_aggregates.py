@@ -1,4 +1,4 @@
-"""Declared aggregations: equal to plain pandas, whatever the order of rows, and honest about what they lack."""
+"""Declared aggregations: equal to plain pandas in any order of rows, and honest about what they lack."""
 
 from __future__ import annotations
 
