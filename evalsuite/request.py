@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from evalsuite.content import Document, Image, Message, Text, images_of
@@ -27,6 +28,11 @@ def all_needs(capability: Capability, needs: Sequence[Capability] = ()) -> tuple
     """
     wanted = {capability, *needs}
     return (*(known for known in CAPABILITIES if known in wanted),)
+
+
+ADDED: Mapping[str, Any] = MappingProxyType({"added": True})
+"""Metadata of a record's field that an earlier release did not have: at its default it enters no digest, so that
+samples of stored runs keep theirs (`field(default="", metadata=ADDED)`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.errors import DataError
+from evalsuite.request import ADDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class Question:
     answer_type: str = ""
     answerable: bool | None = None
     ocr: tuple[str, ...] | None = None
-    labels: Mapping[str, str] = member(default_factory=dict)
-    problem: str = ""
+    labels: Mapping[str, str] = member(default_factory=dict, metadata=ADDED)
+    problem: str = member(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)

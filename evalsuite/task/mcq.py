@@ -22,6 +22,7 @@ from evalsuite.content import Document, Image, Part, Text
 from evalsuite.data.table import image_cell
 from evalsuite.data.vqav2 import human_answers
 from evalsuite.errors import DataError
+from evalsuite.request import ADDED
 from evalsuite.task.reading import reader
 from evalsuite.task.sources import Located
 from evalsuite.task.table_rows import (
@@ -61,8 +62,8 @@ class McqQuestion:
     hint: str = ""
     labels: Mapping[str, str] = member(default_factory=dict)
     written: Mapping[str, str] = member(default_factory=dict)
-    cluster: str = ""
-    problem: str = ""
+    cluster: str = member(default="", metadata=ADDED)
+    problem: str = member(default="", metadata=ADDED)
 
     def texts(self) -> Mapping[str, str]:
         """The options' text by letter, as an answer is compared with it."""

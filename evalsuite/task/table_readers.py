@@ -12,6 +12,7 @@ from pydantic import Field
 from evalsuite.content import Image
 from evalsuite.data.vqav2 import Question
 from evalsuite.errors import DataError
+from evalsuite.request import ADDED
 from evalsuite.task.mcq import open_answers
 from evalsuite.task.reading import reader
 from evalsuite.task.sources import Located
@@ -37,8 +38,8 @@ class YesNoQuestion:
     image: Image | tuple[Image, ...]
     image_name: str
     label: bool | None
-    labels: dict[str, str] = member(default_factory=dict)
-    problem: str = ""
+    labels: dict[str, str] = member(default_factory=dict, metadata=ADDED)
+    problem: str = member(default="", metadata=ADDED)
 
 
 class OpenSettings(TableSettings):
