@@ -28,9 +28,9 @@ COLUMNS = (
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
 and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
 else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked
-yet; `seconds` is device time of the whole task; `unread` answers have a score though the scorer could not tell
-what they mean (empty where the run was scored before that was recorded); `lacks` tells what the number is not
-over (groups without all of their members)."""
+yet; `seconds` is device time of the whole task; `unread` answers have a score though the scorer could not
+tell what they mean (empty where the run was scored before that was recorded); `lacks` tells what the number
+is not over (groups without all of their members)."""
 
 
 def load(paths: Iterable[Path | str]) -> pandas.DataFrame:

@@ -97,7 +97,10 @@ def pairs(folder: Path, said: tuple[str, ...] = SAID) -> Path:
 def measured(data: Path, out: Path, limit: int | None = None) -> Path:
     plugin = data / "plugin.py"
     spec = RunSpec(
-        model=ModelSpec(name="echo"), tasks=(TaskSpec(name="pairs", data=data),), plugins=(plugin,), limit=limit
+        model=ModelSpec(name="echo"),
+        tasks=(TaskSpec(name="pairs", data=data),),
+        plugins=(plugin,),
+        limit=limit,
     )
     run(spec, out, ExecutionOptions(max_failures=1), load_registry([plugin]))
     return out
