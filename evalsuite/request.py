@@ -31,8 +31,8 @@ def all_needs(capability: Capability, needs: Sequence[Capability] = ()) -> tuple
 
 
 ADDED: Mapping[str, Any] = MappingProxyType({"added": True})
-"""Metadata of a record's field that an earlier release did not have: at its default it enters no digest, so that
-samples of stored runs keep theirs (`field(default="", metadata=ADDED)`)."""
+"""Metadata of a record's field that an earlier release did not have: at its default it enters no digest, so
+that samples of stored runs keep theirs (`field(default="", metadata=ADDED)`)."""
 
 
 @dataclass(frozen=True, slots=True)
