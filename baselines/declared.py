@@ -86,6 +86,17 @@ CHAT = (
     Option("ignore_beams", "`yes` generates greedily where a protocol wants beams", bool, False),
 )
 
+ENGINE = (
+    Option("engine", "command that starts the engine, with {port} and {model}; presets have their own"),
+    Option("engine_args", "further arguments of the command, as on a command line"),
+    Option("health", "path that answers when the engine is ready; presets have their own"),
+    Option("startup_timeout", "seconds until it must be ready", float, 1800.0, minimum=0),
+    Option("restarts", "how often it is started again after it died", int, 3, minimum=0),
+    Option("served_name", "the model's name at the engine, where that is not the argument"),
+    *(option for option in CHAT if option.name != "base_url"),
+)
+"""Engines that a run starts itself."""
+
 IMAGES = (
     *SERVER,
     Option("size", "e.g. 1024x1024, where the protocol leaves it open"),

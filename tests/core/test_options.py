@@ -92,6 +92,7 @@ def test_every_shipped_model_and_benchmark_declares_its_options_with_help() -> N
 def test_what_adapters_declare_is_what_they_take() -> None:
     from evalsuite_baselines import checkpoint, declared
     from evalsuite_baselines.diffusion import adapter, arguments
+    from evalsuite_baselines.served import adapter as served
     from evalsuite_baselines.server import chat, serving
 
     def names(options: tuple[Option, ...]) -> set[str]:
@@ -102,6 +103,8 @@ def test_what_adapters_declare_is_what_they_take() -> None:
     assert names(declared.UNIFIED) == {*checkpoint.OPTIONS, "image_area"}
     assert names(declared.DIFFUSERS) == {*arguments.ADAPTER_OPTIONS, "guidance_scale", "strength"}
     assert names(declared.SERVER) == set(serving.OPTIONS)
+    engine = {*serving.OPTIONS, *served.OWN, "omit", "ignore_beams"} - {"base_url"}
+    assert names(declared.ENGINE) == engine
     by_name = {option.name: option for option in declared.CHAT}
     assert set(by_name["prefill"].choices) == {"refuse", "continue", "assistant"}
     assert all(name in by_name["omit"].help for name in chat.PARAMETERS)
