@@ -131,6 +131,8 @@ class McqSettings(TableSettings):
     {options: …}`. Without it, and in rows without options, questions are open."""
     answer: AnswerForm = "letter"
     """How the table gives the right answer of a question with options."""
+    listed: Literal["one", "list"] | None = None
+    """What an open answer is that is the text of a list: one answer, or several."""
     marks: str = ""
     """Column of the image that `<image 1>` in a text stands for: `image_{}`."""
 
@@ -286,15 +288,36 @@ def _answers(row: TableRow, options: Mapping[str, str], settings: McqSettings) -
     value = row.fields["answer"]
     if options:
         return (right_letter(value, options, settings.answer, row.where),)
-    return open_answers(value, row.where)
+    return open_answers(value, row.where, listed=settings.listed)
 
 
-def open_answers(value: Any, where: str, count: int | None = None) -> tuple[str, ...]:
+ListedForm = Literal["one", "list"]
+"""What the text of a list (`"['a', 'b']"`) is as an open answer: one answer that looks so, or several."""
+
+
+def open_answers(
+    value: Any, where: str, count: int | None = None, listed: ListedForm | None = None
+) -> tuple[str, ...]:
     """What is accepted of an open answer: a string or number is one answer, a list is several.
+
+    Args:
+        count: answers that there must be; None: one or more.
+        listed: what the text of a list is; None: it is an error, because as one answer nobody would give it.
 
     Raises:
         DataError: there is none, or another number than `count`.
+
+    >>> open_answers("['a', 'b']", "row 1", listed="list")
+    ('a', 'b')
     """
+    if isinstance(value, str) and value.lstrip().startswith("[") and listed != "one":
+        found = _listed_answers(value)
+        if found is not None and listed is None:
+            raise DataError(
+                f"{where}: the answer {value!r:.40} is the text of a list.",
+                "Say `settings: {listed: list}` (several answers) or `{listed: one}` (one that looks so).",
+            )
+        value = value if found is None else found
     if not isinstance(value, list | tuple):
         value = text_of_cell(value)
         if not value.strip():
@@ -302,6 +325,14 @@ def open_answers(value: Any, where: str, count: int | None = None) -> tuple[str,
     else:
         value = [text_of_cell(one) if isinstance(one, int | float) else one for one in value]
     return human_answers(value, where, count)
+
+
+def _listed_answers(text: str) -> list[Any] | None:
+    try:
+        found = _parsed(text, "")
+    except DataError:
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _question(

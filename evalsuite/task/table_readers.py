@@ -13,7 +13,7 @@ from evalsuite.content import Image
 from evalsuite.data.vqav2 import Question
 from evalsuite.errors import DataError
 from evalsuite.request import ADDED
-from evalsuite.task.mcq import open_answers
+from evalsuite.task.mcq import ListedForm, open_answers
 from evalsuite.task.reading import reader
 from evalsuite.task.sources import Located
 from evalsuite.task.table_rows import TableRow, TableSettings, required_text, table_rows, text_of_cell
@@ -47,6 +47,8 @@ class OpenSettings(TableSettings):
 
     count: int | None = Field(default=None, ge=1)
     """Answers that every question must have; null: one or more."""
+    listed: ListedForm | None = None
+    """What an answer is that is the text of a list: one answer, or several."""
 
 
 @reader(
@@ -77,7 +79,7 @@ def read_open(source: Located, settings: OpenSettings) -> Iterator[Question]:
             image=_image(row),
             image_id=row.cluster,
             question=required_text(row, "question"),
-            answers=open_answers(row.fields["answers"], row.where, settings.count)
+            answers=open_answers(row.fields["answers"], row.where, settings.count, settings.listed)
             if "answers" in row.fields
             else (),
             question_type=text_of_cell(row.fields.get("question_type")),

@@ -43,10 +43,8 @@ def test_the_benchmark_of_the_page_is_shown_and_measured(folder: Path) -> None:
     show, run = commands()
     shown = evalsuite(*show, cwd=folder)
     assert shown.returncode == 0, shown.stderr
-    assert (
-        "first sample:\n      <image>Which is bird 0?\n      A. wren\n      B. owl\n      C. tit\n"
-        in shown.stdout
-    )
+    prompt = ["first sample:", "  <image>Which is bird 0?", "  A. wren", "  B. owl", "  C. tit"]
+    assert "".join(f"    {line}\n" for line in prompt) in shown.stdout
     done = evalsuite(*run, cwd=folder)
     assert done.returncode == 0, done.stderr
     (result,) = json.loads((folder / "run" / "metrics.json").read_text())["results"]

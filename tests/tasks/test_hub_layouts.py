@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import DataError
+from evalsuite.running import run
+from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
+from evalsuite.store import RunReader
 from evalsuite.task import Sample, Task
 from tests.tasks.asking import answer, asked, build, pictures, values, wording
 from tests.tasks.tables import (
@@ -20,6 +23,7 @@ from tests.tasks.tables import (
     delimited,
     image_files,
     json_file,
+    parquet,
 )
 
 
@@ -75,6 +79,23 @@ def test_ai2d_from_the_hub_and_from_vlmevalkits_table(tmp_path: Path) -> None:
     assert said(one, ours, "C", "C. c", "c.", "The answer is C") == [1, 1, 1, 0]
     vlmevalkit = build("ai2d", tmp_path / "hub", rules="vlmevalkit")
     assert said(vlmevalkit, ours, "The answer is C", "D") == [1, 0]
+
+
+def test_a_row_without_its_image_is_one_failed_sample_of_a_run(tmp_path: Path) -> None:
+    row = {"question": "Which eats b?", "options": ["a", "b"], "answer": "1"}
+    images = [cell(0), None, {"bytes": b"", "path": "/home/somebody/1.png"}, cell(1)]
+    table = [{**row, "image": image} for image in images]
+    parquet(tmp_path / "data" / "test-00000-of-00001.parquet", table)
+    spec = RunSpec(model=ModelSpec(name="oracle"), tasks=(TaskSpec(name="ai2d", data=tmp_path),))
+    outcome = run(spec, tmp_path / "run", ExecutionOptions(max_failures=1.0))
+    assert (outcome.failed, outcome.missing, outcome.scoring_errors) == (2, 0, {})
+    with RunReader(tmp_path / "run") as stored:
+        failures = {record.sample: record.error for record in stored.failures()}
+        (result,) = stored.metrics()
+    assert set(failures) == {"1", "2"}
+    assert "row 1 (id 1) has no image." in failures["1"]
+    assert "row 2 (id 2), image holds only the path" in failures["2"]
+    assert [(e.value, e.n) for e in result.numbers() if not e.group] == [(1.0, 2)]
 
 
 def test_an_ai2d_table_whose_answers_are_no_positions_is_refused(tmp_path: Path) -> None:
