@@ -277,8 +277,8 @@ def list_tasks(registry: Registry | None = None) -> pandas.DataFrame:
 
     rows = [
         (
-            entry.name, entry.family, entry.capability, entry.needs,
-            tuple(metric.name for metric in entry.metrics), entry.protocols, entry.rules, entry.title,
+            entry.name, entry.family, entry.capability, entry.needs, tuple(metric.name for metric in entry.metrics),
+            entry.protocols, entry.rules, entry.title,
         )
         for entry in _registry(registry).tasks.values()
     ]  # fmt: skip
