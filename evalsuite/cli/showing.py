@@ -76,7 +76,7 @@ def task_outline(entry: TaskEntry, data: Path | None = None) -> str:
     if notes:
         sections.append(Section("Notes", note=notes))
     if made is not None:
-        sections.append(Section("Data (--data FOLDER; --task-option source=NAME)", _data(entry, made)))
+        sections.append(Section("Data (--data FOLDER; --task-option source=NAME)", _data(entry, made, data)))
     sections += [
         Section("Protocols (--protocol NAME; the first is the default)", _protocols(entry, data)),
         Section("Scoring rules (--rules NAME; the first is the default)", _rules(entry)),
@@ -149,11 +149,11 @@ def _notes(made: Benchmark | None) -> str:
     return " ".join(lines)
 
 
-def _data(entry: TaskEntry, made: Benchmark) -> list[Entry]:
+def _data(entry: TaskEntry, made: Benchmark, data: Path | None) -> list[Entry]:
     from evalsuite.errors import EvalsuiteError
 
     try:
-        report = entry.inspect(None, False) if entry.inspect is not None else None
+        report = entry.inspect(data, False) if entry.inspect is not None else None
         states = ["here" if one.complete else "not here" for one in report.sources] if report else []
     except EvalsuiteError as error:
         states = [str(error)] * len(made.sources)

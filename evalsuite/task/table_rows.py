@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Self
@@ -23,6 +24,8 @@ from evalsuite.task.sources import Located
 ROW, FILE = "@row", "@file"
 """Columns that every table has: the row's place from 0 over all files, and the name of its file without
 ending."""
+IMAGE = "@image"
+"""What stands in `cluster` for the images themselves: rows that show the same ones are a group."""
 
 
 class Label(BaseModel):
@@ -72,8 +75,8 @@ class TableSettings(BaseModel):
     labels: dict[str, str | Label] = Field(default_factory=dict)
     """Label -> its column, or `{column, pattern, values, every}`. A list stands for columns of its names."""
     cluster: tuple[str, ...] = ()
-    """Labels that together name the group that intervals resample (one image, one pair). Default: the column
-    `image_id`, else none."""
+    """Labels that together name the group that intervals resample (one image, one pair); `@image` stands for
+    the images themselves. Default: the column `image_id`, else none."""
     where: dict[str, str | int | bool | tuple[str | int | bool, ...]] = Field(default_factory=dict)
     """Column -> the value, or list of values, of the rows that belong to the benchmark."""
     id: str = "{id}"
@@ -97,7 +100,7 @@ class TableSettings(BaseModel):
     @model_validator(mode="after")
     def _clusters_are_labels(self) -> Self:
         for name in self.cluster:
-            if name not in self.labels:
+            if name not in self.labels and name != IMAGE:
                 raise ValueError(f"cluster: there is no label {name!r}. {suggest(name, self.labels)}")
         return self
 
@@ -180,7 +183,8 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
             cells={column: row[column] for column in wanted},
             images=found,
             labels=made,
-            cluster="/".join(made.get(key, "") for key in settings.cluster) or shared,
+            cluster="/".join(_shown(found) if key == IMAGE else made.get(key, "") for key in settings.cluster)
+            or shared,
             problem=problem,
         )
 
@@ -227,6 +231,17 @@ def compiled(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"{pattern!r} is no regular expression ({error})") from error
     return pattern
+
+
+def _shown(images: Sequence[Image]) -> str:
+    """The same text for the same images: of their bytes, or of the paths of those that are files. Nothing
+    where there is none: such rows stand alone."""
+    if not images:
+        return ""
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(image.data if image.data is not None else str(image.path or image.name).encode())
+    return digest.hexdigest()[:16]
 
 
 def _image_columns(source: Located, settings: TableSettings, have: tuple[str, ...]) -> tuple[str, ...]:

@@ -137,6 +137,9 @@ def test_the_prompt_of_the_first_real_sample(tmp_path: Path, capsys: pytest.Capt
     parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [row])
     done = here(capsys, "show", "task", "ai2d", "--data", tmp_path)
     assert "first sample:\n      <image>Which bird is b?\n      A. wren\n      B. owl\n" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "mcq-table lmms-lab/ai2d on the hub (main), 139 MB: here" in said
+    assert "AI2D_TEST.tsv, 167 MB: not here" in said
     wrong = here(capsys, "show", "task", "mme", "--data", tmp_path / "data")
     assert wrong.returncode == 2
     assert "data/test-*.parquet" in wrong.stderr or "has no column" in wrong.stderr

@@ -194,7 +194,7 @@ def test_chartqa_in_three_layouts(tmp_path: Path, repository: str) -> None:
 
 
 def test_ocrbench_from_the_hub_and_from_the_official_file(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"dataset": "IIIT5K", "question": "what is written?", "question_type": "Regular Text Recognition",
          "answer": ["CENTRE"], "image": cell(0)},
         {"dataset": "HME100k", "question": "formula?", "question_type": "Handwritten", "answer": ["a = B"],

@@ -187,7 +187,7 @@ def test_images_stand_where_their_marks_stand(tmp_path: Path) -> None:
 
 
 def test_rows_without_options_are_open_questions(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"question": "q", "answer": "A", "options": ["x", "y"]},
         {"question": "q", "answer": "seven", "options": []},
         {"question": "q", "answer": "8", "options": None},

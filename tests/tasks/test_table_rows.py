@@ -164,6 +164,17 @@ def test_one_image_of_one_name_is_one_group(tmp_path: Path) -> None:
     assert [image.read() for image in found[2].images] == [PHOTOS[0]]
 
 
+def test_rows_that_show_the_same_images_are_one_group(tmp_path: Path) -> None:
+    shown = [(0, None), (1, None), (0, None), (0, 1), (0, 1), (None, None)]
+    table = [{f"image_{k}": None if n is None else cell(n) for k, n in enumerate(pair)} for pair in shown]
+    parquet(tmp_path / "t.parquet", table)
+    found = rows(tmp_path, {}, images=["image_*"], cluster="@image", no_image="ask")
+    groups = [row.cluster for row in found]
+    assert groups[0] == groups[2] != groups[1]
+    assert groups[3] == groups[4] != groups[0]
+    assert groups[5] == ""
+
+
 def test_an_arrow_file_is_read_as_its_parquet_is(tmp_path: Path) -> None:
     table = pa.Table.from_pylist([{"q": "one", "image": cell(0)}, {"q": "two", "image": cell(1)}])
     with (
