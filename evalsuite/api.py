@@ -75,7 +75,7 @@ def run(
         entry, _ = known.model(model)
         specs += [
             task for task in known.suite(suite).tasks
-            if known.task(task.name).capability in entry.capabilities
+            if not known.task(task.name).lacking(entry.capabilities)
         ]  # fmt: skip
     specs += [TaskSpec(name=name) for name in ([tasks] if isinstance(tasks, str) else tasks)]
     given = {
@@ -271,17 +271,18 @@ def list_published(files: Iterable[Path | str] = (), registry: Registry | None =
 
 
 def list_tasks(registry: Registry | None = None) -> pandas.DataFrame:
-    """The tasks there are, one row each: name, family, capability, metrics, protocols, rules, title."""
+    """The tasks there are, one row each: name, family, what it needs of a model, metrics, protocols, rules,
+    title."""
     import pandas
 
     rows = [
         (
-            entry.name, entry.family, entry.capability, tuple(metric.name for metric in entry.metrics),
+            entry.name, entry.family, entry.capability, entry.needs, tuple(metric.name for metric in entry.metrics),
             entry.protocols, entry.rules, entry.title,
         )
         for entry in _registry(registry).tasks.values()
     ]  # fmt: skip
-    columns = ["name", "family", "capability", "metrics", "protocols", "rules", "title"]
+    columns = ["name", "family", "capability", "needs", "metrics", "protocols", "rules", "title"]
     return pandas.DataFrame(rows, columns=columns)
 
 

@@ -23,12 +23,14 @@ COLUMNS = (
     "group",
     "value", "low", "high", "level", "n", "failures", "missing", "total", "limit", "seed",
     "seconds", "tokens", "images", "headline", "scale", "digits", "higher_is_better", "method",
-    "model_fingerprint", "evalsuite", "run",
+    "model_fingerprint", "evalsuite", "run", "unread", "lacks",
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
 and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
 else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked
-yet; `seconds` is device time of the whole task."""
+yet; `seconds` is device time of the whole task; `unread` answers have a score though the scorer could not
+tell what they mean (empty where the run was scored before that was recorded); `lacks` tells what the number
+is not over (groups without all of their members)."""
 
 
 def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
@@ -82,7 +84,7 @@ def frame_of(runs: Sequence[RunReader]) -> pandas.DataFrame:
 
     rows = [row for run in runs for result in run.metrics() for row in _rows(run, result)]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"limit": "Int64"})
+    return frame.astype({"limit": "Int64", "unread": "Int64"})
 
 
 def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
@@ -111,6 +113,7 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         "model_fingerprint": model.fingerprint if model else "",
         "evalsuite": run.manifest.evalsuite,
         "run": str(run.path),
+        "unread": result.unread,
     }
     numbers = result.numbers()
     if not result.n and not any(e.metric.name == info.headline.name and not e.group for e in numbers):
@@ -131,6 +134,7 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
             "digits": e.metric.digits,
             "higher_is_better": e.metric.higher_is_better,
             "method": e.method,
+            "lacks": result.notes.get(e.metric.name, ""),
         }
         for e in numbers
     ]

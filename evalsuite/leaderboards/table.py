@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas
 
 SUBSET, FAILED, UNFINISHED, PUBLISHED = "†", "‡", "§", "¶"
+UNREAD, LACKING = "◊", "‖"
 
 _VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer")
 """What makes numbers of one task incomparable; where it differs, it is in the column's name."""
@@ -56,7 +57,8 @@ class Cell:
 
     Args:
         value, low, high: in natural units; ends are NaN where there is no interval.
-        marks: † subset, ‡ failed samples, § unfinished, ¶ published, not measured here.
+        marks: † subset, ‡ failed samples, § unfinished, ◊ unread answers, ‖ not over all groups, ¶ published,
+            not measured here.
         rank: 1 + number of models whose whole interval is better; equal ranks cannot be told apart. None
             where the cell is not comparable with the others of its column: another subset, or published.
         best, second: by value, among the comparable; ties share.
@@ -172,9 +174,23 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         (SUBSET if _subset(record) is not None else "")
         + (FAILED if record["failures"] else "")
         + (UNFINISHED if record["missing"] else "")
+        + (UNREAD if _unread(record) else "")
+        + (LACKING if _lacks(record) else "")
         + (PUBLISHED if is_published(record) else "")
     )
     return Cell(float(record["value"]), float(record["low"]), float(record["high"]), int(record["n"]), marks)
+
+
+def _unread(record: Mapping[str, Any]) -> int:
+    """Answers that the scorer could not read; 0 where nothing is known."""
+    found = record.get("unread")
+    return int(found) if isinstance(found, int | float) and found == found else 0
+
+
+def _lacks(record: Mapping[str, Any]) -> str:
+    """What the number is not over."""
+    found = record.get("lacks")
+    return found if isinstance(found, str) else ""
 
 
 def _subset(record: Mapping[str, Any]) -> Hashable:
@@ -280,6 +296,8 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
     failed: dict[str, None] = {}
     unfinished: dict[str, None] = {}
     published: dict[str, None] = {}
+    unread: dict[str, None] = {}
+    lacking: dict[str, None] = {}
     for record in records:
         if is_published(record):
             published[f"{str(record['run']).removeprefix(RUN)}, {record['method']}"] = None
@@ -290,9 +308,19 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
             failed[f"{what} ({record['failures']} of {record['total']})"] = None
         if record["missing"]:
             unfinished[f"{what} ({record['missing']} of {record['total']} missing)"] = None
+        if count := _unread(record):
+            unread[f"{what} ({count} of {record['total']})"] = None
+        if lacks := _lacks(record):
+            lacking[f"{what}, {record['metric']} ({lacks})"] = None
     return [
         *([f"{SUBSET} a subset of the benchmark ({', '.join(subsets)})"] if subsets else []),
         *([f"{FAILED} failed samples, not in the score: {', '.join(failed)}"] if failed else []),
         *([f"{UNFINISHED} unfinished: {', '.join(unfinished)}"] if unfinished else []),
+        *(
+            [f"{UNREAD} unread answers, counted as the scorer counts them: {', '.join(unread)}"]
+            if unread
+            else []
+        ),
+        *([f"{LACKING} incomplete: {', '.join(lacking)}"] if lacking else []),
         *([f"{PUBLISHED} as published, not measured here ({'; '.join(published)})"] if published else []),
     ]

@@ -120,7 +120,7 @@ def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned]
     runs = []
     for model, folder in zip(models, folders, strict=True):
         can = registry.model(model.name)[0].capabilities - ({"edit"} if model.blind else set())
-        fitting = [t for t in tasks if t.name in ordered or registry.task(t.name).capability in can]
+        fitting = [t for t in tasks if t.name in ordered or not registry.task(t.name).lacking(can)]
         if not fitting:
             raise SpecError(
                 f"Model {model.name!r} can do no task of suite {suite_name!r}.",

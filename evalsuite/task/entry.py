@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalsuite.data.inspection import DataReport
-from evalsuite.request import Capability
+from evalsuite.request import Capability, all_needs
 from evalsuite.spec import TaskSpec
 from evalsuite.task.types import Metric, Task
+
+if TYPE_CHECKING:
+    from evalsuite.task.schema import Benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,15 @@ class TaskEntry:
     Args:
         name: as users type it.
         title: one line for `evalsuite list`.
-        capability: what it needs from a model.
+        capability: what the answer that is scored takes of a model.
         metrics: its columns.
         protocols, rules: the names that TaskOptions may use; the first is the default.
         build: makes the task; raises DataError when its data are missing.
         family: the room it lives in, for listings.
         inspect: what is here of its data, given the user's folder and whether to read it all; None where the
             task cannot tell.
+        needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
+        benchmark: what the benchmark's file declares; None for a task that is Python alone.
     """
 
     name: str
@@ -54,6 +60,15 @@ class TaskEntry:
     build: Callable[[TaskOptions], Task]
     family: str = ""
     inspect: Callable[[Path | None, bool], DataReport] | None = None
+    needs: tuple[Capability, ...] = ()
+    benchmark: Benchmark | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", all_needs(self.capability, self.needs))
+
+    def lacking(self, capabilities: Collection[Capability]) -> tuple[Capability, ...]:
+        """What it needs that is not among these."""
+        return tuple(needed for needed in self.needs if needed not in capabilities)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,11 +73,18 @@ class Columns:
     missing: Mapping[str, str]
     networks: Mapping[str, NetworkSpec]
     device: str
+    aggregates: tuple[str, ...] = ()
+    """Of `names`, those that are aggregated from other columns."""
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """Of `names`, those that the family computes itself."""
+        return tuple(name for name in self.names if name not in self.aggregates)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The columns that are computed, as the leaderboard has them."""
-        return tuple(metric for metric in self.info.metrics if metric.name in self.names)
+        """The columns that the family computes itself, as the leaderboard has them."""
+        return tuple(metric for metric in self.info.metrics if metric.name in self.computed)
 
     def network(self, key: str) -> FeatureNetwork:
         """The network of that key, loaded on first use."""
@@ -162,7 +169,12 @@ def choose_columns(
     used = {key for column in possible for key in needs.get(column, ())}
     info = replace(plan.info, metrics=tuple(m for m in plan.info.metrics if m.name in wanted))
     return Columns(
-        info, possible, missing, {key: specs[key] for key in sorted(used)}, plan.options.get("device", "auto")
+        info,
+        possible,
+        missing,
+        {key: specs[key] for key in sorted(used)},
+        plan.options.get("device", "auto"),
+        tuple(spec.name for spec in plan.benchmark.metrics if not spec.plain),
     )
 
 

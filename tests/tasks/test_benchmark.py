@@ -19,6 +19,7 @@ from evalsuite.errors import DataError, SpecError
 from evalsuite.task.benchmark import draw, entries, family_module, load, suite_entries
 from evalsuite.task.entry import TaskEntry, TaskOptions
 from evalsuite.task.prompts import fields_of, postprocess, render
+from evalsuite.task.reading import built_in
 from tests.data.image_files import encoded
 
 DECLARED: dict[str, Any] = {
@@ -158,10 +159,10 @@ def test_an_unknown_family_rule_reader_and_setting_are_named(tmp_path: Path) -> 
     source = DECLARED["sources"][0]
     for changes, message in (
         ({"family": "smell"}, "There is no task family 'smell'"),
-        ({"rules": ["oficial"]}, "no VQA rule 'oficial'. Did you mean official"),
+        ({"rules": ["oficial"]}, "no rule 'oficial' for open questions. Did you mean official"),
         ({"sources": [{**source, "reader": "vqav2"}]}, "no reader 'vqav2'. Did you mean vqav2-json"),
         ({"settings": {"answer": 3}}, "settings: answer: Extra inputs"),
-        ({"metrics": [{"name": "acc", "headline": True}]}, "declares no metric 'accuracy'"),
+        ({"metrics": [{"name": "acc", "headline": True}]}, "metric 'acc'. Did you mean accuracy"),
     ):
         with pytest.raises(SpecError, match=message):
             entry(tmp_path, **changes).build(TaskOptions(data=folder))
@@ -323,7 +324,8 @@ def test_every_declared_benchmark_names_a_family_and_readers_that_exist() -> Non
         assert path.stem == declared.name
         assert path.parent.name == declared.family
         readers = family_module(declared.family).READERS
-        assert {source.reader for source in declared.sources} <= set(readers), path
+        known = {*readers, *(reader.name for reader in built_in())}
+        assert {source.reader for source in declared.sources} <= known, path
 
 
 def test_listing_imports_nothing_heavy() -> None:
