@@ -61,8 +61,10 @@ def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path)
 
 @dataclass
 class Measured:
-    """Distances by name, and what a reader should know about them."""
+    """Distances by name, under which network and mode, and what a reader should know about them."""
 
+    network: str
+    mode: str
     values: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -89,7 +91,7 @@ def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Seq
     Raises DataError for what cannot be read and for statistics of another kind, SpecError for unknown names.
     """
     check(generated, reference, also)
-    found = Measured()
+    found = Measured(network.name, protocol_of(network).mode)
     sides = [_side(path, network, bool(also), found) for path in (generated, reference)]
     found.values["frechet"] = frechet_distance(sides[0].gaussian, sides[1].gaussian)
     for name in also:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with
-from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
-    from evalsuite.features import FeatureNetwork
+    pass
 
 _Mode = Annotated[
     str,
@@ -53,27 +52,12 @@ def statistics(
 
     Other tools (pytorch-fid, clean-fid …) read the file too.
     """
-    from evalsuite.data.images import images_in
-    from evalsuite.distances import save_statistics
-    from evalsuite.task import HasReferenceImages
+    from evalsuite.api.tools import save_statistics
 
-    if (folder is None) == (task is None):
-        raise SpecError("Statistics need a folder of images or a --task.", "Give one of the two.")
-    if folder is not None:
-        images = images_in(folder)
-    else:
-        assert task is not None
-        from evalsuite.task.entry import TaskOptions
-
-        options = pairs(task_option, "--task-option")
-        built = registry_with(plugin).task(task).build(TaskOptions(data=data, options=options))
-        if not isinstance(built, HasReferenceImages):
-            raise SpecError(f"Task {task!r} has no reference images.", "Choose a text-to-image benchmark.")
-        found = built.reference()
-        if isinstance(found, Path):
-            raise SpecError(f"The reference is {found}, which holds statistics already.", "Use it as it is.")
-        images = list(found)
-    made = save_statistics(images, _load(network, mode, device), out)
+    made = save_statistics(
+        out, mode, folder=folder, task=task, data=data, task_options=pairs(task_option, "--task-option"),
+        network=network, device=device, registry=registry_with(plugin) if task else None,
+    )  # fmt: skip
     assert made.protocol is not None
     messages().print(
         f"written: {out} ({made.count} images, {made.mu.size} dimensions, mode {made.protocol.mode})",
@@ -92,22 +76,13 @@ def distance(
     device: _Device = "auto",
 ) -> None:
     """Fréchet distance (FID with the Inception network) of two sets of images."""
-    from evalsuite.distances import check, measure
+    from evalsuite.api.tools import distance as measure
 
     names = [name.strip() for name in also.split(",") if name.strip()]
-    check(generated, reference, names)  # before a network is loaded, or missed
-    loaded = _load(network, mode, device)
-    found = measure(generated, reference, loaded, names)
+    found = measure(generated, reference, mode, also=names, network=network, device=device)
     table = grid("distance", "value", "network", "mode")
     for name, value in found.values.items():
-        table.add_row(name, f"{value:.6g}", loaded.name, mode)
+        table.add_row(name, f"{value:.6g}", found.network, found.mode)
     output().print(table)
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
-
-
-def _load(network: str, mode: str, device: str) -> FeatureNetwork:
-    from evalsuite.distances import network_spec
-    from evalsuite.features import load_network
-
-    return load_network(network_spec(network, mode), device)

@@ -103,7 +103,7 @@ def model_outline(name: str, registry: Registry) -> str:
     if entry.reads_annotations:
         head.append(Entry("note", "No model but an upper bound: it is given the tasks' own answers."))
     sections = [Section(entry.name, head, note=entry.title)]
-    declared = getattr(entry, "declared_options", None)
+    declared = entry.declared_options
     if declared:
         sections.append(
             Section("Options (--option NAME=VALUE)", [Entry(one.name, _option_text(one)) for one in declared])
@@ -286,23 +286,7 @@ def _starred(name: str, headline: bool) -> str:
 
 
 def _options(entry: TaskEntry) -> list[Entry]:
-    declared = getattr(entry, "options", None)
-    if isinstance(declared, tuple | list) and declared:
-        return [Entry(one.name, _option_text(one)) for one in declared]
-    if entry.benchmark is None:
-        return []
-    from evalsuite.task.families import family_module
-
-    module = family_module(entry.benchmark.family, entry.benchmark.folder)
-    found = [
-        Entry("subset", "a number of samples, drawn with seed 0 (600) or another (600@7)"),
-        Entry("source", "the reader or hub repository to use when there are several"),
-    ]
-    if getattr(module, "SHOTS", False):
-        found.append(Entry("shots", "examples before every question, drawn with seed 0 (4) or another (4@7)"))
-    for one in getattr(module, "OPTIONS", ()):
-        found.append(Entry(one) if isinstance(one, str) else Entry(one.name, _option_text(one)))
-    return found
+    return [Entry(one.name, _option_text(one)) for one in entry.declared_options or ()]
 
 
 def _option_text(option: Any) -> str:

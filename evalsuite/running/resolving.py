@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
     """The specification with default protocols and rules filled in and paths made absolute.
 
-    Raises SpecError, before anything is loaded, for an unknown name, protocol or rule, for a task that is
-    listed twice, and for a task that needs what the model cannot do.
+    Raises SpecError, before anything is loaded, for an unknown name, protocol, rule or option, for a task
+    that is listed twice, and for a task that needs what the model cannot do.
     """
     if not spec.tasks:
         raise SpecError(
             "The run has no task.", "Name one with --task or --suite; see `evalsuite list tasks`."
         )
     model, _ = registry.model(spec.model.name)
+    model.check_options(spec.model.options)
     entries = [registry.task(task.name) for task in spec.tasks]
+    for entry, task in zip(entries, spec.tasks, strict=True):
+        entry.check_options(task.options)
     lacking = {entry.name: entry.lacking(model.capabilities) for entry in entries}
     if any(lacking.values()):
         wishes = ", ".join(f"{name} ({' and '.join(needed)})" for name, needed in lacking.items() if needed)

@@ -34,6 +34,7 @@ from evalsuite.task.types import (
 if TYPE_CHECKING:
     from evalsuite.content import Image
     from evalsuite.data.inspection import DataReport
+    from evalsuite.options import Option, check_options, option_values
     from evalsuite.spec import TaskSpec
     from evalsuite.task.aggregates import Aggregate, MetricSpec, check_aggregates
     from evalsuite.task.aggregating import aggregate, values_within
@@ -81,6 +82,7 @@ __all__ = [
     "Located",
     "Metric",
     "MetricSpec",
+    "Option",
     "Plan",
     "ProtocolSpec",
     "Rule",
@@ -103,12 +105,14 @@ __all__ = [
     "build",
     "certain",
     "check_aggregates",
+    "check_options",
     "draw",
     "entries",
     "fields_of",
     "frechet_statistic",
     "generated_images",
     "mean_statistics",
+    "option_values",
     "postprocess",
     "render",
     "require_columns",
@@ -126,6 +130,7 @@ if not TYPE_CHECKING:
         {
             "evalsuite.content": "Image",
             "evalsuite.data.inspection": "DataReport",
+            "evalsuite.options": "Option check_options option_values",
             "evalsuite.spec": "TaskSpec",
             "evalsuite.task.aggregates": "Aggregate MetricSpec check_aggregates",
             "evalsuite.task.aggregating": "aggregate values_within",

@@ -21,6 +21,7 @@ from evalsuite.content import Message, Text
 from evalsuite.data.inspection import DataReport
 from evalsuite.data.yamlfile import explain, read_yaml, validated
 from evalsuite.errors import DataError, SpecError, suggest
+from evalsuite.options import Option, check_options
 from evalsuite.request import Capability, Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo
@@ -35,6 +36,9 @@ from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, deco
 from evalsuite.task.sources import Located, locate
 
 _log = logging.getLogger(__name__)
+_SUBSET = Option("subset", "random subset that is the same everywhere: 600, or 600@7 with seed 7")
+_SOURCE = Option("source", "reader to use where there are several; by default the first with its files here")
+_SHOTS = Option("shots", "in-context examples before every question: 4, or 4@7 with seed 7", default="0")
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 
@@ -148,7 +152,7 @@ class Plan:
         try:
             return kind.model_validate(value)
         except ValidationError as error:
-            raise SpecError(f"{self.benchmark.name}: {where}: {explain(error)}") from error
+            raise SpecError(f"{self.benchmark.name}: {where}: {explain(error, kind)}") from error
 
     def check_metrics(self, columns: Iterable[str], metrics: Sequence[MetricSpec] | None = None) -> None:
         """Checks that the declared metrics can be had of these score columns; see `check_aggregates`.
@@ -325,7 +329,16 @@ def _entry(benchmark: Benchmark) -> TaskEntry:
         inspect=partial(_inspect, benchmark),
         needs=benchmark.needs,
         benchmark=benchmark,
+        options=partial(_options_of, benchmark),
     )
+
+
+def _options_of(benchmark: Benchmark) -> tuple[Option, ...]:
+    """The options of a benchmark: every family's, and its own family's."""
+    module = family_module(benchmark.family, benchmark.folder)
+    own = [one if isinstance(one, Option) else Option(one) for one in getattr(module, "OPTIONS", ())]
+    shots = (_SHOTS,) if getattr(module, "SHOTS", False) else ()
+    return (_SUBSET, _SOURCE, *shots, *own)
 
 
 def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
@@ -338,18 +351,15 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     """The task, with its data found. Raises SpecError for unknown names, DataError for missing data.
 
     The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
-    `OPTIONS`. Every family knows `subset` ("600": so many samples, drawn with seed 0; "600@7": with seed 7)
-    and `source` (the reader or hub repository to use when there are several); one whose `SHOTS` is true knows
-    `shots`, too.
+    `OPTIONS` of `evalsuite.task.Option`. Every family knows `subset` ("600": so many samples, drawn with
+    seed 0; "600@7": with seed 7) and `source` (the reader or hub repository to use when there are several);
+    one whose `SHOTS` is true knows `shots`, too.
     """
     protocol = _named(benchmark.name, "protocol", options.protocol, benchmark.protocols)
     rules = _named(benchmark.name, "scoring rules", options.rules, benchmark.rules)
     module = family_module(benchmark.family, benchmark.folder)
-    few = ("shots",) if getattr(module, "SHOTS", False) else ()
-    known = ("subset", "source", *few, *getattr(module, "OPTIONS", ()))
-    for name in options.options:
-        if name not in known:
-            raise SpecError(f"{benchmark.name} has no option {name!r}.", suggest(name, known))
+    few = bool(getattr(module, "SHOTS", False))
+    check_options(_options_of(benchmark), options.options, benchmark.name)
     if "subset" in options.options:
         _subset(options.options["subset"])
     source = locate(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.data.inspection import DataReport
+from evalsuite.options import Option, Options, check_options, declared
 from evalsuite.request import Capability, all_needs
 from evalsuite.spec import TaskSpec
 from evalsuite.task.types import Metric, Task
@@ -49,6 +50,8 @@ class TaskEntry:
             task cannot tell.
         needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
         benchmark: what the benchmark's file declares; None for a task that is Python alone.
+        options: the options it takes, or a function that gives them; any other, and a value of another kind,
+            is refused before anything is loaded. None declares nothing: anything is accepted.
     """
 
     name: str
@@ -62,6 +65,7 @@ class TaskEntry:
     inspect: Callable[[Path | None, bool], DataReport] | None = None
     needs: tuple[Capability, ...] = ()
     benchmark: Benchmark | None = None
+    options: Options | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", all_needs(self.capability, self.needs))
@@ -69,6 +73,17 @@ class TaskEntry:
     def lacking(self, capabilities: Collection[Capability]) -> tuple[Capability, ...]:
         """What it needs that is not among these."""
         return tuple(needed for needed in self.needs if needed not in capabilities)
+
+    @property
+    def declared_options(self) -> tuple[Option, ...] | None:
+        """The options it declares; None where it declares nothing."""
+        return declared(self.options)
+
+    def check_options(self, given: Mapping[str, str]) -> None:
+        """Raises SpecError for an option that it does not take, with the nearest that it does."""
+        known = self.declared_options if given else None
+        if known is not None:
+            check_options(known, given, f"Task {self.name!r}")
 
 
 @dataclass(frozen=True, slots=True)

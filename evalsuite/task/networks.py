@@ -28,6 +28,7 @@ from evalsuite.features import (
     require_weights,
 )
 from evalsuite.features.decoding import Decoded, decoded_batches
+from evalsuite.options import Option
 from evalsuite.task import Metric, TaskInfo
 from evalsuite.task.benchmark import Plan
 
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-OPTIONS = ("metrics", "weights", "device")
-"""Options of every family that measures with networks: `metrics=NAME,NAME` computes these columns, no others,
-`weights=KEY=FOLDER,KEY=FOLDER` says where networks' weights lie, `device` where they run."""
+OPTIONS = (
+    Option("metrics", "computes these columns only: NAME,NAME"),
+    Option("weights", "where networks' weights lie: KEY=FOLDER,KEY=FOLDER"),
+    Option("device", "torch device that networks run on", default="auto"),
+)
+"""Options of every family that measures with networks."""
 
 
 class NetworkSettings(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, FamilyTask, Located, Plan, Sample, Scores, Shot, TaskInfo
+from evalsuite.task import Answered, FamilyTask, Located, Option, Plan, Sample, Scores, Shot, TaskInfo
 from evalsuite.task.miniature import SceneTruth
 from evalsuite.task.networks import Columns, choose_columns
 from evalsuite.task.readers import Captioned
@@ -18,8 +18,7 @@ from .scoring import COLUMNS, HELD_OUT, RULES, Scorer, obstacle
 from .settings import Settings
 
 SHOTS = True
-OPTIONS = ("metrics",)
-"""`metrics=NAME,NAME` computes only these columns."""
+OPTIONS = (Option("metrics", "computes these columns only: NAME,NAME"),)
 
 
 def build(plan: Plan) -> CaptionTask:

@@ -14,6 +14,7 @@ from evalsuite.request import GenerateImages, Request, Response
 from evalsuite.task import (
     Answered,
     FamilyTask,
+    Option,
     Plan,
     Sample,
     SampleScore,
@@ -34,9 +35,11 @@ from .readers import READERS
 from .scoring import COLUMNS, IMAGES, PROMPTS, declared
 from .settings import Settings
 
-OPTIONS = (*networks.OPTIONS, "detector", "detections")
-"""`detections=FILE.jsonl` (by default `detections.jsonl` in the data folder, where there is one) or
-`detector=NAME`: where detections come from, see `detectors`."""
+OPTIONS = (
+    *networks.OPTIONS,
+    Option("detector", "what detects objects in generated images, see `detectors`"),
+    Option("detections", "detections made elsewhere; by default detections.jsonl in the data folder", Path),
+)
 
 _FILE = "detections.jsonl"
 

@@ -17,6 +17,7 @@ from evalsuite.task import (
     FORMULAS,
     Answered,
     FamilyTask,
+    Option,
     Plan,
     Sample,
     Scores,
@@ -35,9 +36,12 @@ from .settings import ColumnSettings, ProtocolSettings, Settings
 
 _log = logging.getLogger(__name__)
 
-OPTIONS = (*networks.OPTIONS, "reference")
-"""`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's
-images."""
+OPTIONS = (
+    *networks.OPTIONS,
+    Option(
+        "reference", "statistics (.npz) or folder to measure the distance to; by default its images", Path
+    ),
+)
 
 
 KID_RULES = ("clean-fid", "torch-fidelity")

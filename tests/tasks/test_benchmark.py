@@ -105,7 +105,7 @@ def test_a_protocol_sets_system_prompt_wording_and_prefill_exactly(tmp_path: Pat
     ("changes", "message"),
     [
         ({"count": 0}, r"little-vqa\.yaml: count: "),
-        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"colour": "red"}, "colour: there is no such field"),
         ({"capability": "smell"}, "capability: "),
         ({"name": "Little VQA"}, "name: String should match pattern"),
         ({"metrics": [{"name": "accuracy"}]}, "exactly one metric must be the headline"),
@@ -161,7 +161,7 @@ def test_an_unknown_family_rule_reader_and_setting_are_named(tmp_path: Path) -> 
         ({"family": "smell"}, "There is no task family 'smell'"),
         ({"rules": ["oficial"]}, "no rule 'oficial' for open questions. Did you mean official"),
         ({"sources": [{**source, "reader": "vqav2"}]}, "no reader 'vqav2'. Did you mean vqav2-json"),
-        ({"settings": {"answer": 3}}, "settings: answer: Extra inputs"),
+        ({"settings": {"answer": 3}}, "settings: answer: there is no such field. Did you mean answers"),
         ({"metrics": [{"name": "acc", "headline": True}]}, "metric 'acc'. Did you mean accuracy"),
     ):
         with pytest.raises(SpecError, match=message):
@@ -302,7 +302,7 @@ def test_a_malformed_suite_is_refused_with_file_and_field(tmp_path: Path) -> Non
     with pytest.raises(SpecError, match=r"s\.yaml: tasks: "):
         suite_entries(tmp_path)
     (tmp_path / "s.yaml").write_text("name: s\ntitle: S\ntasks: [vqav2, {name: x, subset: 3}]\n")
-    with pytest.raises(SpecError, match=r"s\.yaml: tasks\.1\.subset: Extra inputs"):
+    with pytest.raises(SpecError, match=r"s\.yaml: tasks\.1\.subset: there is no such field"):
         suite_entries(tmp_path)
 
 
