@@ -90,6 +90,7 @@ def test_every_shipped_model_and_benchmark_declares_its_options_with_help() -> N
 
 
 def test_what_adapters_declare_is_what_they_take() -> None:
+    from evalsuite.isolated import adapter as isolated
     from evalsuite_baselines import checkpoint, declared
     from evalsuite_baselines.diffusion import adapter, arguments
     from evalsuite_baselines.served import adapter as served
@@ -105,6 +106,7 @@ def test_what_adapters_declare_is_what_they_take() -> None:
     assert names(declared.SERVER) == set(serving.OPTIONS)
     engine = {*serving.OPTIONS, *served.OWN, "omit", "ignore_beams"} - {"base_url"}
     assert names(declared.ENGINE) == engine
+    assert names(declared.ISOLATED) == set(isolated.OWN)
     by_name = {option.name: option for option in declared.CHAT}
     assert set(by_name["prefill"].choices) == {"refuse", "continue", "assistant"}
     assert all(name in by_name["omit"].help for name in chat.PARAMETERS)
