@@ -90,11 +90,12 @@ def test_every_shipped_model_and_benchmark_declares_its_options_with_help() -> N
 
 
 def test_what_adapters_declare_is_what_they_take() -> None:
-    from evalsuite.isolated import adapter as isolated
     from evalsuite_baselines import checkpoint, declared
     from evalsuite_baselines.diffusion import adapter, arguments
     from evalsuite_baselines.served import adapter as served
     from evalsuite_baselines.server import chat, serving
+
+    from evalsuite.isolated import adapter as isolated
 
     def names(options: tuple[Option, ...]) -> set[str]:
         return {option.name for option in options}
