@@ -106,7 +106,7 @@ def model_outline(name: str, registry: Registry) -> str:
     declared = entry.declared_options
     if declared:
         sections.append(
-            Section("Options (--option NAME=VALUE)", [Entry(one.name, _option_text(one)) for one in declared])
+            Section("Options (--option NAME=VALUE)", [Entry(one.name, one.describe()) for one in declared])
         )
     sections.append(Section(f"Tasks that it can do ({len(fitting)})", note=", ".join(sorted(fitting))))
     return outline(sections)
@@ -286,9 +286,4 @@ def _starred(name: str, headline: bool) -> str:
 
 
 def _options(entry: TaskEntry) -> list[Entry]:
-    return [Entry(one.name, _option_text(one)) for one in entry.declared_options or ()]
-
-
-def _option_text(option: Any) -> str:
-    default = f"; default {option.default}" if option.default is not None else ""
-    return f"{option.help} ({option.kind}{default})" if option.help else f"{option.kind}{default}"
+    return [Entry(one.name, one.describe()) for one in entry.declared_options or ()]
