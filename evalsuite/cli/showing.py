@@ -71,6 +71,7 @@ def task_outline(entry: TaskEntry, data: Path | None = None) -> str:
             Entry("version", made.version), Entry("split", made.split + count),
             Entry("licence", made.licence), Entry("home", made.home),
         ]  # fmt: skip
+        head += [Entry(f"since version {version}", why) for version, why in made.changes.items()]
     sections = [Section(entry.name, head, note=entry.title)]
     notes = _notes(made)
     if notes:

@@ -114,6 +114,8 @@ class Benchmark(Strict):
     """An installed family (`vqa`), a module beside this file (`my_family.py`), or a dotted module name."""
     version: str
     """Raised whenever the samples, a prompt or a score can change."""
+    changes: dict[str, str] = Field(default_factory=dict)
+    """Version above 1 -> why it was raised, one line."""
     split: str
     licence: str
     home: str
