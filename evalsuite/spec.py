@@ -72,7 +72,10 @@ class ExecutionOptions(_Frozen):
     max_failures: float = Field(default=0.0, ge=0)
     """Failed samples allowed: a fraction of all when below 1, else a count. More make the exit status 1."""
     self_check: bool = True
-    """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
+    """Compare a batch with one at a time at the start of each group and fall back to 1 when its batching has a
+    bug."""
+    batch_invariant: bool = False
+    """Fall back to 1 when a batch gives other bits, too: rounding depends on the shape of a batch."""
     retry_failed: bool = False
     """Retry samples that failed in an earlier session of this run."""
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None

@@ -53,6 +53,11 @@ class ImageTextModel:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """For the engine's self-check."""
+        return (self.model,)
+
     def prepare(self, request: Request) -> Prepared:
         """Decodes the images and renders the prompt; tokenisation is batched with the padding."""
         pictures = [decode(image) for image in request.images]

@@ -59,6 +59,11 @@ class LanguageModel:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """For the engine's self-check."""
+        return (self._model,)
+
     def prepare(self, request: Request) -> Prepared:
         if request.images:
             raise SampleError(

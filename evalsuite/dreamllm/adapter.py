@@ -112,6 +112,11 @@ class DreamLLMAdapter:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def networks(self) -> tuple[torch.nn.Module, ...]:
+        """The whole model, for the engine's self-check."""
+        return (self.model,)
+
     # -- the CPU step --------------------------------------------------------------------------------------
 
     def prepare(self, request: Request) -> Prepared:

@@ -66,7 +66,7 @@ class ImageSampler:
 
     def __init__(self, model: DreamLLMForCausalLM) -> None:
         self.model = model
-        self._unconditional: Tensor | None = None
+        self._unconditional: dict[torch.dtype, Tensor] = {}
 
     @torch.no_grad()
     def condition(
@@ -103,10 +103,11 @@ class ImageSampler:
     @torch.no_grad()
     def unconditional(self, count: int) -> Tensor:
         """States after the empty prompt, (count, Q, hidden): what guidance leads away from."""
-        if self._unconditional is None:
+        dtype = self.model.dream_queries.dtype  # the weights may be widened for a while
+        if dtype not in self._unconditional:
             bos = torch.tensor([[self.model.config.tokens.bos]])
-            self._unconditional = self.condition(bos)
-        return self._unconditional.expand(count, -1, -1)
+            self._unconditional[dtype] = self.condition(bos)
+        return self._unconditional[dtype].expand(count, -1, -1)
 
     def initial_latents(
         self, generators: Sequence[torch.Generator], how: SamplingConfig = SamplingConfig()

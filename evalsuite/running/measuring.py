@@ -21,6 +21,7 @@ from evalsuite.engine import (
     blinded,
     plan_task,
     sizes_for,
+    verdicts_of,
 )
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
@@ -155,7 +156,12 @@ def _ask(
     if annotated:
         info = replace(info, details={**info.details, "reads_annotations": True})
     writer.set_model(info)
-    worker = Worker(model, self_check=options.self_check)
+    worker = Worker(
+        model,
+        self_check=options.self_check,
+        batch_invariant=options.batch_invariant,
+        verdicts=verdicts_of(model, cache_folder()) if options.self_check else None,
+    )
     executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
     asker = RequestLoop(model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated)
     progress.on_start(total, done)
