@@ -65,8 +65,9 @@ class ExecutionOptions(_Frozen):
 
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32
     """Upper limit, halved when memory runs out; `auto` finds the largest that fits and remembers it."""
-    prepare_threads: int = Field(default=1, ge=1)
-    """Threads that decode and tokenise ahead of the device."""
+    prepare_threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Threads that decode and tokenise ahead of the device; `auto`: beside a GPU one per core, at most 8, else
+    one."""
     prefetch: int = Field(default=256, ge=1, validation_alias=AliasChoices("prefetch", "prepare_ahead"))
     """Maximum number of prepared requests that wait in memory (`prepare_ahead` in runs of version 0.1)."""
     max_failures: float = Field(default=0.0, ge=0)
@@ -94,6 +95,10 @@ class ExecutionOptions(_Frozen):
     image_shards: int | None = Field(default=None, ge=0)
     """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
     than 20,000."""
+    image_format: Literal["png", "webp"] = "png"
+    """How generated images are stored, always lossless; webp is smaller and takes longer."""
+    image_level: int | None = Field(default=None, ge=0, le=9)
+    """Effort of that, 0 (fast, large) to 9 (slow, small); None: Pillow's own. It changes no pixel."""
 
 
 def slug(model: str) -> str:

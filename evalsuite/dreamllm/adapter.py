@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast, get_args
@@ -11,7 +10,7 @@ import torch
 from PIL.Image import Image as PilImage
 from torch import Tensor
 
-from evalsuite.content import Image, Text
+from evalsuite.content import Image, RawImage, Text
 from evalsuite.data.images import decode
 from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, to_images
@@ -203,7 +202,7 @@ class DreamLLMAdapter:
         images = to_images(self._sampler.sample(condition, generators, how, negative=negative))
         details = {"steps": how.steps, "guidance_scale": how.guidance_scale, "scheduler": how.scheduler}
         return [
-            ImageResponse(tuple(map(_png, images[i * output.count : (i + 1) * output.count])), details)
+            ImageResponse(tuple(map(_raw, images[i * output.count : (i + 1) * output.count])), details)
             for i in range(len(batch))
         ]
 
@@ -223,7 +222,7 @@ class DreamLLMAdapter:
         )
         return [
             DocumentResponse(
-                tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts),
+                tuple(Text(part) if isinstance(part, str) else _raw(part) for part in written.parts),
                 truncated=not written.ended,
                 details={"tokens": written.tokens, "pictures": len(written.images)},
             )
@@ -294,7 +293,5 @@ def _flag(options: Mapping[str, str], key: str) -> bool:
     return bool(Option(key, type=bool).parse(options.get(key, "no")))
 
 
-def _png(image: PilImage) -> Image:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return Image(buffer.getvalue(), name="generated.png")
+def _raw(image: PilImage) -> Image:
+    return RawImage(name="generated.png", pixels=image)
