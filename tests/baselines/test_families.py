@@ -373,3 +373,10 @@ def test_the_record_tells_the_files_beside_the_weights(saved, loaded):
     found = loaded(name).info.details["configuration"]
     assert found == configuration(saved(name))
     assert len(found) == 16
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_loads_give_one_fingerprint(saved, loaded, name):
+    torch.manual_seed(3)  # weights that a checkpoint does not hold would be random
+    again = load(families()[name][0], saved(name))
+    assert again.info.fingerprint == loaded(name).info.fingerprint
