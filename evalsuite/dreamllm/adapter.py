@@ -197,7 +197,7 @@ class DreamLLMAdapter:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         negative = None
         if output.negative:
-            ids = torch.tensor([self.processor.encode([output.negative])], device=self._device)
+            ids = torch.tensor([self.processor.encode([output.negative])])
             negative = self._sampler.condition(ids).expand(len(condition), -1, -1)
         images = to_images(self._sampler.sample(condition, generators, how, negative=negative))
         details = {"steps": how.steps, "guidance_scale": how.guidance_scale, "scheduler": how.scheduler}
@@ -232,8 +232,8 @@ class DreamLLMAdapter:
     # -- pieces --------------------------------------------------------------------------------------------
 
     def _inputs(self, batch: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
-        ids, mask = self.processor.pad_left([item.payload.ids for item in batch])
-        return ids.to(self._device), mask.to(self._device)
+        """On the CPU: the model takes them to the device when it knows what they say."""
+        return self.processor.pad_left([item.payload.ids for item in batch])
 
     def _pixels(self, batch: Sequence[Prepared]) -> Tensor | None:
         pixels = [item.payload.pixels for item in batch if item.payload.pixels is not None]
