@@ -25,6 +25,7 @@ from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.devices import resolve
 from evalsuite.model.entry import ModelOptions
+from evalsuite.model.memory import batch_that_fits, cache_per_token, images_that_fit
 from evalsuite.model.schedulers import known_scheduler
 from evalsuite.model.weights import configuration, count, fingerprint
 from evalsuite.options import Option, check_options
@@ -152,6 +153,34 @@ class DreamLLMAdapter:
         asked = any(message.images or message.text.strip() for message in request.messages)
         raw = isinstance(request.output, GenerateDocument) and not asked
         return PLAIN if raw else self._template
+
+    def batch_that_fits(self, prepared: Prepared) -> int:
+        """How many requests like this one memory holds, by their key-value caches and UNet activations."""
+        config, output = self.model.config, prepared.request.output
+        tokens, copies, images = len(prepared.payload.ids), 1, None
+        if isinstance(output, GenerateText):
+            tokens, copies = tokens + output.max_new_tokens, output.num_beams
+        elif isinstance(output, ScoreChoices):
+            choices = prepared.payload.choices
+            tokens, copies = tokens + max(map(len, choices)), len(choices)
+        elif isinstance(output, GenerateImages):
+            tokens, images = tokens + config.num_dream_queries + 2, output
+        elif isinstance(output, GenerateDocument):
+            block = len(self.processor.dream_block) + len(self.processor.image_block)
+            tokens, images = tokens + output.max_new_tokens + output.max_images * block, output.image
+        each = cache_per_token(config.text_config.to_dict(), self.model.dream_queries.element_size())
+        fits = batch_that_fits(each, min(tokens, config.sequence_limit) * copies, self._device)
+        if images is not None:
+            factor = config.vae_factor
+            wanted = images_that_fit(
+                (images.width or config.resolution) // factor,
+                (images.height or config.resolution) // factor,
+                int(self.model.unet.config.block_out_channels[0]),
+                next(self.model.unet.parameters()).element_size(),
+                self._device,
+            )
+            fits = min(fits, max(1, wanted // max(1, images.count)))
+        return max(1, fits)
 
     # -- device steps --------------------------------------------------------------------------------------
 

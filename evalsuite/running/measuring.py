@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from evalsuite.engine import (
     sizes_for,
     verdicts_of,
 )
+from evalsuite.engine.faults import release_device_memory
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
 from evalsuite.registry import Registry, load_registry
@@ -110,11 +112,12 @@ def run(
             plan_task(key, build_task(task, registry), seed=spec.seed, limit=spec.limit)
             for key, task in zip(task_keys(spec), spec.tasks, strict=True)
         ]
-        model = None if begun or is_distributed(options) else _load(spec, registry, progress)
+        loaded = [] if begun or is_distributed(options) else [_load(spec, registry, progress)]
         new = not out.exists()
         with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
             try:
-                _ask(writer, plans, spec, options, registry, progress, model)
+                _ask(writer, plans, spec, options, registry, progress, loaded)
+                _free()
                 outcome = _score(writer, plans, options, progress)
             except BaseException as error:
                 with suppress(StoreError):  # the disk may be full: the first error is the one to tell
@@ -136,21 +139,27 @@ def _ask(
     options: ExecutionOptions,
     registry: Registry,
     progress: Progress,
-    model: Model | None,
+    loaded: list[Model],
 ) -> None:
+    """Asks what is missing.
+
+    Args:
+        loaded: the model, if it is loaded already; taken out, so that nobody holds it when this is done.
+    """
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }
     total = sum(plan.total for plan in plans)
     done = sum(len(names) for names in finished.values())
     if done >= total:
+        loaded.clear()
         progress.on_start(total, done)
         return
     if is_distributed(options):
         progress.on_start(total, done)
         ask_distributed(writer, plans, finished, spec, options, progress)
         return
-    model = model or _load(spec, registry, progress)
+    model = loaded.pop() if loaded else _load(spec, registry, progress)
     annotated = registry.model(spec.model.name)[0].reads_annotations
     info = blinded(model.info) if spec.model.blind else model.info
     if annotated:
@@ -169,6 +178,12 @@ def _ask(
         if len(finished[plan.key]) < plan.total:
             begun = {name: _answers(writer, plan.key, name) for name in writer.begun(plan.key)}
             asker.ask(Source(plan, finished[plan.key], begun))
+
+
+def _free() -> None:
+    """Makes room for the networks that score: the model has answered."""
+    gc.collect()
+    release_device_memory()
 
 
 def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
