@@ -22,7 +22,9 @@ from pathlib import Path
 from typing import Any
 
 CASES = {
-    "images, batch 8, 0.1 s a batch": {"kind": "image", "batch": 8, "count": 64, "device": 0.1, "prepare": 0.0},
+    "images, batch 8, 0.1 s a batch": {
+        "kind": "image", "batch": 8, "count": 64, "device": 0.1, "prepare": 0.0,
+    },
     "images, batch 8, 50 steps of 33 ms": {
         "kind": "image", "batch": 8, "count": 240, "device": 1.65, "prepare": 0.0,
     },
@@ -117,7 +119,10 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
         key="t", info=task.info, data_fingerprint="x", total=plan.total, available=plan.available
     )
     model = Sleeper()
-    with tempfile.TemporaryDirectory() as folder, RunWriter.open(Path(folder, "r"), spec, [record], options) as sink:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RunWriter.open(Path(folder, "r"), spec, [record], options) as sink,
+    ):
         loop = RequestLoop(
             model, LocalExecutor(Worker(model, self_check=False), FixedSize(case["batch"])), sink, options, 0,
             NullProgress(),

@@ -69,7 +69,8 @@ def measure(registry: Registry, device: str, dtypes: Sequence[str] | None = None
 
     if device != "cpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         raise UnavailableError(
-            "There is no GPU here that torch sees.", "Install a torch build for your GPU, or use --device cpu."
+            "There is no GPU here that torch sees.",
+            "Install a torch build for your GPU, or use --device cpu.",
         )
     for dtype in dtypes or supported(device):
         try:
@@ -116,7 +117,9 @@ def block(rows: Sequence[Measured]) -> str:
     if torch.cuda.is_available():
         for i in range(torch.cuda.device_count()):
             found = torch.cuda.get_device_properties(i)
-            lines.append(f"cuda:{i} {found.name}, {found.total_memory / 2**30:.0f} GiB, sm_{found.major}{found.minor}")
+            lines.append(
+                f"cuda:{i} {found.name}, {found.total_memory / 2**30:.0f} GiB, sm_{found.major}{found.minor}"
+            )
     head = f"{'capability':<13}{'dtype':<10}{'speed':>16}{'peak':>10}{'busy':>7}  rounding in a batch"
     return "\n".join([*lines, head, *map(_row, rows)])
 
@@ -126,9 +129,8 @@ def _row(row: Measured) -> str:
         return f"{row.capability:<13}{row.dtype:<10}failed: {row.error}"
     peak = "-" if row.peak is None else f"{row.peak / 2**20:.0f} MiB"
     busy = "-" if row.busy is None else f"{row.busy:.0%}"
-    return (
-        f"{row.capability:<13}{row.dtype:<10}{f'{row.speed:.1f} {row.unit}/s':>16}{peak:>10}{busy:>7}  {row.noise}"
-    )
+    speed = f"{row.speed:.1f} {row.unit}/s"
+    return f"{row.capability:<13}{row.dtype:<10}{speed:>16}{peak:>10}{busy:>7}  {row.noise}"
 
 
 def _measured(model: Model, capability: str, dtype: str, request: Request) -> Measured:
@@ -176,7 +178,7 @@ def _units(answers: Sequence[Any]) -> tuple[float, str]:
 
 
 def _busy(model: Model, method: str, batch: Sequence[Prepared]) -> float:
-    """Share of a run in which kernels ran, by torch's profiler (which makes the run itself a little slower)."""
+    """Share of a run in which kernels ran, by torch's profiler (which slows the run down a little)."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 

@@ -66,14 +66,14 @@ class ExecutionOptions(_Frozen):
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32
     """Upper limit, halved when memory runs out; `auto` finds the largest that fits and remembers it."""
     prepare_threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Threads that decode and tokenise ahead of the device; `auto`: beside a GPU one per core, at most 8, else
-    one."""
+    """Threads that decode and tokenise ahead of the device; `auto`: one per core, at most 8, where the model
+    is on a GPU, else one."""
     prefetch: int = Field(default=256, ge=1, validation_alias=AliasChoices("prefetch", "prepare_ahead"))
     """Maximum number of prepared requests that wait in memory (`prepare_ahead` in runs of version 0.1)."""
     max_failures: float = Field(default=0.0, ge=0)
     """Failed samples allowed: a fraction of all when below 1, else a count. More make the exit status 1."""
     self_check: bool = True
-    """Compare a batch with one at a time at the start of each group and fall back to 1 when its batching has a
+    """Compare a batch with one at a time at the start of each group and fall back to 1 where batching has a
     bug."""
     batch_invariant: bool = False
     """Fall back to 1 when a batch gives other bits, too: rounding depends on the shape of a batch."""

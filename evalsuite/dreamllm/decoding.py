@@ -46,7 +46,9 @@ class DecodingState:
     ) -> None:
         device = model.dream_queries.device
         # the host keeps a copy, so that it need not wait for the device to know lengths and padding
-        here = torch.ones(input_ids.shape, dtype=torch.long) if attention_mask is None else attention_mask.cpu()
+        here = (
+            torch.ones(input_ids.shape, dtype=torch.long) if attention_mask is None else attention_mask.cpu()
+        )
         if not count_padding and not bool(here[:, -1].all()):
             raise SampleError(
                 "A prompt is padded on the right.", "Pad prompts left (DreamLLMProcessor.pad_left)."

@@ -182,10 +182,10 @@ class ImageSampler:
 
     @torch.no_grad()
     def decode(self, latents: Tensor, batch: int = 8) -> Tensor:
-        """Latents to pixels in [0, 1], (n, 3, height, width), float32; at most `batch` of 512 x 512 at a time,
-        fewer of larger ones."""
+        """Latents to pixels in [0, 1], (n, 3, height, width), float32; at most `batch` of 512 x 512 at a
+        time, fewer of larger ones."""
         vae = self.model.vae
-        sides = self.model.config.vae_factor ** 2 * latents.shape[-2] * latents.shape[-1]
+        sides = self.model.config.vae_factor**2 * latents.shape[-2] * latents.shape[-1]
         batch = max(1, min(batch, batch * 512 * 512 // sides))
         dtype = next(vae.parameters()).dtype
         scaled = (latents / vae.config.scaling_factor).to(dtype)

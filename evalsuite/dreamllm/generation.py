@@ -154,7 +154,7 @@ def choose(
     top_p: float = 1.0,
     suppress: Tensor | None = None,
 ) -> Tensor:
-    """The next token of each row, (rows, vocabulary) -> (rows,) on the same device: the likeliest, or sampled.
+    """The next token of each row, (rows, vocabulary) -> (rows,) on its device: the likeliest, or sampled.
 
     A row's token is that of `torch.multinomial` on the CPU with the row's generator: the token whose
     probability over an exponential variate is largest. Only the variates come from the CPU, so that neither

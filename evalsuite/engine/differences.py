@@ -142,9 +142,7 @@ def _summary(gaps: Sequence[float], largest: bool) -> float:
     return max(gaps) if largest else math.sqrt(sum(gap * gap for gap in gaps) / len(gaps))
 
 
-def _logits(
-    one: Sequence[torch.Tensor], other: Sequence[torch.Tensor], largest: bool
-) -> float | None:
+def _logits(one: Sequence[torch.Tensor], other: Sequence[torch.Tensor], largest: bool) -> float | None:
     """Over the likeliest tokens of each step, as long as both chose the same ones."""
     found: list[float] = []
     for mine, theirs in zip(one, other, strict=False):
@@ -175,7 +173,9 @@ def _grey(one: Image, other: Image, largest: bool) -> float | None:
     import numpy
     from PIL import Image as pil
 
-    left, right = (numpy.asarray(pil.open(io.BytesIO(data)).convert("RGB"), float) for data in (first, second))
+    left, right = (
+        numpy.asarray(pil.open(io.BytesIO(data)).convert("RGB"), float) for data in (first, second)
+    )
     if left.shape != right.shape:
         return None
     gaps = abs(left - right)

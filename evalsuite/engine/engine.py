@@ -88,7 +88,9 @@ class RequestLoop:
                 for result in self.executor.execute(self._batches(source, preparer, window, saver, least)):
                     for text in result.notes:
                         self._note(plan.key, text, saver)
-                    self._add(plan, list(zip(result.batch.items, result.outcomes, strict=True)), source, saver)
+                    self._add(
+                        plan, list(zip(result.batch.items, result.outcomes, strict=True)), source, saver
+                    )
                     if result.stop is not None:
                         self._report(plan.key, saver, at_most_behind=0)
                         raise result.stop
@@ -100,9 +102,10 @@ class RequestLoop:
     ) -> Iterator[Batch]:
         """Batches, as long as there is something to cut them from.
 
-        The first window is one batch, so that the device begins early; then it grows, slowly, so that filling it
-        never holds the device up where preparing is only a little faster than answering. An executor that takes batches ahead is
-        not held up at the end of a window; what a result brings then comes with the next call.
+        The first window is one batch, so that the device begins early; then it grows, slowly, so that filling
+        it never holds the device up where preparing is only a little faster than answering. An executor that
+        takes batches ahead is not held up at the end of a window; what a result brings then comes with the
+        next call.
 
         Args:
             first: requests of the first window.

@@ -95,8 +95,8 @@ def _annotated(task: Task, model: Any, item: Item, request: Request) -> Prepared
 def prepare_threads(wanted: int | str, model: ModelInfo) -> int:
     """How many threads prepare: what the user said, or for `auto` by what else needs the cores.
 
-    Beside a GPU one per core, at most 8: the thread that feeds it mostly waits. Where the model computes on the
-    CPU one: more would take cores from it.
+    Beside a GPU one per core, at most 8: the thread that feeds it mostly waits. Where the model computes on
+    the CPU one: more would take cores from it.
     """
     if isinstance(wanted, int):
         return wanted

@@ -1,4 +1,4 @@
-"""Encoding, saving and committing behind the device: a batch is made durable while the next one is answered."""
+"""Encoding, saving and committing behind the device: a batch is saved while the next one is answered."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Saver:
         self._pending.append((records, self._writer.submit(self._in_turn, action)))
 
     def _in_turn(self, action: Callable[[], None]) -> None:
-        """Nothing is saved after something that could not be: a later step must not stand without its first."""
+        """Nothing is saved after what could not be saved: no step may stand without the one before it."""
         if self._failure is not None:
             raise self._failure
         try:

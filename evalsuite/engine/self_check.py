@@ -27,8 +27,7 @@ from typing import Any
 from evalsuite.engine.batching import Scope
 from evalsuite.engine.differences import TOLERANCES, Difference, Seen, Tolerance, difference, identical
 from evalsuite.engine.remembered import Remembered
-from evalsuite.model import Model, Prepared
-from evalsuite.model import probing
+from evalsuite.model import Model, Prepared, probing
 from evalsuite.request import fingerprint
 
 Ask = Callable[[Sequence[Prepared]], list[Seen] | None]
@@ -144,7 +143,9 @@ class SelfCheck:
         if exchanged is None:
             return Verdict("a smaller batch of the same requests fails")
         reason = _beyond(exchanged, rounding, tolerance, OVER_ROUNDING_BETWEEN_NEIGHBOURS, SHAPE)
-        return Verdict(f"{reason}, when the other requests of the batch are exchanged") if reason else Verdict()
+        return (
+            Verdict(f"{reason}, when the other requests of the batch are exchanged") if reason else Verdict()
+        )
 
     def _between_neighbours(self, batch: Sequence[Prepared], ask: Ask) -> list[Difference] | None:
         """The dearest (which sets the padding) and the cheapest, in two batches of equal shape whose other
@@ -157,9 +158,7 @@ class SelfCheck:
         seen, again = ask([batch[i] for i in one]), ask([batch[i] for i in other])
         if seen is None or again is None:
             return None
-        return [
-            difference(seen[one.index(i)], again[other.index(i)], largest=False) for i in (first, last)
-        ]
+        return [difference(seen[one.index(i)], again[other.index(i)], largest=False) for i in (first, last)]
 
     def _review_in_float32(self, scope: Scope, batch: Sequence[Prepared], ask: Ask) -> Verdict:
         key = fingerprint([scope.method, repr(scope.output), repr(scope.group)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -180,7 +179,7 @@ class Worker:
     def _attempt(self, method: str, batch: list[Prepared], *, observe: bool = False) -> _Attempt:
         started = time.perf_counter()
         try:
-            with probing.next_token_logits(self._networks(method)) if observe else nullcontext([]) as logits:
+            with probing.next_token_logits(self._networks(method) if observe else ()) as logits:
                 found = getattr(self.model, method)(batch)
             responses = check_contract(self.model.info.name, method, batch, found)
             seen = see(responses, logits) if observe else ()
@@ -206,9 +205,7 @@ class Worker:
             return False
         return sum(known.task == scope.task for known in self._checked) < _CHECKS
 
-    def _is_unsafe(
-        self, scope: Scope, batch: list[Prepared], seen: Sequence[Seen], notes: list[str]
-    ) -> bool:
+    def _is_unsafe(self, scope: Scope, batch: list[Prepared], seen: Sequence[Seen], notes: list[str]) -> bool:
         """Whether the batch answered otherwise than single requests do; says so in `notes`."""
         self._checked.add(scope)
 
@@ -246,7 +243,7 @@ def see(responses: Sequence[Answer], logits: Sequence[torch.Tensor]) -> tuple[Se
             the first of a response's is taken.
     """
     count = len(responses)
-    usable = []
+    usable: list[torch.Tensor] = []
     for step in logits:
         if len(step) % count or (usable and len(step) != len(usable[-1])):
             break

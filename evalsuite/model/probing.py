@@ -31,7 +31,9 @@ def float32_hindrance(networks: Sequence[torch.nn.Module]) -> str:
         return "the adapter does not name its networks"
     more = 0
     for module in networks:
-        if any(getattr(part, "is_quantized", False) or hasattr(part, "_hf_hook") for part in module.modules()):
+        if any(
+            getattr(part, "is_quantized", False) or hasattr(part, "_hf_hook") for part in module.modules()
+        ):
             return "its weights are quantised, offloaded or spread over devices"
         for tensor in _distinct([module]):
             if tensor.device.type == "meta":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import CheckpointError
 
@@ -26,7 +26,8 @@ def fingerprint(modules: Iterable[torch.nn.Module]) -> str:
         for name, tensor in sorted(module.state_dict().items()):
             held = _offloaded(module, name) if tensor.device.type == "meta" else tensor
             digest.update(f"{name} {held.dtype} {tuple(held.shape)}".encode())
-            digest.update(memoryview(held.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
+            values: Any = held.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+            digest.update(memoryview(values))
     return digest.hexdigest()
 
 

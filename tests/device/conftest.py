@@ -21,6 +21,8 @@ def gpu() -> Iterator[Any]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if TABLE:
-        terminalreporter.write_line(f"{'on a pretended GPU':<44}{'steps':>7}{'kernels':>9}{'copies':>8}{'waits':>7}")
+        terminalreporter.write_line(
+            f"{'on a pretended GPU':<44}{'steps':>7}{'kernels':>9}{'copies':>8}{'waits':>7}"
+        )
     for name, steps, kernels, uploads, waits in TABLE:
         terminalreporter.write_line(f"{name:<44}{steps:>7}{kernels:>9}{uploads:>8}{waits:>7}")

@@ -1,7 +1,7 @@
 """A pretended GPU: tensors on device `gpu:0` that are computed on the CPU and refuse what CUDA refuses.
 
 Every operation really runs. Operands on two devices, generators of another device and numpy's access raise as
-they do on CUDA, and everything is counted: kernels, copies to the device, and what makes the host wait for it.
+they do on CUDA, and everything is counted: kernels, copies to the device, and what makes the host wait.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OnDevice(torch.Tensor):
 
     @staticmethod
     def __new__(cls, raw: torch.Tensor) -> OnDevice:
-        made: OnDevice = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        made: OnDevice = torch.Tensor._make_wrapper_subclass(
             cls, raw.shape, strides=raw.stride(), storage_offset=raw.storage_offset(), dtype=raw.dtype,
             device=torch.device(f"{NAME}:0"), requires_grad=False,
         )  # fmt: skip
@@ -64,7 +64,9 @@ class OnDevice(torch.Tensor):
         return f"OnDevice({self.raw!r})"
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         with nullcontext() if GPU.entered else GPU:
             return GPU.run(func, args, kwargs or {})
 
@@ -159,7 +161,9 @@ class PretendedGpu(TorchDispatchMode):
         bad = [one for one in here if one.dim() > 0 or name in ALL_OPERANDS]
         if name in INDEXING:
             if not isinstance(args[0], OnDevice):
-                raise MixedDevices(f"indices should be either on cpu or on the indexed tensor's device: {_where()}")
+                raise MixedDevices(
+                    f"indices should be either on cpu or on the indexed tensor's device: {_where()}"
+                )
             index = [one for one in tree_flatten(args[1])[0] if isinstance(one, torch.Tensor)]
             bad = [one for one in bad if all(one is not i for i in index)]
             for one in index:
@@ -168,9 +172,13 @@ class PretendedGpu(TorchDispatchMode):
                 if one.dtype in (torch.bool, torch.uint8):
                     self.wait("boolean index")
         if bad and there and name not in ("lift_fresh", "is_same_size"):
-            raise MixedDevices(f"Expected all tensors to be on the same device, found gpu:0 and cpu: {name}, {_where()}")
+            raise MixedDevices(
+                f"Expected all tensors to be on the same device, found gpu:0 and cpu: {name}, {_where()}"
+            )
         if generator is not None and generator.device.type == "cpu":
-            raise MixedDevices(f"Expected a 'cuda' device type for generator but found 'cpu': {name}, {_where()}")
+            raise MixedDevices(
+                f"Expected a 'cuda' device type for generator but found 'cpu': {name}, {_where()}"
+            )
 
 
 _setup_privateuseone_for_python_backend(NAME)
@@ -211,7 +219,10 @@ def _where() -> str:
         path = frame.f_code.co_filename
         if "site-packages" in path and "/torch/" not in path and not library:
             library = f" ({path.rsplit('site-packages/', 1)[1]}:{frame.f_lineno})"
-        ours = any(f"/{room}/" in path for room in ("evalsuite", "tasks", "baselines")) and "site-packages" not in path
+        ours = (
+            any(f"/{room}/" in path for room in ("evalsuite", "tasks", "baselines"))
+            and "site-packages" not in path
+        )
         if ours and "/tests/" not in path:
             return f"{'/'.join(path.rsplit('/', 3)[-2:])}:{frame.f_lineno}{library}"
         frame = frame.f_back

@@ -30,7 +30,7 @@ def model(gpu: PretendedGpu, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
     dtype = getattr(request, "param", torch.float32)
     monkeypatch.setattr(adapters, "resolve", lambda options: (torch.device(f"{NAME}:0"), dtype))
     entry, argument = load_registry().model("dreamllm-mini")
-    made = entry.build(ModelOptions(argument=argument, device="cpu", options={"steps": str(STEPS)}))
+    made: Any = entry.build(ModelOptions(argument=argument, device="cpu", options={"steps": str(STEPS)}))
     assert next(made.networks[0].parameters()).device.type == NAME
     return made
 
@@ -109,7 +109,12 @@ def test_documents_wait_once_a_token_and_a_few_times_an_image(gpu: PretendedGpu,
     output = GenerateDocument(max_new_tokens=24, max_images=1, image=GenerateImages(steps=2))
     batch = asked(DOCUMENTS, output)
     steps, waits, answers = counted(
-        gpu, model, "generate_documents", batch, "documents, 8 rows", lambda found: max(a.details["tokens"] for a in found)
+        gpu,
+        model,
+        "generate_documents",
+        batch,
+        "documents, 8 rows",
+        lambda found: max(a.details["tokens"] for a in found),
     )
     images = sum(answer.details["pictures"] for answer in answers)
     assert images
@@ -131,5 +136,7 @@ def test_a_sampled_token_is_multinomials_with_the_rows_own_generator() -> None:
         for i, row in enumerate(logits)
     ]
     assert batched == single
-    alone = [choose(row[None], [torch.Generator().manual_seed(i)], 0.7).tolist()[0] for i, row in enumerate(logits)]
+    alone = [
+        choose(row[None], [torch.Generator().manual_seed(i)], 0.7).tolist()[0] for i, row in enumerate(logits)
+    ]
     assert alone == single

@@ -133,7 +133,7 @@ def _cut_at_the_shortest(texts: list[Any]) -> list[Any]:
 
 def _padded_to_the_longest(patch: Patch) -> None:
     """Continuations are padded by repeating their last token, and the padding is counted."""
-    right = adapters.score_continuations
+    right: Any = vars(adapters)["score_continuations"]
 
     def wrong(model: Any, ids: Any, mask: Any, continuations: Any, **more: Any) -> Any:
         longest = max(len(one) for several in continuations for one in several)
@@ -155,7 +155,7 @@ def _guided_by_all(patch: Patch) -> None:
 
 
 def _stretched_by_the_brightest(patch: Patch) -> None:
-    right = adapters.to_images
+    right: Any = vars(adapters)["to_images"]
     patch.setattr(adapters, "to_images", lambda pixels: right(pixels / pixels.std() * pixels[:1].std()))
 
 
@@ -208,7 +208,9 @@ BUGS = (
     Bug("padding of the prompt is attended to by continuations", LIKELIHOODS, _mask(ones, "later")),
     Bug("one padding token is attended to by choices", CHOICES, _mask(_one_more)),
     Bug("positions of continuations count padding", LIKELIHOODS, _gap),
-    Bug("choices shifted by one row", LIKELIHOODS, _answers("score_choices", lambda rows: rows[1:] + rows[:1])),
+    Bug(
+        "choices shifted by one row", LIKELIHOODS, _answers("score_choices", lambda rows: rows[1:] + rows[:1])
+    ),
     Bug("padding counts as continuation", LIKELIHOODS, _padded_to_the_longest),
     Bug("log-likelihoods mixed with the row before", CHOICES, _states(_mixed)),
     Bug("one generator for the batch", IMAGES, _generators(_shared)),

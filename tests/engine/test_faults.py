@@ -18,7 +18,9 @@ class AcceleratorError(RuntimeError):
 
 
 LOST = (
-    RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported"),
+    RuntimeError(
+        "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously reported"
+    ),
     AcceleratorError("CUDA error: an illegal memory access was encountered"),
     RuntimeError("CUDA error: unspecified launch failure"),
     RuntimeError("CUDA error: uncorrectable ECC error encountered"),
@@ -44,7 +46,9 @@ def test_errors_are_told_apart_by_what_they_mean() -> None:
     assert not any(is_out_of_memory(error) or is_device_lost(error) for error in ORDINARY)
 
 
-def test_an_error_of_a_device_that_answers_nothing_any_more_is_its_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_a_device_that_answers_nothing_any_more_is_its_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from evalsuite.engine import faults
 
     monkeypatch.setattr(faults, "device_answers", lambda: False)

@@ -119,7 +119,9 @@ def test_an_executor_that_takes_batches_ahead_is_not_held_up_at_a_windows_end() 
     model.saved.set()
     sink = Sink(model)
     options = ExecutionOptions(batch_size=4, prefetch=8, self_check=False)
-    loop = RequestLoop(model, Ahead(Worker(model, self_check=False), FixedSize(4)), sink, options, 0, NullProgress())
+    loop = RequestLoop(
+        model, Ahead(Worker(model, self_check=False), FixedSize(4)), sink, options, 0, NullProgress()
+    )
     loop.ask(Source(TaskPlan("t", Pictures(100), "x", None, 100, 100), frozenset(), {}))
     assert Ahead.most == 9, "a window holds 4 requests: batches of several windows were in flight"
     assert sum(event.startswith("save") for event in model.events) == 25
@@ -133,18 +135,24 @@ def test_nothing_is_saved_after_something_that_could_not_be() -> None:
             raise StoreError("The disk is full.")
         kept.append(records[0].sample)
 
-    with pytest.raises(StoreError, match="full"), Saver(save, encoders=1) as saver:
+    with Saver(save, encoders=1) as saver:
         for name in "012":
             saver.add([record(name)])
-        list(saver.saved(at_most_behind=0))
+        with pytest.raises(StoreError, match="full"):
+            list(saver.saved(at_most_behind=0))
     assert kept == ["0"]
 
 
 def test_what_was_handed_over_is_saved_when_the_run_breaks_off() -> None:
     kept: list[str] = []
-    with pytest.raises(KeyboardInterrupt), Saver(lambda rows: kept.extend(r.sample for r in rows), encoders=1) as saver:
-        saver.add([record("0"), record("1")])
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with Saver(lambda rows: kept.extend(r.sample for r in rows), encoders=1) as saver:
+            saver.add([record("0"), record("1")])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert kept == ["0", "1"]
 
 

@@ -15,9 +15,7 @@ from tests.features.networks import write_clip, write_dino, write_lpips
 
 def _inception(folder: Path) -> str:
     generator = torch.Generator().manual_seed(0)
-    weights = {
-        key: torch.rand(shape, generator=generator) for key, shape in state_dict_shapes().items()
-    }
+    weights = {key: torch.rand(shape, generator=generator) for key, shape in state_dict_shapes().items()}
     path = folder / "pt_inception-2015-12-05-6726825d.pth"
     torch.save(weights, path)
     return str(path)
