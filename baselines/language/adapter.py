@@ -72,7 +72,7 @@ class LanguageModel:
             )
         template = self._for_choices if isinstance(request.output, ScoreChoices) else self._for_answers
         text = self._rendered(request, template) + request.prefill
-        return Prepared(request, (text, template is not None), float(len(text)), group_of(request))
+        return Prepared(request, (text, template is not None), float(len(text)), group_of(self._model, request))
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self._model, prepared)
@@ -81,7 +81,7 @@ class LanguageModel:
         output = batch[0].request.output
         assert isinstance(output, GenerateText)
         inputs = self._inputs([(item, "") for item in batch], "left")
-        return generate(self._model, self._tokenizer, inputs, output, batch[0].request.seed)
+        return generate(self._model, self._tokenizer, inputs, output, [item.request.seed for item in batch])
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
         return score(self._model, lambda rows: self._inputs(rows, "right"), batch)

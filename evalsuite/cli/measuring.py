@@ -71,7 +71,7 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Threads that decode and tokenise ahead. Default: one per core, at most 8, with a GPU; else 1.",
+            help="Threads that prepare ahead. Default: one per core, at most 8, on a GPU; else 1.",
         ),
     ] = None,
     prefetch: Annotated[

@@ -88,7 +88,12 @@ def test_likelihoods_in_a_batch_equal_likelihoods_one_at_a_time(loaded, name):
 def test_sampling_repeats_under_its_seed_whatever_the_batch(loaded, name):
     model, adapter = loaded(name), families()[name][0]
     requests = asked(adapter, GenerateText(max_new_tokens=8, temperature=1.0))
-    assert len({model.prepare(request).group for request in requests}) == len(requests)
+    # Janus has a `generate` of its own, which samples by the global generator: its requests stand alone
+    groups = len({model.prepare(request).group for request in requests})
+    assert groups == (len(requests) if name == "Janus" else 1)
+    if groups == 1:
+        together, alone = answers(model, requests)
+        assert together == alone
     once, again = (answers(model, [request])[1][0] for request in (requests[0], requests[0]))
     assert once == again
     other = Request(requests[0].messages, requests[0].output, seed=99)
