@@ -72,7 +72,9 @@ class LanguageModel:
             )
         template = self._for_choices if isinstance(request.output, ScoreChoices) else self._for_answers
         text = self._rendered(request, template) + request.prefill
-        return Prepared(request, (text, template is not None), float(len(text)), group_of(self._model, request))
+        return Prepared(
+            request, (text, template is not None), float(len(text)), group_of(self._model, request)
+        )
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self._model, prepared)

@@ -46,8 +46,12 @@ def test_families_write_and_weigh_there(
     answers = model.generate_text([model.prepare(request) for request in requests])
     assert sum(gpu.waits.values()) <= 3 * TOKENS + PROMPT
     assert len(answers) == len(requests)
-    TABLE.append((f"{name}, {dtype}", TOKENS, gpu.kernels, sum(gpu.uploads.values()), sum(gpu.waits.values())))
-    scored = model.score_choices([model.prepare(request) for request in asked(adapter, ScoreChoices(CHOICES))])
+    TABLE.append(
+        (f"{name}, {dtype}", TOKENS, gpu.kernels, sum(gpu.uploads.values()), sum(gpu.waits.values()))
+    )
+    scored = model.score_choices(
+        [model.prepare(request) for request in asked(adapter, ScoreChoices(CHOICES))]
+    )
     assert all(len(one.log_likelihoods) == len(CHOICES) for one in scored)
 
 
