@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from evalsuite.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 Role = Literal["system", "user", "assistant"]
 
@@ -92,6 +97,70 @@ class Image:
     def sha256(self) -> str:
         """Hex digest of the encoded bytes: two images with the same digest are the same file."""
         return hashlib.sha256(self.read()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEncoding:
+    """How a generated image is encoded; always lossless.
+
+    Args:
+        format: `png`, or `webp`, which is smaller and slower.
+        level: effort, 0 (fast and large) to 9 (slow and small); None is Pillow's own choice.
+    """
+
+    format: Literal["png", "webp"] = "png"
+    level: int | None = None
+
+    def encode(self, image: PilImage) -> bytes:
+        """The file's bytes, RGB."""
+        stream = io.BytesIO()
+        more: dict[str, int | bool] = {}
+        if self.format == "webp":
+            more = {"lossless": True, "method": 4 if self.level is None else min(6, self.level)}
+        elif self.level is not None:
+            more = {"compress_level": self.level}
+        image.convert("RGB").save(stream, format=self.format.upper(), **more)
+        return stream.getvalue()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawImage(Image):
+    """A generated image that is not encoded yet: it becomes a lossless file when its bytes are asked for.
+
+    Adapters hand it back, so that the thread that feeds the device does not encode; the engine has it encoded
+    by other threads.
+
+    Args:
+        pixels: a PIL image, which must not be changed any more.
+        encoding: how; it changes bytes, not pixels.
+    """
+
+    pixels: PilImage | None = field(default=None, repr=False)
+    encoding: ImageEncoding = ImageEncoding()
+    _encoded: list[bytes] = field(default_factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.pixels is None or self.data or self.path or self.file_slice:
+            raise DataError(f"Image {self.name!r} needs pixels, and no other source.")
+
+    def read(self) -> bytes:
+        """The encoded bytes; made by the first who asks, in whatever thread."""
+        with self._lock:
+            if not self._encoded:
+                assert self.pixels is not None
+                self._encoded.append(self.encoding.encode(self.pixels))
+            return self._encoded[0]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RawImage) and self.name == other.name and self.read() == other.read()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.read()))
+
+    def __reduce__(self) -> tuple[type[Image], tuple[bytes, None, str]]:
+        """Travels encoded: another process gets a plain image."""
+        return Image, (self.read(), None, self.name)
 
 
 Part = Text | Image

@@ -176,7 +176,7 @@ class ChoiceResponse:
 
 @dataclass(frozen=True, slots=True)
 class ImageResponse:
-    """Generated images, lossless PNG."""
+    """Generated images, lossless PNG. Adapters hand them back as `RawImage`: the engine has them encoded."""
 
     images: tuple[Image, ...]
     details: dict[str, Any] = field(default_factory=dict)

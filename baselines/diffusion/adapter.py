@@ -64,6 +64,7 @@ class DiffusersPipeline:
         for each in pipelines:
             each.set_progress_bar_config(disable=True)
         modules = [m for m in pipeline.components.values() if hasattr(m, "parameters")]
+        self.networks = tuple(modules)  # for the engine's self-check
         kind = type(pipeline).__name__
         self._alone = kind in ONE_AT_A_TIME
         self._info = ModelInfo(

@@ -53,13 +53,18 @@ class ImageTextModel:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """For the engine's self-check."""
+        return (self.model,)
+
     def prepare(self, request: Request) -> Prepared:
         """Decodes the images and renders the prompt; tokenisation is batched with the padding."""
         pictures = [decode(image) for image in request.images]
         text = self._render(request, pictures)
         length = len(text) if isinstance(text, str) else sum(len(t) for t in text if isinstance(t, str))
         cost = length + IMAGE_COST * len(pictures)
-        return Prepared(request, (text, pictures), cost, group_of(request, bool(pictures)))
+        return Prepared(request, (text, pictures), cost, group_of(self.model, request, bool(pictures)))
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self.model, prepared, len(prepared.request.images))
@@ -70,7 +75,8 @@ class ImageTextModel:
         # an encoder reads its padding's side in relative positions; a decoder goes on from its right end
         side = "right" if is_encoder_decoder(self.model) else "left"
         inputs = self.inputs([(item, "") for item in batch], side)
-        return generate(self.model, self.tokenizer, inputs, output, batch[0].request.seed)
+        seeds = [item.request.seed for item in batch]
+        return generate(self.model, self.tokenizer, inputs, output, seeds)
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
         if is_encoder_decoder(self.model):

@@ -59,6 +59,11 @@ class LanguageModel:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """For the engine's self-check."""
+        return (self._model,)
+
     def prepare(self, request: Request) -> Prepared:
         if request.images:
             raise SampleError(
@@ -67,7 +72,9 @@ class LanguageModel:
             )
         template = self._for_choices if isinstance(request.output, ScoreChoices) else self._for_answers
         text = self._rendered(request, template) + request.prefill
-        return Prepared(request, (text, template is not None), float(len(text)), group_of(request))
+        return Prepared(
+            request, (text, template is not None), float(len(text)), group_of(self._model, request)
+        )
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self._model, prepared)
@@ -76,7 +83,7 @@ class LanguageModel:
         output = batch[0].request.output
         assert isinstance(output, GenerateText)
         inputs = self._inputs([(item, "") for item in batch], "left")
-        return generate(self._model, self._tokenizer, inputs, output, batch[0].request.seed)
+        return generate(self._model, self._tokenizer, inputs, output, [item.request.seed for item in batch])
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
         return score(self._model, lambda rows: self._inputs(rows, "right"), batch)

@@ -254,8 +254,15 @@ def verify_runs(
 def doctor(
     data: Annotated[bool, typer.Option("--data/--no-data", help="Look for every benchmark's data.")] = True,
     plugin: PluginOption = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Run the miniature on the GPU instead: speed, memory, rounding.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
 ) -> None:
     """Say what works here, what is missing, and how to get it. Fetches nothing."""
+    if gpu:
+        _doctor_gpu(device)
+        return
     from evalsuite.doctor import examine
 
     console = output()
@@ -272,3 +279,13 @@ def doctor(
         if finding.remedy:
             console.print(f"          {finding.remedy}", style="dim", markup=False)
     raise typer.Exit(1 if broken else 0)
+
+
+def _doctor_gpu(device: str) -> None:
+    """A tiny run of every capability in every precision; prints a block to paste into an issue."""
+    from evalsuite.gpu_check import block, measure
+    from evalsuite.registry import load_registry
+
+    rows = list(measure(load_registry(), device))
+    typer.echo(block(rows))
+    raise typer.Exit(1 if any(row.error for row in rows) else 0)

@@ -68,7 +68,11 @@ def run(
         typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads that prepare ahead. Default: one per core, at most 8, on a GPU; else 1.",
+        ),
     ] = None,
     prefetch: Annotated[
         int | None, typer.Option(min=1, help="Maximum prepared requests in memory. Default: 256.")
@@ -118,6 +122,19 @@ def run(
         bool | None,
         typer.Option("--same-gpus", help="Refuse workers with another GPU.", rich_help_panel="Scale"),
     ] = None,
+    batch_invariant: Annotated[
+        bool | None,
+        typer.Option(
+            "--batch-invariant",
+            help="Ask one at a time where a batch gives other bits than single requests, be it by rounding.",
+        ),
+    ] = None,
+    image_format: Annotated[
+        str | None, typer.Option(help="How images are stored: png (default) or webp; both lossless.")
+    ] = None,
+    image_level: Annotated[
+        int | None, typer.Option(min=0, max=9, help="Effort of that: 0 is fast, 9 small. No pixel changes.")
+    ] = None,
     image_shards: Annotated[
         int | None,
         typer.Option(
@@ -143,6 +160,7 @@ def run(
         "image_shards": image_shards, "workers": workers, "ray_address": ray_address,
         "gpus_per_worker": gpus_per_worker, "cpus_per_worker": cpus_per_worker,
         "worker_timeout": worker_timeout, "same_gpus": same_gpus,
+        "batch_invariant": batch_invariant, "image_format": image_format, "image_level": image_level,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(

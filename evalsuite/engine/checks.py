@@ -1,12 +1,10 @@
-"""Is an answer what was asked for, and are two answers the same?"""
+"""Is an answer what was asked for?"""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 
-from evalsuite.content import Image, Text
 from evalsuite.errors import AdapterError, SampleError, UnavailableError
 from evalsuite.model import Prepared
 from evalsuite.request import (
@@ -18,11 +16,6 @@ from evalsuite.request import (
     ScoreChoices,
     TextResponse,
 )
-
-GREY_LEVELS = 2
-"""Pixels of an image generated in a batch and alone may differ by so much."""
-LOG_LIKELIHOOD = 1e-3
-"""Log-likelihoods computed in a batch and alone may differ by so much, in nats."""
 
 _KINDS: dict[str, type] = {
     "generate_text": TextResponse,
@@ -78,38 +71,3 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
                     f"{where} drew {drawn} images where {output.count} were asked for.", remedy
                 )
     return answers
-
-
-def same_answer(one: Answer, other: Answer) -> bool:
-    """Equal texts; images within 2 grey levels; log-likelihoods within 0.001."""
-    match one, other:
-        case TextResponse(), TextResponse():
-            return one.text == other.text
-        case ChoiceResponse(), ChoiceResponse():
-            return all(
-                a == b or math.isclose(a, b, rel_tol=0.0, abs_tol=LOG_LIKELIHOOD)
-                for a, b in zip(one.log_likelihoods, other.log_likelihoods, strict=True)
-            )
-        case ImageResponse(), ImageResponse():
-            return all(same_image(a, b) for a, b in zip(one.images, other.images, strict=True))
-        case DocumentResponse(), DocumentResponse():
-            return len(one.parts) == len(other.parts) and all(
-                a == b if isinstance(a, Text) or isinstance(b, Text) else same_image(a, b)
-                for a, b in zip(one.parts, other.parts, strict=True)
-            )
-        case SampleError(), SampleError():
-            return True
-        case _:
-            return False
-
-
-def same_image(one: Image, other: Image) -> bool:
-    """Whether two images have the same size and no pixel differs by more than 2 grey levels."""
-    first, second = one.read(), other.read()
-    if first == second:
-        return True
-    import numpy
-    from PIL import Image as pil
-
-    left, right = (numpy.asarray(pil.open(io.BytesIO(data)).convert("RGB"), int) for data in (first, second))
-    return left.shape == right.shape and bool(abs(left - right).max(initial=0) <= GREY_LEVELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import Item, Source
 from evalsuite.engine.seeds import request_seed
 from evalsuite.errors import EvalsuiteError, SampleError
-from evalsuite.model import METHODS, Model, Prepared
+from evalsuite.model import METHODS, Model, ModelInfo, Prepared
 from evalsuite.request import Request, fingerprint
 from evalsuite.task import HasReferenceAnswer, Task
 
@@ -89,6 +90,20 @@ def _annotated(task: Task, model: Any, item: Item, request: Request) -> Prepared
         raise SampleError("The annotations hold no answer to this.", "Are those of this split public?")
     prepared: Prepared = model.prepare_annotated(request, answer)
     return prepared
+
+
+def prepare_threads(wanted: int | str, model: ModelInfo) -> int:
+    """How many threads prepare: what the user said, or for `auto` by what else needs the cores.
+
+    Beside a GPU one per core, at most 8: the thread that feeds it mostly waits. Where the model computes on
+    the CPU one: more would take cores from it.
+    """
+    if isinstance(wanted, int):
+        return wanted
+    if str(model.details.get("device", "cpu")).startswith("cpu"):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 8)
 
 
 class Preparer:

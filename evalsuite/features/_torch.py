@@ -88,13 +88,17 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
         transformers_logging.set_verbosity(verbosity)
         if bar:
             transformers_logging.enable_progress_bar()
-    missing = sorted(key for key in info["missing_keys"] if "position_ids" not in key and "pooler" not in key)
+    absent = sorted(key for key in info["missing_keys"] if "position_ids" not in key)
+    missing = [key for key in absent if "pooler" not in key]
     if missing:
         raise CheckpointError(
             f"{folder} holds no complete {kind.__name__}: {missing[0]} and {len(missing) - 1} "
             "more tensors are missing.",
             "Give the folder of the right checkpoint.",
         )
+    with torch.no_grad():  # features do not go through a pooler; random weights would change the fingerprint
+        for key in absent:
+            model.get_parameter(key).zero_()
     return model.eval()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
 from collections.abc import Mapping
@@ -21,7 +22,9 @@ from evalsuite.engine import (
     blinded,
     plan_task,
     sizes_for,
+    verdicts_of,
 )
+from evalsuite.engine.faults import release_device_memory
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
 from evalsuite.registry import Registry, load_registry
@@ -109,11 +112,12 @@ def run(
             plan_task(key, build_task(task, registry), seed=spec.seed, limit=spec.limit)
             for key, task in zip(task_keys(spec), spec.tasks, strict=True)
         ]
-        model = None if begun or is_distributed(options) else _load(spec, registry, progress)
+        loaded = [] if begun or is_distributed(options) else [_load(spec, registry, progress)]
         new = not out.exists()
         with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
             try:
-                _ask(writer, plans, spec, options, registry, progress, model)
+                _ask(writer, plans, spec, options, registry, progress, loaded)
+                _free()
                 outcome = _score(writer, plans, options, progress)
             except BaseException as error:
                 with suppress(StoreError):  # the disk may be full: the first error is the one to tell
@@ -135,27 +139,38 @@ def _ask(
     options: ExecutionOptions,
     registry: Registry,
     progress: Progress,
-    model: Model | None,
+    loaded: list[Model],
 ) -> None:
+    """Asks what is missing.
+
+    Args:
+        loaded: the model, if it is loaded already; taken out, so that nobody holds it when this is done.
+    """
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }
     total = sum(plan.total for plan in plans)
     done = sum(len(names) for names in finished.values())
     if done >= total:
+        loaded.clear()
         progress.on_start(total, done)
         return
     if is_distributed(options):
         progress.on_start(total, done)
         ask_distributed(writer, plans, finished, spec, options, progress)
         return
-    model = model or _load(spec, registry, progress)
+    model = loaded.pop() if loaded else _load(spec, registry, progress)
     annotated = registry.model(spec.model.name)[0].reads_annotations
     info = blinded(model.info) if spec.model.blind else model.info
     if annotated:
         info = replace(info, details={**info.details, "reads_annotations": True})
     writer.set_model(info)
-    worker = Worker(model, self_check=options.self_check)
+    worker = Worker(
+        model,
+        self_check=options.self_check,
+        batch_invariant=options.batch_invariant,
+        verdicts=verdicts_of(model, cache_folder()) if options.self_check else None,
+    )
     executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
     asker = RequestLoop(model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated)
     progress.on_start(total, done)
@@ -163,6 +178,12 @@ def _ask(
         if len(finished[plan.key]) < plan.total:
             begun = {name: _answers(writer, plan.key, name) for name in writer.begun(plan.key)}
             asker.ask(Source(plan, finished[plan.key], begun))
+
+
+def _free() -> None:
+    """Makes room for the networks that score: the model has answered."""
+    gc.collect()
+    release_device_memory()
 
 
 def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:

@@ -43,6 +43,8 @@ class Environment(_Part):
     cpus: int
     memory_gib: float | None = None
     gpus: tuple[str, ...] = ()
+    numerics: dict[str, str] = Field(default_factory=dict)
+    """Settings of torch that change what a GPU computes: TF32, cuDNN's choice of kernels, determinism."""
     plugins: dict[str, str] = Field(default_factory=dict)
     """sha256 of each plugin file."""
 

@@ -141,7 +141,9 @@ class RunWriter:
                     [f"configuration: {beside[0]} -> {beside[1]}"],
                 )
         *before, current = self.manifest.sessions
-        here = current.environment.model_copy(update={"gpus": environment.gpus()})
+        here = current.environment.model_copy(
+            update={"gpus": environment.gpus(), "numerics": environment.numerics()}
+        )
         current = current.model_copy(update={"environment": here})
         self._update(model=info, sessions=(*before, current))
 
