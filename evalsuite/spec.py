@@ -54,6 +54,8 @@ class RunSpec(_Frozen):
     """Maximum samples per task: a seeded random subset, the same for every model."""
     plugins: tuple[Path, ...] = ()
     """Plugin files in use."""
+    reasoning: Literal["strip", "keep"] = "strip"
+    """What scoring does with reasoning in front of an answer (`<think>…</think>`); stored answers keep it."""
 
     def difference(self, other: RunSpec) -> list[str]:
         """One line per field that differs, `field: ours -> theirs`; empty when equal."""
@@ -73,6 +75,8 @@ class ExecutionOptions(_Frozen):
     """Failed samples allowed: a fraction of all when below 1, else a count. More make the exit status 1."""
     self_check: bool = True
     """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
+    equal_failures: int = Field(default=25, ge=0)
+    """So many samples in a row that fail with the same reason stop the run; 0 never does."""
     retry_failed: bool = False
     """Retry samples that failed in an earlier session of this run."""
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
