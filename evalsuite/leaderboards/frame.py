@@ -35,9 +35,9 @@ and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the ha
 else decides a score (a metric's network with its weights, runs of a judge); `form` how the model was asked,
 where it is not the usual form (see `evalsuite.store.forms`); `answers` counts the answers that were empty,
 truncated or refused, in words; `remarks` is what a run's notes say against its model (a server that drops
-images); `missing` samples were not asked yet; `seconds` is device time of the whole task; `unread` answers have a score though the scorer could not
-tell what they mean (empty where the run was scored before that was recorded); `lacks` tells what the number
-is not over (groups without all of their members)."""
+images); `missing` samples were not asked yet; `seconds` is device time of the whole task; `unread` answers
+have a score though the scorer could not tell what they mean (empty where the run was scored before that was
+recorded); `lacks` tells what the number is not over (groups without all of their members)."""
 
 
 def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
