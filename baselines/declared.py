@@ -24,7 +24,7 @@ TEMPLATE = Option(
 )
 WEIGHTS_CHECK = Option(
     "weights_check",
-    "`no` measures though tensors are missing, unexpected or mismatched; recorded",
+    "`no` measures though tensors are missing, unexpected or mismatched",
     bool,
     True,
 )

@@ -166,7 +166,8 @@ def score(
         rules: named scoring rules; those of its specification by default.
         registry: where tasks are found; None loads installed plugins and those of the run.
         plugins: further plugin files.
-        reasoning: `keep` scores answers with the reasoning in front of them, `strip` without; None: as before.
+        reasoning: `keep` scores answers with the reasoning in front of them, `strip` without; None: as
+            before.
 
     Raises:
         StoreError, SpecError, DataError: as `evalsuite score` reports them.
