@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalsuite.model import Prepared, memory
 from evalsuite.model.memory import cache_per_token
+from evalsuite.model.reasoning import OPENED, opening_mark
 from evalsuite.request import GenerateText, Request, TextResponse
 
 NEUTRAL: dict[str, Any] = {
@@ -134,6 +136,13 @@ def response(tokenizer: Any, ids: Sequence[int], output: GenerateText) -> TextRe
     ended = cut != text or any(i in special for i in ids)
     truncated = not ended and len(ids) >= output.max_new_tokens
     return TextResponse(cut, tokens, truncated, _departures(output))
+
+
+def opened(response: TextResponse, prompt: Any) -> TextResponse:
+    """The response with a mark where its prompt ends inside a reasoning block, as some chat templates do: its
+    text then begins in the middle of it."""
+    mark = opening_mark(prompt) if isinstance(prompt, str) else ""
+    return replace(response, details={**response.details, OPENED: mark}) if mark else response
 
 
 def _departures(output: GenerateText) -> dict[str, str]:

@@ -54,6 +54,8 @@ class RunSpec(_Frozen):
     """Maximum samples per task: a seeded random subset, the same for every model."""
     plugins: tuple[Path, ...] = ()
     """Plugin files in use."""
+    reasoning: Literal["strip", "keep"] = "strip"
+    """What scoring does with reasoning in front of an answer (`<think>…</think>`); stored answers keep it."""
 
     def difference(self, other: RunSpec) -> list[str]:
         """One line per field that differs, `field: ours -> theirs`; empty when equal."""
@@ -77,6 +79,8 @@ class ExecutionOptions(_Frozen):
     bug."""
     batch_invariant: bool = False
     """Fall back to 1 when a batch gives other bits, too: rounding depends on the shape of a batch."""
+    equal_failures: int = Field(default=25, ge=0)
+    """Number of samples in a row that fail with the same reason after which the run stops; 0: never."""
     retry_failed: bool = False
     """Retry samples that failed in an earlier session of this run."""
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None

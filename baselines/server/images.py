@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evalsuite.errors import DataError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, ModelOptions, Prepared
@@ -11,6 +12,9 @@ from evalsuite.request import GenerateImages, ImageResponse, Request
 
 from ..images import encoded
 from .serving import info_of, server_of
+
+MAX_REPLY = "512"
+"""MiB of a reply: images are large, several of them more so."""
 
 
 class ServedImages:
@@ -27,7 +31,11 @@ class ServedImages:
 
     def __init__(self, options: ModelOptions) -> None:
         given = options.options
-        server = server_of(options, "openai-images", ("size", "response_format"))
+        server = server_of(
+            replace(options, options={"max_reply": MAX_REPLY, **given}),
+            "openai-images",
+            ("size", "response_format"),
+        )
         self._size = given.get("size", "")
         self._extra = {"response_format": given["response_format"]} if "response_format" in given else {}
         self._endpoint = Endpoint(server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -15,10 +15,28 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from evalsuite.model.reasoning import Reasoning
     from evalsuite.registry import Registry
 
 _PIPED_WIDTH = 240
 """Into a pipe or a file nothing is cut or folded at 80 characters."""
+
+ReasoningOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reasoning",
+        help="strip (default) scores what stands behind reasoning (<think>…</think>), keep the whole text. "
+        "Stored answers keep it in any case.",
+    ),
+]
+
+
+def reasoning_of(value: str | None) -> Reasoning | None:
+    """`--reasoning`. Raises SpecError for what is neither strip nor keep."""
+    if value not in (None, "strip", "keep"):
+        raise SpecError(f"--reasoning {value!r} is neither strip nor keep.", "Write --reasoning keep.")
+    return cast("Reasoning | None", value)
+
 
 PluginOption = Annotated[
     list[Path] | None,

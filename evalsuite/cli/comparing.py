@@ -29,7 +29,8 @@ def compare(
         list[str] | None,
         typer.Option(
             "--allow",
-            help="May differ: version, protocol, rules, judge, split, data, scorer, seed, limit; repeatable.",
+            help="May differ: version, protocol, rules, judge, split, data, scorer, form, seed, limit; "
+            "repeatable.",
         ),
     ] = None,
     task: Annotated[

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, pairs, registry_with, show_numbers
+from evalsuite.cli.common import (
+    PluginOption,
+    ReasoningOption,
+    pairs,
+    reasoning_of,
+    registry_with,
+    show_numbers,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +52,7 @@ def import_(
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="The file also answers other benchmarks.")
     ] = False,
+    reasoning: ReasoningOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Make a run of predictions that were made elsewhere, and score it."""
@@ -62,6 +70,7 @@ def import_(
         model=model,
         partial=partial,
         ignore_unknown=ignore_unknown,
+        reasoning=reasoning_of(reasoning) or "strip",
         registry=registry_with(plugin),
     )
     for key, reason in scored.errors.items():

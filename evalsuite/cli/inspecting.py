@@ -159,6 +159,8 @@ _FEW = 20
 def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
 
+    from evalsuite.store.results import KEPT
+
     console = output()
     manifest = reader.manifest
     model = manifest.model
@@ -209,6 +211,12 @@ def _show(reader: RunReader, whole: bool) -> None:
                 "be read; they count as the scorer counts them",
                 markup=False,
             )
+    for result in reader.metrics():
+        kept = KEPT in result.form
+        if result.form:
+            console.print(f"form       {result.task}: {result.form}", markup=False)
+        if result.answers is not None and (counted := result.answers.told(kept)):
+            console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
     for result in reader.metrics():
         if result.judging:
             console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)

@@ -88,6 +88,10 @@ def judge(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again where the judge gave nothing before.")
     ] = False,
+    max_failures: Annotated[
+        float,
+        typer.Option(min=0, help="Failed judgements allowed: a share below 1, else a count."),
+    ] = 0.0,
     plugin: PluginOption = None,
 ) -> None:
     """Ask a judge about stored answers, and score them by what it says.
@@ -96,8 +100,8 @@ def judge(
     stopped it, only what is missing is asked. Several judges of one run stay
     apart, each with its own numbers.
 
-    Exit status: 0 all is well; 1 the judge gave nothing for some answers, or a
-    task could not be scored; 2 error; 130 interrupted.
+    Exit status: 0 all is well; 1 more judgements failed than --max-failures, or
+    a task could not be scored; 2 error; 130 interrupted.
     """
     from evalsuite.api.running import judge_named
     from evalsuite.cli.progress import RunProgress
@@ -135,7 +139,7 @@ def judge(
     show_numbers(runs)
     for outcome in outcomes:
         _tell(outcome)
-    failed = any(outcome.failed or outcome.scored.errors for outcome in outcomes)
+    failed = any(outcome.too_many_failures(max_failures) or outcome.scored.errors for outcome in outcomes)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -209,6 +213,13 @@ def _tell(outcome: JudgeOutcome) -> None:
                 typer.echo(
                     f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True
                 )
+    for key, tally in outcome.tallies.items():
+        if tally.open:
+            typer.echo(
+                f"{outcome.path}: {key}: {tally.open} of {tally.known} judgements failed "
+                f"(`evalsuite runs judgements {outcome.path}` says why; --retry-failed asks again)",
+                err=True,
+            )
 
 
 def account(judging: Judging) -> str:

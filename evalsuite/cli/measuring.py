@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers, tell
+from evalsuite.cli.common import (
+    PluginOption,
+    ReasoningOption,
+    messages,
+    pairs,
+    reasoning_of,
+    registry_with,
+    show_numbers,
+    tell,
+)
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -135,6 +144,13 @@ def run(
     image_level: Annotated[
         int | None, typer.Option(min=0, max=9, help="Effort of that: 0 is fast, 9 small. No pixel changes.")
     ] = None,
+    equal_failures: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Stop after so many samples in a row with the same failure; 0: never. Default: 25."
+        ),
+    ] = None,
+    reasoning: ReasoningOption = None,
     image_shards: Annotated[
         int | None,
         typer.Option(
@@ -161,6 +177,7 @@ def run(
         "gpus_per_worker": gpus_per_worker, "cpus_per_worker": cpus_per_worker,
         "worker_timeout": worker_timeout, "same_gpus": same_gpus,
         "batch_invariant": batch_invariant, "image_format": image_format, "image_level": image_level,
+        "equal_failures": equal_failures,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(
@@ -168,6 +185,7 @@ def run(
         dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data,
         options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
+        reasoning=reasoning_of(reasoning),
         execution={name: value for name, value in execution.items() if value is not None},
         spelling=lambda name: f"--{name.replace('_', '-')}",
     )  # fmt: skip
@@ -201,16 +219,18 @@ def score(
     rules: Annotated[
         str | None, typer.Option(help="Named rules, several with commas; those of the run by default.")
     ] = None,
+    reasoning: ReasoningOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Score stored answers again: needs the benchmark's data, but no model."""
     from evalsuite.running.scoring import score_run
 
     registry = registry_with(plugin) if plugin else None
+    how = reasoning_of(reasoning)
     failed = False
     for run_path in runs:
         for named in rules.split(",") if rules else [None]:
-            scored = score_run(run_path, named.strip() if named else None, registry)
+            scored = score_run(run_path, named.strip() if named else None, registry, how)
             for key, reason in scored.errors.items():
                 failed = True
                 typer.echo(f"error: {run_path}: {key}: {reason}", err=True)

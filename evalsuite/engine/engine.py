@@ -7,8 +7,9 @@ put at the head of what is missing, so that data are read once and few samples a
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +22,10 @@ from evalsuite.engine.progress import Progress
 from evalsuite.engine.saver import BEHIND, Saver, encoded_as, encoding_threads
 from evalsuite.engine.sizing import MOST, START
 from evalsuite.engine.worker import Outcome
+from evalsuite.errors import UnavailableError
 from evalsuite.model import Model
+from evalsuite.model.reasoning import Reasoning, without_reasoning
+from evalsuite.request import Response
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store.records import Record
 
@@ -32,6 +36,30 @@ GROWTH = 8
 """The window grows by a batch in so many batches: the share by which preparing must be faster meanwhile."""
 
 _log = logging.getLogger(__name__)
+_NUMBERS = re.compile(r"\d+")
+
+
+class Streak:
+    """Device steps that failed in a row with the same reason, numbers in it aside."""
+
+    def __init__(self) -> None:
+        self._count, self._kind, self._reason = 0, "", ""
+
+    def add(self, ended: Sequence[tuple[Ready, Outcome]]) -> None:
+        for ready, outcome in ended:
+            if ready.prepared is None:
+                continue  # its own data's fault, which says nothing of the model
+            kind = "" if outcome.response is not None else _NUMBERS.sub("#", outcome.error)
+            self._count = self._count + 1 if kind and kind == self._kind else int(bool(kind))
+            self._kind, self._reason = kind, outcome.error
+
+    def check(self, most: int) -> None:
+        """Raises UnavailableError when there are so many; 0 is any number."""
+        if most and self._count >= most:
+            raise UnavailableError(
+                f"{self._count} samples in a row failed with the same reason: {self._reason}",
+                "Correct it and run again with --retry-failed; --equal-failures 0 asks to the end.",
+            )
 
 
 class Sink(Protocol):
@@ -57,6 +85,7 @@ class RequestLoop:
         seed: the run's.
         blind: the model is shown no images.
         annotated: it is an upper bound, which is given the task's own answers.
+        reasoning: whether the questions after the first see the thought in front of an answer.
     """
 
     model: Model
@@ -67,9 +96,14 @@ class RequestLoop:
     progress: Progress
     blind: bool = False
     annotated: bool = False
+    reasoning: Reasoning = "strip"
+    _streak: Streak = field(default_factory=Streak)
 
     def ask(self, source: Source) -> None:
-        """Asks until nothing is missing; answers are saved batch by batch, one behind the device."""
+        """Asks until nothing is missing; answers are saved batch by batch, one behind the device.
+
+        Raises UnavailableError when `equal_failures` samples in a row failed with the same reason.
+        """
         plan, options = source.plan, self.options
         prepare = partial(
             make_ready, plan.task, self.model, self.seed, blind=self.blind, annotated=self.annotated
@@ -94,6 +128,7 @@ class RequestLoop:
                     if result.stop is not None:
                         self._report(plan.key, saver, at_most_behind=0)
                         raise result.stop
+                    self._streak.check(options.equal_failures)
                     preparer.fill(source)
             self._report(plan.key, saver, at_most_behind=0)
 
@@ -142,6 +177,7 @@ class RequestLoop:
             if failure:
                 records.append(_failed(plan.key, ready, ready.item.step + 1, failure))
         saver.add(records)
+        self._streak.add(ended)
         for item in follow_ups:
             source.follow_up(item)
         self._report(plan.key, saver)
@@ -165,12 +201,18 @@ class RequestLoop:
             return None, ""
         sample, earlier = ready.item.sample, (*ready.item.earlier, outcome.response)
         try:
-            request = plan.task.request(sample, earlier)
+            request = plan.task.request(sample, self._read(earlier))
         except Exception as caught:  # the task's code on this answer: costs this sample only
             return None, error_text(caught)
         if request is None:
             return None, ""
         return Item(sample, ready.item.step + 1, earlier, request), ""
+
+    def _read(self, earlier: tuple[Response, ...]) -> tuple[Response, ...]:
+        """Answers as the task's next question sees them: a thought is no answer."""
+        if self.reasoning == "keep":
+            return earlier
+        return tuple(without_reasoning(response) for response in earlier)
 
     def _note(self, task: str, text: str, saver: Saver) -> None:
         _log.warning("%s: %s", task, text)

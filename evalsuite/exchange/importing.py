@@ -11,6 +11,7 @@ from evalsuite.engine.plan import plan_task
 from evalsuite.errors import DataError, SpecError
 from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
 from evalsuite.model import ModelInfo
+from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import TextResponse, fingerprint
 from evalsuite.running.resolving import build_task
@@ -32,6 +33,7 @@ def import_predictions(
     model: str = "",
     partial: bool = False,
     ignore_unknown: bool = False,
+    reasoning: Reasoning = "strip",
     registry: Registry | None = None,
 ) -> Scored:
     """Writes predictions into a new run at `out` and scores them.
@@ -47,6 +49,7 @@ def import_predictions(
         model: as it is to stand in leaderboards; empty: the file's name without its ending.
         partial: some questions may lack an answer.
         ignore_unknown: the file may answer questions of other benchmarks, too.
+        reasoning: `keep` scores answers with the reasoning in front of them.
         registry: None loads the installed plugins.
 
     Raises:
@@ -92,7 +95,7 @@ def import_predictions(
         total=plan.total,
         available=plan.available,
     )
-    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,))
+    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,), reasoning=reasoning)
     with RunWriter.open(out, run, [record], ExecutionOptions()) as writer:
         writer.set_model(info)
         writer.save(_records(task.name, built, matched))

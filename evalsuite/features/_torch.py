@@ -15,6 +15,7 @@ from evalsuite.features.preprocess import Geometry, preprocess
 from evalsuite.features.weights import find_folder
 from evalsuite.model.devices import resolve
 from evalsuite.model.entry import ModelOptions
+from evalsuite.model.loading import LoadReport, likely_cause
 from evalsuite.model.weights import fingerprint
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
         raise CheckpointError(
             f"{folder} holds no complete {kind.__name__}: {missing[0]} and {len(missing) - 1} "
             "more tensors are missing.",
-            "Give the folder of the right checkpoint.",
+            " ".join(likely_cause(LoadReport.of(info))) or "Give the folder of the right checkpoint.",
         )
     with torch.no_grad():  # features do not go through a pooler; random weights would change the fingerprint
         for key in absent:

@@ -57,10 +57,17 @@ class JudgeOptions:
 
 @dataclass(slots=True)
 class Tally:
-    """What one call did for one task: questions that were answered and that failed now."""
+    """What one call did for one task.
+
+    Args:
+        asked, failed: questions that were answered, and that failed, now.
+        known, open: all questions, those of earlier calls included, and those without a judgement.
+    """
 
     asked: int = 0
     failed: int = 0
+    known: int = 0
+    open: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,18 @@ class JudgeOutcome:
 
     @property
     def failed(self) -> int:
+        """Questions that got no judgement now."""
         return sum(tally.failed for tally in self.tallies.values())
+
+    def too_many_failures(self, allowed: float) -> bool:
+        """Whether more questions are without a judgement than allowed, those of earlier calls included.
+
+        Args:
+            allowed: a share of all below 1, else a count.
+        """
+        known = sum(tally.known for tally in self.tallies.values())
+        without = sum(tally.open for tally in self.tallies.values())
+        return without > (allowed * known if allowed < 1 else allowed)
 
 
 def judge_run(
@@ -197,6 +215,13 @@ class _JudgeLoop:
         progress.on_start(len(answers) * self._options.runs, 0)
         for _, result in self._endpoint.each(self._missing(answers, progress), self._ask):
             progress.on_batch(1, 1 if isinstance(result, SampleError) else result, self._key)
+        latest: dict[tuple[str, int], tuple[int, bool]] = {}
+        for (question, attempt, run), judgement in self._known.items():
+            # a task may ask again where a judgement cannot be read: the last attempt counts
+            place = (question, run)
+            latest[place] = max(latest.get(place, (-1, False)), (attempt, bool(judgement.failure)))
+        self._tally.known = len(latest)
+        self._tally.open = sum(failed for _, failed in latest.values())
         return self._tally
 
     def _missing(self, answers: StoredAnswers, progress: Progress) -> Iterator[_Open]:

@@ -11,26 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import StoreError
 from evalsuite.store import RunReader, TaskResult, list_runs
+from evalsuite.store.forms import form_of
+from evalsuite.store.results import KEPT
 
 if TYPE_CHECKING:
     import pandas
 
 _log = logging.getLogger(__name__)
+WARNING = "drop images"
+"""In notes that go with a number wherever it is shown."""
 _DIGEST = re.compile(r"\b([0-9a-f]{16})[0-9a-f]{24,}\b")
 
 COLUMNS = (
-    "model", "task", "title", "version", "protocol", "rules", "judge", "split", "data", "scorer", "metric",
-    "group",
+    "model", "task", "title", "version", "protocol", "rules", "judge", "split", "data", "scorer", "form",
+    "metric", "group",
     "value", "low", "high", "level", "n", "failures", "missing", "total", "limit", "seed",
     "seconds", "tokens", "images", "headline", "scale", "digits", "higher_is_better", "method",
     "model_fingerprint", "evalsuite", "run", "unread", "lacks",
+    "answers", "remarks",
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
 and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
-else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked
-yet; `seconds` is device time of the whole task; `unread` answers have a score though the scorer could not
-tell what they mean (empty where the run was scored before that was recorded); `lacks` tells what the number
-is not over (groups without all of their members)."""
+else decides a score (a metric's network with its weights, runs of a judge); `form` how the model was asked,
+where it is not the usual form (see `evalsuite.store.forms`); `answers` counts the answers that were empty,
+truncated or refused, in words; `remarks` is what a run's notes say against its model (a server that drops
+images); `missing` samples were not asked yet; `seconds` is device time of the whole task; `unread` answers
+have a score though the scorer could not tell what they mean (empty where the run was scored before that was
+recorded); `lacks` tells what the number is not over (groups without all of their members)."""
 
 
 def load(paths: Iterable[Path | str]) -> pandas.DataFrame:
@@ -114,6 +121,11 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         "evalsuite": run.manifest.evalsuite,
         "run": str(run.path),
         "unread": result.unread,
+        "form": result.form or form_of(model, info.capability),
+        "answers": result.answers.told(KEPT in result.form) if result.answers else "",
+        "remarks": "; ".join(
+            note.text for note in run.notes() if note.task == result.task and WARNING in note.text
+        ),
     }
     numbers = result.numbers()
     if not result.n and not any(e.metric.name == info.headline.name and not e.group for e in numbers):
@@ -138,6 +150,18 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         }
         for e in numbers
     ]
+
+
+_TEXTS = ("form", "answers", "remarks")
+
+
+def complete(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """A frame of an earlier version with the columns of this one: texts that it lacks are empty."""
+    import pandas
+
+    have = {name: frame[name] if name in frame else pandas.Series("", frame.index) for name in _TEXTS}
+    texts = {name: column.astype(object).where(column.notna(), "") for name, column in have.items()}
+    return frame.assign(**texts)
 
 
 def _told(details: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError
+from evalsuite.leaderboards.frame import complete
 from evalsuite.published import Publication, PublishedCell, PublishedColumn, PublishedRow
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def with_published(frame: pandas.DataFrame, publications: Iterable[Publication])
     """
     import pandas
 
-    publications = list(publications)
+    publications, frame = list(publications), complete(frame)
     rows: list[dict[str, Any]] = []
     seen: set[tuple[Any, ...]] = set()
     for publication in publications:
@@ -91,6 +92,7 @@ def _row(
         "value": cell.value / like["scale"],
         "low": math.nan,
         "high": math.nan,
+        "form": "", "answers": "", "remarks": "",
         "n": 0, "failures": 0, "missing": 0, "total": 0, "limit": None, "seed": 0,
         "seconds": 0.0, "tokens": 0, "images": 0,
         "method": cell.confidence,

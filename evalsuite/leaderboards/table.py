@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError, suggest
+from evalsuite.leaderboards.frame import complete
 from evalsuite.leaderboards.published import RUN, is_published
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 
 SUBSET, FAILED, UNFINISHED, PUBLISHED = "†", "‡", "§", "¶"
 UNREAD, LACKING = "◊", "‖"
+DOUBTFUL = "‼"
 
-_VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer")
+_VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer", "form")
 """What makes numbers of one task incomparable; where it differs, it is in the column's name."""
 
 
@@ -58,7 +60,7 @@ class Cell:
     Args:
         value, low, high: in natural units; ends are NaN where there is no interval.
         marks: † subset, ‡ failed samples, § unfinished, ◊ unread answers, ‖ not over all groups, ¶ published,
-            not measured here.
+            not measured here, ‼ a note doubts it.
         rank: 1 + number of models whose whole interval is better; equal ranks cannot be told apart. None
             where the cell is not comparable with the others of its column: another subset, or published.
         best, second: by value, among the comparable; ties share.
@@ -114,6 +116,7 @@ def table(
     """
     import pandas
 
+    frame = complete(frame)
     frame = frame if groups else frame[frame["group"] == ""]
     known = list(dict.fromkeys(frame["task"]))
     for name in tasks:
@@ -177,6 +180,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         + (UNREAD if _unread(record) else "")
         + (LACKING if _lacks(record) else "")
         + (PUBLISHED if is_published(record) else "")
+        + (DOUBTFUL if record["remarks"] else "")
     )
     return Cell(float(record["value"]), float(record["low"]), float(record["high"]), int(record["n"]), marks)
 
@@ -298,12 +302,18 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
     published: dict[str, None] = {}
     unread: dict[str, None] = {}
     lacking: dict[str, None] = {}
+    doubtful: dict[str, None] = {}
+    answers: dict[str, None] = {}
     for record in records:
         if is_published(record):
             published[f"{str(record['run']).removeprefix(RUN)}, {record['method']}"] = None
         what = f"{names[record['model'], record['run']]} on {record['task']}"
         if record["limit"] is not None:
             subsets[f"--limit {record['limit']}"] = None
+        if record["remarks"]:
+            doubtful[f"{what}: {record['remarks']}"] = None
+        if record["answers"]:
+            answers[f"{what} {record['answers']}"] = None
         if record["failures"]:
             failed[f"{what} ({record['failures']} of {record['total']})"] = None
         if record["missing"]:
@@ -323,4 +333,6 @@ def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str],
         ),
         *([f"{LACKING} incomplete: {', '.join(lacking)}"] if lacking else []),
         *([f"{PUBLISHED} as published, not measured here ({'; '.join(published)})"] if published else []),
+        *([f"{DOUBTFUL} {'; '.join(doubtful)}"] if doubtful else []),
+        *([f"answers: {'; '.join(answers)}"] if answers else []),
     ]

@@ -60,7 +60,9 @@ class Model(Protocol):
     OutOfMemoryError (torch's own is recognised too) for a batch that does not fit, and UnavailableError when
     nothing more can be answered at all: the run then stops, and resumes when it is started again.
 
-    Three optional attributes help the engine. `independent_requests = True`: requests of a batch never meet
+    Optional attributes help the engine. `probe(request)` is called once before a task, with its first
+    request: it raises UnavailableError where the model cannot do what the task needs, and gives notes for
+    readers of the results. `independent_requests = True`: requests of a batch never meet
     (each goes to a server by itself), so that comparing a batch with single requests says nothing about
     batching; a device step may then give a SampleError in place of a single response, and an
     UnavailableError in place of each that came too late, so that those before it are kept.

@@ -12,6 +12,7 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.engine import subset
 from evalsuite.errors import EvalsuiteError
+from evalsuite.model.reasoning import without_reasoning
 from evalsuite.report.gathering import Answers, Page
 from evalsuite.request import Request, Response
 from evalsuite.store import Record
@@ -94,7 +95,7 @@ def _steps(task: Task, sample: Sample, records: Sequence[Record]) -> tuple[Step,
     for record in records:
         request, unknown = None, ""
         try:
-            request = task.request(sample, tuple(earlier))
+            request = task.request(sample, tuple(map(without_reasoning, earlier)))
         except EvalsuiteError as error:
             unknown = error.what
         except Exception as error:  # a sample whose record the task's code cannot take

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,8 +25,10 @@ from evalsuite.engine import (
     verdicts_of,
 )
 from evalsuite.engine.faults import release_device_memory
+from evalsuite.engine.probing import probe
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
+from evalsuite.model.reasoning import Reasoning, without_reasoning
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
 from evalsuite.running.distributing import ask_distributed, is_distributed
@@ -172,11 +174,16 @@ def _ask(
         verdicts=verdicts_of(model, cache_folder()) if options.self_check else None,
     )
     executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
-    asker = RequestLoop(model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated)
+    asker = RequestLoop(
+        model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated, spec.reasoning
+    )
     progress.on_start(total, done)
     for plan in plans:
         if len(finished[plan.key]) < plan.total:
-            begun = {name: _answers(writer, plan.key, name) for name in writer.begun(plan.key)}
+            _probe(writer, plan, model, finished[plan.key], spec, progress)
+            begun = {
+                name: _answers(writer, plan.key, name, spec.reasoning) for name in writer.begun(plan.key)
+            }
             asker.ask(Source(plan, finished[plan.key], begun))
 
 
@@ -186,13 +193,31 @@ def _free() -> None:
     release_device_memory()
 
 
+def _probe(
+    writer: RunWriter,
+    plan: TaskPlan,
+    model: Model,
+    finished: Collection[str],
+    spec: RunSpec,
+    progress: Progress,
+) -> None:
+    """Notes what the model cannot show; raises UnavailableError for what it cannot do."""
+    missing = (sample for sample in plan.samples() if sample.id not in finished)
+    known = {(note.task, note.text) for note in writer.notes()}
+    for text in probe(model, plan.key, plan.task, missing, blind=spec.model.blind):
+        if (plan.key, text) not in known:
+            writer.note(plan.key, text)
+            progress.on_note(plan.key, text)
+
+
 def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
     progress.on_stage(f"loading {spec.model.name}")
     return build_model(spec, registry)
 
 
-def _answers(writer: RunWriter, key: str, sample: str) -> tuple[Response, ...]:
-    return tuple(r.response for r in writer.steps(key, sample) if r.response is not None)
+def _answers(writer: RunWriter, key: str, sample: str, reasoning: Reasoning) -> tuple[Response, ...]:
+    found = tuple(r.response for r in writer.steps(key, sample) if r.response is not None)
+    return found if reasoning == "keep" else tuple(map(without_reasoning, found))
 
 
 def _score(

@@ -56,6 +56,43 @@ class Cost(_Part):
     images: int = 0
 
 
+KEPT = "reasoning kept"
+"""In a result's form: its answers were scored with their reasoning."""
+
+
+class AnswerCounts(_Part):
+    """What a reader of a number should know of the answers behind it, in samples.
+
+    Args:
+        empty: answered with nothing.
+        truncated: ended by the token limit.
+        refused: the model or its server refused.
+        reasoned: an answer stood behind reasoning, which was taken away (or kept: see `TaskResult.form`).
+        unanswered: reasoning without an answer behind it; not scored.
+    """
+
+    empty: int = 0
+    truncated: int = 0
+    refused: int = 0
+    reasoned: int = 0
+    unanswered: int = 0
+
+    def told(self, kept: bool = False) -> str:
+        """In words, what there is none of left out.
+
+        >>> AnswerCounts(empty=2, truncated=1).told()
+        '2 empty, 1 truncated'
+        """
+        words = {
+            "empty": self.empty,
+            "truncated": self.truncated,
+            "refused": self.refused,
+            f"with reasoning ({'kept' if kept else 'not scored'})": self.reasoned,
+            "without an answer behind their reasoning": self.unanswered,
+        }
+        return ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
+
+
 class Judging(_Part):
     """What judging a task took.
 
@@ -110,6 +147,11 @@ class TaskResult(_Part):
     them. None where the run was scored before that was recorded."""
     notes: dict[str, str] = {}
     """What a metric's number lacks though it could be computed."""
+    form: str = ""
+    """What else is part of the protocol: how the model was asked for likelihoods (`chat template` …), whether
+    reasoning was kept. Empty for the usual form."""
+    answers: AnswerCounts | None = None
+    """None in results of version 0.1."""
 
     @property
     def rules(self) -> str:

@@ -20,7 +20,7 @@ from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
 from evalsuite.store.lock import WriterLock
 from evalsuite.store.manifest import Manifest, Session, TaskRecord, WorkerRecord, read_manifest
-from evalsuite.store.records import Counts, Record
+from evalsuite.store.records import Counts, Note, Record
 from evalsuite.store.results import TaskResult
 from evalsuite.task import SampleScore
 
@@ -173,6 +173,10 @@ class RunWriter:
     def answered(self, task: str) -> set[str]:
         """Samples all of whose steps are answered."""
         return database.finished(self._connection, self.path, task, failed=False)
+
+    def notes(self) -> list[Note]:
+        """What the engine thought a reader of the results should know, oldest first."""
+        return database.notes(self._connection, self.path)
 
     def failures(self, task: str) -> list[Record]:
         """The failed requests of a task."""
