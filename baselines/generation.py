@@ -193,8 +193,9 @@ class Sampled:
 
 
 def _samples_by_row(model: Any, output: GenerateText) -> bool:
-    """Whether `Sampled` can stand in for the library's sampling: not for beams, not in a model with a `generate`
-    of its own, and not where the checkpoint's own decoding, kept on request, prunes in further ways."""
+    """Whether `Sampled` can stand in for the library's sampling: not for beams, not in a model with a
+    `generate` of its own, and not where the checkpoint's own decoding, kept on request, prunes in further
+    ways."""
     from transformers import GenerationMixin
 
     config = model.generation_config

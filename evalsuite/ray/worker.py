@@ -10,7 +10,15 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, Source, blinded, sizes_for
+from evalsuite.engine import (
+    LocalExecutor,
+    NullProgress,
+    RequestLoop,
+    Source,
+    blinded,
+    sizes_for,
+    verdicts_of,
+)
 from evalsuite.engine.engine import Sink
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.leases import Lease
@@ -62,7 +70,13 @@ class LeaseWorker:
             self._model = build_model(self._spec, self._registry)
         except EvalsuiteError as error:
             return LoadError(type(error), error.what, error.remedy)
-        self._worker = Worker(self._model, self_check=self._options.self_check)
+        checked = self._options.self_check
+        self._worker = Worker(
+            self._model,
+            self_check=checked,
+            batch_invariant=self._options.batch_invariant,
+            verdicts=verdicts_of(self._model, cache_folder()) if checked else None,
+        )
         self._executor = LocalExecutor(
             self._worker, sizes_for(self._options.batch_size, self._model.info, cache_folder())
         )
