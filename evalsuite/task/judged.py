@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalsuite.endpoint import Chat as Chat
 from evalsuite.errors import SpecError
+from evalsuite.judging import NotAskedError as NotAskedError
 from evalsuite.judging import unjudged as unjudged
 from evalsuite.task import Answered, TaskInfo
 from evalsuite.task.benchmark import Plan

@@ -88,7 +88,7 @@ class JudgedChoiceTask(ChoiceTask):
                         raise SampleError(f"the judge gave nothing: {judgement.failure}")
                 picks, undecided, place = self._judged(one, answers, decided, said)
                 if place is not None:
-                    return row(failure="the judge has not read this answer to the end"), False
+                    return row(), False  # not asked to the end: no failure
                 runs.append(self._hits(answers, picks) | {"undecided": float(undecided)})
         except SampleError as error:
             return row(failure=str(error)), True

@@ -11,16 +11,18 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.content import Image
-from evalsuite.errors import DataError, SampleError
+from evalsuite.errors import DataError, SampleError, SpecError, suggest
 from evalsuite.request import Request, Response
 from evalsuite.task import Answered, Judgement, Located, Plan, Sample, SampleScore, Scores, Statistic, row_of
 from evalsuite.task import judged as judging
-from evalsuite.task.judged import Chat, JudgedFamilyTask, check_options, unjudged
+from evalsuite.task.judged import Chat, JudgedFamilyTask, NotAskedError, check_options, unjudged
 from evalsuite.task.readers import field, image_cell, read_json, read_table
 
 from .grading import GraderSettings, grade_of, grade_question, read_grades
 
 OPTIONS = judging.OPTIONS
+CHECKED, UNCHECKED = "checked", "unchecked"
+"""Scoring rules of this family: whether five replies on another scale fail, or make the official 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,14 @@ READERS = MappingProxyType({"mmvet-json": read_mmvet, "mmvet-table": read_column
 
 
 def build(plan: Plan) -> JudgedTask:
-    """The task of a judged benchmark. Raises SpecError for grades without a judge's name."""
+    """The task of a judged benchmark. Raises SpecError for grades without a judge's name, and for an unknown
+    rule."""
     check_options(plan)
+    if plan.rule not in (CHECKED, UNCHECKED):
+        raise SpecError(
+            f"{plan.benchmark.name}: there is no rule {plan.rule!r} for grades.",
+            suggest(plan.rule, (CHECKED, UNCHECKED)),
+        )
     plan.source.path(next(iter(plan.source.files)))
     return JudgedTask(plan)
 
@@ -149,7 +157,6 @@ class JudgedTask(JudgedFamilyTask):
             if grades:
                 runs[place] = grades
         if not seen:
-            # Nobody has judged yet: no answer has failed.
             bare = [replace(row, failure="") for row in rows]
             return Scores(bare, (), {self._metric.name: unjudged(self)})
         groups: dict[str, list[int]] = {"": list(runs)}
@@ -181,6 +188,8 @@ class JudgedTask(JudgedFamilyTask):
         try:
             said = self.answer(one)
             grades = self._grades(one)
+        except NotAskedError:
+            return row(), ()
         except SampleError as error:
             return row(failure=str(error)), ()
         values = {self._metric.name: sum(grades) / len(grades)}
@@ -192,11 +201,12 @@ class JudgedTask(JudgedFamilyTask):
         """One per run of the judge. Raises SampleError where there is none."""
         if self._file is not None:
             given = self._file.get(one.sample.id, ())
-        else:
-            grades = [grade_of(self._grader, said) for said in one.judgements]
-            given = tuple(grade for grade in grades if grade is not None)
-            if len(given) < len(grades):
-                raise SampleError(f"the judge has graded this answer in {len(given)} of {len(grades)} runs")
-        if not given:
-            raise SampleError("the judge has not graded this answer")
+            if not given:
+                raise SampleError("the judge has not graded this answer")
+            return given
+        checked = self.plan.rule == CHECKED
+        grades = [grade_of(self._grader, said, checked=checked) for said in one.judgements]
+        given = tuple(grade for grade in grades if grade is not None)
+        if len(given) < len(grades) or not given:
+            raise NotAskedError(f"the judge has graded this answer in {len(given)} of {len(grades)} runs")
         return given
