@@ -10,7 +10,7 @@ from evalsuite.model.endpoint import Chat, Endpoint, Reply
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
 from ..options import switch
-from .serving import info_of, server_of
+from .serving import info_of, server_of, usage_of
 
 TOP = 20
 """Alternatives of a token that servers give log-probabilities of; OpenAI's limit."""
@@ -39,7 +39,7 @@ class ServedChat:
         self._ignore_beams = switch(given, "ignore_beams")
         self._endpoint = Endpoint(server)
         self._info = info_of(
-            server, given.get("name", ""), omitted=list(self._omit), prefill=server.prefill,
+            server, given, omitted=list(self._omit), prefill=server.prefill,
             ignore_beams=self._ignore_beams,
         )  # fmt: skip
 
@@ -98,12 +98,9 @@ class ServedChat:
 
 
 def _text(reply: Reply) -> TextResponse:
-    details = {
-        "model": reply.model, "system_fingerprint": reply.system_fingerprint,
-        "prompt_tokens": reply.prompt_tokens, "retries": reply.retries,
-    }  # fmt: skip
-    known = {name: value for name, value in details.items() if value not in ("", None, 0)}
-    return TextResponse(reply.text.strip(), reply.completion_tokens, reply.truncated, known)
+    details = usage_of(reply)
+    details.pop("completion_tokens", None)  # they are the response's own
+    return TextResponse(reply.text.strip(), reply.completion_tokens, reply.truncated, details)
 
 
 def _choices(request: Request, reply: Reply) -> ChoiceResponse | SampleError:
@@ -125,5 +122,5 @@ def _choices(request: Request, reply: Reply) -> ChoiceResponse | SampleError:
             "server gives log-probabilities of.",
             "Servers score choices of one token, as letters are; else generate the answer.",
         )
-    details = {"at_most": unseen} if unseen else {}
+    details = usage_of(reply) | ({"at_most": unseen} if unseen else {})
     return ChoiceResponse(tuple(found.get(choice, least) for choice in choices), (1,) * len(choices), details)

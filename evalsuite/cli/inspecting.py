@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import PluginOption, grid, output, registry_with
-from evalsuite.cli.judging import account
+from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
@@ -151,6 +151,9 @@ _FEW = 20
 def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
 
+    from evalsuite.judging.state import judging_states, missing_of, told_state
+    from evalsuite.running.usage import usage_of
+
     console = output()
     manifest = reader.manifest
     model = manifest.model
@@ -191,11 +194,15 @@ def _show(reader: RunReader, whole: bool) -> None:
     if parts:
         console.print(f"           and {parts} numbers of parts (--all shows them)")
     for result in reader.metrics():
-        for metric, reason in result.missing.items():
+        for metric, reason in missing_of(reader, result).items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
-    for result in reader.metrics():
-        if result.judging:
-            console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)
+    for key in reader.task_keys:
+        if told := usage(usage_of(reader, key)):
+            console.print(f"used       {key}: {told}", markup=False)
+    for state in judging_states(reader):
+        console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
+        if told := told_state(state):
+            console.print(f"           {told}", markup=False)
     for session in manifest.sessions:
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"

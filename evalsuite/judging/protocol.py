@@ -46,6 +46,6 @@ class Judged(Task, Protocol):
 def unjudged(task: Judged) -> str:
     """Why the headline is missing where nobody has judged, and what would judge."""
     return (
-        f"no judge has been asked about the answers: `evalsuite judge RUN --task {task.info.name} --judge {task.judge} "
-        "--base-url URL`"
+        f"no judge has been asked about the answers: `evalsuite judge RUN --task {task.info.name} "
+        f"--judge {task.judge} --base-url URL`"
     )

@@ -101,7 +101,7 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
         "data": result.data_fingerprint,
         "scorer": _told(result.details),
         "failures": result.failures,
-        "missing": result.total - result.answered - result.failed,
+        "missing": result.unfinished,
         "total": result.total,
         "limit": result.limit,
         "seed": result.seed,

@@ -14,9 +14,9 @@ from evalsuite.errors import DataError, EvalsuiteError, SpecError
 from evalsuite.judging import Judged, with_judgements
 from evalsuite.judging.stored import Verdicts, verdicts
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import DocumentResponse, ImageResponse, TextResponse
 from evalsuite.running.resolving import build_task, task_keys
-from evalsuite.store import Cost, Judge, Record, RunReader, RunWriter, TaskResult
+from evalsuite.running.usage import usage_of
+from evalsuite.store import Judge, Record, RunReader, RunWriter, TaskResult
 from evalsuite.store.manifest import Manifest, TaskRecord
 from evalsuite.store.results import stored
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Task
@@ -172,12 +172,20 @@ def score_task(writer: RunWriter, key: str, task: Task, judge: Judge | None = No
         answered=len(answers),
         failed=len(answers.failed),
         unscored=sum(bool(row.failure) for row in scores.rows),
-        cost=_cost(writer, key),
+        unjudged=_unjudged(task, scores),
+        cost=usage_of(writer, key),
         estimates=stored(numbers),
         missing=dict(scores.missing),
         details=dict(scores.details),
         judging=judged.account() if judged else None,
     )
+
+
+def _unjudged(task: Task, scores: Scores) -> int:
+    """Answers that a judge has not been asked about to the end: they have neither scores nor a failure."""
+    if not isinstance(task, Judged) or task.info.judge:
+        return 0
+    return sum(not row.failure and not row.values for row in scores.rows)
 
 
 def score_run(path: Path, rules: str | None = None, registry: Registry | None = None) -> Scored:
@@ -243,17 +251,3 @@ def check_same(record: TaskRecord, task: Task) -> None:
             f"measured with {record.data_fingerprint[:12]}…).",
             "Put the run's own data back, or measure again with another --out.",
         )
-
-
-def _cost(run: RunWriter, key: str) -> Cost:
-    seconds, tokens, images = 0.0, 0, 0
-    for record in run.records(key):
-        seconds += record.seconds
-        match record.response:
-            case TextResponse(tokens=int(count)):
-                tokens += count
-            case ImageResponse(images=drawn):
-                images += len(drawn)
-            case DocumentResponse(parts=parts):
-                images += sum(hasattr(part, "sha256") for part in parts)
-    return Cost(seconds=round(seconds, 3), tokens=tokens, images=images)
