@@ -22,7 +22,8 @@ class Metric:
         higher_is_better: direction.
         headline: shown when there is room for one number of the task.
         digits: digits after the point for display.
-        exceeds_one: scores can be larger than 1, so that the number is no share of anything (CIDEr).
+        exceeds_one: the number is no share of anything: its scores can be larger than 1 (CIDEr), or measure a
+            distance or a similarity. Such a number never has the interval of a proportion.
     """
 
     name: str
