@@ -260,7 +260,8 @@ def _differences(stored: Sequence[TaskRecord], asked: Sequence[TaskRecord]) -> l
     for ours, theirs in zip(stored, asked, strict=True):
         mine, other = ours.model_dump(mode="json"), theirs.model_dump(mode="json")
         for field, value in mine.pop("info").items():
-            if other["info"][field] != value and field not in ("title", "source"):
+            # Of a metric only display and interval change between versions; what is asked does not hang on it.
+            if other["info"][field] != value and field not in ("title", "source", "metrics"):
                 lines.append(f"{ours.key}.{field}: {value!r} -> {other['info'][field]!r}")
         lines += [
             f"{ours.key}.{field}: {value!r} -> {other[field]!r}"
