@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with
+from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, write_file
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
+    from evalsuite.content import Image
     from evalsuite.features import FeatureNetwork
 
 _Mode = Annotated[
@@ -53,14 +55,14 @@ def statistics(
 
     Other tools (pytorch-fid, clean-fid …) read the file too.
     """
-    from evalsuite.data.images import images_in
+    from evalsuite.data.folders import ImageFolder, images_in
     from evalsuite.distances import save_statistics
     from evalsuite.task import HasReferenceImages
 
     if (folder is None) == (task is None):
         raise SpecError("Statistics need a folder of images or a --task.", "Give one of the two.")
     if folder is not None:
-        images = images_in(folder)
+        images: Sequence[Image] = images_in(folder)
     else:
         assert task is not None
         from evalsuite.task.entry import TaskOptions
@@ -72,7 +74,9 @@ def statistics(
         found = built.reference()
         if isinstance(found, Path):
             raise SpecError(f"The reference is {found}, which holds statistics already.", "Use it as it is.")
-        images = list(found)
+        images = found
+    if isinstance(images, ImageFolder):
+        messages().print(images.told(), markup=False)
     made = save_statistics(images, _load(network, mode, device), out)
     assert made.protocol is not None
     messages().print(
@@ -90,8 +94,18 @@ def distance(
     ] = "",
     network: _Network = "inception",
     device: _Device = "auto",
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", help="JSON file to write: distances, mode, what was read of each side."),
+    ] = None,
 ) -> None:
-    """Fréchet distance (FID with the Inception network) of two sets of images."""
+    """Fréchet distance (FID with the Inception network) of two sets of images.
+
+    Of a folder every image counts, at any depth, behind links too; names that
+    begin with a dot are skipped. How many were read is told for each side.
+    """
+    from json import dumps
+
     from evalsuite.distances import check, measure
 
     names = [name.strip() for name in also.split(",") if name.strip()]
@@ -102,6 +116,10 @@ def distance(
     for name, value in found.values.items():
         table.add_row(name, f"{value:.6g}", loaded.name, mode)
     output().print(table)
+    for line in found.told:
+        messages().print(line, markup=False)
+    if json is not None:
+        write_file(json, (dumps(found.record(loaded), indent=1, ensure_ascii=False) + "\n").encode())
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
 

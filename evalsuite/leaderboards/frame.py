@@ -139,11 +139,12 @@ def _rows(run: RunReader, result: TaskResult) -> list[dict[str, Any]]:
 def _told(details: Mapping[str, Any]) -> str:
     """A scorer's details on one line; digests are cut to what tells them apart.
 
-    Where weights came from does not matter once their digest is known.
+    Where weights came from does not matter once their digest is known, nor what lay beside the images of a
+    folder (`read`).
     """
     parts = []
     for name, value in sorted(details.items()):
-        if name == "source" and "sha256" in details:
+        if (name == "source" and "sha256" in details) or name == "read":
             continue
         said = f"({_told(value)})" if isinstance(value, Mapping) else _DIGEST.sub(r"\1", str(value))
         parts.append(f"{name} {said}")
