@@ -109,10 +109,11 @@ def list_runs(
     ],
 ) -> None:
     """Show how far runs are."""
-    from evalsuite.leaderboards.frame import open_runs
+    from evalsuite.leaderboards.frame import open_runs, scored_tasks
 
-    table = grid("run", "model", "tasks", "answered", "failed", "last session")
-    for reader in open_runs(paths):
+    table = grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
+    left_out: dict[str, str] = {}
+    for reader in open_runs(paths, left_out):
         with reader:
             counts = reader.counts().values()
             sessions = reader.manifest.sessions
@@ -122,6 +123,7 @@ def list_runs(
                 ", ".join(reader.task_keys),
                 f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
                 str(sum(c.failed for c in counts)),
+                scored_tasks(reader),
                 _last(sessions[-1]) if sessions else "",
             )
     output().print(table)
@@ -152,6 +154,7 @@ def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
 
     from evalsuite.judging.state import judging_states, missing_of, told_state
+    from evalsuite.leaderboards.frame import run_remarks
     from evalsuite.running.usage import usage_of
 
     console = output()
@@ -191,6 +194,8 @@ def _show(reader: RunReader, whole: bool) -> None:
             name = f"{result.task} {e.metric.name} ({result.rules}{by})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)
     console.print(numbers)
+    for key, text in run_remarks(reader):
+        console.print(f"remark     {key}: {text}", markup=False)
     if parts:
         console.print(f"           and {parts} numbers of parts (--all shows them)")
     for result in reader.metrics():

@@ -32,6 +32,8 @@ def with_published(frame: pandas.DataFrame, publications: Iterable[Publication])
     """
     import pandas
 
+    # A frame that was made elsewhere may lack what stands beside the numbers.
+    frame = frame.assign(**{name: frame[name].astype(object).fillna("") for name in _BESIDE})
     publications = list(publications)
     rows: list[dict[str, Any]] = []
     seen: set[tuple[Any, ...]] = set()
@@ -58,9 +60,12 @@ def with_published(frame: pandas.DataFrame, publications: Iterable[Publication])
             "See `evalsuite published list`.",
         )
     added = pandas.DataFrame(rows, columns=list(frame.columns)).astype(frame.dtypes.to_dict())
-    return pandas.concat([frame, added], ignore_index=True)
+    found = pandas.concat([frame, added], ignore_index=True)
+    found.attrs = dict(frame.attrs)
+    return found
 
 
+_BESIDE = ("partial", "undeclared", "reason", "marks", "remarks")
 _OF_METRIC = ("task", "title", "metric", "headline", "scale", "digits", "higher_is_better", "level")
 
 
@@ -97,4 +102,6 @@ def _row(
         "model_fingerprint": f"published {row.model}",
         "evalsuite": "",
         "run": f"{RUN}{publication}/{table}",
+        "partial": "", "undeclared": "", "stale": 0, "reason": "",
+        "marks": "¶", "remarks": "as published, not measured here",
     }  # fmt: skip

@@ -124,8 +124,10 @@ def _otherwise(row: PublishedRow, column: PublishedColumn, found: Found) -> list
         told.append(f"rules: {result.rules}, published {column.rules}")
     if result.limit is not None:
         told.append(f"subset: {result.total} samples drawn")
-    if missing := result.total - result.answered - result.failed:
-        told.append(f"unfinished: {missing} of {result.total} samples were not asked")
+    if found.partial and "subset" not in column.options:
+        told.append(f"data: {found.partial}")
+    if missing := result.unfinished:
+        told.append(f"unfinished: {missing} of {result.total} samples were not asked or judged")
     if result.failures:
         told.append(f"failures: {result.failures} of {result.total} samples have no score")
     return told

@@ -71,6 +71,8 @@ class Plan:
             metrics=tuple(metric.metric() for metric in made.metrics),
             title=made.title,
             source=made.home,
+            count=made.count,
+            drawn="subset" in self.options,
         )
 
     def _protocol(self) -> str:

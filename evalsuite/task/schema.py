@@ -101,7 +101,7 @@ class Benchmark(Strict):
     """Name -> the family's scoring rule; the first is the default. A list stands for equal names."""
     by: tuple[str, ...] = ()
     """Labels that metrics are broken down by."""
-    count: int | None = Field(default=None, ge=1)
+    count: int | None = Field(default=None, ge=0)
     """Samples in the complete official split."""
     sources: tuple[Source, ...] = Field(min_length=1)
     protocols: dict[str, ProtocolSpec] = Field(min_length=1)

@@ -48,6 +48,9 @@ class TaskInfo:
         metrics: in display order; exactly one is the headline.
         title, source: for people: full name; paper or official repository.
         judge: the model whose judgements the score is made of; empty where nobody judges.
+        count: samples of the official split, by which a table sees that data are not whole; 0: there is no
+            official split (generated data, a task of one's own); None: nobody has declared it.
+        drawn: the samples are a drawn subset (option `subset`).
     """
 
     name: str
@@ -60,6 +63,8 @@ class TaskInfo:
     title: str = ""
     source: str = ""
     judge: str = ""
+    count: int | None = 0
+    drawn: bool = False
 
     @property
     def headline(self) -> Metric:
