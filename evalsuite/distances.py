@@ -102,7 +102,7 @@ def check(generated: Path, reference: Path, also: Sequence[str] = ()) -> None:
     for what, side in zip(SIDES, (generated, reference), strict=True):
         if not side.exists():
             raise DataError(
-                f"The {what} side {side} does not exist.", "Give a folder of images, or an .npz of statistics."
+                f"There is no {side} (the {what} side).", "Give a folder of images, or an .npz of statistics."
             )
 
 

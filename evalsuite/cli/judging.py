@@ -69,9 +69,9 @@ def judge(
     stopped it, only what is missing is asked. Several judges of one run stay
     apart, each with its own numbers.
 
-    Exit status: 0 all is well; 1 some answers have no score (the judge gave
-    nothing, or numbers off its scale), or a task could not be scored; 2 error;
-    130 interrupted.
+    Exit status: 0 all is well; 1 some answers have no score, because the
+    judge gave nothing or numbers off its scale, or a task could not be
+    scored; 2 error; 130 interrupted.
     """
     from evalsuite.cli.progress import RunProgress
     from evalsuite.endpoint import Server

@@ -127,7 +127,7 @@ def _otherwise(row: PublishedRow, column: PublishedColumn, found: Found) -> list
     if found.partial and "subset" not in column.options:
         told.append(f"data: {found.partial}")
     if missing := result.unfinished:
-        told.append(f"unfinished: {missing} of {result.total} samples were not asked or judged")
+        told.append(f"unfinished: {missing} of {result.total} samples were not asked{' or judged' if result.unjudged else ''}")
     if result.failures:
         told.append(f"failures: {result.failures} of {result.total} samples have no score")
     return told

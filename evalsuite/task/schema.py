@@ -43,6 +43,16 @@ class MetricSpec(Strict):
         return Metric(**self.model_dump())
 
 
+class ForeignIds(Strict):
+    """How another tool's files number this benchmark's samples, for `evalsuite import`: a number in a file stands
+    for the sample `prefix` + (number - `offset`)."""
+
+    offset: int = Field(default=0, ge=0)
+    prefix: str = ""
+    note: str = ""
+    """Whose files do."""
+
+
 class ProtocolSpec(Strict):
     """A named protocol: the wording, exact to the space, the decoding and the postprocessing of the
     answer."""
@@ -103,6 +113,8 @@ class Benchmark(Strict):
     """Labels that metrics are broken down by."""
     count: int | None = Field(default=None, ge=0)
     """Samples in the complete official split."""
+    foreign_ids: tuple[ForeignIds, ...] = ()
+    """Other numberings of the samples in prediction files."""
     sources: tuple[Source, ...] = Field(min_length=1)
     protocols: dict[str, ProtocolSpec] = Field(min_length=1)
     """The first is the default."""

@@ -134,7 +134,7 @@ def test_an_error_names_the_side_that_it_is_about(
     other = {"generated": "reference", "reference": "generated"}[side]
     assert f"1 of 5 {side} images cannot be read" in said(bad)
     assert f"The {side} folder {tmp_path / 'none'} holds no images" in said(tmp_path / "none")
-    assert f"The {side} side {tmp_path / 'gone'} does not exist" in said(tmp_path / "gone")
+    assert f"There is no {tmp_path / 'gone'} (the {side} side)" in said(tmp_path / "gone")
     assert not any(other in said(tmp_path / name) for name in ("none", "gone"))
 
 
