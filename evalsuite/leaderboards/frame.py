@@ -238,17 +238,18 @@ def find_runs(path: Path) -> list[Path]:
     links too, each once."""
     if not path.is_dir() or (path / "run.json").exists():
         return [path]
-    found: list[Path] = []
-    entered: set[str] = set()
-    for folder, below, files in os.walk(path, followlinks=True):
-        if (real := os.path.realpath(folder)) in entered:  # a link that leads back, or to what was read
-            below.clear()
-            continue
-        entered.add(real)
-        below.sort(key=lambda name: (os.path.islink(os.path.join(folder, name)), name))
-        if "run.json" in files:
-            found.append(Path(folder))
-    return sorted(found)
+    found: dict[str, Path] = {}
+    for follow in (False, True):  # what is really there goes by its own name, not by that of a link to it
+        entered: set[str] = set()
+        for folder, below, files in os.walk(path, followlinks=follow):
+            if (real := os.path.realpath(folder)) in entered:  # a link that leads back
+                below.clear()
+                continue
+            entered.add(real)
+            below.sort()
+            if "run.json" in files:
+                found.setdefault(real, Path(folder))
+    return sorted(found.values())
 
 
 def run_remarks(run: RunReader) -> list[tuple[str, str]]:

@@ -136,7 +136,7 @@ def notes_of(
         for kind, line in lines.items()
         if kind in found
     ]
-    return [*told, *(f"left out: {run}: {reason}" for run, reason in left_out)]
+    return [*told, *(f"left out: {run}: {reason.rstrip('.')}" for run, reason in left_out)]
 
 
 def _told(record: Mapping[str, Any], name: str) -> str:
