@@ -24,8 +24,8 @@ def import_(
         str,
         typer.Option(
             "--format",
-            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, mmmu, lmms-eval or vlmevalkit; "
-            "recognised where it is left out.",
+            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, mmmu, lmms-eval or "
+            "vlmevalkit; recognised where it is left out.",
         ),
     ] = "",
     model: Annotated[

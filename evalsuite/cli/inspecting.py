@@ -146,6 +146,27 @@ def show_run(
         _show(reader, whole)
 
 
+def _show_usage(reader: RunReader) -> None:
+    """What served models and judges took, and how far the judging is."""
+    from evalsuite.errors import StoreError
+    from evalsuite.judging.state import judging_states, told_state
+    from evalsuite.running.usage import usage_of
+
+    console = output()
+    for key in reader.task_keys:
+        if took := usage(usage_of(reader, key)):
+            console.print(f"used       {key}: {took}", markup=False)
+    try:
+        states = judging_states(reader)
+    except StoreError as error:  # its server answered under two names
+        console.print(f"judged     {error}", markup=False)
+        return
+    for state in states:
+        console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
+        if how_far := told_state(state):
+            console.print(f"           {how_far}", markup=False)
+
+
 _FEW = 20
 """Failed samples that are shown without `--all`."""
 
@@ -153,9 +174,8 @@ _FEW = 20
 def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
 
-    from evalsuite.judging.state import judging_states, missing_of, told_state
+    from evalsuite.judging.state import missing_of
     from evalsuite.leaderboards.frame import run_remarks
-    from evalsuite.running.usage import usage_of
 
     console = output()
     manifest = reader.manifest
@@ -201,13 +221,7 @@ def _show(reader: RunReader, whole: bool) -> None:
     for result in reader.metrics():
         for metric, reason in missing_of(reader, result).items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
-    for key in reader.task_keys:
-        if told := usage(usage_of(reader, key)):
-            console.print(f"used       {key}: {told}", markup=False)
-    for state in judging_states(reader):
-        console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
-        if told := told_state(state):
-            console.print(f"           {told}", markup=False)
+    _show_usage(reader)
     for session in manifest.sessions:
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"

@@ -141,8 +141,8 @@ def compare(
         gates: limits, or a TOML file with them; None: fail when a headline is shown to be worse.
         allow: what may differ between the sides (`version`, `protocol`, `rules`, `judge`, `split`, `data`,
             `scorer`, `seed`, `limit`), beside what the gates allow.
-        allow_missing: tasks of the base, or numbers as `TASK/METRIC`, that the candidate may lack, beside what
-            the gates allow; whatever else it lacks is a failed check.
+        allow_missing: tasks of the base, or numbers as `TASK/METRIC`, that the candidate may lack, beside
+            what the gates allow; whatever else it lacks is a failed check.
         tasks: only these; all that both sides have when empty.
         all_metrics: every metric instead of each task's headline and those that gates name.
         groups: breakdowns too.

@@ -37,7 +37,8 @@ def _software(base: Side, candidate: Side) -> list[str]:
 
 
 def _incomplete(base: Side, candidate: Side, keys: Collection[str]) -> list[str]:
-    """Data that are not the official split, samples not asked or judged yet, answers newer than the scores."""
+    """Data that are not the official split, samples not asked or judged yet, answers newer than the
+    scores."""
     found: dict[str, None] = {}
     for which, side in (("base", base), ("candidate", candidate)):
         for key in keys:
@@ -46,9 +47,12 @@ def _incomplete(base: Side, candidate: Side, keys: Collection[str]) -> list[str]
                 if told := partial(one.result.info, record):
                     found[f"{key}: {told}."] = None
                 if one.result.unfinished:
-                    found[f"{key}: {one.result.unfinished} of {one.result.total} samples missing in the {which}."] = None
+                    count = f"{one.result.unfinished} of {one.result.total}"
+                    found[f"{key}: {count} samples are missing in the {which}."] = None
                 if late := stale(one.result, one.run.counts()):
-                    found[f"{key}: {late} answers of the {which} came after its scores (`evalsuite score`)."] = None
+                    found[
+                        f"{key}: {late} answers of the {which} came after its scores (`evalsuite score`)."
+                    ] = None
     return list(found)
 
 

@@ -14,9 +14,31 @@ from evalsuite.content import Image
 from evalsuite.errors import DataError
 
 SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm .gif .avif .heic .heif .jp2 .jxl".split()
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".webp",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".gif",
+        ".avif",
+        ".heic",
+        ".heif",
+        ".jp2",
+        ".jxl",
+    ]
 )
-"""Names that say image. A file with another suffix, or without one, is an image where its first bytes say so."""
+"""Names that say image. A file with another suffix, or without one, is an image where its first bytes say
+so."""
 _HEAD = 32
 _MAGIC = (
     b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\xff\x0a",
@@ -24,7 +46,26 @@ _MAGIC = (
 )  # fmt: skip
 _BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1"})
 _TEXTUAL = frozenset(
-    ".txt .json .jsonl .csv .tsv .md .yaml .yml .xml .html .npz .npy .pt .safetensors .parquet .py .zip .tar".split()
+    [
+        ".txt",
+        ".json",
+        ".jsonl",
+        ".csv",
+        ".tsv",
+        ".md",
+        ".yaml",
+        ".yml",
+        ".xml",
+        ".html",
+        ".npz",
+        ".npy",
+        ".pt",
+        ".safetensors",
+        ".parquet",
+        ".py",
+        ".zip",
+        ".tar",
+    ]
 )
 """Never looked into: no image has such a name."""
 
@@ -59,7 +100,9 @@ class ImageFolder(Sequence[Image]):
         """How many were read and what was skipped, in one line."""
         behind = f" ({self.linked} in linked folders)" if self.linked else ""
         skipped = ", ".join(f"{count} {why}" for why, count in self.skipped.items())
-        return f"{self.folder}: {len(self.images)} images{behind}" + (f"; skipped {skipped}" if skipped else "")
+        return f"{self.folder}: {len(self.images)} images{behind}" + (
+            f"; skipped {skipped}" if skipped else ""
+        )
 
     def record(self) -> dict[str, Any]:
         """The same, JSON-able."""
@@ -74,7 +117,8 @@ class ImageFolder(Sequence[Image]):
 def images_in(folder: Path, what: str = "") -> ImageFolder:
     """The images of a folder and its subfolders, linked ones included.
 
-    Names that begin with a dot are skipped, files and folders (`.ipynb_checkpoints`, `._copy.png`), and so is a
+    Names that begin with a dot are skipped, files and folders (`.ipynb_checkpoints`, `._copy.png`), and so
+    is a
     folder that was read before: links that lead back make no loop, and no image counts twice. A file belongs
     to the set by its suffix, else by its first bytes. A link to an image that is gone stays in the set, so
     that reading it fails: a set must be complete.
@@ -116,7 +160,8 @@ class _Walk:
             entries = sorted(os.scandir(folder), key=lambda entry: (entry.is_symlink(), entry.name))
         except OSError as error:
             raise DataError(
-                f"{folder} in the {self._side} cannot be read ({error.strerror}).", "A set of images must be complete."
+                f"{folder} in the {self._side} cannot be read ({error.strerror}).",
+                "A set of images must be complete.",
             ) from error
         if (state.st_dev, state.st_ino) in self._entered:
             self.skipped["folders that were read under another name"] += 1

@@ -20,6 +20,7 @@ from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import Record, RunWriter, TaskRecord
 from evalsuite.task import Sample, Task
 
+
 @runtime_checkable
 class KnowsForeignIds(Protocol):
     """A task whose samples have other numbers in other tools' files; optional."""
@@ -184,7 +185,8 @@ def _match(
 
 
 def _foreign(task: Task, given: Sequence[Prediction], samples: Collection[str]) -> dict[str, str]:
-    """The file's numbers that are another tool's for samples of this benchmark; empty where the file has none."""
+    """The file's numbers that are another tool's for samples of this benchmark; empty where the file has
+    none."""
     if not isinstance(task, KnowsForeignIds):
         return {}
     numbers = {one.key: int(one.key) for one in given if one.position is None and one.key.isdecimal()}

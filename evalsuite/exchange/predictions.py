@@ -123,7 +123,10 @@ def _records(path: Path, key: str, answer: str) -> Iterator[Prediction]:
     for position, row in enumerate(rows):
         where = f"{path}, entry {position}"
         yield Prediction(
-            _key(field(row, key, (int, str), where)), field(row, answer, str, where), where, prompt=_asked(row)
+            _key(field(row, key, (int, str), where)),
+            field(row, answer, str, where),
+            where,
+            prompt=_asked(row),
         )
 
 
@@ -152,15 +155,16 @@ def _pairs(path: Path) -> Iterator[Prediction]:
 
 
 def _ordered(path: Path) -> Iterator[Prediction]:
-    """POPE's official answers: JSON lines (or objects one after the other) in the order of the questions, each
-    with the question, so that another order is seen."""
+    """POPE's official answers: JSON lines (or objects one after the other) in the order of the questions,
+    each with the question, so that another order is seen."""
     for position, (number, row) in enumerate(read_lines(path)):
         where = f"{path}, line {number}"
         yield Prediction("", field(row, "answer", str, where), where, position, _asked(row))
 
 
 def _subjects(path: Path) -> Iterator[Prediction]:
-    """MMMU's own outputs: a folder with `<subject>/output.json`, or one such file; lists of `{id, response}`."""
+    """MMMU's own outputs: a folder with `<subject>/output.json`, or one such file; lists of `{id,
+    response}`."""
     files = sorted(path.glob("*/output.json")) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path} has no <subject>/output.json.", "Give the folder that MMMU's scripts wrote.")

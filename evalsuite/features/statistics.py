@@ -23,9 +23,7 @@ def protocol_of(network: FeatureNetwork) -> Protocol:
     )
 
 
-def statistics_of(
-    images: Sequence[Image], network: FeatureNetwork, what: str = "reference"
-) -> Gaussian:
+def statistics_of(images: Sequence[Image], network: FeatureNetwork, what: str = "reference") -> Gaussian:
     """Mean and covariance of images under a network, memory flat in their number.
 
     Args:
@@ -43,7 +41,8 @@ def statistics_of(
 
 
 def require_complete(state: Decoded, count: int, what: str = "reference") -> None:
-    """Raises DataError with the first reason where any of `count` images was broken; `what` is the set's name in
+    """Raises DataError with the first reason where any of `count` images was broken; `what` is the set's
+    name in
     the message."""
     if state.failures:
         raise DataError(

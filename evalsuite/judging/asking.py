@@ -78,8 +78,8 @@ class JudgeOutcome:
 
     @property
     def unscored(self) -> int:
-        """Answers without a score by this judge: a failed judgement, now or before, or numbers that may not be
-        counted."""
+        """Answers without a score by this judge: a failed judgement, now or before, or numbers that may not
+        be counted."""
         return sum(
             result.unscored
             for result in self.scored.results

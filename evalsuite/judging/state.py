@@ -18,7 +18,8 @@ class JudgingState:
         account: what it took so far.
         answers: of the task, that can be judged.
         seen: of them, those that the judge has said something about.
-        unjudged: answers that it was not asked about to the end; None where the run has not been scored since,
+        unjudged: answers that it was not asked about to the end; None where the run has not been scored
+        since,
             so that only `seen` is known.
     """
 
@@ -71,8 +72,9 @@ def told_state(state: JudgingState) -> str:
     had = f"{account.questions + account.failed} judgements{failed} of {state.seen} answers are stored"
     if state.unjudged is None:
         return (
-            f"half done: {had}, {state.answers - state.seen} of {state.answers} answers have none, and the run has "
-            "not been scored since: the same `evalsuite judge` resumes, `evalsuite score` scores what is there"
+            f"half done: {had}, {state.answers - state.seen} of {state.answers} answers have none, and the "
+            "run has not been scored since: the same `evalsuite judge` resumes, `evalsuite score` scores "
+            "what is there"
         )
     return (
         f"half done: {had}, {state.unjudged} of {state.answers} answers are not judged to the end: the same "

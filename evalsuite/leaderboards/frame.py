@@ -32,10 +32,10 @@ COLUMNS = (
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
 and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
-else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked or
-judged yet; `seconds` is device time of the whole task. `partial`: why the data are not the official split;
-`undeclared`: that its size is not known; `stale`: answers that came after the scores; `reason`: why there is no
-number. `marks` are the signs that tables show for all this, `remarks` the same in words."""
+else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked
+or judged yet; `seconds` is device time of the whole task. `partial`: why the data are not the official split;
+`undeclared`: that its size is not known; `stale`: answers that came after the scores; `reason`: why there is
+no number. `marks` are the signs that tables show for all this, `remarks` the same in words."""
 
 LEFT_OUT = "left out"
 """Where a frame's `attrs` keep the runs that have no row, with the reason."""
@@ -253,17 +253,21 @@ def find_runs(path: Path) -> list[Path]:
 
 
 def run_remarks(run: RunReader) -> list[tuple[str, str]]:
-    """What a reader must know of a run's numbers, by task: which data they lack, what failed, what is missing."""
+    """What a reader must know of a run's numbers, by task: which data they lack, what failed, what is
+    missing."""
     frame = frame_of([run], unscored=True)
     heads = frame[frame["headline"] & (frame["group"] == "")]
     found = dict.fromkeys(
-        (f"{row['task']} ({row['rules']})", str(row["remarks"])) for row in heads.to_dict("records") if row["remarks"]
+        (f"{row['task']} ({row['rules']})", str(row["remarks"]))
+        for row in heads.to_dict("records")
+        if row["remarks"]
     )
     return list(found)
 
 
 def scored_tasks(run: RunReader) -> str:
-    """Whether a run is scored, in a word or two: yes, no, which of its tasks are not, or that answers came later."""
+    """Whether a run is scored, in a word or two: yes, no, which of its tasks are not, or that answers came
+    later."""
     results, counts = run.metrics(), run.counts()
     own = [
         next((r for r in results if (r.task, r.rules) == (task.key, task.info.rules)), None)

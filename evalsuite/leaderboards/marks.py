@@ -44,8 +44,10 @@ def lost(run: RunReader, result: TaskResult) -> dict[str, str]:
     """Metrics of a scored task that have no number, with the reason."""
     found = missing_of(run, result)
     headline = result.info.headline.name
-    if headline not in found and result.n and not any(
-        e.metric.name == headline and not e.group for e in result.numbers()
+    if (
+        headline not in found
+        and result.n
+        and not any(e.metric.name == headline and not e.group for e in result.numbers())
     ):
         found[headline] = "its scorer gave no number"
     return found
@@ -56,7 +58,8 @@ def unscored(run: RunReader, counts: Mapping[str, Counts], key: str) -> str:
     count = counts[key]
     done = count.answered + count.failed
     if done < count.total:
-        return f"not finished ({done} of {count.total} samples asked) and not scored: the same command resumes it"
+        asked = f"{done} of {count.total} samples asked"
+        return f"not finished ({asked}) and not scored: the same command resumes it"
     return f"not scored: `evalsuite score {run.path}` needs no model"
 
 

@@ -171,7 +171,9 @@ def _place_numberless(records: Sequence[dict[str, Any]]) -> None:
         for parts in (alike, ("task",)):
             peer = next((r for r in real if all(r[part] == record[part] for part in parts)), None)
             if peer is not None:
-                record |= {name: peer[name] for name in (*(_VARIANTS if parts is alike else ()), "scorer", "judge")}
+                record |= {
+                    name: peer[name] for name in (*(_VARIANTS if parts is alike else ()), "scorer", "judge")
+                }
                 break
 
 

@@ -1,9 +1,9 @@
 """Whether a judge's numbers may be counted: complete, one answer to each question, within the judge's scale.
 
-The official scripts count whatever they can parse: 80 on a scale from 0 to 10, one line of three, a year in the
-middle of a sentence. Within the scale and complete, their number is ours to the bit (`evalsuite.metrics.judge`
-parses both); else these functions raise, and the judgement has failed. Rules that end in `-unchecked` leave them
-out.
+The official scripts count whatever they can parse: 80 on a scale from 0 to 10, one line of three, a year in
+the middle of a sentence. Within the scale and complete, their number is ours to the bit
+(`evalsuite.metrics.judge` parses both); else these functions raise, and the judgement has failed. Rules that
+end in `-unchecked` leave them out.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ _NO_CRITERION = re.compile(r"reason|explanation|comment|note|summary", re.IGNORE
 def checked_imgedit_grade(answer: str, *, count: int = 3, low: int = 1, high: int = 5) -> float:
     """ImgEdit: the mean of the `count` lines `name: digits`, each from `low` to `high`, rounded to 2 places.
 
-    Raises SampleError where there are more or fewer such lines, where two have one name, where one is a remark
-    and no criterion, and for a number outside the scale.
+    Raises SampleError where there are more or fewer such lines, where two have one name, where one is a
+    remark and no criterion, and for a number outside the scale.
 
     >>> checked_imgedit_grade("Brief reasoning: fine\\nCompliance: 5\\nNaturalness: 3\\nDetail: 1")
     3.0
@@ -80,11 +80,12 @@ def checked_imgedit_grade(answer: str, *, count: int = 3, low: int = 1, high: in
 
 
 def checked_grade(replies: Sequence[str], *, tries: int) -> float | None:
-    """MM-Vet: the first reply that is a grade in [0, 1]; 0 after `tries` replies without any number; None where
-    fewer were had.
+    """MM-Vet: the first reply that is a grade in [0, 1].
 
-    Raises SampleError where all `tries` replies are empty, and where one holds a number that is no grade ("8/10",
-    "5"): the judge has graded, on a scale that is not the benchmark's.
+    0 after `tries` replies without any number, as the official script has it; None where fewer were had.
+
+    Raises SampleError where all `tries` replies are empty, and where one holds a number that is no grade
+    ("8/10", "5"): the judge has graded, on a scale that is not the benchmark's.
 
     >>> checked_grade(["I cannot say", "0.5"], tries=5)
     0.5

@@ -184,9 +184,16 @@ class Run:
             if len(found) and row["value"] == row["value"]:  # not NaN
                 value, low, high = (row[end] * row["scale"] for end in ("value", "low", "high"))
                 digits = int(row["digits"])
-                told = f"{row['metric']} {value:.{digits}f}{row['marks']} ({low:.{digits}f} to {high:.{digits}f})"
+                marked = f"{value:.{digits}f}{row['marks']}"
+                told = f"{row['metric']} {marked} ({low:.{digits}f} to {high:.{digits}f})"
             rows.append(
-                (text(key), text(told), f"{count.answered} of {count.total}", str(count.failed), text(remarks))
+                (
+                    text(key),
+                    text(told),
+                    f"{count.answered} of {count.total}",
+                    str(count.failed),
+                    text(remarks),
+                )
             )
         head = ("task", "headline", "answered", "failed", "remarks")
         title = f"<div><b>{text(self.model)}</b> <span class='faint'>{text(self.path)}</span></div>"

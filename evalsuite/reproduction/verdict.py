@@ -127,7 +127,8 @@ def _otherwise(row: PublishedRow, column: PublishedColumn, found: Found) -> list
     if found.partial and "subset" not in column.options:
         told.append(f"data: {found.partial}")
     if missing := result.unfinished:
-        told.append(f"unfinished: {missing} of {result.total} samples were not asked{' or judged' if result.unjudged else ''}")
+        judged = " or judged" if result.unjudged else ""
+        told.append(f"unfinished: {missing} of {result.total} samples were not asked{judged}")
     if result.failures:
         told.append(f"failures: {result.failures} of {result.total} samples have no score")
     return told

@@ -1,4 +1,5 @@
-"""What the answers of a run took: device time, tokens, images; of served models also retries, names and money."""
+"""What the answers of a run took: device time, tokens, images; of served models also retries, names and
+money."""
 
 from __future__ import annotations
 

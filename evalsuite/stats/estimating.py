@@ -84,7 +84,8 @@ def estimate(scores: Scores, *, resamples: int = 1000, seed: int = 0, level: flo
 
 
 def _is_share(metric: Metric, rows: Sequence[SampleScore]) -> bool:
-    """Whether a column's mean is a share of something: all its scores are in [0, 1], and may be nothing else."""
+    """Whether a column's mean is a share of something: all its scores are in [0, 1], and may be nothing
+    else."""
     if metric.exceeds_one:
         return False
     scored = (row.values for row in rows if not row.failure and metric.name in row.values)

@@ -90,9 +90,7 @@ def disagreement(baseline: float, difference: float = 0.0, correlation: float = 
     return p + q - 2 * both
 
 
-def spread_of(
-    a: Sequence[float], b: Sequence[float], clusters: Clusters, *, share: bool = True
-) -> Spread:
+def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters, *, share: bool = True) -> Spread:
     """The spread of two runs' scores on the same samples.
 
     The design effect is the cluster-robust variance of the mean difference over that of independent samples;

@@ -44,8 +44,8 @@ class MetricSpec(Strict):
 
 
 class ForeignIds(Strict):
-    """How another tool's files number this benchmark's samples, for `evalsuite import`: a number in a file stands
-    for the sample `prefix` + (number - `offset`)."""
+    """How another tool's files number this benchmark's samples, for `evalsuite import`: a number in a file
+    stands for the sample `prefix` + (number - `offset`)."""
 
     offset: int = Field(default=0, ge=0)
     prefix: str = ""

@@ -54,7 +54,8 @@ class Viescore:
         images_first: images stand before the text, lossless, as the script asks Qwen2.5-VL; else behind it,
             as JPEG, as it asks GPT.
         max_tokens, temperature: as the script has them.
-        checked: a reply counts only with both scores, each from 0 to 10; else whatever the script counts does.
+        checked: a reply counts only with both scores, each from 0 to 10; else whatever the script counts
+        does.
     """
 
     _ROUNDS = 2
@@ -135,7 +136,8 @@ class ImgEdit:
     `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade.
 
     Args:
-        checked: an answer counts only with three such lines, each from 1 to 5; else whatever the script counts.
+        checked: an answer counts only with three such lines, each from 1 to 5; else whatever the script
+        counts.
     """
 
     def __init__(self, source: Located, *, checked: bool = True) -> None:

@@ -73,8 +73,8 @@ _TITLE = " -- "
 
 
 def _boolq(row: _Row, name: str, where: str) -> Item:
-    """The official file has title and passage apart, SuperGLUE's columns have one text of both: `passage` is the
-    text alone and `titled_passage` both, from either. A row of the official file without its title has no
+    """The official file has title and passage apart, SuperGLUE's columns have one text of both: `passage` is
+    the text alone and `titled_passage` both, from either. A row of the official file without its title has no
     `titled_passage`."""
     passage, question = field(row, "passage", str, where), field(row, "question", str, where)
     fields = {"question": question, "question_capital": question[:1].upper() + question[1:]}

@@ -246,7 +246,11 @@ def test_a_headline_that_only_the_base_has_fails_unless_it_is_allowed_by_name(tm
     (result,) = metrics["results"]
     first = result["info"]["metrics"][0]["name"]
     kept = [one for one in result["estimates"] if one["metric"]["name"] != first]
-    other = [{**one, "metric": {**one["metric"], "name": "other"}} for one in result["estimates"] if not one["group"]]
+    other = [
+        {**one, "metric": {**one["metric"], "name": "other"}}
+        for one in result["estimates"]
+        if not one["group"]
+    ]
     for path, estimates in ((paths[0], [*result["estimates"], *other]), (paths[1], [*kept, *other])):
         result["estimates"] = estimates
         (path / "metrics.json").write_text(json.dumps(metrics))

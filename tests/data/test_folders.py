@@ -45,7 +45,9 @@ def test_a_real_folder_is_read_under_its_own_name_and_counts_once(tmp_path: Path
     assert names(tmp_path) == ["zebra/0.png"]
 
 
-@pytest.mark.parametrize("hidden", [".ipynb_checkpoints/0-checkpoint.png", "._0.png", "a/.cache/1.png", ".0.jpg"])
+@pytest.mark.parametrize(
+    "hidden", [".ipynb_checkpoints/0-checkpoint.png", "._0.png", "a/.cache/1.png", ".0.jpg"]
+)
 def test_hidden_files_and_folders_are_skipped_and_counted(hidden: str, tmp_path: Path) -> None:
     put(tmp_path / "a" / "0.png")
     put(tmp_path / hidden)
@@ -61,7 +63,8 @@ def test_hidden_files_and_folders_are_skipped_and_counted(hidden: str, tmp_path:
     ("name", "kind"),
     [
         ("0.jfif", "JPEG"), ("0.gif", "GIF"), ("0.webp", "WEBP"), ("0.JPG", "JPEG"), ("0.TIFF", "TIFF"),
-        ("0", "PNG"), ("0.0", "JPEG"), ("image.orig", "WEBP"), ("bmp", "BMP"), ("ppm", "PPM"), ("tiff", "TIFF"),
+        ("0", "PNG"), ("0.0", "JPEG"), ("image.orig", "WEBP"), ("bmp", "BMP"), ("ppm", "PPM"),
+        ("tiff", "TIFF"),
         ("gif", "GIF"),
     ],
 )  # fmt: skip
@@ -101,7 +104,9 @@ def test_what_is_gone_stays_in_the_set_and_what_is_no_file_does_not(tmp_path: Pa
 def test_a_folder_without_images_is_refused_with_its_side(tmp_path: Path) -> None:
     put(tmp_path / "a.txt")
     put(tmp_path / ".hidden.png")
-    with pytest.raises(DataError, match=r"The generated folder .* holds no images \(skipped 1 hidden .*1 \.txt files"):
+    with pytest.raises(
+        DataError, match=r"The generated folder .* holds no images \(skipped 1 hidden .*1 \.txt files"
+    ):
         images_in(tmp_path, "generated")
     with pytest.raises(DataError, match="There is no reference folder"):
         images_in(tmp_path / "absent", "reference")

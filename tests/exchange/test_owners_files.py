@@ -1,4 +1,5 @@
-"""Files as the benchmarks' and LLaVA's own scripts write them: other numbers, other orders, folders of subjects."""
+"""Files as the benchmarks' and LLaVA's own scripts write them: other numbers, other orders, folders of
+subjects."""
 
 from __future__ import annotations
 
@@ -39,11 +40,19 @@ def pope(root: Path, kind: str, things: tuple[str, ...] = THINGS) -> TaskSpec:
     return TaskSpec(name=f"pope-{kind}", data=root)
 
 
-@pytest.mark.parametrize(("kind", "offset"), [("popular", 20_000_000), ("random", 10_000_000), ("adversarial", 0)])
-def test_llavas_one_file_of_three_popes_is_read_by_its_numbers(kind: str, offset: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "offset"), [("popular", 20_000_000), ("random", 10_000_000), ("adversarial", 0)]
+)
+def test_llavas_one_file_of_three_popes_is_read_by_its_numbers(
+    kind: str, offset: int, tmp_path: Path
+) -> None:
     spec = pope(tmp_path / "data", kind)
     mine = [
-        {"question_id": offset + n, "prompt": f"{question(thing)}\nAnswer shortly.", "text": "Yes" if n % 2 else "No"}
+        {
+            "question_id": offset + n,
+            "prompt": f"{question(thing)}\nAnswer shortly.",
+            "text": "Yes" if n % 2 else "No",
+        }
         for n, thing in enumerate(THINGS, start=1)
     ]
     others = [
@@ -63,12 +72,15 @@ def test_llavas_one_file_of_three_popes_is_read_by_its_numbers(kind: str, offset
 def test_popes_own_file_in_another_order_is_refused_by_its_questions(tmp_path: Path) -> None:
     spec = pope(tmp_path / "data", "popular")
     rows = [
-        {"question": question(thing), "answer": "Yes" if n % 2 else "No"} for n, thing in enumerate(THINGS, start=1)
+        {"question": question(thing), "answer": "Yes" if n % 2 else "No"}
+        for n, thing in enumerate(THINGS, start=1)
     ]
     good = lines(tmp_path / "good.json", rows)
     assert numbers(import_predictions(tmp_path / "run", spec, good))["accuracy"] == 1.0
     swapped = lines(tmp_path / "swapped.json", [rows[1], rows[0], *rows[2:]])
-    with pytest.raises(DataError, match=r"position 0 of pope-popular is 'Is there a dog.*asked 'Is there a car"):
+    with pytest.raises(
+        DataError, match=r"position 0 of pope-popular is 'Is there a dog.*asked 'Is there a car"
+    ):
         import_predictions(tmp_path / "no", spec, swapped)
     assert not (tmp_path / "no").exists()
 
@@ -78,7 +90,8 @@ def test_a_result_that_says_what_was_asked_is_compared_with_the_question(form: s
     spec = pope(tmp_path / "data", "adversarial")
     said = {"vqa": ("question", "answer"), "llava": ("question", "text")}[form]
     rows = [
-        {"question_id": n, said[0]: question(thing), said[1]: "Yes"} for n, thing in enumerate(THINGS[::-1], start=1)
+        {"question_id": n, said[0]: question(thing), said[1]: "Yes"}
+        for n, thing in enumerate(THINGS[::-1], start=1)
     ]
     file = tmp_path / f"a.{'json' if form == 'vqa' else 'jsonl'}"
     if form == "vqa":
@@ -97,7 +110,12 @@ def test_llavas_lines_of_mmvet_are_numbered_from_0(tmp_path: Path) -> None:
     write_json(
         data / "mm-vet.json",
         {
-            f"v1_{n}": {"imagename": "a.png", "question": f"What is {n}?", "answer": str(n), "capability": ["rec"]}
+            f"v1_{n}": {
+                "imagename": "a.png",
+                "question": f"What is {n}?",
+                "answer": str(n),
+                "capability": ["rec"],
+            }
             for n in range(3)
         },
     )
@@ -132,7 +150,8 @@ def test_mmmus_outputs_of_all_subjects_are_one_import(tmp_path: Path) -> None:
         rows = [
             {
                 "id": f"validation_{subject}_{n}", "question_type": "multiple-choice", "answer": "B",
-                "all_choices": ["A", "B"], "index2ans": {"A": "one", "B": "two"}, "response": "B" if n == 1 else "A",
+                "all_choices": ["A", "B"], "index2ans": {"A": "one", "B": "two"},
+                "response": "B" if n == 1 else "A",
             }
             for n in (1, 2)
         ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""Judging that was stopped half way, and numbers that may not be counted: said exactly, and never a number."""
+"""Judging that was stopped half way, and numbers that may not be counted: said exactly, and never a
+number."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
         assert result.unfinished == 3
         assert not result.missing
         said = told_state(state)
-        assert said.startswith("half done: 3 judgements (1 failed) of 3 answers are stored, 3 of 6 answers are not")
+        assert said.startswith(
+            "half done: 3 judgements (1 failed) of 3 answers are stored, 3 of 6 answers are not"
+        )
         shown = evalsuite("runs", "show", tmp_path / "run")
         assert "no judge has" not in shown.stdout
         assert "half done: 3 judgements (1 failed)" in " ".join(shown.stdout.split())
@@ -106,5 +109,9 @@ def test_what_a_served_model_and_its_judge_took_is_summed(tmp_path: Path) -> Non
     assert cost.served == ("mine-2026-01-01",)
     assert cost.charged == pytest.approx((prompts * 2 + generated * 10) / 1e6)
     shown = " ".join(evalsuite("runs", "show", run).stdout.split())
-    assert f"used mm-vet: answered by mine-2026-01-01, {prompts} + {generated} tokens, 1 retries, cost" in shown
-    assert json.loads((run / "metrics.json").read_text())["results"][0]["cost"]["served"] == ["mine-2026-01-01"]
+    assert (
+        f"used mm-vet: answered by mine-2026-01-01, {prompts} + {generated} tokens, 1 retries, cost" in shown
+    )
+    assert json.loads((run / "metrics.json").read_text())["results"][0]["cost"]["served"] == [
+        "mine-2026-01-01"
+    ]

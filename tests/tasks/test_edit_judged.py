@@ -297,7 +297,6 @@ def test_imgedit_counts_three_criteria_from_1_to_5_and_nothing_else(
         assert good.values == {"score": 3.0}
 
 
-
 TAR_NAMES = ("singleturn.json", "judge_prompt.json")
 
 

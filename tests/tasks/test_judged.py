@@ -69,7 +69,9 @@ def test_the_judges_question_is_the_official_one(tmp_path: Path) -> None:
 def test_the_official_scripts_own_grade_file_is_read(tmp_path: Path) -> None:
     graded = {"v1_0": {"model": ["gpt-4-0613"], "content": ["0.5"], "score": [0.5]}}
     grades = write_json(tmp_path / "grades.json", graded)
-    task = build("mm-vet", official_data(tmp_path / "d"), options={"grades": str(grades), "judge": "gpt-4-0613"})
+    task = build(
+        "mm-vet", official_data(tmp_path / "d"), options={"grades": str(grades), "judge": "gpt-4-0613"}
+    )
     scores = task.score([answer(next(task.samples()), "x = -1")])
     assert scores.rows[0].values == {"score": 0.5}
     assert task.info.judge == "gpt-4-0613"
@@ -120,7 +122,11 @@ def test_an_answer_that_the_judge_was_not_asked_about_has_no_score_and_has_not_f
     one = answer(next(task.samples()), "x")
     said = [((Judgement("0.5"),), (Judgement("0.5"),)), ((Judgement("0.5"),), ()), ((), ())]
     scores = task.score([replace(one, judgements=runs) for runs in said])
-    assert [(row.failure, row.values.get("score")) for row in scores.rows] == [("", 0.5), ("", None), ("", None)]
+    assert [(row.failure, row.values.get("score")) for row in scores.rows] == [
+        ("", 0.5),
+        ("", None),
+        ("", None),
+    ]
     assert not scores.missing
     assert list(scores.statistics[0].rows) == [0]
 

@@ -1,4 +1,5 @@
-"""Every source of a language benchmark asks the same, request by request; where the harness' own digests over all
+"""Every source of a language benchmark asks the same, request by request; where the harness' own digests
+over all
 requests are known, these are the ones."""
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from tests.goldens import golden_dir, read_json, read_lines, read_text
 from tests.tasks.asking import build, write_table
 from tests.tasks.test_language import requests
 
-CONFIG = {"piqa": "data", "siqa": "data", "hellaswag": "data", "winogrande": "winogrande_xl", "boolq": "boolq"}
+CONFIG = {
+    "piqa": "data",
+    "siqa": "data",
+    "hellaswag": "data",
+    "winogrande": "winogrande_xl",
+    "boolq": "boolq",
+}
 OFFICIAL = {
     "piqa": {"piqa_valid.jsonl": "valid.jsonl", "piqa_valid-labels.lst": "valid-labels.lst"},
     "winogrande": {"winogrande_dev.jsonl": "dev.jsonl"},
@@ -43,7 +50,10 @@ def hub(name: str, root: Path) -> Path:
     first, *others = (folder / f"{source}.gz" for source in OFFICIAL[name])
     rows = read_lines(first)
     if others:
-        rows = [{**row, "label": int(label)} for row, label in zip(rows, read_text(others[0]).split(), strict=True)]
+        rows = [
+            {**row, "label": int(label)}
+            for row, label in zip(rows, read_text(others[0]).split(), strict=True)
+        ]
     if name == "boolq":
         rows = [
             {
@@ -87,19 +97,22 @@ def test_all_requests_are_the_harness_own(name: str, source: Any, tmp_path: Path
 @pytest.mark.parametrize("name", OFFICIAL)
 def test_every_source_asks_the_same_in_every_protocol(name: str, protocol: str, tmp_path: Path) -> None:
     ours, theirs = (
-        pairs(build(name, make(name, tmp_path / make.__name__), protocol=protocol)) for make in (official, hub)
+        pairs(build(name, make(name, tmp_path / make.__name__), protocol=protocol))
+        for make in (official, hub)
     )
     assert ours == theirs
 
 
 ODD: Mapping[str, list[dict[str, Any]]] = {
     "siqa": [
-        {"context": "Ann ran. ", "question": " Why?", "answerA": "to win ", "answerB": "b", "answerC": "", "label": "1"},
+        {"context": "Ann ran. ", "question": " Why?", "answerA": "to win ",
+         "answerB": "b", "answerC": "", "label": "1"},
         {"context": "é", "question": "Wie?", "answerA": "1", "answerB": "2", "answerC": "3", "label": "3"},
     ],
     "hellaswag": [
         {
-            "activity_label": "Home  and Garden", "ctx_a": "[header] How [title] Wash. ", "ctx_b": "", "label": 3,
+            "activity_label": "Home  and Garden", "ctx_a": "[header] How [title] Wash. ", "ctx_b": "",
+            "label": 3,
             "endings": [" a [step] b", "c..", "d ", "e"],
         },
         {
@@ -112,7 +125,9 @@ ODD: Mapping[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("protocol", ["lm-eval", "dreamllm"])
 @pytest.mark.parametrize("name", ODD)
-def test_sources_without_golden_files_ask_the_same_of_odd_rows(name: str, protocol: str, tmp_path: Path) -> None:
+def test_sources_without_golden_files_ask_the_same_of_odd_rows(
+    name: str, protocol: str, tmp_path: Path
+) -> None:
     rows = ODD[name]
     own, columns = tmp_path / "own", tmp_path / "hub"
     own.mkdir()
@@ -121,9 +136,12 @@ def test_sources_without_golden_files_ask_the_same_of_odd_rows(name: str, protoc
         (own / "dev.jsonl").write_text("".join(json.dumps(row) + "\n" for row in bare))
         (own / "dev-labels.lst").write_text("".join(f"{row['label']}\n" for row in rows))
     else:
-        (own / "hellaswag_val.jsonl").write_text("".join(json.dumps({**row, "ind": 1}) + "\n" for row in rows))
+        (own / "hellaswag_val.jsonl").write_text(
+            "".join(json.dumps({**row, "ind": 1}) + "\n" for row in rows)
+        )
     write_table(
-        columns / "data" / "validation-00000-of-00001.parquet", [{**row, "label": str(row["label"])} for row in rows]
+        columns / "data" / "validation-00000-of-00001.parquet",
+        [{**row, "label": str(row["label"])} for row in rows],
     )
     one, other = build(name, own, protocol=protocol), build(name, columns, protocol=protocol)
     asked = [[r.fingerprint() for s in task.samples() for r in requests(task, s)] for task in (one, other)]
