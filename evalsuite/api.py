@@ -307,15 +307,18 @@ def list_suites(registry: Registry | None = None) -> pandas.DataFrame:
     return pandas.DataFrame(rows, columns=["name", "tasks", "models", "title"])
 
 
+_RUN_COLUMNS = ("run", "model", "tasks", "samples", "answered", "failed", "scored")
+
+
 def list_runs(paths: Where | Iterable[Where]) -> pandas.DataFrame:
-    """How far runs are, one row each: run, model, tasks, samples, answered, failed.
+    """How far runs are, one row each: run, model, tasks, samples, answered, failed, scored.
 
     Raises StoreError when there is no run.
     """
     import pandas
 
     from evalsuite.comparison.sides import paths_of
-    from evalsuite.leaderboards.frame import open_runs
+    from evalsuite.leaderboards.frame import open_runs, scored_tasks
 
     rows = []
     for reader in open_runs(paths_of(paths)):
@@ -324,10 +327,10 @@ def list_runs(paths: Where | Iterable[Where]) -> pandas.DataFrame:
             rows.append(
                 (
                     str(reader.path), reader.model_name, reader.task_keys, sum(c.total for c in counts),
-                    sum(c.answered for c in counts), sum(c.failed for c in counts),
+                    sum(c.answered for c in counts), sum(c.failed for c in counts), scored_tasks(reader),
                 )
             )  # fmt: skip
-    return pandas.DataFrame(rows, columns=["run", "model", "tasks", "samples", "answered", "failed"])
+    return pandas.DataFrame(rows, columns=list(_RUN_COLUMNS))
 
 
 def _registry(registry: Registry | None) -> Registry:

@@ -61,7 +61,7 @@ def usage_of(reply: Reply | ImageReply) -> dict[str, Any]:
 
 def _price(given: Mapping[str, str], name: str) -> float:
     price = number(given, name)
-    if not 0 <= price < float("inf"):
+    if price is None or not 0 <= price < float("inf"):
         raise SpecError(f"Option {name}={given[name]!r} is no price.", "Give the price of a million tokens.")
     return price
 

@@ -127,6 +127,8 @@ def list_runs(
                 _last(sessions[-1]) if sessions else "",
             )
     output().print(table)
+    for path, reason in left_out.items():
+        output().print(f"left out: {path}: {reason}", markup=False)
 
 
 def _last(session: Session) -> str:
