@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from evalsuite.errors import SpecError, suggest
+from evalsuite.model import Option
 
 
 def check_known(options: Mapping[str, str], known: Iterable[str], adapter: str) -> None:
@@ -16,11 +17,8 @@ def check_known(options: Mapping[str, str], known: Iterable[str], adapter: str) 
 
 
 def switch(options: Mapping[str, str], name: str, default: bool = False) -> bool:
-    """A `yes` or `no`. Raises SpecError for anything else."""
-    value = options.get(name, "yes" if default else "no")
-    if value not in ("yes", "no"):
-        raise SpecError(f"Option {name}={value!r} is neither yes nor no.", f"Write {name}=yes.")
-    return value == "yes"
+    """A `yes` or `no` (`true`, `false`). Raises SpecError for anything else."""
+    return bool(Option(name, type=bool).parse(options.get(name, "yes" if default else "no")))
 
 
 def integer(options: Mapping[str, str], name: str) -> int | None:

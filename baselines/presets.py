@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evalsuite.model import Model, ModelEntry, ModelOptions
+from evalsuite.model import Model, ModelEntry, ModelOptions, Option, read_yaml
 from evalsuite.request import Capability
+
+from .declared import with_defaults
 
 Load = Callable[[ModelOptions], Model]
 
@@ -42,16 +43,18 @@ class Preset(BaseModel):
 
 def read(path: Path) -> list[Preset]:
     """The presets of a YAML file."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    with path.open(encoding="utf-8") as stream:
-        rows: list[dict[str, Any]] = yaml.load(stream, Loader=loader)
-    return [Preset.model_validate(row) for row in rows]
+    return [Preset.model_validate(row) for row in read_yaml(path)]
 
 
-def entries(path: Path, capabilities: frozenset[Capability], group: str, load: Load) -> Iterator[ModelEntry]:
-    """Registry entries of a table; all of its presets are loaded by one adapter."""
+def entries(
+    path: Path,
+    capabilities: frozenset[Capability],
+    group: str,
+    load: Load,
+    options: Sequence[Option],
+    more_options: str = "",
+) -> Iterator[ModelEntry]:
+    """Registry entries of a table; all of its presets are loaded by one adapter, which takes `options`."""
     for preset in read(path):
         yield ModelEntry(
             preset.name,
@@ -59,14 +62,20 @@ def entries(path: Path, capabilities: frozenset[Capability], group: str, load: L
             frozenset(preset.capabilities) or capabilities,
             partial(_build, preset, load),
             group=group,
+            options=with_defaults(options, _chosen(preset)),
+            more_options=more_options,
         )
 
 
 def _build(preset: Preset, load: Load, options: ModelOptions) -> Model:
     given = dict(options.options)
-    mine = {"name": preset.name, "revision": preset.revision, **preset.options}
+    mine = _chosen(preset)
     dtype = preset.dtype if options.dtype == "auto" and _has_gpu(options.device) else options.dtype
     return load(replace(options, argument=preset.checkpoint, dtype=dtype, options={**mine, **given}))
+
+
+def _chosen(preset: Preset) -> dict[str, str]:
+    return {"name": preset.name, "revision": preset.revision, **preset.options}
 
 
 def _has_gpu(device: str) -> bool:

@@ -14,17 +14,27 @@ from evalsuite import deprecation
 from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
-    from evalsuite.api import (
-        explain,
-        leaderboard,
+    from evalsuite.api.listing import (
+        list_data,
         list_models,
         list_published,
-        list_runs,
         list_suites,
         list_tasks,
-        reproduce,
-        run,
-        score,
+        list_weights,
+    )
+    from evalsuite.api.results import explain, judgements, leaderboard, list_runs, plot_tradeoff, reproduce
+    from evalsuite.api.running import judge, run, score
+    from evalsuite.api.tools import (
+        check_data,
+        convert_dreamllm,
+        diagnose,
+        distance,
+        fetch_weights,
+        inspect_dreamllm,
+        make_study,
+        read_study,
+        save_statistics,
+        train_mini,
     )
     from evalsuite.comparison import Comparison, Gates, compare, load_gates
     from evalsuite.comparison.sample_size import SamplePlan, plan_samples
@@ -40,8 +50,11 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 _HOMES = {
-    "evalsuite.api": "explain leaderboard list_models list_published list_runs list_suites list_tasks "
-    "reproduce run score",
+    "evalsuite.api.listing": "list_data list_models list_published list_suites list_tasks list_weights",
+    "evalsuite.api.results": "explain judgements leaderboard list_runs plot_tradeoff reproduce",
+    "evalsuite.api.running": "judge run score",
+    "evalsuite.api.tools": "check_data convert_dreamllm diagnose distance fetch_weights inspect_dreamllm "
+    "make_study read_study save_statistics train_mini",
     "evalsuite.comparison": "Comparison Gates compare load_gates",
     "evalsuite.comparison.sample_size": "SamplePlan plan_samples",
     "evalsuite.errors": "EvalsuiteError",
@@ -63,25 +76,40 @@ __all__ = [
     "SamplePlan",
     "SampleView",
     "__version__",
+    "check_data",
     "compare",
+    "convert_dreamllm",
+    "diagnose",
+    "distance",
     "draw_gallery",
     "ensure_mini_world",
     "explain",
     "export_predictions",
+    "fetch_weights",
     "import_predictions",
+    "inspect_dreamllm",
+    "judge",
+    "judgements",
     "leaderboard",
+    "list_data",
     "list_models",
     "list_published",
     "list_runs",
     "list_suites",
     "list_tasks",
+    "list_weights",
     "load_gates",
     "load_registry",
     "load_run",
+    "make_study",
     "plan_samples",
+    "plot_tradeoff",
+    "read_study",
     "reproduce",
     "run",
+    "save_statistics",
     "score",
+    "train_mini",
     "verify_run",
     "write_report",
 ]

@@ -64,7 +64,7 @@ def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path)
 
 @dataclass
 class Measured:
-    """Distances by name, what they were measured on, and what a reader should know about them.
+    """Distances by name, under which network and mode, of which images, and what a reader should know.
 
     Args:
         sides: `generated` and `reference`: how many images were read of which folder and what was skipped, or
@@ -72,17 +72,20 @@ class Measured:
         told: the same in a line for each side.
     """
 
+    network: str
+    mode: str
+    features: dict[str, Any] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     sides: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def record(self, network: FeatureNetwork) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """All of it, with how the features were made; JSON-able."""
         return {
             "distances": self.values,
             "sides": self.sides,
-            "features": asdict(protocol_of(network)),
+            "features": self.features,
             "notes": self.notes,
         }
 
@@ -115,7 +118,7 @@ def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Seq
     Raises DataError for what cannot be read and for statistics of another kind, SpecError for unknown names.
     """
     check(generated, reference, also)
-    found = Measured()
+    found = Measured(network.name, protocol_of(network).mode, asdict(protocol_of(network)))
     pairs = zip(SIDES, (generated, reference), strict=True)
     sides = [_side(what, path, network, bool(also), found) for what, path in pairs]
     found.values["frechet"] = frechet_distance(sides[0].gaussian, sides[1].gaussian)

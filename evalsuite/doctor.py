@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from evalsuite.data.hub import offline
 from evalsuite.errors import EvalsuiteError
 from evalsuite.registry import Registry, load_registry
 from evalsuite.task.entry import TaskOptions
@@ -65,9 +66,11 @@ def examine(plugins: Iterable[Path] = (), *, data: bool = True) -> Iterator[Find
         plugins: plugin files to load too.
         data: look for the data of every task (computes their checksums: slow where there are many).
     """
-    # Read by the hub's libraries when they are imported: what is not in the cache is missing, not fetched.
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    registry = load_registry(plugins)
+    with offline():  # what is not in the cache is missing, not fetched
+        yield from _findings(load_registry(plugins), data)
+
+
+def _findings(registry: Registry, data: bool) -> Iterator[Finding]:
     yield from _software()
     yield from _device()
     yield from _extras()

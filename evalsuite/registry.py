@@ -116,7 +116,7 @@ class Registry:
         )
 
 
-def load_registry(plugins: Iterable[Path] = ()) -> Registry:
+def load_registry(plugins: Iterable[Path | str] = ()) -> Registry:
     """Installed plugins plus the given files, each once. A broken installed plugin is recorded, not fatal."""
     registry = Registry()
     for group in GROUPS:

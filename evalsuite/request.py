@@ -4,15 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 from evalsuite.content import Document, Image, Message, Text, images_of
 
 Capability = Literal["text", "choices", "image", "edit", "interleaved"]
 """What a task can need: write text, score choices, draw an image from text, draw one from text and images
 (editing, subject-driven), write documents of text and images."""
+CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+"""All of them, in that order."""
+GENERATES_IMAGES: frozenset[Capability] = frozenset({"image", "edit", "interleaved"})
+"""The capabilities whose answers hold generated images."""
+
+
+def all_needs(capability: Capability, needs: Sequence[Capability] = ()) -> tuple[Capability, ...]:
+    """All that a task of this capability needs, each once, in the order of `CAPABILITIES`.
+
+    >>> all_needs("text", ("text", "image"))
+    ('text', 'image')
+    """
+    wanted = {capability, *needs}
+    return (*(known for known in CAPABILITIES if known in wanted),)
+
+
+ADDED: Mapping[str, Any] = MappingProxyType({"added": True})
+"""Metadata of a record's field that an earlier release did not have: at its default it enters no digest, so
+that samples of stored runs keep theirs (`field(default="", metadata=ADDED)`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from evalsuite.model import Model, ModelEntry, ModelOptions
 from evalsuite.request import Capability
 
-from .. import presets
+from .. import declared, presets
 
 CAPABILITIES: frozenset[Capability] = frozenset({"image", "edit"})
 
@@ -21,15 +21,27 @@ def models() -> Iterator[ModelEntry]:
         load,
         takes_argument=True,
         group="any checkpoint",
+        options=declared.DIFFUSERS,
+        more_options=declared.CALL,
     )
-    yield from presets.entries(Path(__file__).with_name("presets.yaml"), CAPABILITIES, "diffusion", load)
+    yield from presets.entries(
+        Path(__file__).with_name("presets.yaml"),
+        CAPABILITIES,
+        "diffusion",
+        load,
+        declared.DIFFUSERS,
+        declared.CALL,
+    )
 
 
 def load(options: ModelOptions) -> Model:
     """Loads the pipeline named by `options.argument`; options as `DiffusersPipeline` says.
 
-    Raises CheckpointError when the folder holds no pipeline, UnavailableError when it will not fit.
+    Raises SpecError for an option that the pipeline does not take, before its weights are read,
+    CheckpointError when the folder holds no pipeline, UnavailableError when it will not fit.
     """
     from .adapter import DiffusersPipeline
+    from .arguments import check_before_loading
 
+    check_before_loading(options)
     return DiffusersPipeline(options)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalsuite.errors import SpecError, suggest
+from evalsuite.model import ModelOptions
 from evalsuite.request import GenerateImages
 
 from ..options import integer, number
@@ -35,6 +36,30 @@ def check_options(options: Mapping[str, str], pipelines: Iterable[Any]) -> None:
             raise SpecError(
                 f"Neither the adapter nor the pipeline has an option {name!r}.", suggest(name, known)
             )
+
+
+def check_before_loading(options: ModelOptions) -> None:
+    """Raises SpecError, from the checkpoint's index alone, for an option that none of its pipelines takes.
+
+    Where the index is not at hand or names a class of its own, `check_options` follows after loading.
+    """
+    import diffusers
+    from diffusers.pipelines import auto_pipeline
+
+    try:
+        index: Any = diffusers.DiffusionPipeline.load_config(
+            options.argument, revision=options.options.get("revision", "main")
+        )
+        name = str(index["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError):  # loading explains what is wrong
+        return
+    classes = [getattr(diffusers, name, None)]
+    if classes[0] is None:
+        return
+    for task in ("TEXT2IMAGE", "IMAGE2IMAGE", "INPAINT"):  # what the adapter switches to, to edit for example
+        mapping = getattr(auto_pipeline, f"AUTO_{task}_PIPELINES_MAPPING", {})
+        classes.append(auto_pipeline._get_task_class(mapping, name, throw_error_if_not_exist=False))
+    check_options(options.options, [one for one in classes if one is not None])
 
 
 def call_arguments(

@@ -8,7 +8,7 @@ from pathlib import Path
 from evalsuite.model import Model, ModelEntry, ModelOptions
 from evalsuite.request import Capability
 
-from .. import presets
+from .. import declared, presets
 
 CAPABILITIES: frozenset[Capability] = frozenset({"text", "choices"})
 
@@ -21,8 +21,11 @@ def models() -> Iterator[ModelEntry]:
         load,
         takes_argument=True,
         group="any checkpoint",
+        options=declared.TRANSFORMERS,
     )
-    yield from presets.entries(Path(__file__).with_name("presets.yaml"), CAPABILITIES, "image-text", load)
+    yield from presets.entries(
+        Path(__file__).with_name("presets.yaml"), CAPABILITIES, "image-text", load, declared.TRANSFORMERS
+    )
 
 
 def load(options: ModelOptions) -> Model:

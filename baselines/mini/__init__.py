@@ -7,9 +7,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from evalsuite.dreamllm.options import OPTIONS as DREAMLLM_OPTIONS
 from evalsuite.model import Model
 from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import Capability
+
+from ..declared import CALL, DIFFUSERS, with_defaults
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
@@ -44,28 +47,43 @@ of 200 prompts right with 20 steps and 67.0 % with 10."""
 SDEDIT_STRENGTH = "0.7"
 """Share of the noise schedule that `sd-mini` runs when it edits."""
 
+SD_DEFAULTS = {"name": "sd-mini", "strength": SDEDIT_STRENGTH, **DRAWING}
+
 
 def models() -> Iterator[ModelEntry]:
     for name, (folder, capabilities, title) in DREAMLLM.items():
-        yield ModelEntry(name, title, capabilities, partial(_dreamllm, name, folder), group="miniature")
+        yield ModelEntry(
+            name,
+            title,
+            capabilities,
+            partial(_dreamllm, name, folder),
+            group="miniature",
+            options=with_defaults(DREAMLLM_OPTIONS, _defaults(name)),
+        )
     yield ModelEntry(
         "sd-mini",
         "the miniature's latent diffusion model with its own text encoder (edits by SDEdit)",
         frozenset({"image", "edit"}),
         _sd,
         group="miniature",
+        options=with_defaults(DIFFUSERS, SD_DEFAULTS),
+        more_options=CALL,
     )
 
 
 def _dreamllm(name: str, folder: str, options: ModelOptions) -> Model:
     from evalsuite.dreamllm import load_adapter as load
 
-    defaults = {"name": name, "template": "vicuna-without-system", **DRAWING}
-    return load(replace(options, argument=str(CHECKPOINTS / folder), options={**defaults, **options.options}))
+    chosen = {**_defaults(name), **options.options}
+    return load(replace(options, argument=str(CHECKPOINTS / folder), options=chosen))
+
+
+def _defaults(name: str) -> dict[str, str]:
+    return {"name": name, "template": "vicuna-without-system", **DRAWING}
 
 
 def _sd(options: ModelOptions) -> Model:
     from ..diffusion import load
 
-    defaults = {"name": "sd-mini", "strength": SDEDIT_STRENGTH, **DRAWING}
-    return load(replace(options, argument=str(CHECKPOINTS / "sd"), options={**defaults, **options.options}))
+    chosen = {**SD_DEFAULTS, **options.options}
+    return load(replace(options, argument=str(CHECKPOINTS / "sd"), options=chosen))

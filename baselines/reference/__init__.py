@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from evalsuite.model import Model, ModelEntry, ModelOptions
+from evalsuite.model import Model, ModelEntry, ModelOptions, Option, check_options
 from evalsuite.request import Capability
 
-from ..options import check_known
+from ..declared import ANSWERS, NEIGHBOURS
 
 GROUP = "reference"
 
@@ -21,12 +21,17 @@ def models() -> Iterator[ModelEntry]:
         title: str,
         capabilities: frozenset[Capability],
         build: Callable[[ModelOptions], Model],
-        *known: str,
+        *options: Option,
         reads_annotations: bool = False,
     ) -> ModelEntry:
-        checked = partial(_checked, name, build, known)
         return ModelEntry(
-            name, title, capabilities, checked, group=GROUP, reads_annotations=reads_annotations
+            name,
+            title,
+            capabilities,
+            partial(_checked, name, build, options),
+            group=GROUP,
+            reads_annotations=reads_annotations,
+            options=options,
         )
 
     yield row(
@@ -34,31 +39,29 @@ def models() -> Iterator[ModelEntry]:
         "chance: a random answer of the training set, a random option, an image of noise",
         frozenset({"text", "choices", "image", "edit"}),
         _random,
-        "answers",
+        *ANSWERS,
     )
-    yield row("majority", "the most frequent training answer to everything", TEXT, _majority, "answers")
+    yield row("majority", "the most frequent training answer to everything", TEXT, _majority, *ANSWERS)
     yield row(
         "question-prior",
         "question-only: the most frequent training answer to the same question, never looks at the image",
         TEXT,
         _prior,
-        "answers",
+        *ANSWERS,
     )
     yield row(
         "nearest-neighbour",
         "what was said about the training image nearest to the image: its caption, its answers",
         frozenset({"text"}),
         _neighbour,
-        "pictures",
-        "network",
+        *NEIGHBOURS,
     )
     yield row(
         "retrieval",
         "text-to-image without drawing: the training image with the nearest caption",
         frozenset({"image"}),
         _retrieval,
-        "pictures",
-        "network",
+        *NEIGHBOURS,
     )
     yield row("copy-source", "editing without editing: returns the source image", frozenset({"edit"}), _copy)
     yield row(
@@ -71,9 +74,9 @@ def models() -> Iterator[ModelEntry]:
 
 
 def _checked(
-    name: str, build: Callable[[ModelOptions], Model], known: tuple[str, ...], options: ModelOptions
+    name: str, build: Callable[[ModelOptions], Model], known: tuple[Option, ...], options: ModelOptions
 ) -> Model:
-    check_known(options.options, known, name)
+    check_options(known, options.options, f"Model {name!r}")
     return build(options)
 
 

@@ -8,6 +8,8 @@ from functools import partial
 
 from evalsuite.model import Model, ModelEntry, ModelOptions
 
+from .. import declared
+
 ENGINES = {
     "vllm": ("vllm serve {model} --port {port}", "/health", "a vLLM engine"),
     "sglang": (
@@ -34,6 +36,7 @@ def models() -> Iterator[ModelEntry]:
         _build("", "/health"),
         takes_argument=True,
         group="engines",
+        options=declared.ENGINE,
     )
     for name, (command, health, title) in ENGINES.items():
         yield ModelEntry(
@@ -43,6 +46,7 @@ def models() -> Iterator[ModelEntry]:
             _build(command, health),
             takes_argument=True,
             group="engines",
+            options=declared.ENGINE,
         )
 
 

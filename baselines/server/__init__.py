@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from evalsuite.model import Model, ModelEntry, ModelOptions
 
+from .. import declared
+
 
 def models() -> Iterator[ModelEntry]:
     yield ModelEntry(
@@ -15,6 +17,7 @@ def models() -> Iterator[ModelEntry]:
         _chat,
         takes_argument=True,
         group="servers",
+        options=declared.CHAT,
     )
     yield ModelEntry(
         "openai-images",
@@ -23,6 +26,7 @@ def models() -> Iterator[ModelEntry]:
         _images,
         takes_argument=True,
         group="servers",
+        options=declared.IMAGES,
     )
 
 

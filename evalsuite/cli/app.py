@@ -25,6 +25,7 @@ from evalsuite.cli import (
     reporting,
     results,
     sample_size,
+    showing,
     study,
     tradeoff,
     weights,
@@ -93,6 +94,7 @@ sample_size.register(app)
 reporting.register(app)
 exchanging.register(app)
 inspecting.register(app)
+showing.register(app)
 miniature.register(app)
 dreamllm.register(app)
 study.register(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,6 @@ from evalsuite.cli.common import PluginOption, grid, output, registry_with
 if TYPE_CHECKING:
     from evalsuite.data.inspection import DataReport, SourceReport
     from evalsuite.registry import Registry
-    from evalsuite.task.entry import TaskEntry
 
 data = typer.Typer(help="Look at benchmarks' data.", no_args_is_help=True)
 _MARKS = {"ok": "green", "made when needed": "green", "missing": "yellow", "different": "red"}
@@ -34,59 +32,32 @@ def check(
 
     Works offline and fetches nothing. The table of all tasks only looks for files.
     """
+    from evalsuite.api.tools import check_data
     from evalsuite.errors import SpecError
 
-    os.environ["HF_HUB_OFFLINE"] = "1"
     registry = registry_with(plugin)
     if task is None:
         if data_ is not None:
             raise SpecError("--data belongs to one task.", "Name the task, or set EVALSUITE_DATA.")
         _list(registry)
         return
-    report = _inspected(registry.task(task), data_, read=True)
-    if report is None:
-        raise SpecError(
-            f"Task {task!r} cannot say what its data are.", "See `evalsuite doctor`, which tries to build it."
-        )
+    report = check_data(task, data_, registry)
     _tell(report)
     raise typer.Exit(0 if report.complete else 1)
-
-
-def _inspected(entry: TaskEntry, folder: Path | None, *, read: bool) -> DataReport | None:
-    return entry.inspect(folder, read) if entry.inspect else None
 
 
 def _list(registry: Registry) -> None:
     from rich.text import Text
 
+    from evalsuite.api.listing import list_data
+
     table = grid("task", "data", "samples", "size", "licence", "where")
-    for entry in sorted(registry.tasks.values(), key=lambda entry: (entry.family, entry.name)):
-        report = _inspected(entry, None, read=False)
-        if report is None:
-            table.add_row(entry.name, "unknown", "", "", "", "")
-            continue
-        used = report.used
-        source = used or report.sources[0]
-        state = _state(report)
-        colour = {"here": "green", "made when needed": "green", "incomplete": "red"}.get(state, "yellow")
-        table.add_row(
-            entry.name,
-            Text(state, style=colour),
-            f"{report.expected:,}" if report.expected else "",
-            source.size,
-            report.licence,
-            str(used.folder or "") if used else source.get,
-        )
+    colours = {"here": "green", "made when needed": "green", "incomplete": "red"}
+    for row in list_data(registry).fillna({"samples": 0}).to_dict("records"):
+        state = Text(row["state"], style=colours.get(row["state"], "yellow"))
+        samples = f"{row['samples']:,}" if row["samples"] else ""
+        table.add_row(row["task"], state, samples, row["size"], row["licence"], row["where"])
     output().print(table)
-
-
-def _state(report: DataReport) -> str:
-    used = report.used
-    if used is None:
-        return "missing"
-    if any(file.state == "made when needed" for file in used.files):
-        return "made when needed"
-    return "here" if report.complete else "incomplete"
 
 
 def _tell(report: DataReport) -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.common import grid, messages, output
-from evalsuite.errors import SpecError, suggest
 
 if TYPE_CHECKING:
     from evalsuite.dreamllm.inspection import Inspection
@@ -38,12 +37,9 @@ def inspect_(
 ) -> None:
     """Show what a checkpoint holds and what would be loaded; exit 1 if it would not load. No weights are
     read."""
-    from evalsuite.dreamllm.inspection import inspect
-    from evalsuite.dreamllm.locating import locate
+    from evalsuite.api.tools import inspect_dreamllm
 
-    where = locate(source)
-    found = inspect(where.folder)
-    found.folder = where.source
+    found = inspect_dreamllm(source)
     if as_json:
         values: dict[str, Any] = asdict(found) | {"parameters": found.parameters, "loads": found.loads}
         typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
@@ -95,17 +91,12 @@ def convert_(
 ) -> None:
     """Rewrite a checkpoint in another layout or precision, with a manifest of every tensor (shape, dtype,
     source, sha256). Parts that lie outside the folder are written into it."""
-    from evalsuite.dreamllm.conversion import LAYOUTS, MANIFEST, convert, dtype_named
-    from evalsuite.dreamllm.locating import locate
+    from evalsuite.api.tools import convert_dreamllm
+    from evalsuite.dreamllm.conversion import MANIFEST
 
-    layout = next((name for name in LAYOUTS if name == to), None)
-    if layout is None:
-        raise SpecError(f"There is no layout {to!r}.", suggest(to, LAYOUTS))
-    manifest = convert(
-        locate(source).folder, target, to=layout, dtype=dtype_named(dtype), max_shard_size=shard_size
-    )
+    manifest = convert_dreamllm(source, target, to=to, dtype=dtype, shard_size=shard_size)
     messages().print(
-        f"{len(manifest.tensors):,} tensors, {manifest.parameters:,} parameters in {layout} layout; "
+        f"{len(manifest.tensors):,} tensors, {manifest.parameters:,} parameters in {manifest.layout} layout; "
         f"every one is in {target / MANIFEST}",
         markup=False,
     )

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, write_file
-from evalsuite.errors import SpecError
-
-if TYPE_CHECKING:
-    from evalsuite.content import Image
-    from evalsuite.features import FeatureNetwork
 
 _Mode = Annotated[
     str,
@@ -55,29 +49,15 @@ def statistics(
 
     Other tools (pytorch-fid, clean-fid …) read the file too.
     """
-    from evalsuite.data.folders import ImageFolder, images_in
-    from evalsuite.distances import save_statistics
-    from evalsuite.task import HasReferenceImages
+    from evalsuite.api.tools import save_statistics
+    from evalsuite.data.folders import told_record
 
-    if (folder is None) == (task is None):
-        raise SpecError("Statistics need a folder of images or a --task.", "Give one of the two.")
-    if folder is not None:
-        images: Sequence[Image] = images_in(folder)
-    else:
-        assert task is not None
-        from evalsuite.task.entry import TaskOptions
-
-        options = pairs(task_option, "--task-option")
-        built = registry_with(plugin).task(task).build(TaskOptions(data=data, options=options))
-        if not isinstance(built, HasReferenceImages):
-            raise SpecError(f"Task {task!r} has no reference images.", "Choose a text-to-image benchmark.")
-        found = built.reference()
-        if isinstance(found, Path):
-            raise SpecError(f"The reference is {found}, which holds statistics already.", "Use it as it is.")
-        images = found
-    if isinstance(images, ImageFolder):
-        messages().print(images.told(), markup=False)
-    made = save_statistics(images, _load(network, mode, device), out)
+    made = save_statistics(
+        out, mode, folder=folder, task=task, data=data, task_options=pairs(task_option, "--task-option"),
+        network=network, device=device, registry=registry_with(plugin) if task else None,
+    )  # fmt: skip
+    if made.images is not None:
+        messages().print(told_record(made.images), markup=False)
     assert made.protocol is not None
     messages().print(
         f"written: {out} ({made.count} images, {made.mu.size} dimensions, mode {made.protocol.mode})",
@@ -106,26 +86,17 @@ def distance(
     """
     from json import dumps
 
-    from evalsuite.distances import check, measure
+    from evalsuite.api.tools import distance as measure
 
     names = [name.strip() for name in also.split(",") if name.strip()]
-    check(generated, reference, names)  # before a network is loaded, or missed
-    loaded = _load(network, mode, device)
-    found = measure(generated, reference, loaded, names)
+    found = measure(generated, reference, mode, also=names, network=network, device=device)
     table = grid("distance", "value", "network", "mode")
     for name, value in found.values.items():
-        table.add_row(name, f"{value:.6g}", loaded.name, mode)
+        table.add_row(name, f"{value:.6g}", found.network, found.mode)
     output().print(table)
     for line in found.told:
         messages().print(line, markup=False)
     if json is not None:
-        write_file(json, (dumps(found.record(loaded), indent=1, ensure_ascii=False) + "\n").encode())
+        write_file(json, (dumps(found.record(), indent=1, ensure_ascii=False) + "\n").encode())
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
-
-
-def _load(network: str, mode: str, device: str) -> FeatureNetwork:
-    from evalsuite.distances import network_spec
-    from evalsuite.features import load_network
-
-    return load_network(network_spec(network, mode), device)

@@ -32,16 +32,24 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="tasks, models, suites, or all.")] = "all",
+    what: Annotated[
+        str,
+        typer.Argument(help="tasks, models, suites, all (of these), families, readers, rules or aggregates."),
+    ] = "all",
     plugin: PluginOption = None,
 ) -> None:
-    """List the tasks, models and suites there are, installed plugins included."""
+    """List the tasks, models and suites there are, and what benchmark files can be made of: families,
+    readers, scoring rules and aggregates. Installed plugins are included."""
+    from evalsuite.cli.listing import LISTS
     from evalsuite.errors import suggest
 
     kinds = {"tasks": _tasks, "models": _models, "suites": _suites}
-    if what not in (*kinds, "all"):
-        raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all")))
+    if what not in (*kinds, "all", *LISTS):
+        raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all", *LISTS)))
     registry = registry_with(plugin)
+    if what in LISTS:
+        typer.echo(LISTS[what](registry), nl=False)
+        return
     console = output()
     for name in kinds if what == "all" else [what]:
         if what == "all":
@@ -55,7 +63,7 @@ def _tasks(registry: Registry) -> RenderableType:
         metrics = ", ".join(metric.name for metric in entry.metrics)
         table.add_row(
             entry.name,
-            entry.capability,
+            ", ".join(entry.needs),
             metrics,
             ", ".join(entry.protocols),
             ", ".join(entry.rules),
@@ -223,6 +231,14 @@ def _show(reader: RunReader, whole: bool) -> None:
     for result in reader.metrics():
         for metric, reason in missing_of(reader, result).items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
+        for metric, lack in result.notes.items():
+            console.print(f"incomplete {result.task} {metric}: {lack}", markup=False)
+        if result.unread:
+            console.print(
+                f"unread     {result.task} ({result.rules}): {result.unread} of {result.n} answers could not "
+                "be read; they count as the scorer counts them",
+                markup=False,
+            )
     _show_usage(reader)
     for session in manifest.sessions:
         where = session.environment

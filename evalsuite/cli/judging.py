@@ -22,7 +22,34 @@ def register(app: typer.Typer, runs: typer.Typer) -> None:
 
 def judge(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to judge.")],
-    model: Annotated[str, typer.Option("--judge", "-j", help="The judge, as its server calls it.")],
+    model: Annotated[
+        str | None, typer.Option("--judge", "-j", help="The judge, as its server calls it.")
+    ] = None,
+    judge_model: Annotated[
+        str | None,
+        typer.Option(
+            help="A model of evalsuite as the judge, in this process: `name` or `name:FOLDER`.",
+            rich_help_panel="Judge in this process",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            help="Option of that model, KEY=VALUE; repeatable.",
+            rich_help_panel="Judge in this process",
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="Its device.", rich_help_panel="Judge in this process")
+    ] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="Its precision.", rich_help_panel="Judge in this process")
+    ] = "auto",
+    batch_size: Annotated[
+        str,
+        typer.Option(help="Upper limit, or `auto`.", rich_help_panel="Judge in this process"),
+    ] = "32",
     base_url: Annotated[
         str,
         typer.Option(envvar="OPENAI_BASE_URL", help="OpenAI-compatible server, up to and with /v1."),
@@ -73,16 +100,18 @@ def judge(
     judge gave nothing or numbers off its scale, or a task could not be
     scored; 2 error; 130 interrupted.
     """
+    from evalsuite.api.running import judge_named
     from evalsuite.cli.progress import RunProgress
-    from evalsuite.endpoint import Server
     from evalsuite.errors import SpecError
     from evalsuite.judging.asking import JudgeOptions, judge_run
 
     if limit_name not in ("max_tokens", "max_completion_tokens"):
         raise SpecError(f"--limit-name {limit_name!r} is not known.", "max_tokens or max_completion_tokens.")
-    server = Server(
-        base_url, model, key_env=key_env, timeout=timeout, retries=retries, in_flight=in_flight,
+    named = judge_named(
+        model, judge_model, base_url=base_url, key_env=key_env, timeout=timeout, retries=retries,
+        concurrency=in_flight,
         limit_name="max_tokens" if limit_name == "max_tokens" else "max_completion_tokens",
+        options=pairs(option, "--option"), device=device, dtype=dtype, batch_size=batch_size,
     )  # fmt: skip
     options = JudgeOptions(
         runs=times,
@@ -91,14 +120,14 @@ def judge(
         price_out=price_out,
         retry_failed=retry_failed,
     )
-    registry = registry_with(plugin) if plugin else None
+    registry = registry_with(_plugins(plugin, runs)) if plugin else None
     outcomes: list[JudgeOutcome] = []
     for path in runs:
-        progress = RunProgress(f"{path.name} by {model}")
+        progress = RunProgress(f"{path.name} by {named.model}")
         try:
             outcomes.append(
                 judge_run(
-                    path, server, options, tasks=task or (), rules=rules, registry=registry, progress=progress
+                    path, named, options, tasks=task or (), rules=rules, registry=registry, progress=progress
                 )
             )
         except KeyboardInterrupt:
@@ -109,6 +138,17 @@ def judge(
         _tell(outcome)
     failed = any(outcome.failed or outcome.unscored or outcome.scored.errors for outcome in outcomes)
     raise typer.Exit(1 if failed else 0)
+
+
+def _plugins(given: list[Path], runs: list[Path]) -> list[Path]:
+    """The plugin files of the command line, and those that the runs were measured with."""
+    from evalsuite.store import RunReader
+
+    found = [path.absolute() for path in given]
+    for run in runs:
+        with RunReader(run) as reader:
+            found += [path.absolute() for path in reader.spec.plugins]
+    return list(dict.fromkeys(found))
 
 
 def judgements(

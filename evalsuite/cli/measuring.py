@@ -12,10 +12,8 @@ from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, s
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
-    from evalsuite.registry import Registry
     from evalsuite.running import RunOutcome
     from evalsuite.running.builder import Planned
-    from evalsuite.spec import ExecutionOptions
 
 _REASONS = 5
 """So many reasons of failures are shown; all of them are in the run."""
@@ -60,14 +58,20 @@ def run(
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto (default).")] = None,
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto (default).")] = None,
     blind: Annotated[
-        bool, typer.Option("--blind", help="Show the models no images: what can be answered without looking?")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--blind/--no-blind", help="Show the models no images: what can be answered without looking?"
+        ),
+    ] = None,
     batch_size: Annotated[
         str | None,
         typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
         int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
+    ] = None,
+    prefetch: Annotated[
+        int | None, typer.Option(min=1, help="Maximum prepared requests in memory. Default: 256.")
     ] = None,
     max_failures: Annotated[
         float | None,
@@ -129,11 +133,13 @@ def run(
     Exit status: 0 all is well; 1 more samples failed than --max-failures, or a
     task could not be scored; 2 error; 130 interrupted.
     """
+    from evalsuite.cli.progress import RunProgress
     from evalsuite.running.builder import Asked, plan, read_file
+    from evalsuite.running.several import measure_all
 
     execution = {
-        "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
-        "self_check": self_check, "retry_failed": retry_failed,
+        "batch_size": batch_size, "prepare_threads": prepare_threads, "prefetch": prefetch,
+        "max_failures": max_failures, "self_check": self_check, "retry_failed": retry_failed,
         "image_shards": image_shards, "workers": workers, "ray_address": ray_address,
         "gpus_per_worker": gpus_per_worker, "cpus_per_worker": cpus_per_worker,
         "worker_timeout": worker_timeout, "same_gpus": same_gpus,
@@ -145,12 +151,29 @@ def run(
         options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
         execution={name: value for name, value in execution.items() if value is not None},
+        spelling=lambda name: f"--{name.replace('_', '-')}",
     )  # fmt: skip
     registry = registry_with([*file.plugins, *asked.plugins])
     runs, options = plan(asked, file, registry)
-    outcomes, errors = _measure(runs, options, registry)
+
+    def progress(planned: Planned) -> RunProgress:
+        name = planned.spec.model.name
+        if planned.left_out:
+            left_out = f"{name}: cannot do {', '.join(planned.left_out)}: left out"
+            messages().print(left_out, markup=False)
+        return RunProgress(name)
+
+    def failed(planned: Planned, error: EvalsuiteError) -> None:
+        tell(type(error)(f"{planned.spec.model.name}: {error.what}", error.remedy))
+
+    try:
+        ended = measure_all(runs, options, registry, progress, failed)
+    except KeyboardInterrupt:
+        messages().print("interrupted; the same command resumes here", markup=False)
+        raise
+    outcomes = [one.outcome for one in ended if one.outcome is not None]
     _show(outcomes)
-    if errors:
+    if len(outcomes) < len(ended):
         raise typer.Exit(2)
     raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
 
@@ -175,33 +198,6 @@ def score(
                 typer.echo(f"error: {run_path}: {key}: {reason}", err=True)
     show_numbers(runs)
     raise typer.Exit(1 if failed else 0)
-
-
-def _measure(
-    runs: list[Planned], options: ExecutionOptions, registry: Registry
-) -> tuple[list[RunOutcome], int]:
-    """Runs one after the other; one that cannot be made does not stop the next."""
-    from evalsuite.cli.progress import RunProgress
-    from evalsuite.running import run as measure
-
-    console = messages()
-    outcomes: list[RunOutcome] = []
-    errors = 0
-    for planned in runs:
-        name = planned.spec.model.name
-        if planned.left_out:
-            console.print(f"{name}: cannot do {', '.join(planned.left_out)}: left out", markup=False)
-        try:
-            outcomes.append(measure(planned.spec, planned.out, options, registry, RunProgress(name)))
-        except KeyboardInterrupt:
-            console.print(f"{name}: interrupted; the same command goes on from here", markup=False)
-            raise
-        except EvalsuiteError as error:
-            if len(runs) == 1:
-                raise
-            tell(type(error)(f"{name}: {error.what}", error.remedy))
-            errors += 1
-    return outcomes, errors
 
 
 def _show(outcomes: list[RunOutcome]) -> None:
@@ -230,4 +226,7 @@ def _show(outcomes: list[RunOutcome]) -> None:
             if more > 0:
                 told = f"  and {more} other reasons: `evalsuite runs show {outcome.path} --all`"
                 console.print(told, markup=False)
-    console.print(f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False)
+    if outcomes:
+        console.print(
+            f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False
+        )

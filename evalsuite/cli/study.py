@@ -58,20 +58,13 @@ def make(
 
     Give raters the folder page/; it opens from disk and needs no server and no network. Keep key.json.
     """
-    from evalsuite.study import Design, make
+    from evalsuite.api.tools import make_study
 
-    design = Design(
-        mode.value,
-        count,
-        question,
-        tuple(answer.strip() for answer in answers.split(",")),
-        ties,
-        by,
-        reference,
-        seed,
-    )
-    registry = registry_with(plugin) if plugin else None
-    key = make(runs, out, task=task, design=design, registry=registry)
+    key = make_study(
+        runs, out, task=task, count=count, mode=mode.value, question=question,
+        answers=[answer.strip() for answer in answers.split(",")], ties=ties, by=by, reference=reference,
+        seed=seed, registry=registry_with(plugin) if plugin else None,
+    )  # fmt: skip
     samples = len({item.sample for item in key.items})
     messages().print(
         f"written: {out} ({len(key.items)} items of {samples} samples, sources: "
@@ -99,13 +92,12 @@ def read(
     ] = None,
 ) -> None:
     """Tell what the votes say: shares with intervals, over all and by topic, and agreement of raters."""
-    from evalsuite.study import analyse, read_key, read_votes
+    from evalsuite.api.tools import read_study
     from evalsuite.study.describing import as_json, markdown
 
     if out is not None and out.suffix not in (".md", ".json"):
         raise SpecError(f"{out} is neither .md nor .json.", "Choose another --out.")
-    key = read_key(folder)
-    results = analyse(key, read_votes(key, votes))
+    results = read_study(folder, votes)
     share = None if bar is None else bar / 100
     if out is None:
         output().print(markdown(results, share), markup=False, end="")

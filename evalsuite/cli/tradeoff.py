@@ -29,8 +29,7 @@ def tradeoff(
     ] = None,
 ) -> None:
     """Plot one metric over another, a point per run: what one costs in the other."""
-    from evalsuite.tradeoff import draw, gather
+    from evalsuite.api.results import plot_tradeoff
 
-    found = gather(runs, x, y, task=task, option=along)
-    draw(found, out)
+    found = plot_tradeoff(runs, x, y, out, task=task, along=along)
     messages().print(f"written: {out} ({len(found.points)} runs)", markup=False)

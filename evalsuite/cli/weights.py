@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,15 +21,11 @@ weights = typer.Typer(help="Published weights of the networks that metrics use."
 @weights.command("list")
 def show() -> None:
     """Show the known weights, their sizes, and where they lie on this machine."""
-    from evalsuite.features.catalogue import FILES, GROUPS, REPOSITORIES
-    from evalsuite.features.fetching import present
+    from evalsuite.api.listing import list_weights
 
-    groups = {name: group for group, names in GROUPS.items() for name in names}
     table = grid("name", "size", "together as", "here")
-    sizes = {file.name: file.size for file in FILES.values()} | dict(REPOSITORIES)
-    for name, size in sizes.items():
-        here = present(name)
-        table.add_row(name, size, groups.get(name, ""), str(here) if here else "no")
+    for row in list_weights().to_dict("records"):
+        table.add_row(row["name"], row["size"], row["group"], str(row["here"] or "no"))
     output().print(table)
 
 
@@ -42,16 +39,20 @@ def fetch(
     """Fetch weights from where they are published, and check that they are what was published."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from evalsuite.features import fetching
+    from evalsuite.api.tools import fetch_weights
 
     console = messages()
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    for name in fetching.expand(names):
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def bar(name: str) -> Callable[[int, int], None]:
             task = progress.add_task(name, total=None)
 
-            def told(so_far: int, total: int, task: int = task, progress: Progress = progress) -> None:
-                progress.update(task, completed=so_far, total=total or None)  # type: ignore[arg-type]
+            def told(so_far: int, total: int) -> None:
+                progress.update(task, completed=so_far, total=total or None)
 
-            path = fetching.fetch(name, revision, told)
+            return told
+
+        found = fetch_weights(names, revision, bar)
+    for name, path in found.items():
         output().print(f"{name}: {path}", markup=False, soft_wrap=True)

@@ -98,11 +98,7 @@ class ImageFolder(Sequence[Image]):
 
     def told(self) -> str:
         """How many were read and what was skipped, in one line."""
-        behind = f" ({self.linked} in linked folders)" if self.linked else ""
-        skipped = ", ".join(f"{count} {why}" for why, count in self.skipped.items())
-        return f"{self.folder}: {len(self.images)} images{behind}" + (
-            f"; skipped {skipped}" if skipped else ""
-        )
+        return told_record(self.record())
 
     def record(self) -> dict[str, Any]:
         """The same, JSON-able."""
@@ -112,6 +108,14 @@ class ImageFolder(Sequence[Image]):
             "linked": self.linked,
             "skipped": dict(self.skipped),
         }
+
+
+def told_record(record: Mapping[str, Any]) -> str:
+    """What `ImageFolder.record` holds, in one line."""
+    behind = f" ({record['linked']} in linked folders)" if record["linked"] else ""
+    skipped = ", ".join(f"{count} {why}" for why, count in record["skipped"].items())
+    read = f"{record['folder']}: {record['images']} images{behind}"
+    return f"{read}; skipped {skipped}" if skipped else read
 
 
 def images_in(folder: Path, what: str = "") -> ImageFolder:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +19,33 @@ _SILENCE = 60.0
 """Seconds for which a hub that did not answer is not asked again: each try costs the client seconds."""
 _silent: dict[str, float] = {}
 """Address of a hub -> when it did not answer."""
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """The hub's libraries use their cache only and fetch nothing, for the time of a block.
+
+    They read the environment when they are imported, and keep what they read: both are set and put back.
+    """
+    variable = "HF_HUB_OFFLINE"
+    before = os.environ.get(variable)
+    usual = (before or "").upper() in ("1", "ON", "YES", "TRUE")
+
+    def everywhere(value: bool) -> None:
+        for name in ("huggingface_hub.constants", "datasets.config"):
+            if (module := sys.modules.get(name)) is not None:
+                setattr(module, variable, value)
+
+    os.environ[variable] = "1"
+    everywhere(True)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(variable, None)
+        else:
+            os.environ[variable] = before
+        everywhere(usual)
 
 
 @dataclass(frozen=True, slots=True)

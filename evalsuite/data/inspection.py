@@ -87,6 +87,15 @@ class DataReport:
     def complete(self) -> bool:
         return self.used is not None and self.used.complete and not self.problems
 
+    @property
+    def state(self) -> Literal["here", "made when needed", "incomplete", "missing"]:
+        """How far the data are here."""
+        if self.used is None:
+            return "missing"
+        if any(file.state == "made when needed" for file in self.used.files):
+            return "made when needed"
+        return "here" if self.complete else "incomplete"
+
 
 def agrees_with(path: Path, checksum: str) -> bool:
     """Whether a file has a published checksum, `md5:HEX` or `sha256:HEX`.

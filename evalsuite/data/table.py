@@ -42,6 +42,15 @@ def read_table(paths: Sequence[Path], columns: Mapping[str, str]) -> Iterator[tu
                 position += 1
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names of the columns of a `.parquet` or `.arrow` file. Raises DataError where it cannot be read."""
+    if path.suffix == ".parquet":
+        return tuple(field.name for field in _parquet(path).schema_arrow)
+    for batch in _arrow_batches(path):
+        return tuple(batch.schema.names)
+    raise DataError(f"{path} has no rows.", "Fetch it again.")
+
+
 def image_cell(cell: Any, name: str) -> Image:
     """The image of a cell of the hub's `Image` feature: `{bytes, path}`, or bytes.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import csv
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from evalsuite.errors import DataError
 _FIELD_LIMIT = min(sys.maxsize, 2**31 - 1)
 _SHORTEST_IMAGE = 64
 """An image cell shorter than this is the index of another row: no PNG or JPEG fits into it."""
+_BASE64 = re.compile(r"['\"]([^'\"]*)['\"]")
+_LIST = re.compile(r"\[\s*(['\"][A-Za-z0-9+/=\s]*['\"]\s*,?\s*)*\]")
+"""A list of base64 texts as Python and JSON write it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +41,16 @@ class ImageTable:
     Args:
         path: UTF-8 file with a header.
         required: columns that must be there besides `index` and `image`.
+        every_row: a row without an image is an error; else it has none.
 
     Raises:
         DataError: missing file, wrong encoding, missing or repeated column, a row with too few or too many
             cells, an index twice, a reference to a row that does not exist or has no image itself, no rows.
     """
 
-    def __init__(self, path: Path, required: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path, required: tuple[str, ...] = (), *, every_row: bool = True) -> None:
         self.path = path
+        self._every_row = every_row
         self._rows: dict[str, _Row] = {}
         self._columns: list[str] = []
         self._read(("index", "image", *required))
@@ -72,20 +78,45 @@ class ImageTable:
         Raises:
             DataError: the base64 text is damaged or cut off.
         """
+        return self._decoded(self._image_cell(index), index)
+
+    def images(self, index: str) -> tuple[Image, ...]:
+        """The images of row `index`: its cell may hold the text of a list of base64 images
+        (`['iVBOR…', '/9j/…']`), as VLMEvalKit writes questions about several; none where it is empty.
+
+        Raises:
+            DataError: a base64 text is damaged or cut off, the list is none.
+        """
+        cell = self._image_cell(index)
+        if not cell.startswith("["):
+            return (self._decoded(cell, index),) if cell else ()
+        if not _LIST.fullmatch(cell):
+            raise DataError(
+                f"{self._where(index)}: the images are no complete list of base64 texts.",
+                "The file may be cut off: fetch it again.",
+            )
+        return tuple(self._decoded(text, index, f"/{k}") for k, text in enumerate(_BASE64.findall(cell)))
+
+    def _where(self, index: str) -> str:
         row = self._rows[self.holder(index)]
-        where = f"{self.path}, index {row.cells['index']} (line {row.line})"
+        return f"{self.path}, index {row.cells['index']} (line {row.line})"
+
+    def _image_cell(self, index: str) -> str:
+        row = self._rows[self.holder(index)]
         with self.path.open("rb") as stream:
             stream.seek(row.offset)
             record = next(self._records(stream, row.line, row.offset))[2]
-        text = record[self._columns.index("image")]
+        return record[self._columns.index("image")].strip()
+
+    def _decoded(self, text: str, index: str, place: str = "") -> Image:
         try:
             data = base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError) as error:
             raise DataError(
-                f"{where}: the image is not complete base64 ({error}).",
+                f"{self._where(index)}: the image is not complete base64 ({error}).",
                 "The file may be cut off: fetch it again.",
             ) from error
-        return Image(data=data, name=f"{self.path.name}#{row.cells['index']}")
+        return Image(data=data, name=f"{self.path.name}#{self.holder(index)}{place}")
 
     def _read(self, required: tuple[str, ...]) -> None:
         try:
@@ -135,7 +166,7 @@ class ImageTable:
         if index in self._rows:
             raise DataError(f"{where}: index {index} occurs twice.", "Remove one of the two.")
         reference = image if len(image) < _SHORTEST_IMAGE else ""
-        if not image:
+        if not image and self._every_row:
             raise DataError(f"{where} (index {index}) has no image.", "Is the file complete?")
         self._rows[index] = _Row(line, offset, cells, reference)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as member
 from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.data.jsonfile import field, read_json
 from evalsuite.errors import DataError
+from evalsuite.request import ADDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,12 @@ class Question:
         question_type, answer_type: the official labels; empty where the file has none.
         answerable: VizWiz's label; None where the file has none.
         ocr: texts that a reader of print found in the image; None where the file has none.
+        labels: further labels for breakdowns.
+        problem: why the question cannot be asked (a damaged image); empty where it can.
     """
 
     id: str
-    image: Image
+    image: Image | tuple[Image, ...]
     image_id: str
     question: str
     answers: tuple[str, ...] = ()
@@ -35,6 +39,8 @@ class Question:
     answer_type: str = ""
     answerable: bool | None = None
     ocr: tuple[str, ...] | None = None
+    labels: Mapping[str, str] = member(default_factory=dict, metadata=ADDED)
+    problem: str = member(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +130,13 @@ def _annotations(path: Path, count: int | None) -> dict[int, _Annotation]:
 
 
 def human_answers(values: Any, where: str, count: int | None = 10) -> tuple[str, ...]:
-    """The answers of one question, from a list of strings or of objects with a field `answer`.
+    """The answers of one question: a list of strings or of objects with a field `answer`, or one string.
 
     Raises:
-        DataError: not a list, another number than `count`, or one that is not a string.
+        DataError: neither, another number than `count`, or one that is not a string.
     """
+    if isinstance(values, str):
+        values = [values]
     if not isinstance(values, list | tuple):
         raise DataError(f"{where}: answers must be a list, not {type(values).__name__}.")
     texts = [value.get("answer") if isinstance(value, dict) else value for value in values]

@@ -20,6 +20,7 @@ from evalsuite.dreamllm.images import Augment, augmented, to_rgb
 from evalsuite.dreamllm.interleaved import write_documents
 from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.options import OPTIONS
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, Prepared
@@ -27,6 +28,7 @@ from evalsuite.model.devices import resolve
 from evalsuite.model.entry import ModelOptions
 from evalsuite.model.schedulers import known_scheduler
 from evalsuite.model.weights import configuration, count, fingerprint
+from evalsuite.options import Option, check_options
 from evalsuite.request import (
     ChoiceResponse,
     DocumentResponse,
@@ -40,19 +42,6 @@ from evalsuite.request import (
 )
 
 Number = TypeVar("Number", int, float)
-
-OPTIONS = (
-    "name",
-    "template",
-    "steps",
-    "guidance_scale",
-    "scheduler",
-    "top_k",
-    "augment",
-    "round_pixels",
-    "channels_last",
-    "compile",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +73,7 @@ class DreamLLMAdapter:
     """
 
     def __init__(self, options: ModelOptions) -> None:
-        unknown = sorted(options.options.keys() - set(OPTIONS))
-        if unknown:
-            raise SpecError(f"DreamLLM has no option {unknown[0]!r}.", suggest(unknown[0], OPTIONS))
+        check_options(OPTIONS, options.options, "DreamLLM")
         device, dtype = resolve(options)
         where = locate(options.argument)
         given = options.options
@@ -299,10 +286,7 @@ def _number(options: Mapping[str, str], key: str, kind: Callable[[str], Number],
 
 
 def _flag(options: Mapping[str, str], key: str) -> bool:
-    value = options.get(key, "false")
-    if value not in ("true", "false"):
-        raise SpecError(f"Option {key}={value!r} is neither true nor false.", f"Write {key}=true.")
-    return value == "true"
+    return bool(Option(key, type=bool).parse(options.get(key, "no")))
 
 
 def _png(image: PilImage) -> Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evalsuite.dreamllm.options import OPTIONS
 from evalsuite.model import Model
 from evalsuite.model.entry import ModelEntry, ModelOptions
 
@@ -16,6 +17,7 @@ def models() -> Iterator[ModelEntry]:
         load,
         takes_argument=True,
         group="any checkpoint",
+        options=OPTIONS,
     )
 
 

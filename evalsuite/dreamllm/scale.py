@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.training import set_stage
 from evalsuite.errors import SpecError
@@ -73,10 +73,10 @@ class Recipe(BaseModel):
 def load_recipe(path: Path = RECIPE) -> Recipe:
     """A recipe from a YAML file. Raises SpecError for one that is malformed."""
     try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        return validated(path, read_yaml(path), Recipe)
+    except SpecError as error:
         raise SpecError(
-            f"Recipe {path} cannot be used: {error}.", "Compare it with recipe-7b.yaml."
+            f"The recipe cannot be used: {error.what}", "Compare it with recipe-7b.yaml."
         ) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -40,6 +40,14 @@ def sample_hash(sample: Sample, digest: Digest = Image.sha256) -> str:
     )
 
 
+def _as_before(field: Field[Any], value: Any) -> bool:
+    """Whether a field says nothing that a record said before it had the field; see `request.ADDED`."""
+    if not field.metadata.get("added"):
+        return False
+    default = field.default if field.default_factory is MISSING else field.default_factory()
+    return bool(value == default)
+
+
 def describe(value: Any, digest: Digest = Image.sha256) -> Any:
     """A canonical JSON-able form of a value made of dataclasses, containers, images, arrays and plain values.
 
@@ -55,7 +63,11 @@ def describe(value: Any, digest: Digest = Image.sha256) -> Any:
     if isinstance(value, list | tuple):
         return [describe(item, digest) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: describe(getattr(value, field.name), digest) for field in fields(value)}
+        return {
+            field.name: describe(getattr(value, field.name), digest)
+            for field in fields(value)
+            if not _as_before(field, getattr(value, field.name))
+        }
     if isinstance(value, set | frozenset):
         return sorted((describe(item, digest) for item in value), key=repr)
     if isinstance(value, bytes):

@@ -68,8 +68,9 @@ def import_predictions(
     """
     registry = registry or load_registry()
     entry = registry.task(task.name)
-    if entry.capability != "text":
-        raise SpecError(f"{task.name} takes {entry.capability!r} answers; only text can be imported.")
+    if entry.needs != ("text",):
+        kinds = " and ".join(map(repr, entry.needs))
+        raise SpecError(f"{task.name} takes {kinds} answers; only text can be imported.")
     spec = task.model_copy(
         update={
             "protocol": task.protocol or entry.protocols[0],

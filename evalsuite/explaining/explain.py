@@ -92,6 +92,7 @@ def explain_number(
             *_rules(number, value, registry),
             *_clean_ups(number, value),
             *_failures(number, scores, value, answers),
+            *_unread(scores),
             *_cut_off(number, scores, value, answers),
             *(_wording(number, column, registry) if column else []),
             *(_other_runs(number, value, mine, others) if mine else []),
@@ -208,6 +209,13 @@ def _failures(number: _Number, scores: Scores, value: float, answers: StoredAnsw
         yield Part("failed samples", "listed", text)
     else:
         yield Part("failed samples", "measured", f"{text}; counted as 0", value * n / (n + failed) - value)
+
+
+def _unread(scores: Scores) -> Iterator[Part]:
+    unread = sum(row.unread and not row.failure for row in scores.rows)
+    if unread:
+        text = f"{unread} answers could not be read by the rules; they count as the scorer counts them"
+        yield Part("unread answers", "listed", text)
 
 
 def _cut_off(number: _Number, scores: Scores, value: float, answers: StoredAnswers) -> Iterator[Part]:

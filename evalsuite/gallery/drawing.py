@@ -113,7 +113,7 @@ _ENCODERS: Mapping[str, tuple[str, dict[str, Any]]] = {
 def _first_drawing(readers: Sequence[RunReader]) -> str:
     for reader in readers:
         for record in reader.manifest.tasks:
-            if record.info.capability in ("image", "edit", "interleaved"):
+            if record.info.generates_images:
                 return record.key
     raise SpecError("None of these runs draws anything.", "Give a run with a text-to-image or editing task.")
 

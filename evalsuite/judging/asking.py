@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from evalsuite.endpoint import Chat, Endpoint, Reply, Server
+from evalsuite.endpoint import Chat, Reply, Server
 from evalsuite.engine import NullProgress, Progress
 from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, StoreError, suggest
+from evalsuite.judging.asked import AskedJudge, opened
 from evalsuite.judging.exchange import Exchange, Question
+from evalsuite.judging.model import ModelJudge
 from evalsuite.judging.protocol import Judged
 from evalsuite.judging.stored import spoken, verdicts
 from evalsuite.registry import Registry, load_registry
@@ -89,7 +91,7 @@ class JudgeOutcome:
 
 def judge_run(
     path: Path,
-    server: Server,
+    server: Server | ModelJudge,
     options: JudgeOptions | None = None,
     *,
     tasks: Collection[str] = (),
@@ -101,7 +103,7 @@ def judge_run(
 
     Args:
         path: the run.
-        server: where the judge is.
+        server: where the judge is; or the model of the registry that judges, in this process.
         tasks: their keys in the run; empty: all that are judged.
         rules: scoring rules that say how it is judged; None: those of the run, else the task's first that a
             judge belongs to.
@@ -123,7 +125,7 @@ def judge_run(
             found = judged_tasks(writer.manifest, registry, tasks, rules)
             tallies = {}
             try:
-                with Endpoint(server) as endpoint:
+                with opened(server, registry) as endpoint:
                     for key, task in found.items():
                         asker = _JudgeLoop(writer, key, task, judge, endpoint, options)
                         progress.on_stage(f"judging {key}")
@@ -193,7 +195,7 @@ class _JudgeLoop:
         key: str,
         task: Judged,
         judge: Judge,
-        endpoint: Endpoint,
+        endpoint: AskedJudge,
         options: JudgeOptions,
     ) -> None:
         self._writer, self._key, self._task = writer, key, task
@@ -251,7 +253,7 @@ class _JudgeLoop:
         place = StoredJudgement(self._key, question.digest, question.attempt, run, one.sample.id, None)
         try:
             chat = self._with_parameters(self._task.prepared(one, question.chat))
-            reply = await self._endpoint.ask(chat)
+            reply = await self._endpoint.ask(chat, f"{question.digest}/{question.attempt}/{run}")
         except (SampleError, DataError) as error:  # DataError: an image that cannot be decoded
             return replace(place, error=str(error))
         self._check_served(reply)

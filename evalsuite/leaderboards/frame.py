@@ -27,15 +27,17 @@ COLUMNS = (
     "group",
     "value", "low", "high", "level", "n", "failures", "missing", "total", "limit", "seed",
     "seconds", "tokens", "images", "headline", "scale", "digits", "higher_is_better", "method",
-    "model_fingerprint", "evalsuite", "run",
+    "model_fingerprint", "evalsuite", "run", "unread", "lacks",
     "partial", "undeclared", "stale", "reason", "marks", "remarks",
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
 and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
 else decides a score (a metric's network with its weights, runs of a judge); `missing` samples were not asked
-or judged yet; `seconds` is device time of the whole task. `partial`: why the data are not the official split;
-`undeclared`: that its size is not known; `stale`: answers that came after the scores; `reason`: why there is
-no number. `marks` are the signs that tables show for all this, `remarks` the same in words."""
+or judged yet; `seconds` is device time of the whole task; `unread` answers have a score though the scorer
+could not tell what they mean (empty where the run was scored before that was recorded); `lacks` tells what
+the number is not over (groups without all of their members). `partial`: why the data are not the official
+split; `undeclared`: that its size is not known; `stale`: answers that came after the scores; `reason`: why
+there is no number. `marks` are the signs that tables show for all this, `remarks` the same in words."""
 
 LEFT_OUT = "left out"
 """Where a frame's `attrs` keep the runs that have no row, with the reason."""
@@ -109,7 +111,7 @@ def frame_of(runs: Sequence[RunReader], *, unscored: bool = False) -> pandas.Dat
     for row in rows:
         row["marks"], row["remarks"] = marks_of(row), remarks_of(row)
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"limit": "Int64"})
+    return frame.astype({"limit": "Int64", "unread": "Int64"})
 
 
 def _of_run(run: RunReader, unscored: bool) -> list[dict[str, Any]]:
@@ -155,7 +157,7 @@ def _unscored(run: RunReader, task: TaskRecord, counts: Mapping[str, Counts]) ->
         "n": 0, "failures": count.failed, "missing": count.missing, "total": task.total, "stale": 0,
         "limit": run.spec.limit, "seed": run.spec.seed,
         "seconds": 0.0, "tokens": 0, "images": 0,
-        "method": "not scored",
+        "method": "not scored", "unread": None, "lacks": "",
         "reason": unscored(run, counts, task.key),
     }  # fmt: skip
 
@@ -188,6 +190,7 @@ def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> l
         "seconds": result.cost.seconds,
         "tokens": result.cost.tokens,
         "images": result.cost.images,
+        "unread": result.unread,
     }
     numbers = result.numbers()
     if not result.n and not any(e.metric.name == info.headline.name and not e.group for e in numbers):
@@ -213,6 +216,7 @@ def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> l
             "level": e.level,
             "n": e.n,
             "method": e.method,
+            "lacks": result.notes.get(e.metric.name, ""),
         }
         for e in (*numbers, *absent)
     ]

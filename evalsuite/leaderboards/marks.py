@@ -12,7 +12,8 @@ from evalsuite.store import Counts, RunReader, TaskResult
 from evalsuite.store.manifest import TaskRecord
 from evalsuite.task import TaskInfo
 
-SUBSET, FAILED, UNFINISHED, PUBLISHED, ABSENT = "†", "‡", "§", "¶", "‖"
+SUBSET, FAILED, UNFINISHED, PUBLISHED, ABSENT = "†", "‡", "§", "¶", "∗"
+UNREAD, LACKING = "◊", "‖"
 
 
 def partial(info: TaskInfo, record: TaskRecord | None) -> str:
@@ -69,6 +70,8 @@ def marks_of(record: Mapping[str, Any]) -> str:
         (SUBSET if record["limit"] is not None else "")
         + (FAILED if record["failures"] else "")
         + (UNFINISHED if record["missing"] or _told(record, "stale") else "")
+        + (UNREAD if _count(record, "unread") else "")
+        + (LACKING if _told(record, "lacks") else "")
         + (PUBLISHED if is_published(record) else "")
         + (SUBSET if record["limit"] is None and _told(record, "partial") else "")
         + (ABSENT if _told(record, "reason") else "")
@@ -84,6 +87,8 @@ def remarks_of(record: Mapping[str, Any]) -> str:
         f"{record['failures']} of {record['total']} samples failed" if record["failures"] else "",
         f"{record['missing']} of {record['total']} samples missing" if record["missing"] else "",
         f"{_count(record, 'stale')} answers came after the scores" if _count(record, "stale") else "",
+        f"{_count(record, 'unread')} of {record['total']} answers unread" if _count(record, "unread") else "",
+        _told(record, "lacks"),
         _told(record, "reason"),
         "as published, not measured here" if is_published(record) else "",
     ]
@@ -124,12 +129,18 @@ def notes_of(
             add("unfinished", f"{what} ({record['missing']} of {record['total']} missing)")
         if count := _count(record, "stale"):
             add("unfinished", f"{what} ({count} answers came after the scores: `evalsuite score`)")
+        if count := _count(record, "unread"):
+            add("unread", f"{what} ({count} of {record['total']})")
+        if text := _told(record, "lacks"):
+            add("lacking", f"{what}, {record['metric']} ({text})")
         if text := _told(record, "reason"):
             add("absent", f"{what} has no {record['metric']} ({text})")
     lines = {
         "subset": f"{SUBSET} a subset of the benchmark ({{}})",
         "failed": f"{FAILED} failed samples, not in the score: {{}}",
         "unfinished": f"{UNFINISHED} unfinished: {{}}",
+        "unread": f"{UNREAD} unread answers, counted as the scorer counts them: {{}}",
+        "lacking": f"{LACKING} incomplete: {{}}",
         "published": f"{PUBLISHED} as published, not measured here ({{}})",
         "absent": f"{ABSENT} no number: {{}}",
         "undeclared": "size of the split not checked: {}",

@@ -55,7 +55,8 @@ class Cell:
 
     Args:
         value, low, high: in natural units; ends are NaN where there is no interval.
-        marks: † subset, ‡ failed samples, § unfinished, ¶ published, not measured here, ‖ no number.
+        marks: † subset, ‡ failed samples, § unfinished, ◊ unread answers, ‖ not over all groups, ¶ published,
+            not measured here, ∗ no number.
         rank: 1 + number of models whose whole interval is better; equal ranks cannot be told apart. None
             where the cell is not comparable with the others of its column: another subset, or published.
         best, second: by value, among the comparable; ties share.

@@ -6,16 +6,24 @@ Rules by name:
 * ``lmms-scienceqa``: EvolvingLMMs-Lab/lmms-eval `lmms_eval/tasks/scienceqa/utils.py`;
 * ``equal``: the answer is the letter (LLaVA `scripts/convert_seed_for_submission.py`);
 * ``first-letter``: its first character is the letter (lmms-eval `lmms_eval/tasks/seedbench/utils.py`);
-* ``mmmu``: MMMU-Benchmark/MMMU `mmmu/utils/eval_utils.py`, without its random choice for an undecided answer.
+* ``mmmu``: MMMU-Benchmark/MMMU `mmmu/utils/eval_utils.py`, without its random choice for an undecided answer;
+* ``mmstar``: MMStar-Benchmark/MMStar `eval/vlmeval/evaluate/mmstar.py`;
+* ``blink``: zeyofu/BLINK_Benchmark `eval/test_benchmark.py`, `analyze_answer` without its judge;
+* ``ai2d-lmms``: EvolvingLMMs-Lab/lmms-eval, task ai2d: its filter, then its exact match;
+* ``ai2d-cambrian``: cambrian-mllm/cambrian `eval/eval/ai2d/ai2d_test.py`;
+* ``internvl``: OpenGVLab/InternVL `internvl_chat/eval/vqa/evaluate_vqa.py`, exact match of the letter;
+* ``lmms-mcq``: the letter extractor that lmms-eval's tasks share since 2026 (`evalsuite.metrics.mcq`).
 """
 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from evalsuite.errors import SpecError
+from evalsuite.metrics.mcq import lmms_letter
 
 __all__ = ["LETTER_RULES", "mmmu_open_hit", "read_letter"]
 
@@ -66,6 +74,59 @@ def _mmmu(text: str, options: Mapping[str, str]) -> str | None:
     return max(found, key=places.__getitem__) if found else None
 
 
+_MMSTAR_FRONTS = ("", "(", "option ", "the answer is ")
+
+
+def _mmstar(text: str, options: Mapping[str, str]) -> str | None:
+    text = text.lower().strip().replace("\n", " ")
+    for front in _MMSTAR_FRONTS:
+        letter = text[len(front) : len(front) + 1].upper()
+        if text.startswith(front) and letter in options:
+            return letter
+    return None
+
+
+_BLINK_LETTERS = "ABCDE"
+
+
+def _blink(text: str, options: Mapping[str, str]) -> str | None:
+    bare = text[1:-1] if text[:1] + text[-1:] == "()" else text
+    if len(bare) == 1 and bare in _BLINK_LETTERS:  # even beyond the options: decided, and wrong
+        return bare
+    marks = {f"({letter})": letter for letter in options}
+    found = {word for word in text.split() if word in marks}
+    last = {word for word in text.split("\n\n")[-1].split() if word in marks}
+    chosen = last if len(last) == 1 else found
+    return marks[next(iter(chosen))] if len(chosen) == 1 else None
+
+
+_LETTER_PERIOD = re.compile(r"\s*([A-Z])\.")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+def _ai2d_lmms(text: str, options: Mapping[str, str]) -> str | None:
+    found = _LETTER_PERIOD.match(text)
+    text = (found[1] if found else text).lower().translate(_NO_PUNCTUATION)
+    letter = text.rstrip("\0").upper()  # numpy's strings have no NUL at their end
+    return letter if letter in options else None
+
+
+def _ai2d_cambrian(text: str, options: Mapping[str, str]) -> str | None:
+    text = text.lower().strip()
+    for key in ("answer is", "answer is:", "answer:"):
+        text = text.split(key)[-1]
+    first = text.strip().rstrip(".:,").lstrip("(").rstrip(")")[:1]
+    # Letters up to d stand for positions; a position itself counts, too.
+    place = "abcd".find(first) if first and first in "abcd" else "0123456789".find(first) if first else -1
+    letters = list(options)
+    return letters[place] if 0 <= place < len(letters) else None
+
+
+def _internvl(text: str, options: Mapping[str, str]) -> str | None:
+    letter = text.strip().upper()
+    return letter if letter in options else None
+
+
 LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = MappingProxyType(
     {
         "llava-scienceqa": _llava_scienceqa,
@@ -73,6 +134,12 @@ LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
         "equal": _equal,
         "first-letter": _first_letter,
         "mmmu": _mmmu,
+        "mmstar": _mmstar,
+        "blink": _blink,
+        "ai2d-lmms": _ai2d_lmms,
+        "ai2d-cambrian": _ai2d_cambrian,
+        "internvl": _internvl,
+        "lmms-mcq": lmms_letter,
     }
 )
 

@@ -1,4 +1,4 @@
-"""Yes-or-no answers: reading them and counting them (POPE).
+"""Yes-or-no answers: reading them and counting them (POPE, MME).
 
 Rules, by name:
 
@@ -7,7 +7,11 @@ Rules, by name:
 * ``lmms-eval``: the whole answer must be "yes" or "no"; anything else is wrong, and counts neither for
   precision nor for recall; its yes-ratio is that of the *labels*;
 * ``vlmevalkit``: exactly one of the words "yes" and "no" after the VQA punctuation step; anything else is
-  wrong and counts as not-yes.
+  wrong and counts as not-yes;
+* ``mme``: MME's `eval_tool/calculation.py`: the lower-cased answer itself, or "yes", else "no", within its
+  first four characters as they stand ("Not" and "know" are no, "  yes" is unread);
+* ``mme-lmms``: lmms-eval `lmms_eval/tasks/mme/utils.py`: the same without outer space and periods; "y" and
+  "n" alone count.
 
 Equal to those programs on every recorded answer and to LLaVA-1.5's logged table (tests/metrics/test_pope.py).
 """
@@ -44,6 +48,20 @@ def _one_word(answer: str) -> bool | None:
     return "yes" in words
 
 
+def _mme(answer: str) -> bool | None:
+    return _first_four(answer.lower())
+
+
+def _mme_lmms(answer: str) -> bool | None:
+    text = answer.lower().strip().replace(".", "")
+    return {"y": True, "n": False}.get(text) if len(text) == 1 else _first_four(text)
+
+
+def _first_four(text: str) -> bool | None:
+    front = text[:4]
+    return True if "yes" in front else False if "no" in front else None
+
+
 @dataclass(frozen=True, slots=True)
 class PopeRule:
     """How one scorer reads and counts.
@@ -71,6 +89,8 @@ POPE_RULES: Mapping[str, PopeRule] = MappingProxyType(
             PopeRule("official", _official, without_value=math.nan),
             PopeRule("lmms-eval", _exact, unread_misses=False, ratio_of_labels=True),
             PopeRule("vlmevalkit", _one_word),
+            PopeRule("mme", _mme),
+            PopeRule("mme-lmms", _mme_lmms),
         )
     }
 )

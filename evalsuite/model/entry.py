@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from evalsuite.model.types import Model
+from evalsuite.options import Option, Options, check_options, declared
 from evalsuite.request import Capability
 
 
@@ -17,7 +18,7 @@ class ModelOptions:
         argument: what stands behind the colon of `dreamllm:FOLDER`.
         device: torch device string, or `auto`.
         dtype: `float32`, `bfloat16`, `float16`, or `auto` (the checkpoint's on a GPU, float32 on a CPU).
-        options: further options of the adapter.
+        options: further options of the adapter, as typed; `evalsuite.model.option_values` reads them.
     """
 
     argument: str = ""
@@ -39,6 +40,9 @@ class ModelEntry:
         group: what it stands under in listings.
         reads_annotations: it is no model but an upper bound: the engine hands it the task's own answers
             (`prepare_annotated(request, answer)` in place of `prepare`). Recorded in every run of it.
+        options: the options it takes; any other, and a value of another kind, is refused before anything is
+            loaded. None declares nothing: anything is accepted.
+        more_options: in words, which names it takes beyond `options`; `build` checks those. Empty: none.
     """
 
     name: str
@@ -48,3 +52,16 @@ class ModelEntry:
     takes_argument: bool = False
     group: str = ""
     reads_annotations: bool = False
+    options: Options | None = None
+    more_options: str = ""
+
+    @property
+    def declared_options(self) -> tuple[Option, ...] | None:
+        """The options it declares; None where it declares nothing."""
+        return declared(self.options)
+
+    def check_options(self, given: Mapping[str, str]) -> None:
+        """Raises SpecError for an option that it does not take, with the nearest that it does."""
+        known = self.declared_options
+        if known is not None:
+            check_options(known, given, f"Model {self.name!r}", more=self.more_options)

@@ -73,7 +73,7 @@ class Page:
 
     @property
     def draws(self) -> bool:
-        return self.info.capability in ("image", "edit", "interleaved")
+        return self.info.generates_images
 
     @property
     def rules(self) -> list[str]:

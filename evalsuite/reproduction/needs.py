@@ -112,10 +112,9 @@ def _to_do(
     task = need.task
     try:
         entry = registry.task(task.name)
-        if entry.capability not in capabilities:
-            return replace(
-                need, state="cannot", detail=f"the model lacks the capability {entry.capability!r}"
-            )
+        if lacking := entry.lacking(capabilities):
+            missing = " and ".join(map(repr, lacking))
+            return replace(need, state="cannot", detail=f"the model lacks the capability {missing}")
         built = build_task(task, registry)
         plan = plan_task(task.name, built, seed=seed, limit=limit)
         first = next(iter(plan.samples()))

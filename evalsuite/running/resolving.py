@@ -21,24 +21,27 @@ if TYPE_CHECKING:
 def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
     """The specification with default protocols and rules filled in and paths made absolute.
 
-    Raises SpecError, before anything is loaded, for an unknown name, protocol or rule, for a task that is
-    listed twice, and for a task that needs what the model cannot do.
+    Raises SpecError, before anything is loaded, for an unknown name, protocol, rule or option, for a task
+    that is listed twice, and for a task that needs what the model cannot do.
     """
     if not spec.tasks:
         raise SpecError(
             "The run has no task.", "Name one with --task or --suite; see `evalsuite list tasks`."
         )
     model, _ = registry.model(spec.model.name)
+    model.check_options(spec.model.options)
     entries = [registry.task(task.name) for task in spec.tasks]
-    lacking = [entry for entry in entries if entry.capability not in model.capabilities]
-    if lacking:
-        wishes = ", ".join(f"{entry.name} ({entry.capability})" for entry in lacking)
+    for entry, task in zip(entries, spec.tasks, strict=True):
+        entry.check_options(task.options)
+    lacking = {entry.name: entry.lacking(model.capabilities) for entry in entries}
+    if any(lacking.values()):
+        wishes = ", ".join(f"{name} ({' and '.join(needed)})" for name, needed in lacking.items() if needed)
         can = ", ".join(sorted(model.capabilities)) or "nothing"
         raise SpecError(
             f"Model {spec.model.name!r} cannot do what these tasks need: {wishes}; it can: {can}.",
             "Leave them out or choose another model; see `evalsuite list models`.",
         )
-    edits = [entry.name for entry in entries if entry.capability == "edit"]
+    edits = [entry.name for entry in entries if "edit" in entry.needs]
     if spec.model.blind and edits:
         raise SpecError(
             f"--blind takes the images away, and {', '.join(edits)} is about changing one.",
@@ -93,8 +96,7 @@ def build_model(spec: RunSpec, registry: Registry) -> Model:
             argument=argument, device=spec.model.device, dtype=spec.model.dtype, options=spec.model.options
         )
     )
-    for task in spec.tasks:
-        capability = registry.task(task.name).capability
+    for capability in {needed for task in spec.tasks for needed in registry.task(task.name).needs}:
         if not callable(getattr(model, METHODS[capability], None)):
             raise SpecError(
                 f"Model {spec.model.name!r} says it can do {capability!r} but has no {METHODS[capability]}.",

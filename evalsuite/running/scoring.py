@@ -178,6 +178,8 @@ def score_task(writer: RunWriter, key: str, task: Task, judge: Judge | None = No
         missing=dict(scores.missing),
         details=dict(scores.details),
         judging=judged.account() if judged else None,
+        unread=sum(row.unread for row in scores.rows if not row.failure),
+        notes=dict(scores.notes),
     )
 
 

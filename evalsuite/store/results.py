@@ -120,6 +120,11 @@ class TaskResult(_Part):
     unjudged: int = 0
     judging: Judging | None = None
     """What the judge took; None where nobody judges."""
+    unread: int | None = None
+    """Scored answers whose meaning the scorer could not tell; they count as the benchmark's own scorer counts
+    them. None where the run was scored before that was recorded."""
+    notes: dict[str, str] = {}
+    """What a metric's number lacks though it could be computed."""
 
     @property
     def rules(self) -> str:
@@ -202,7 +207,8 @@ def write_results(root: Path, results: Sequence[TaskResult]) -> None:
 
 
 def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore], judge: str = "") -> None:
-    """One row per sample: id, cluster, parsed, failure, `value.NAME` per score, `label.NAME` per label."""
+    """One row per sample: id, cluster, parsed, failure, unread, `value.NAME` per score, `label.NAME` per
+    label."""
     import pyarrow
     import pyarrow.parquet
 
@@ -210,6 +216,7 @@ def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore],
         name: _strings([getattr(row, name) for row in rows])
         for name in ("id", "cluster", "parsed", "failure")
     }
+    columns["unread"] = pyarrow.array([bool(row.unread) for row in rows], pyarrow.bool_())
     for name in dict.fromkeys(name for row in rows for name in row.values):
         columns[f"value.{name}"] = _floats([row.values.get(name) for row in rows])
     for name in dict.fromkeys(name for row in rows for name in row.labels):
@@ -223,7 +230,7 @@ def write_scores(root: Path, task: str, rules: str, rows: Sequence[SampleScore],
 
 
 def read_scores(root: Path, task: str, rules: str, judge: str = "") -> pandas.DataFrame:
-    """The table `write_scores` wrote.
+    """The table `write_scores` wrote; without the column `unread` where an earlier version did.
 
     Raises StoreError when it is damaged, or the task has not been scored like this.
     """

@@ -153,7 +153,7 @@ def _check(design: Design) -> None:
 
 def _first_drawing(readers: Sequence[RunReader]) -> str:
     for record in readers[0].manifest.tasks:
-        if record.info.capability in ("interleaved", "edit", "image"):
+        if record.info.generates_images:
             return record.key
     raise SpecError("These runs have no documents or images to show.", "Name a task with --task.")
 

@@ -10,7 +10,8 @@ import hashlib
 import heapq
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,17 +21,24 @@ from evalsuite.content import Message, Text
 from evalsuite.data.inspection import DataReport
 from evalsuite.data.yamlfile import explain, read_yaml, validated
 from evalsuite.errors import DataError, SpecError, suggest
-from evalsuite.request import Output, Request, fingerprint
+from evalsuite.options import Option, check_options
+from evalsuite.request import Capability, Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo
+from evalsuite.task.aggregates import MetricSpec, check_aggregates, leaves
 from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot, Shots, turns
-from evalsuite.task.prompts import Value, render
+from evalsuite.task.prompts import Value, preprocess, render
+from evalsuite.task.reading import Reader, find_reader
+from evalsuite.task.rules import Kind, Rule, RuleChoice, RuleSet
 from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
 from evalsuite.task.sources import Located, locate
 
 _log = logging.getLogger(__name__)
+_SUBSET = Option("subset", "random subset that is the same everywhere: 600, or 600@7 with seed 7")
+_SOURCE = Option("source", "reader to use where there are several; by default the first with its files here")
+_SHOTS = Option("shots", "in-context examples before every question: 4, or 4@7 with seed 7", default="0")
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 
@@ -39,7 +47,7 @@ class Plan:
     """A benchmark with everything chosen that a user may choose; families build their task from it.
 
     Args:
-        rule: the family's scoring rule that `rules` stands for.
+        rule: what `rules` stands for: a scoring rule's name, or names by kind of question and label.
         options: the family's further options, checked against those it knows.
         shots: in-context examples; None: none.
     """
@@ -48,7 +56,7 @@ class Plan:
     protocol_name: str
     protocol: ProtocolSpec
     rules: str
-    rule: str
+    rule: RuleChoice
     options: Mapping[str, str]
     source: Located
     shots: Shots | None = None
@@ -71,6 +79,7 @@ class Plan:
             metrics=tuple(metric.metric() for metric in made.metrics),
             title=made.title,
             source=made.home,
+            needs=made.needs,
             count=made.count,
             drawn="subset" in self.options,
         )
@@ -95,17 +104,48 @@ class Plan:
         protocol = self.protocol
         head = (Message("system", (Text(protocol.system),)),) if protocol.system else ()
         wording = template or protocol.template
-        asked = render(wording, values)
+        asked = render(wording, preprocess(values, protocol.preprocess))
+        if protocol.preprocess:
+            shots = [replace(shot, values=preprocess(shot.values, protocol.preprocess)) for shot in shots]
         return (*head, *turns(shots, protocol.shots, wording, protocol.prefill, asked))
 
-    def output(self, **more: Any) -> Output:
-        """The output that the protocol's decoding describes; `more` goes beyond it (choices)."""
-        made: Output = OUTPUTS[self.benchmark.capability](**decoding_of(self.protocol), **more)
+    def output(self, capability: Capability | None = None, /, **more: Any) -> Output:
+        """The output that the protocol's decoding describes.
+
+        Args:
+            capability: of the benchmark's `needs`, which output is meant; None: its `capability`.
+            more: what goes beyond the decoding (choices).
+
+        Raises:
+            SpecError: the benchmark does not need that capability.
+        """
+        wanted = capability or self.benchmark.capability
+        if wanted not in self.benchmark.needs:
+            raise SpecError(
+                f"{self.benchmark.name} asks for {wanted!r} and declares {', '.join(self.benchmark.needs)}.",
+                "Add it to `needs` in the benchmark's file.",
+            )
+        decoding = decoding_of(self.protocol, wanted, several=len(self.benchmark.needs) > 1)
+        made: Output = OUTPUTS[wanted](**decoding, **more)
         return made
 
-    def request(self, values: Mapping[str, Value], shots: Sequence[Shot] = ()) -> Request:
-        """Template, decoding and prefill with these values, after these examples."""
-        return Request(self.messages(values, shots=shots), self.output(), prefill=self.protocol.prefill)
+    def request(
+        self,
+        values: Mapping[str, Value],
+        shots: Sequence[Shot] = (),
+        *,
+        template: str = "",
+        capability: Capability | None = None,
+    ) -> Request:
+        """Template, decoding and prefill with these values, after these examples.
+
+        Args:
+            template: another than the protocol's; then without its prefill unless the answer that is scored
+                is asked for.
+            capability: as in `output`.
+        """
+        prefill = self.protocol.prefill if capability in (None, self.benchmark.capability) else ""
+        return Request(self.messages(values, template, shots), self.output(capability), prefill=prefill)
 
     def settings(self, kind: type[_Settings], *, protocol: bool = False) -> _Settings:
         """The benchmark's (or the protocol's) `settings` as the family's own model. Raises SpecError."""
@@ -114,14 +154,85 @@ class Plan:
         try:
             return kind.model_validate(value)
         except ValidationError as error:
-            raise SpecError(f"{self.benchmark.name}: {where}: {explain(error)}") from error
+            raise SpecError(f"{self.benchmark.name}: {where}: {explain(error, kind)}") from error
 
-    def reader(self, readers: Mapping[str, Callable[..., Any]]) -> Callable[..., Any]:
-        """The family's reader of the chosen source. Raises SpecError for an unknown name."""
-        name = self.source.reader
-        if name not in readers:
-            raise SpecError(f"{self.benchmark.name}: there is no reader {name!r}.", suggest(name, readers))
-        return readers[name]
+    def check_metrics(self, columns: Iterable[str], metrics: Sequence[MetricSpec] | None = None) -> None:
+        """Checks that the declared metrics can be had of these score columns; see `check_aggregates`.
+
+        Args:
+            metrics: those to check; None: all that the benchmark declares.
+
+        Raises:
+            SpecError: a metric of another name, or one that aggregates what there is not.
+        """
+        made = self.benchmark
+        check_aggregates(made.name, made.metrics if metrics is None else metrics, columns)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The score columns that the declared metrics are made of, in their order."""
+        declared = {spec.name: spec for spec in self.benchmark.metrics}
+        return tuple(dict.fromkeys(name for one in declared for name in sorted(leaves(one, declared))))
+
+    @property
+    def rule_name(self) -> str:
+        """The rule of a family with rules of its own, for which a name must do. Raises SpecError."""
+        if not isinstance(self.rule, str):
+            raise SpecError(
+                f"{self.benchmark.name}: the rules of the family {self.benchmark.family!r} are plain names.",
+                f"Write {self.rules}: NAME.",
+            )
+        return self.rule
+
+    def rule_set(
+        self, *kinds: Kind, choice: RuleChoice | None = None, defaults: Mapping[Kind, str] | None = None
+    ) -> RuleSet:
+        """The named scoring rules for the kinds of questions that a family asks; see `RuleSet`.
+
+        Args:
+            choice: taken instead of what `rules` stands for.
+            defaults: rules of the kinds for which the benchmark's file names none.
+
+        Raises:
+            SpecError: an unknown rule or kind of question.
+        """
+        made = self.benchmark
+        return RuleSet(
+            made.name,
+            self.rule if choice is None else choice,
+            kinds,
+            defaults=defaults,
+            own=made.own_rules,
+            folder=made.folder,
+        )
+
+    def reader(
+        self, readers: Mapping[str, Callable[..., Any]], makes: type | None = None
+    ) -> Callable[..., Any]:
+        """The reader of the chosen source: one of the family's, or one that families share.
+
+        Args:
+            readers: the family's own, by name.
+            makes: the records that the family takes from shared readers; None: any.
+
+        Raises:
+            SpecError: an unknown name, other records, settings or columns that a shared reader does not know.
+        """
+        made = self.benchmark
+        try:
+            found = find_reader(
+                self.source.reader,
+                readers,
+                own=made.own_readers,
+                folder=made.folder,
+                makes=makes,
+                family=made.family,
+            )
+        except SpecError as error:
+            raise SpecError(f"{made.name}: {error.what}", error.remedy) from error
+        if isinstance(found, Reader):
+            found.check(self.source)
+        return found
 
     def select(self, make: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
         """The samples of `make()`, or of them the drawn subset, in their official order.
@@ -167,18 +278,21 @@ def draw(ids: Iterable[str], count: int, seed: int = 0) -> frozenset[str]:
     return frozenset(heapq.nsmallest(count, ids, key=key))
 
 
-def entries(folder: Path | str) -> list[TaskEntry | BrokenEntry]:
+def entries(
+    folder: Path | str, *, rules: Iterable[Rule] = (), readers: Iterable[Reader] = ()
+) -> list[TaskEntry | BrokenEntry]:
     """The registry entries of all benchmark files (`*.yaml`) in a folder and its subfolders, sorted by name.
 
-    The folder `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
+    The files may name the scoring rules and table readers given here besides the known ones. The folder
+    `suites` is left out. Nothing is imported or opened beyond these files until an entry is built.
     A malformed file becomes an entry that says so, and hides no other.
     """
-    root = Path(folder)
+    root, own, tables = Path(folder), tuple(rules), tuple(readers)
     paths = [path for path in root.rglob("*.yaml") if path.parent.name != "suites"]
     found: list[TaskEntry | BrokenEntry] = []
     for path in sorted(paths, key=lambda path: path.stem):
         try:
-            found.append(_entry(load(path)))
+            found.append(_entry(load(path, own, tables)))
         except SpecError as error:
             found.append(BrokenEntry(path.stem, str(error)))
     return found
@@ -212,10 +326,21 @@ def _entry(benchmark: Benchmark) -> TaskEntry:
         metrics=tuple(metric.metric() for metric in benchmark.metrics),
         protocols=tuple(benchmark.protocols),
         rules=tuple(benchmark.rules),
-        build=lambda options: build(benchmark, options),
+        build=partial(build, benchmark),
         family=benchmark.family,
-        inspect=lambda data, read: _inspect(benchmark, data, read),
+        inspect=partial(_inspect, benchmark),
+        needs=benchmark.needs,
+        benchmark=benchmark,
+        options=partial(_options_of, benchmark),
     )
+
+
+def _options_of(benchmark: Benchmark) -> tuple[Option, ...]:
+    """The options of a benchmark: every family's, and its own family's."""
+    module = family_module(benchmark.family, benchmark.folder)
+    own = [one if isinstance(one, Option) else Option(one) for one in getattr(module, "OPTIONS", ())]
+    shots = (_SHOTS,) if getattr(module, "SHOTS", False) else ()
+    return (_SUBSET, _SOURCE, *shots, *own)
 
 
 def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
@@ -228,17 +353,15 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     """The task, with its data found. Raises SpecError for unknown names, DataError for missing data.
 
     The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
-    `OPTIONS`. Every family knows `subset` ("600": so many samples, drawn with seed 0; "600@7": with seed 7)
-    and `source` (the reader to use when there are several); one whose `SHOTS` is true knows `shots`, too.
+    `OPTIONS` of `evalsuite.task.Option`. Every family knows `subset` ("600": so many samples, drawn with
+    seed 0; "600@7": with seed 7) and `source` (the reader or hub repository to use when there are several);
+    one whose `SHOTS` is true knows `shots`, too.
     """
     protocol = _named(benchmark.name, "protocol", options.protocol, benchmark.protocols)
     rules = _named(benchmark.name, "scoring rules", options.rules, benchmark.rules)
     module = family_module(benchmark.family, benchmark.folder)
-    few = ("shots",) if getattr(module, "SHOTS", False) else ()
-    known = ("subset", "source", *few, *getattr(module, "OPTIONS", ()))
-    for name in options.options:
-        if name not in known:
-            raise SpecError(f"{benchmark.name} has no option {name!r}.", suggest(name, known))
+    few = bool(getattr(module, "SHOTS", False))
+    check_options(_options_of(benchmark), options.options, benchmark.name)
     if "subset" in options.options:
         _subset(options.options["subset"])
     source = locate(

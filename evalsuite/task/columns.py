@@ -74,7 +74,10 @@ def require_columns(
     Raises SpecError for a metric without a column, or a formula that does not exist.
     """
     name = plan.benchmark.name
+    plan.check_metrics(columns, [spec for spec in plan.benchmark.metrics if not spec.plain])
     for metric in plan.benchmark.metrics:
+        if not metric.plain:
+            continue
         column = columns.get(metric.name)
         if column is None:
             raise SpecError(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalsuite.data.inspection import DataReport
-from evalsuite.request import Capability
+from evalsuite.options import Option, Options, check_options, declared
+from evalsuite.request import Capability, all_needs
 from evalsuite.spec import TaskSpec
 from evalsuite.task.types import Metric, Task
+
+if TYPE_CHECKING:
+    from evalsuite.task.schema import Benchmark
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +41,17 @@ class TaskEntry:
     Args:
         name: as users type it.
         title: one line for `evalsuite list`.
-        capability: what it needs from a model.
+        capability: what the answer that is scored takes of a model.
         metrics: its columns.
         protocols, rules: the names that TaskOptions may use; the first is the default.
         build: makes the task; raises DataError when its data are missing.
         family: the room it lives in, for listings.
         inspect: what is here of its data, given the user's folder and whether to read it all; None where the
             task cannot tell.
+        needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
+        benchmark: what the benchmark's file declares; None for a task that is Python alone.
+        options: the options it takes, or a function that gives them; any other, and a value of another kind,
+            is refused before anything is loaded. None declares nothing: anything is accepted.
     """
 
     name: str
@@ -54,6 +63,27 @@ class TaskEntry:
     build: Callable[[TaskOptions], Task]
     family: str = ""
     inspect: Callable[[Path | None, bool], DataReport] | None = None
+    needs: tuple[Capability, ...] = ()
+    benchmark: Benchmark | None = None
+    options: Options | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", all_needs(self.capability, self.needs))
+
+    def lacking(self, capabilities: Collection[Capability]) -> tuple[Capability, ...]:
+        """What it needs that is not among these."""
+        return tuple(needed for needed in self.needs if needed not in capabilities)
+
+    @property
+    def declared_options(self) -> tuple[Option, ...] | None:
+        """The options it declares; None where it declares nothing."""
+        return declared(self.options)
+
+    def check_options(self, given: Mapping[str, str]) -> None:
+        """Raises SpecError for an option that it does not take, with the nearest that it does."""
+        known = self.declared_options if given else None
+        if known is not None:
+            check_options(known, given, f"Task {self.name!r}")
 
 
 @dataclass(frozen=True, slots=True)

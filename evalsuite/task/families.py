@@ -37,7 +37,7 @@ def family_module(family: str, folder: Path | None = None) -> Any:
     if family in known:
         module: Any = importlib.import_module(known[family])
     elif (path := _beside(family, folder)) is not None:
-        module = _import_file(family, path)
+        module = import_file(path, f"the task family {family!r}")
     elif "." in family:
         module = _import_dotted(family)
     else:
@@ -58,15 +58,23 @@ def _beside(family: str, folder: Path | None) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
-def _import_file(family: str, path: Path) -> ModuleType:
-    # The folder's digest keeps two plugins' families of one name apart.
-    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    name = f"evalsuite_family_{digest}_{family}"
+def import_file(path: Path, what: str) -> ModuleType:
+    """A Python file beside a benchmark's file as a module, imported once.
+
+    Args:
+        what: what the file is, for messages.
+
+    Raises:
+        SpecError: it is no Python, or importing it fails.
+    """
+    # The folder's digest keeps two plugins' modules of one name apart.
+    digest = hashlib.sha256(str(path.resolve().parent).encode()).hexdigest()[:12]
+    name = f"evalsuite_beside_{digest}_{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise SpecError(f"The task family {family!r} cannot be imported from {path}.", "Is it Python?")
+        raise SpecError(f"{what[:1].upper()}{what[1:]} cannot be imported from {path}.", "Is it Python?")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -77,7 +85,7 @@ def _import_file(family: str, path: Path) -> ModuleType:
     except Exception as error:
         del sys.modules[name]
         raise SpecError(
-            f"The task family {family!r} fails to import from {path}: {type(error).__name__}: {error}.",
+            f"{what[:1].upper()}{what[1:]} fails to import from {path}: {type(error).__name__}: {error}.",
             "Run the file alone to see why.",
         ) from error
     return module

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Self
 
 from evalsuite.content import Image
-from evalsuite.errors import SampleError
+from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, ImageResponse, Response, TextResponse
-from evalsuite.task import Answered, Sample, SampleScore, TaskInfo
+from evalsuite.task import Answered, Breakdown, Sample, SampleScore, Scores, Statistic, TaskInfo
+from evalsuite.task.aggregates import MetricSpec, leaves
+from evalsuite.task.aggregating import aggregate
 from evalsuite.task.benchmark import Plan
+from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot
 from evalsuite.task.prompts import postprocess
+from evalsuite.task.rules import GroundTruth, Kind, Rule, RuleSet
 
 
 class FamilyTask(ABC):
@@ -43,6 +50,12 @@ class FamilyTask(ABC):
     @abstractmethod
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""
+
+    @property
+    def scoring_rules(self) -> tuple[Rule, ...]:
+        """The named rules that score its answers; none where the family has rules of its own."""
+        found = getattr(self, "_rules", None)
+        return found.rules if isinstance(found, RuleSet) else ()
 
     @property
     def gated(self) -> bool:
@@ -88,6 +101,75 @@ class FamilyTask(ABC):
         """The answer after the protocol's postprocessing. Raises SampleError where it is no text."""
         return postprocess(text_of(one.response), self.plan.protocol.postprocess)
 
+    def scores(
+        self,
+        rows: Sequence[SampleScore],
+        metrics: Sequence[MetricSpec] | None = None,
+        *,
+        by: Sequence[Breakdown] | None = None,
+        more: Sequence[Statistic] = (),
+        missing: Mapping[str, str] | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> Scores:
+        """The declared metrics over these rows; see `evalsuite.task.aggregates`.
+
+        Args:
+            metrics: taken instead of all that the benchmark declares.
+            by: breakdowns, taken instead of those that the benchmark declares.
+            more: statistics of the family's own, behind them.
+            missing, details: see `Scores`.
+
+        Raises:
+            SpecError: a metric aggregates a column or label that no row has.
+        """
+        made = self.plan.benchmark
+        found = aggregate(
+            made.metrics if metrics is None else metrics,
+            rows,
+            by=made.by if by is None else by,
+            population=lambda: ((sample.id, sample.labels) for sample in self._samples()),
+            total=made.count,
+        )
+        return Scores(
+            found.rows,
+            [*found.statistics, *more],
+            {**found.missing, **(missing or {})},
+            details or {},
+            found.notes,
+        )
+
+    def with_aggregates(self, scores: Scores) -> Scores:
+        """A family's own statistics with the declared aggregations of its columns.
+
+        An aggregation of a column that could not be computed is missing, too. Raises SpecError like `scores`.
+        """
+        declared = {spec.name: spec for spec in self.plan.benchmark.metrics}
+        shown = {metric.name for metric in self.info.metrics}
+        missing: dict[str, str] = {}
+        wanted: list[MetricSpec] = []
+        for name, spec in declared.items():
+            if spec.plain or name not in shown:
+                continue
+            lacking = sorted(leaves(name, declared) & scores.missing.keys())
+            if lacking:
+                missing[name] = f"it needs {', '.join(lacking)}: {scores.missing[lacking[0]]}"
+            else:
+                wanted.append(spec)
+        if not wanted:
+            return replace(scores, missing={**scores.missing, **missing})
+        found = self.scores(scores.rows, wanted)
+        order = {name: place for place, name in enumerate(declared)}
+        return Scores(
+            found.rows,
+            sorted(
+                [*scores.statistics, *found.statistics],
+                key=lambda one: order.get(one.metric.name, len(order)),
+            ),
+            {**scores.missing, **missing, **found.missing},
+            scores.details,
+            {**scores.notes, **found.notes},
+        )
+
     def postprocessors(self) -> dict[str, FamilyTask]:
         """This task with the answer left as it is, and with the postprocessing steps of the benchmark's other
         protocols.
@@ -100,10 +182,29 @@ class FamilyTask(ABC):
             found.setdefault(clean_up, name if not clean_up else f"{name}'s ({', '.join(clean_up)})")
         return {name: self._with_postprocessing(clean_up) for clean_up, name in found.items() if name}
 
+    def __reduce__(self) -> tuple[Callable[..., FamilyTask], tuple[str, Path | None, bytes]]:
+        """Sent to another process, a task brings all that it has read; its family's Python is imported there
+        as it was here, from beside the benchmark's file if need be."""
+        made = self.plan.benchmark
+        return _arrived, (made.family, made.folder, pickle.dumps((type(self), self.__dict__)))
+
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def _with_postprocessing(self, names: tuple[str, ...]) -> FamilyTask:
         other = copy.copy(self)
         other.plan = replace(self.plan, protocol=self.plan.protocol.model_copy(update={"postprocess": names}))
         return other
+
+
+def _arrived(family: str, folder: Path | None, content: bytes) -> FamilyTask:
+    family_module(family, folder)  # the classes in `content` may be of a file that nothing else imports
+    kind, state = pickle.loads(content)
+    made: FamilyTask = object.__new__(kind)
+    made.__dict__.update(state)
+    return made
 
 
 IMPOSSIBLE = -100.0
@@ -134,3 +235,42 @@ def generated_images(response: Response, count: int) -> tuple[Image, ...]:
 def row_of(one: Answered) -> Callable[..., SampleScore]:
     """Makes the score row of a sample: give `values` and `parsed`, or `failure`."""
     return partial(SampleScore, one.sample.id, cluster=one.sample.cluster, labels=one.sample.labels)
+
+
+def rule_row(
+    one: Answered,
+    rules: RuleSet,
+    kind: Kind,
+    answer: Callable[[], str],
+    references: Sequence[str],
+    options: Mapping[str, str] | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> SampleScore:
+    """The score row of a sample whose answer a named rule scores.
+
+    Whatever goes wrong with this sample alone (no text, no public references, a rule that fails or leaves its
+    range) is recorded as its failure.
+
+    Args:
+        kind: what the question asks for.
+        answer: gives the postprocessed answer; may raise EvalsuiteError.
+        references: right answers; empty where they are not public.
+        options: of a lettered question.
+        details: what else the rule needs; see `GroundTruth`.
+    """
+    row = row_of(one)
+    try:
+        said = answer()
+        if not references:
+            raise SampleError("the right answers of this split are not public")
+        truth = GroundTruth(tuple(references), options or {}, one.sample.labels, details or {})
+        verdict = rules.verdict(said, truth, kind)
+    except EvalsuiteError as error:
+        return row(failure=str(error))
+    column = rules.rule(kind, one.sample.labels).column
+    values = {} if verdict.value is None else {column: float(verdict.value)}
+    return row(
+        values=values | {name: float(value) for name, value in verdict.more.items()},
+        parsed=verdict.parsed,
+        unread=verdict.unread,
+    )

@@ -9,14 +9,16 @@ from evalsuite.endpoint import Chat as Chat
 from evalsuite.errors import SpecError
 from evalsuite.judging import NotAskedError as NotAskedError
 from evalsuite.judging import unjudged as unjudged
+from evalsuite.options import Option
 from evalsuite.task import Answered, TaskInfo
 from evalsuite.task.benchmark import Plan
 from evalsuite.task.family import FamilyTask
 
-OPTIONS = ("grades", "judge")
-"""`grades=FILE`: the judge's grades as the official script writes them; `judge=NAME`: which judge gave them,
-as it is to
-stand beside the number."""
+OPTIONS = (
+    Option("grades", "file of a judge's grades, as the official script writes them", Path),
+    Option("judge", "which judge gave them, as it is to stand beside the number"),
+)
+"""Options of every judged family: grades from a file instead of a judge."""
 
 
 def check_options(plan: Plan) -> None:

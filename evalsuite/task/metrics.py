@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
+    from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
@@ -47,6 +48,7 @@ __all__ = [
     "circular_hit",
     "cmmd",
     "cmmd_influence",
+    "contains",
     "coverage",
     "decode_mask",
     "extract_choice",
@@ -69,6 +71,7 @@ __all__ = [
     "pope_report",
     "psnr",
     "read_letter",
+    "relaxed_match",
     "score_captions",
     "spice",
     "spice_obstacle",
@@ -102,6 +105,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
             "evalsuite.metrics.ptb": "tokenize_captions",
+            "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
             "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",
         },

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from evalsuite.content import Document, Text
@@ -45,9 +44,9 @@ class Seen:
 class SceneTruth:
     """Scenes by the name of the image that shows them. Raises DataError where the file is malformed."""
 
-    def __init__(self, scenes: Mapping[str, Scene], kinds: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, scenes: Mapping[str, Scene], kinds: Mapping[str, str] | None = None) -> None:
         self._scenes = scenes
-        self._kinds = kinds
+        self._kinds = kinds or {}
 
     @classmethod
     def read(cls, source: Located) -> Self:

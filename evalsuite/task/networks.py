@@ -28,6 +28,7 @@ from evalsuite.features import (
     require_weights,
 )
 from evalsuite.features.decoding import Decoded, decoded_batches
+from evalsuite.options import Option
 from evalsuite.task import Metric, TaskInfo
 from evalsuite.task.benchmark import Plan
 
@@ -37,9 +38,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-OPTIONS = ("metrics", "weights", "device")
-"""Options of every family that measures with networks: `metrics=NAME,NAME` computes these columns, no others,
-`weights=KEY=FOLDER,KEY=FOLDER` says where networks' weights lie, `device` where they run."""
+OPTIONS = (
+    Option("metrics", "computes these columns only: NAME,NAME"),
+    Option("weights", "where networks' weights lie: KEY=FOLDER,KEY=FOLDER"),
+    Option("device", "torch device that networks run on", default="auto"),
+)
+"""Options of every family that measures with networks."""
 
 
 class NetworkSettings(BaseModel):
@@ -73,11 +77,18 @@ class Columns:
     missing: Mapping[str, str]
     networks: Mapping[str, NetworkSpec]
     device: str
+    aggregates: tuple[str, ...] = ()
+    """Of `names`, those that are aggregated from other columns."""
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """Of `names`, those that the family computes itself."""
+        return tuple(name for name in self.names if name not in self.aggregates)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The columns that are computed, as the leaderboard has them."""
-        return tuple(metric for metric in self.info.metrics if metric.name in self.names)
+        """The columns that the family computes itself, as the leaderboard has them."""
+        return tuple(metric for metric in self.info.metrics if metric.name in self.computed)
 
     def network(self, key: str) -> FeatureNetwork:
         """The network of that key, loaded on first use."""
@@ -162,7 +173,12 @@ def choose_columns(
     used = {key for column in possible for key in needs.get(column, ())}
     info = replace(plan.info, metrics=tuple(m for m in plan.info.metrics if m.name in wanted))
     return Columns(
-        info, possible, missing, {key: specs[key] for key in sorted(used)}, plan.options.get("device", "auto")
+        info,
+        possible,
+        missing,
+        {key: specs[key] for key in sorted(used)},
+        plan.options.get("device", "auto"),
+        tuple(spec.name for spec in plan.benchmark.metrics if not spec.plain),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from evalsuite.content import Document, Image, Part, Text
@@ -70,6 +71,40 @@ def render(template: str, values: Mapping[str, Value]) -> Document:
     return tuple(parts)
 
 
+def preprocess(
+    values: Mapping[str, Value], steps: Mapping[str, Sequence[str | Callable[[str], str]]]
+) -> Mapping[str, Value]:
+    """The values of a template's fields after steps that change their text.
+
+    Args:
+        steps: field -> names of postprocessing steps, or functions, applied in order.
+
+    Raises:
+        SpecError: a field that is not given, or is not text alone.
+
+    >>> preprocess({"question": " Is it red? "}, {"question": ["strip"]})
+    {'question': 'Is it red?'}
+    """
+    changed = dict(values)
+    for name, todo in steps.items():
+        value = changed.get(name)
+        if isinstance(value, tuple) and all(isinstance(part, Text) for part in value):
+            value = "".join(part.text for part in value if isinstance(part, Text))
+        if not isinstance(value, str):
+            what = "is not text alone" if name in changed else f"is none of {', '.join(values)}"
+            raise SpecError(f"preprocess: the field {name!r} {what}.", "Correct the protocol.")
+        for step in todo:
+            value = POSTPROCESSORS[step](value) if isinstance(step, str) else step(value)
+        changed[name] = value
+    return changed
+
+
+def _yes_no_of_internvl(text: str) -> str:
+    for chinese, english in (("\n", ""), ("不是", "No"), ("是", "Yes"), ("否", "No")):
+        text = text.replace(chinese, english)
+    return re.sub("[一-龥]", "", text.lower().replace("true", "yes").replace("false", "no"))
+
+
 def _clip(text: str) -> str:
     return text.replace(".", "").replace('"', "").split(",", 1)[0].lower()
 
@@ -88,6 +123,8 @@ POSTPROCESSORS: Mapping[str, Callable[[str], str]] = MappingProxyType(
         "drop-final-periods": lambda text: text.rstrip("."),
         # DreamLLM's `--clip True` (omni/eval/vqa/vqa_inference.py).
         "dreamllm-clip": _clip,
+        # InternVL's eval/mme/eval.py: Chinese and true/false answers become yes or no.
+        "internvl-yes-no": _yes_no_of_internvl,
     }
 )
 """Postprocessing steps of an answer before it is scored, by the names that protocols use."""

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from evalsuite.data.tsv import ImageTable
     from evalsuite.data.vqav2 import Question, human_answers, read_questions
     from evalsuite.task.captioned import read_coco, read_karpathy_split
+    from evalsuite.task.mcq import McqQuestion, McqSettings, open_answers, options_of, right_letter
+    from evalsuite.task.reading import Reader, reader
+    from evalsuite.task.table_readers import YesNoQuestion, yes
+    from evalsuite.task.table_rows import TableRow, TableSettings, required_text, table_rows, text_of_cell
 
 __all__ = [
     "Captioned",
@@ -31,11 +35,17 @@ __all__ = [
     "ImageFolder",
     "ImageTable",
     "InterleavedDocument",
+    "McqQuestion",
+    "McqSettings",
     "Origin",
     "Question",
+    "Reader",
     "Session",
     "Subject",
+    "TableRow",
+    "TableSettings",
     "Turn",
+    "YesNoQuestion",
     "cached",
     "decode",
     "documents",
@@ -52,6 +62,8 @@ __all__ = [
     "jsonfile",
     "lossy",
     "magicbrush",
+    "open_answers",
+    "options_of",
     "piebench",
     "read_captions",
     "read_coco",
@@ -64,8 +76,14 @@ __all__ = [
     "read_questions",
     "read_table",
     "read_table_of_edits",
+    "reader",
+    "required_text",
+    "right_letter",
     "sha256_of",
     "snapshot",
+    "table_rows",
+    "text_of_cell",
+    "yes",
 ]
 
 if not TYPE_CHECKING:
@@ -88,6 +106,10 @@ if not TYPE_CHECKING:
             "evalsuite.data.tsv": "ImageTable",
             "evalsuite.data.vqav2": "Question human_answers read_questions",
             "evalsuite.task.captioned": "read_coco read_karpathy_split",
+            "evalsuite.task.mcq": "McqQuestion McqSettings open_answers options_of right_letter",
+            "evalsuite.task.reading": "Reader reader",
+            "evalsuite.task.table_readers": "YesNoQuestion yes",
+            "evalsuite.task.table_rows": "TableRow TableSettings required_text table_rows text_of_cell",
             "evalsuite.data": "documents dreambooth instructpix2pix jsonfile magicbrush piebench",
         },
     )

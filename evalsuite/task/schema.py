@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,22 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, fi
 
 from evalsuite.data.yamlfile import read_yaml, validated
 from evalsuite.errors import SpecError, suggest
-from evalsuite.request import Capability, GenerateDocument, GenerateImages, GenerateText, ScoreChoices
+from evalsuite.request import (
+    Capability,
+    GenerateDocument,
+    GenerateImages,
+    GenerateText,
+    ScoreChoices,
+    all_needs,
+)
 from evalsuite.task import Metric
+from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.few_shot import ShotForm
 from evalsuite.task.prompts import POSTPROCESSORS, fields_of
+from evalsuite.task.reading import Reader
+from evalsuite.task.rules import Rule, RuleChoice
 from evalsuite.task.sources import Source
+from evalsuite.task.types import Breakdown
 
 OUTPUTS: Mapping[str, type] = {
     "text": GenerateText,
@@ -29,18 +40,13 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MetricSpec(Strict):
-    """A column; see `evalsuite.task.Metric`."""
+class Remove(Strict):
+    """A step that removes a text wherever it occurs."""
 
-    name: str
-    scale: float = 1.0
-    higher_is_better: bool = True
-    headline: bool = False
-    digits: int = 1
-    exceeds_one: bool = False
+    remove: str = Field(min_length=1)
 
-    def metric(self) -> Metric:
-        return Metric(**self.model_dump())
+    def __call__(self, text: str) -> str:
+        return text.replace(self.remove, "")
 
 
 class ForeignIds(Strict):
@@ -59,12 +65,16 @@ class ProtocolSpec(Strict):
 
     template: str
     """The user's turn; fields in braces stand for text and images of the sample."""
+    preprocess: dict[str, tuple[str | Remove, ...]] = Field(default_factory=dict)
+    """Field of the template -> steps that change its text first: names of postprocessing steps (`strip`), or
+    `{remove: TEXT}`."""
     system: str = ""
     """System prompt; empty: none, and the model's own template may have its default."""
     prefill: str = ""
     """Beginning of the answer."""
     decoding: dict[str, Any] = Field(default_factory=dict)
-    """Arguments of the output: GenerateText, GenerateImages …"""
+    """Arguments of the output: GenerateText, GenerateImages … A benchmark that needs several capabilities
+    gives those of each output under its capability: `{image: {count: 4}, text: {max_new_tokens: 16}}`."""
     postprocess: tuple[str, ...] = Field(default=(), validation_alias=AliasChoices("postprocess", "clean"))
     """Names of postprocessing steps, applied in order to the answer before scoring. `clean` is the deprecated
     name of this field."""
@@ -81,6 +91,13 @@ class ProtocolSpec(Strict):
         _plain(lambda: fields_of(value))
         return value
 
+    @field_validator("preprocess")
+    @classmethod
+    def _preprocess(cls, value: dict[str, tuple[str | Remove, ...]]) -> dict[str, tuple[str | Remove, ...]]:
+        for steps in value.values():
+            cls._postprocess(tuple(step for step in steps if isinstance(step, str)))
+        return value
+
     @field_validator("postprocess")
     @classmethod
     def _postprocess(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,10 +107,16 @@ class ProtocolSpec(Strict):
         return value
 
 
+def _official() -> dict[str, RuleChoice]:
+    return {"official": "official"}
+
+
 class Benchmark(Strict):
     """A benchmark as its file declares it."""
 
     _folder: Path | None = PrivateAttr(default=None)
+    _own_rules: tuple[Rule, ...] = PrivateAttr(default=())
+    _own_readers: tuple[Reader, ...] = PrivateAttr(default=())
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str
@@ -106,11 +129,17 @@ class Benchmark(Strict):
     home: str
     """Paper or official repository."""
     capability: Capability
+    """What the answer that is scored takes of a model."""
+    needs: tuple[Capability, ...] = ()
+    """All capabilities that a model must have, where that is more than one. `capability` may then be left
+    out: it is the last of them."""
     metrics: tuple[MetricSpec, ...] = Field(min_length=1)
-    rules: dict[str, str] = Field(default_factory=lambda: {"official": "official"}, min_length=1)
-    """Name -> the family's scoring rule; the first is the default. A list stands for equal names."""
-    by: tuple[str, ...] = ()
-    """Labels that metrics are broken down by."""
+    rules: dict[str, RuleChoice] = Field(default_factory=_official, min_length=1)
+    """Name -> scoring rule, by kind of question or label where it depends on them; the first is the default.
+    A list stands for equal names."""
+    by: tuple[Breakdown, ...] = ()
+    """Labels that metrics are broken down by; `{name: capability, of: capabilities}` for every part of one
+    that holds several."""
     count: int | None = Field(default=None, ge=0)
     """Samples in the complete official split."""
     foreign_ids: tuple[ForeignIds, ...] = ()
@@ -120,6 +149,8 @@ class Benchmark(Strict):
     """The first is the default."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What the family wants to know besides."""
+    example: dict[str, Any] = Field(default_factory=dict)
+    """Of the record that `evalsuite show task` asks about: field -> what it is in this benchmark."""
 
     @field_validator("version", mode="before")
     @classmethod
@@ -131,23 +162,67 @@ class Benchmark(Strict):
     def _rules(cls, value: Any) -> Any:
         return {str(name): str(name) for name in value} if isinstance(value, list) else value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _needs(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        needs = value.get("needs")
+        if needs is None:
+            return {**value, "needs": (value["capability"],)} if "capability" in value else value
+        if not isinstance(needs, list | tuple) or not needs:
+            raise ValueError("needs: a list of capabilities, such as [image, text]")
+        capability = value.get("capability", needs[-1])
+        if capability not in needs:
+            raise ValueError(
+                f"needs: the capability {capability!r} is not among {', '.join(map(str, needs))}"
+            )
+        return {**value, "capability": capability}
+
+    @field_validator("needs")
+    @classmethod
+    def _each_once(cls, value: tuple[Capability, ...]) -> tuple[Capability, ...]:
+        return all_needs(value[-1], value)
+
     @model_validator(mode="after")
     def _consistent(self) -> Benchmark:
         if sum(metric.headline for metric in self.metrics) != 1:
             raise ValueError("exactly one metric must be the headline")
         for name, protocol in self.protocols.items():
+            self._decodes(name, protocol)
+        return self
+
+    def _decodes(self, name: str, protocol: ProtocolSpec) -> None:
+        several = len(self.needs) > 1
+        for key, value in protocol.decoding.items() if several else ():
+            if key not in self.needs or not isinstance(value, dict):
+                raise ValueError(
+                    f"protocols.{name}.decoding: {key!r} is none of {', '.join(self.needs)}; a benchmark that"
+                    " needs several capabilities gives the decoding of each under its name"
+                )
+        for capability in self.needs:
             try:
-                OUTPUTS[self.capability](**decoding_of(protocol))
+                OUTPUTS[capability](**decoding_of(protocol, capability, several=several))
             except TypeError as error:
                 message = str(error).replace("__init__() ", "")
-                if self.capability != "choices":  # the choices come with each sample
-                    raise ValueError(f"protocols.{name}.decoding: {message}") from error
-        return self
+                if capability != "choices":  # the choices come with each sample
+                    where = f".{capability}" if several else ""
+                    raise ValueError(f"protocols.{name}.decoding{where}: {message}") from error
 
     @property
     def folder(self) -> Path | None:
         """Where the file lies; None for a benchmark that was not read from a file."""
         return self._folder
+
+    @property
+    def own_rules(self) -> tuple[Rule, ...]:
+        """The scoring rules that came with the file's plugin."""
+        return self._own_rules
+
+    @property
+    def own_readers(self) -> tuple[Reader, ...]:
+        """The table readers that came with the file's plugin."""
+        return self._own_readers
 
     def metric(self, name: str) -> Metric:
         """The column of that name. Raises SpecError where the file declares none."""
@@ -157,17 +232,30 @@ class Benchmark(Strict):
         raise SpecError(f"{self.name} declares no metric {name!r}.", "Correct the benchmark's file.")
 
 
-def load(path: Path) -> Benchmark:
-    """A benchmark's file. Raises SpecError that names the file and the field."""
+def load(path: Path, rules: Iterable[Rule] = (), readers: Iterable[Reader] = ()) -> Benchmark:
+    """A benchmark's file, with scoring rules and table readers that it may name besides the known ones.
+
+    Raises SpecError that names the file and the field.
+    """
     benchmark = validated(path, read_yaml(path), Benchmark)
     benchmark._folder = path.resolve().parent
+    benchmark._own_rules = tuple(rules)
+    benchmark._own_readers = tuple(readers)
     return benchmark
 
 
-def decoding_of(protocol: ProtocolSpec) -> dict[str, Any]:
-    """Lists become tuples and a nested `image` an object, as the output's fields want them."""
+def decoding_of(
+    protocol: ProtocolSpec, capability: Capability = "text", *, several: bool = False
+) -> dict[str, Any]:
+    """The arguments of one output: lists become tuples and a nested `image` an object, as its fields want
+    them.
+
+    Args:
+        several: the benchmark needs several capabilities; the decoding of each stands under its name.
+    """
+    given = protocol.decoding.get(capability, {}) if several else protocol.decoding
     made: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in protocol.decoding.items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     if isinstance(made.get("image"), dict):
         made["image"] = GenerateImages(**made["image"])

@@ -51,7 +51,7 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reader: str
-    """A name that the family's Python knows."""
+    """The name of one of the family's readers, or of a table reader (see `evalsuite list readers`)."""
     files: dict[str, str]
     """Role -> path in the data folder: a file, a pattern of files (`*`), or an image path with fields
     (`val2014/COCO_val2014_{image_id:012d}.jpg`). Roles that begin with `images` may be absent at the start:
@@ -70,6 +70,11 @@ class Source(BaseModel):
     size: str = ""
     checksums: dict[str, str] = Field(default_factory=dict)
     """Role -> `md5:HEX` or `sha256:HEX` of its one file, as its publisher gives it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What `--task-option source=` may say for it: its reader, and its repository on the hub."""
+        return (self.reader, self.hub.repository) if self.hub else (self.reader,)
 
     @model_validator(mode="after")
     def _known_roles(self) -> Source:
@@ -170,15 +175,15 @@ def locate(
     of which any file is there; then sources with a place of their own; then the hub.
 
     Args:
-        reader: only sources of this reader.
+        reader: only sources of this reader, or of this repository on the hub.
 
     Raises:
         DataError: none is here; says what was looked for, where, and where to get it.
         UnavailableError: the data are on the hub, which cannot be reached.
     """
-    wanted = tuple(source for source in sources if not reader or source.reader == reader)
+    wanted = tuple(source for source in sources if not reader or reader in source.names)
     if not wanted:
-        known = [source.reader for source in sources]
+        known = [name for source in sources for name in source.names]
         raise SpecError(f"{benchmark} has no source {reader!r}.", suggest(reader, known))
 
     def located(source: Source, folder: Path, commit: str = "") -> Located:

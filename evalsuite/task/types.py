@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from evalsuite.content import Image
 from evalsuite.deprecation import renamed
-from evalsuite.request import Capability, Request, Response
+from evalsuite.request import GENERATES_IMAGES, Capability, Request, Response, all_needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,14 @@ class TaskInfo:
     Args:
         name: benchmark and split, as users type it (`vqav2`, `mini-vqav2`).
         version: changes whenever the samples, a prompt or a score can change.
-        capability: what a model must be able to do.
+        capability: what the answer that is scored takes of a model.
         split: of the data set.
         protocol: named bundle of prompt wording, decoding, few-shot and postprocessing.
         rules: named scoring rules; `official` is the benchmark's own scorer.
         metrics: in display order; exactly one is the headline.
         title, source: for people: full name; paper or official repository.
         judge: the model whose judgements the score is made of; empty where nobody judges.
+        needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
         count: samples of the official split, by which a table sees that data are not whole; 0: there is no
             official split (generated data, a task of one's own); None: nobody has declared it.
         drawn: the samples are a drawn subset (option `subset`).
@@ -63,8 +64,17 @@ class TaskInfo:
     title: str = ""
     source: str = ""
     judge: str = ""
+    needs: tuple[Capability, ...] = ()
     count: int | None = 0
     drawn: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", all_needs(self.capability, self.needs))
+
+    @property
+    def generates_images(self) -> bool:
+        """Whether answers hold generated images."""
+        return not GENERATES_IMAGES.isdisjoint(self.needs)
 
     @property
     def headline(self) -> Metric:
@@ -131,6 +141,8 @@ class SampleScore:
         values: score columns in natural units (accuracy in [0, 1]).
         parsed: what the scorer understood (normalised answer, chosen letter), for reports.
         failure: reason when this sample could not be scored; its values then count nowhere.
+        unread: the scorer could not tell what the answer means. Its values are what the benchmark's own
+            scorer counts for such an answer, and the number of unread answers stands beside the score.
     """
 
     id: str
@@ -139,6 +151,7 @@ class SampleScore:
     labels: Mapping[str, str] = field(default_factory=dict)
     parsed: str = ""
     failure: str = ""
+    unread: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +185,14 @@ class Scores:
         missing: metrics that could not be computed here (absent weights, no Java), each with the reason; they
             have no statistic.
         details: what scoring wants on record, JSON-able (feature networks with the sha256 of their weights).
+        notes: what a metric's number lacks though it could be computed (groups without all of their members).
     """
 
     rows: Sequence[SampleScore]
     statistics: Sequence[Statistic]
     missing: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -258,17 +273,42 @@ class ExplainsProtocol(Protocol):
         ...
 
 
-def mean_statistics(metric: Metric, rows: Sequence[SampleScore], by: Sequence[str] = ()) -> list[Statistic]:
+@dataclass(frozen=True, slots=True)
+class EachOf:
+    """A breakdown by every part of a label that holds several, so that a sample is in several groups.
+
+    Args:
+        name: what a part is called, e.g. "capability".
+        of: the label, e.g. "capabilities" with the value "math+ocr".
+        separator: between its parts.
+    """
+
+    name: str
+    of: str
+    separator: str = "+"
+
+
+Breakdown = str | EachOf
+"""What numbers are broken down by: a label, or every part of one."""
+
+
+def mean_statistics(
+    metric: Metric, rows: Sequence[SampleScore], by: Sequence[Breakdown] = ()
+) -> list[Statistic]:
     """The mean of `metric.name` over all scored rows, and over each value of each label in `by`."""
     scored = [i for i, row in enumerate(rows) if not row.failure and metric.name in row.values]
     found = [Statistic(metric, scored)]
     for label in by:
+        name, of = (label, label) if isinstance(label, str) else (label.name, label.of)
         groups: dict[str, list[int]] = {}
         for i in scored:
-            if label in rows[i].labels:
-                groups.setdefault(rows[i].labels[label], []).append(i)
+            value = rows[i].labels.get(of)
+            if value is None:
+                continue
+            for part in [value] if isinstance(label, str) else filter(None, value.split(label.separator)):
+                groups.setdefault(part, []).append(i)
         found += [
-            Statistic(metric, members, group=f"{label}={value}") for value, members in sorted(groups.items())
+            Statistic(metric, members, group=f"{name}={value}") for value, members in sorted(groups.items())
         ]
     return found
 

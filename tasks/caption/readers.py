@@ -1,4 +1,4 @@
-"""The official files of COCO captioning's relatives: NoCaps' domains, Stanford's image paragraphs."""
+"""Captioned images: COCO's, NoCaps' and Stanford's official files, and tables."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from types import MappingProxyType
 
 from evalsuite.errors import DataError
 from evalsuite.task import Located
-from evalsuite.task.readers import Captioned, field, read_captions, read_json
+from evalsuite.task.readers import (
+    Captioned,
+    field,
+    image_cell,
+    read_captions,
+    read_coco,
+    read_json,
+    read_karpathy_split,
+    read_table,
+)
 
 
 def read_nocaps(source: Located) -> Iterator[Captioned]:
@@ -57,7 +66,25 @@ def read_paragraphs(source: Located) -> Iterator[Captioned]:
         )
 
 
-READERS = MappingProxyType({"nocaps-json": read_nocaps, "paragraphs-json": read_paragraphs})
+def read_columns(source: Located) -> Iterator[Captioned]:
+    """A table with the columns id, image, captions (a list of strings)."""
+    for where, row in read_table(source.paths("table"), source.columns):
+        captions = field(row, "captions", list, where)
+        if not captions or not all(isinstance(caption, str) for caption in captions):
+            raise DataError(f"{where} has no captions ({captions!r:.80}).", "Name the right column.")
+        name = str(row["id"])
+        yield Captioned(name, image_cell(row["image"], f"{where} (image {name})"), tuple(captions))
+
+
+READERS = MappingProxyType(
+    {
+        "coco-captions-json": read_coco,
+        "karpathy-json": read_karpathy_split,
+        "captions-table": read_columns,
+        "nocaps-json": read_nocaps,
+        "paragraphs-json": read_paragraphs,
+    }
+)
 
 
 def _list(value: object, where: str) -> list[object]:

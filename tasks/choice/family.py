@@ -3,95 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from evalsuite.content import Image
-from evalsuite.errors import SampleError, SpecError, suggest
+from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ChoiceResponse, Request, Response, TextResponse
 from evalsuite.task import (
     Answered,
     FamilyTask,
+    GroundTruth,
     Located,
     Plan,
     Sample,
     SampleScore,
     Scores,
     Shot,
-    Statistic,
     Value,
     certain,
-    mean_statistics,
     postprocess,
     row_of,
     text_of,
 )
-from evalsuite.task.metrics import CHOICE_RULES, circular_hit, extract_choice
 
 from .readers import READERS, ChoiceQuestion, Rotation
+from .scoring import COLUMN, declared, hits
+from .settings import BenchmarkSettings, ChoiceSettings
 
 SHOTS = True
-
-
-class Gate(BaseModel):
-    """A first question before each rotation, whose answer decides how the question proper is put.
-
-    DreamLLM's MMBench protocol asks whether the answer can be known, and shows the options only to a model
-    that says no (omni/eval/vqa; reference: the paper's evaluation scripts).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    template: str
-    """The first question."""
-    starts: str
-    """A first answer that begins with this (lower case) is followed by the protocol's `template` …"""
-    otherwise: str
-    """… any other by this template."""
-
-
-class ChoiceSettings(BaseModel):
-    """What a protocol may say under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    option: str = "{letter}. {text}"
-    """One option; fields `letter` and `text`."""
-    joiner: str = "\n"
-    letters: Literal["upper", "lower"] = "upper"
-    hint: str = "{hint}\n"
-    """What the field `hint` becomes when the question has one."""
-    no_hint: str = ""
-    """What the field `hint` becomes when it has none."""
-    continuation: str = "{letter}"
-    """For likelihood protocols: the text whose likelihood stands for an option."""
-    gate: Gate | None = None
-
-
-class BenchmarkSettings(BaseModel):
-    """What the benchmark's file may say under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rotations: int | None = Field(default=None, ge=1)
-    """At most so many rotations per question; 1 is the vanilla evaluation alone."""
-
-
+EXAMPLE = ChoiceQuestion(
+    "example",
+    "What is in the bowl?",
+    "It is breakfast.",
+    (Rotation({"A": "apples", "B": "bread", "C": "soup"}, "A"),),
+    Image(data=b"", name="example"),
+)
+"""A question that shows how a protocol asks (`evalsuite show task`)."""
 WITH_JUDGE = "+judge"
 """A rule with this at its end asks a judge where it cannot decide itself."""
 
 
 def build(plan: Plan) -> ChoiceTask:
-    """The task of a multiple-choice benchmark. Raises SpecError for an unknown rule or reader."""
-    rule = plan.rule.removesuffix(WITH_JUDGE)
-    if rule not in CHOICE_RULES:
-        raise SpecError(
-            f"{plan.benchmark.name}: there is no choice rule {rule!r}.", suggest(rule, CHOICE_RULES)
-        )
+    """The task of a multiple-choice benchmark. Raises SpecError for an unknown rule, metric or reader."""
     plan.source.path("table")
     read = plan.reader(READERS)
-    if rule == plan.rule:
+    if not isinstance(plan.rule, str) or not plan.rule.endswith(WITH_JUDGE):
         return ChoiceTask(plan, read)
     from .judged import JudgedChoiceTask
 
@@ -107,11 +62,13 @@ class ChoiceTask(FamilyTask):
     def __init__(self, plan: Plan, read: Callable[[Located], Iterator[ChoiceQuestion]]) -> None:
         super().__init__(plan)
         self._read = read
-        self._rule = plan.rule.removesuffix(WITH_JUDGE)
+        rule = plan.rule.removesuffix(WITH_JUDGE) if isinstance(plan.rule, str) else plan.rule
+        self._rules = plan.rule_set("letters", choice=rule)
         self._settings = plan.settings(ChoiceSettings, protocol=True)
         self._rotations = plan.settings(BenchmarkSettings).rotations
-        self._circular = plan.benchmark.metric("circular")
-        self._vanilla = plan.benchmark.metric("vanilla")
+        self._within, self._across = declared(plan.benchmark.metrics)
+        plan.check_metrics((COLUMN,), self._within)
+        plan.check_metrics([spec.name for spec in self._within], self._across)
 
     @property
     def gated(self) -> bool:
@@ -183,25 +140,24 @@ class ChoiceTask(FamilyTask):
         return [rotation.answer for rotation in self._asked(sample.record)]
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        rows = [self._row(one) for one in answered]
-        by = self.plan.benchmark.by
-        statistics: list[Statistic] = []
-        for metric in (self._circular, self._vanilla):
-            statistics += mean_statistics(metric, rows, by=by)
-        return Scores(rows, statistics)
+        return self.scores([self._row(one) for one in answered], self._across)
 
     def _row(self, one: Answered) -> SampleScore:
         row = row_of(one)
         try:
             answers, picks = self._decided(one)
-        except SampleError as error:
+        except EvalsuiteError as error:
             return row(failure=str(error))
-        return row(values=self._hits(answers, picks), parsed=" ".join(pick or "?" for pick in picks))
+        # Unread without a judge counts as wrong, as in the official tool's exact matching.
+        return row(
+            values=self._hits(one.sample, answers, picks),
+            parsed=" ".join(pick or "?" for pick in picks),
+            unread=None in picks,
+        )
 
     def _decided(self, one: Answered) -> tuple[list[str], list[str | None]]:
         """The right letters, and what the rule makes of the answers. Raises SampleError for answers that
-        cannot be
-        scored."""
+        cannot be scored."""
         rotations = self._asked(one.sample.record)
         answers = [rotation.answer for rotation in rotations]
         if not all(answers):
@@ -210,17 +166,13 @@ class ChoiceTask(FamilyTask):
         if len(given) != len(rotations):
             raise SampleError(f"{len(given)} of {len(rotations)} rotations are answered")
         return answers, [
-            self._pick(reply, rotation) for reply, rotation in zip(given, rotations, strict=True)
+            self._pick(reply, rotation, one.sample) for reply, rotation in zip(given, rotations, strict=True)
         ]
 
-    def _hits(self, answers: list[str], picks: list[str | None]) -> dict[str, float]:
-        return {
-            # Undecided without a judge counts as wrong, as in the official tool's exact matching.
-            self._circular.name: float(circular_hit(answers, picks) is True),
-            self._vanilla.name: float(picks[0] == answers[0]),
-        }
+    def _hits(self, sample: Sample, answers: Sequence[str], picks: Sequence[str | None]) -> dict[str, float]:
+        return hits(self._within, sample, answers, picks)
 
-    def _pick(self, response: Response, rotation: Rotation) -> str | None:
+    def _pick(self, response: Response, rotation: Rotation, sample: Sample) -> str | None:
         if isinstance(response, ChoiceResponse):
             if len(response.log_likelihoods) != len(rotation.options):
                 raise SampleError(
@@ -228,7 +180,13 @@ class ChoiceTask(FamilyTask):
                 )
             return list(rotation.options)[response.best]
         answer = postprocess(text_of(response), self.plan.protocol.postprocess)
-        return extract_choice(answer, rotation.options, self._rule)
+        return self._read_letter(answer, rotation, sample)
+
+    def _read_letter(self, text: str, rotation: Rotation, sample: Sample) -> str | None:
+        """The letter that a text means under the benchmark's rule; None where the rule leaves it unread."""
+        truth = GroundTruth((rotation.answer,), rotation.options, sample.labels)
+        verdict = self._rules.verdict(text, truth, "letters")
+        return None if verdict.unread else verdict.parsed
 
     def _asked(self, question: ChoiceQuestion) -> tuple[Rotation, ...]:
         return question.rotations[: self._rotations]

@@ -13,19 +13,17 @@ from functools import cache
 from importlib import resources
 
 from evalsuite.content import user
-from evalsuite.errors import SampleError
+from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.task import (
     Answered,
     Judgement,
     SampleScore,
     Scores,
-    mean_statistics,
     postprocess,
     row_of,
     text_of,
 )
 from evalsuite.task.judged import Chat, unjudged
-from evalsuite.task.metrics import extract_choice
 
 from .family import ChoiceTask
 
@@ -70,11 +68,8 @@ class JudgedChoiceTask(ChoiceTask):
         if waiting and not runs:
             bare = [SampleScore(row.id, cluster=row.cluster, labels=row.labels) for row in rows]
             reason = f"{unjudged(self)} ({waiting} questions need one)"
-            return Scores(bare, (), {self._circular.name: reason, self._vanilla.name: reason})
-        by = self.plan.benchmark.by
-        metrics = (self._circular, self._vanilla)
-        statistics = [found for metric in metrics for found in mean_statistics(metric, rows, by=by)]
-        return Scores(rows, statistics, details={"runs of the judge": runs} if runs else {})
+            return Scores(bare, (), {spec.name: reason for spec in self._across})
+        return self.scores(rows, self._across, details={"runs of the judge": runs} if runs else {})
 
     def _judged_row(self, one: Answered) -> tuple[SampleScore, bool]:
         """The row, and whether nothing more is to be asked of a judge."""
@@ -89,11 +84,13 @@ class JudgedChoiceTask(ChoiceTask):
                 picks, undecided, place = self._judged(one, answers, decided, said)
                 if place is not None:
                     return row(), False  # not asked to the end: no failure
-                runs.append(self._hits(answers, picks) | {"undecided": float(undecided)})
-        except SampleError as error:
+                hits = self._hits(one.sample, answers, picks)
+                runs.append(hits | {"undecided": float(undecided)})
+        except EvalsuiteError as error:
             return row(failure=str(error)), True
         values = {name: sum(run[name] for run in runs) / len(runs) for name in runs[0]}
-        return row(values=values, parsed=" ".join(pick or "?" for pick in picks)), True
+        parsed = " ".join(pick or "?" for pick in picks)
+        return row(values=values, parsed=parsed, unread=values["undecided"] > 0), True
 
     def _judged(
         self, one: Answered, answers: list[str], decided: list[str | None], said: Sequence[Judgement]
@@ -110,7 +107,7 @@ class JudgedChoiceTask(ChoiceTask):
                 reply = next(replies, None)
                 if reply is None:
                     return picks, undecided, place
-                picks[place] = extract_choice(reply.text, rotation.options, self._rule)
+                picks[place] = self._read_letter(reply.text, rotation, one.sample)
                 if picks[place] is not None:
                     break
             else:

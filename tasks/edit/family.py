@@ -81,10 +81,10 @@ def build(plan: Plan) -> EditTask:
 def _networks(plan: Plan, settings: Settings) -> dict[str, NetworkSettings]:
     """The networks with the preprocessing that the scoring rule asks for. Raises SpecError."""
     found = dict(settings.networks)
-    for key, preprocess in settings.rules.get(plan.rule, {}).items():
+    for key, preprocess in settings.rules.get(plan.rule_name, {}).items():
         if key not in found:
             raise SpecError(
-                f"{plan.benchmark.name}: settings.rules.{plan.rule} names a network {key!r}.",
+                f"{plan.benchmark.name}: settings.rules.{plan.rule_name} names a network {key!r}.",
                 suggest(key, found),
             )
         found[key] = found[key].model_copy(update={"preprocess": preprocess})
@@ -213,6 +213,6 @@ class EditTask(FamilyTask):
         return (target,)
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        how = {name: self.settings.columns[name] for name in self.columns.names}
+        how = {name: self.settings.columns[name] for name in self.columns.computed}
         scorer = Scorer(self.columns, how, self._truth, self.plan.benchmark.by, self.excluded)
-        return scorer.score(answered)
+        return self.with_aggregates(scorer.score(answered))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
-from evalsuite.task import Answered, SampleScore, Scores, mean_statistics, row_of
+from evalsuite.task import Answered, Breakdown, SampleScore, Scores, mean_statistics, row_of
 from evalsuite.task.metrics import decode_mask
 from evalsuite.task.miniature import SceneTruth
 from evalsuite.task.networks import Columns
@@ -37,7 +37,7 @@ class Scorer:
     columns: Columns
     how: Mapping[str, ColumnSettings]
     truth: SceneTruth | None
-    by: Sequence[str]
+    by: Sequence[Breakdown]
     excluded: Mapping[str, int] = field(default_factory=dict)
 
     def score(self, answered: Iterable[Answered]) -> Scores:

@@ -5,20 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response
-from evalsuite.task import Answered, Judgement, Plan, Sample, SampleScore, Scores, Statistic, row_of
+from evalsuite.task import Answered, Judgement, Plan, Sample, SampleScore, Scores, row_of
 from evalsuite.task import judged as judging
 from evalsuite.task.judged import Chat, JudgedFamilyTask, NotAskedError, check_options, unjudged
 
 from .graders import Grader, ImgEdit, Viescore
-from .grades import Grades, read_gedit_scores, read_imgedit_scores
 from .readers import READERS, JudgedEdit
+from .scoring import Grades, read_gedit_scores, read_imgedit_scores, type_statistics
+from .settings import Settings
 
 OPTIONS = judging.OPTIONS
 
@@ -38,25 +37,12 @@ answers to a part of the questions."""
 
 
 def _checked(plan: Plan) -> bool:
-    return not plan.rule.endswith(UNCHECKED)
+    return not plan.rule_name.endswith(UNCHECKED)
 
 
 def _rule(plan: Plan) -> str:
     """The grader's name in `GRADERS`."""
-    return plan.rule.removesuffix(UNCHECKED)
-
-
-class Settings(BaseModel):
-    """What a benchmark's file says under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    judge: dict[str, str]
-    """Scoring rules -> the judge that their authors use."""
-    grades: Literal["gedit", "imgedit"]
-    """Form of the file of grades."""
-    digits: int | None = None
-    """A type's mean is rounded to so many places before it goes into the mean over types."""
+    return plan.rule_name.removesuffix(UNCHECKED)
 
 
 def build(plan: Plan) -> EditJudgedTask:
@@ -66,7 +52,7 @@ def build(plan: Plan) -> EditJudgedTask:
     check_options(plan)
     name = plan.benchmark.name
     if _rule(plan) not in GRADERS:
-        raise SpecError(f"{name}: there is no grader {plan.rule!r}.", suggest(plan.rule, GRADERS))
+        raise SpecError(f"{name}: there is no grader {plan.rule_name!r}.", suggest(plan.rule_name, GRADERS))
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
         raise SpecError(f"{name}: editing asks for one image.", "Correct the protocol's decoding.")
@@ -129,18 +115,12 @@ class EditJudgedTask(JudgedFamilyTask):
         for one in answered:
             runs = max(runs, len(one.judgements))
             rows.append(self._row(one))
-        metrics = self.plan.info.metrics
         if not runs:
             bare = [SampleScore(row.id, cluster=row.cluster, labels=row.labels) for row in rows]
-            return Scores(bare, (), {metric.name: unjudged(self) for metric in metrics})
-        statistics = [
-            Statistic(
-                metric, members, _over_types(rows, members, metric.name, self._settings.digits), group=group
-            )
-            for metric in metrics
-            for group, members in _groups(rows).items()
-        ]
-        return Scores(rows, statistics, details={"runs of the judge": runs})
+            return Scores(bare, (), {metric.name: unjudged(self) for metric in self.plan.info.metrics})
+        own = [spec.metric() for spec in self.plan.benchmark.metrics if spec.plain]
+        statistics = type_statistics(own, rows, self._settings.digits)
+        return self.with_aggregates(Scores(rows, statistics, details={"runs of the judge": runs}))
 
     def _row(self, one: Answered) -> SampleScore:
         row = row_of(one)
@@ -180,37 +160,3 @@ def _result(one: Answered) -> Image:
     if len(response.images) != 1:
         raise SampleError(f"{len(response.images)} images came back, one was asked for")
     return response.images[0]
-
-
-def _groups(rows: Sequence[SampleScore]) -> dict[str, list[int]]:
-    """Name of a group -> positions: all, each type, and both of the common subset."""
-    groups: dict[str, list[int]] = {"": []}
-    for place, row in enumerate(rows):
-        if row.failure or not row.values:
-            continue
-        names = ["", f"type={row.labels['type']}"]
-        if "subset" in row.labels:
-            names += ["subset=intersection", f"subset=intersection, type={row.labels['type']}"]
-        for name in names:
-            groups.setdefault(name, []).append(place)
-    return dict(sorted(groups.items()))
-
-
-def _over_types(
-    rows: Sequence[SampleScore], members: Sequence[int], column: str, digits: int | None
-) -> Callable[[Any], float]:
-    """The mean over types of each type's mean; of one type that is its mean."""
-    import numpy as np
-
-    values = np.asarray([rows[place].values[column] for place in members], dtype=np.float64)
-    kinds = [rows[place].labels["type"] for place in members]
-    order = {kind: i for i, kind in enumerate(sorted(set(kinds)))}
-    codes = np.asarray([order[kind] for kind in kinds], dtype=np.int64)
-
-    def mean(places: Any) -> float:
-        sums = np.bincount(codes[places], values[places], minlength=len(order))
-        counts = np.bincount(codes[places], minlength=len(order))
-        means = (sums[counts > 0] / counts[counts > 0]).tolist()  # a resample may lack a type
-        return float(np.mean(means if digits is None else [round(value, digits) for value in means]))
-
-    return mean

@@ -2,61 +2,34 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from evalsuite.content import Part, Text
-from evalsuite.errors import SampleError, SpecError, suggest
+from evalsuite.content import Image, Part, Text
+from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import (
-    Answered,
-    FamilyTask,
-    Plan,
-    Sample,
-    SampleScore,
-    Scores,
-    Value,
-    mean_statistics,
-    render,
-    row_of,
+from evalsuite.task import Answered, FamilyTask, Plan, Sample, Scores, Value, render
+from evalsuite.task.readers import McqQuestion as Question
+
+from .readers import READERS
+from .scoring import score_rows
+from .settings import ProtocolSettings
+
+RECORD = Question
+"""What its readers make; it takes every table reader that makes it, too."""
+EXAMPLE = Question(
+    "example",
+    (Text("What is in the bowl?"),),
+    {"A": (Text("apples"),), "B": (Text("bread"),), "C": (Text("soup"),)},
+    ("A",),
+    images=(Image(data=b"", name="example"),),
 )
-from evalsuite.task.metrics import LETTER_RULES, mmmu_open_hit, read_letter
-
-from .readers import READERS, Question
-
-GUESSING = "mmmu-guessing"
-"""The rule `mmmu` with the official guess for an undecided answer (`main_parse_and_eval.py --subject ALL`):
-drawn one after the other, subjects in alphabetical order, so it depends on the answers before it."""
-OFFICIAL_SEED = 42
-UNDECIDED = "?"
-"""What is shown of an answer that means none of the options."""
-
-
-class ProtocolSettings(BaseModel):
-    """What a protocol may say under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    option: str = "{letter}. {text}"
-    joiner: str = "\n"
-    hint: str = "{hint}\n"
-    """What the field `hint` becomes where a question has one."""
-    open: str = ""
-    """The template of questions without options; empty: the protocol's own."""
+"""A question that shows how a protocol asks (`evalsuite show task`)."""
 
 
 def build(plan: Plan) -> ExamTask:
-    """The task of an exam. Raises SpecError for an unknown rule or reader."""
-    rules = (*LETTER_RULES, GUESSING)
-    if plan.rule not in rules:
-        raise SpecError(
-            f"{plan.benchmark.name}: there is no letter rule {plan.rule!r}.", suggest(plan.rule, rules)
-        )
+    """The task of an exam. Raises SpecError for an unknown rule, metric or reader."""
     task = ExamTask(plan)
     plan.source.paths(next(iter(plan.source.files)))
     return task
@@ -64,23 +37,25 @@ def build(plan: Plan) -> ExamTask:
 
 class ExamTask(FamilyTask):
     """An exam in one protocol; template fields: `image` (all images without a place of their own),
-    `question`,
-    `hint`, `options`."""
+    `question`, `hint`, `options`, `letters` (`A, B`), `notice`."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._settings = plan.settings(ProtocolSettings, protocol=True)
-        self._read = partial(plan.reader(READERS), plan.source)
-        self._accuracy = plan.benchmark.metric("accuracy")
+        self._read = partial(plan.reader(READERS, RECORD), plan.source)
+        self._rules = plan.rule_set("letters", "open", defaults={"open": "mmmu-open"})
+        plan.check_metrics(self._rules.columns)
 
     def _samples(self) -> Iterator[Sample]:
         for question in self._read():
-            yield Sample(question.id, question, labels=question.labels)
+            yield Sample(question.id, question, question.cluster, question.labels)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if earlier:
             return None
         question: Question = sample.record
+        if question.problem:
+            raise SampleError(question.problem)
         settings, protocol = self._settings, self.plan.protocol
         template = protocol.template if question.options or not settings.open else settings.open
         messages = self.plan.messages(self._values(question), template)
@@ -99,6 +74,10 @@ class ExamTask(FamilyTask):
             "question": question.question,
             "hint": hint,
             "options": tuple(options),
+            "letters": ", ".join(question.options),
+            "notice": next(
+                (settings.notice[label] for label in question.labels.values() if label in settings.notice), ""
+            ),
         }
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
@@ -109,35 +88,4 @@ class ExamTask(FamilyTask):
         return list(sample.record.answers)
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        rows: list[SampleScore] = []
-        undecided: list[tuple[str, int, list[str], tuple[str, ...]]] = []
-        # Once through: answers are read from disk, and samples hold images.
-        for place, one in enumerate(answered):
-            rows.append(self._row(one))
-            if rows[place].parsed == UNDECIDED and one.sample.record.options and self.plan.rule == GUESSING:
-                question: Question = one.sample.record
-                subject = one.sample.labels.get("subject", "")
-                undecided.append((subject, place, [*question.options], question.answers))
-        guesses = random.Random(OFFICIAL_SEED)
-        for _, place, letters, right in sorted(undecided):
-            pick = guesses.choice(letters)
-            rows[place] = replace(rows[place], values=self._hit(pick in right), parsed=pick)
-        return Scores(rows, mean_statistics(self._accuracy, rows, by=self.plan.benchmark.by))
-
-    def _row(self, one: Answered) -> SampleScore:
-        question: Question = one.sample.record
-        row = row_of(one)
-        try:
-            said = self.answer(one)
-        except SampleError as error:
-            return row(failure=str(error))
-        if not question.answers:
-            return row(failure="the right answers of this split are not public")
-        if not question.options:
-            return row(values=self._hit(mmmu_open_hit(said, question.answers)), parsed=said)
-        rule = "mmmu" if self.plan.rule == GUESSING else self.plan.rule
-        pick = read_letter(said, question.texts(), rule)
-        return row(values=self._hit(pick in question.answers), parsed=pick or UNDECIDED)
-
-    def _hit(self, right: bool) -> dict[str, float]:
-        return {self._accuracy.name: float(right)}
+        return self.scores(score_rows(answered, self.answer, self._rules))

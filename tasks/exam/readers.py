@@ -6,15 +6,14 @@ import ast
 import re
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from dataclasses import field as member
 from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Document, Image, Part, Text
 from evalsuite.errors import DataError
 from evalsuite.task import Located
-from evalsuite.task.readers import field, image_cell, read_json, read_table
+from evalsuite.task.readers import McqQuestion as Question
+from evalsuite.task.readers import field, image_cell, read_json, read_table, right_letter
 
 LETTERS = string.ascii_uppercase
 _MARK = re.compile(r"<image ([1-7])>")
@@ -37,34 +36,6 @@ DISCIPLINES = MappingProxyType(
     }
 )
 """MMMU's subject -> discipline, as its tables have them (`mmmu/utils/data_utils.py`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question; without options it is open.
-
-    Args:
-        images: those that no mark in the text stands for; they are shown where the template says.
-        question, options: text, with images where the benchmark's marks stood.
-        answers: the right letter, or what is accepted of an open answer; empty where it is not public.
-        written: the options as the file writes them, with its marks for images, where it has any.
-    """
-
-    id: str
-    question: Document
-    options: Mapping[str, Document]
-    answers: tuple[str, ...]
-    images: tuple[Image, ...] = ()
-    hint: str = ""
-    labels: Mapping[str, str] = member(default_factory=dict)
-    written: Mapping[str, str] = member(default_factory=dict)
-
-    def texts(self) -> Mapping[str, str]:
-        """The options' text by letter, as an answer is compared with it."""
-        return self.written or {
-            letter: "".join(part.text for part in parts if isinstance(part, Text))
-            for letter, parts in self.options.items()
-        }
 
 
 def read_scienceqa(source: Located) -> Iterator[Question]:
@@ -147,7 +118,8 @@ def read_mmmu(source: Located) -> Iterator[Question]:
     is shown where the template says.
 
     Raises:
-        DataError: options or answers that are no list, a mark without its image.
+        DataError: options or answers that are no list, an answer that is none of the options, a mark without
+            its image.
     """
     for where, row in read_table(source.paths("table"), source.columns):
         name = field(row, "id", str, where)
@@ -156,7 +128,14 @@ def read_mmmu(source: Located) -> Iterator[Question]:
         question = _marked(field(row, "question", str, where), row, where)
         options = {letter: _marked(text, row, where) for letter, text in zip(LETTERS, texts, strict=False)}
         answer = field(row, "answer", str, where)
-        answers = tuple(_listed(answer, where)) if answer.startswith("[") and not options else (answer,)
+        if row.get("question_type") == "open":
+            options = {}
+        if answer in ("", "?"):
+            answers: tuple[str, ...] = ()
+        elif options:
+            answers = (right_letter(answer, dict(zip(LETTERS, texts, strict=False)), "letter", where),)
+        else:
+            answers = tuple(_listed(answer, where)) if answer.startswith("[") else (answer,)
         inline = any(isinstance(part, Image) for parts in (question, *options.values()) for part in parts)
         first = row.get("image_1")
         images = () if inline or first is None else (image_cell(first, f"{where}, image_1"),)
@@ -166,8 +145,8 @@ def read_mmmu(source: Located) -> Iterator[Question]:
         yield Question(
             name,
             question,
-            {} if row.get("question_type") == "open" else options,
-            () if answer in ("", "?") else answers,
+            options,
+            answers,
             images,
             labels={label: value for label, value in labels.items() if value},
             written=dict(zip(LETTERS, texts, strict=False)),

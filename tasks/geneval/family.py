@@ -6,10 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.errors import DataError, SampleError
@@ -17,56 +14,34 @@ from evalsuite.request import GenerateImages, Request, Response
 from evalsuite.task import (
     Answered,
     FamilyTask,
-    Located,
-    Metric,
+    Option,
     Plan,
     Sample,
     SampleScore,
     Scores,
-    Statistic,
     TaskInfo,
     generated_images,
-    mean_statistics,
     networks,
     row_of,
 )
 from evalsuite.task.metrics import Detection, keep_detections, verdict
-from evalsuite.task.networks import Columns, NetworkSettings, choose_columns
+from evalsuite.task.networks import Columns, choose_columns
 from evalsuite.task.readers import decode
 
 from .colors import ColorClassifier
 from .detectors import Detector, FileDetections, load_detector, with_color
-from .prompts import COUNTING, ComposedPrompt, read_prompts
+from .prompts import COUNTING, ComposedPrompt
+from .readers import READERS
+from .scoring import COLUMNS, IMAGES, PROMPTS, declared
+from .settings import Settings
 
-if TYPE_CHECKING:
-    import numpy as np
-
-OPTIONS = (*networks.OPTIONS, "detector", "detections")
-"""`detections=FILE.jsonl` (by default `detections.jsonl` in the data folder, where there is one) or
-`detector=NAME`: where detections come from, see `detectors`."""
+OPTIONS = (
+    *networks.OPTIONS,
+    Option("detector", "what detects objects in generated images, see `detectors`"),
+    Option("detections", "detections made elsewhere; by default detections.jsonl in the data folder", Path),
+)
 
 _FILE = "detections.jsonl"
-_OVERALL, _IMAGES, _PROMPTS = "overall", "images", "prompts"
-
-
-class Settings(BaseModel):
-    """What a benchmark of this family says under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    detector: str = ""
-    """Taken when the user names none."""
-    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
-    color: str = ""
-    """Key of the network that tells colours where the detector does not."""
-
-
-def read_metadata(source: Located) -> list[ComposedPrompt]:
-    """`prompts`: GenEval's `evaluation_metadata.jsonl`."""
-    return read_prompts(source.path("prompts"))
-
-
-READERS = MappingProxyType({"geneval-jsonl": read_metadata})
 
 
 def build(plan: Plan) -> GenEvalTask:
@@ -113,6 +88,8 @@ class GenEvalTask(FamilyTask):
         self.columns = columns
         self.detector = detector
         self._read = plan.reader(READERS)
+        self._metrics = declared(plan.benchmark.metrics)
+        plan.check_metrics(COLUMNS, self._metrics)
         output = plan.output()
         assert isinstance(output, GenerateImages)
         self.count = output.count
@@ -134,16 +111,12 @@ class GenEvalTask(FamilyTask):
     def score(self, answered: Iterable[Answered]) -> Scores:
         """A row per prompt: the share of its images that are right, and whether any is."""
         rows = [self._row(one) for one in answered]
-        statistics: list[Statistic] = []
-        for metric in self.columns.metrics:
-            if metric.name == _OVERALL:
-                statistics.append(_overall(metric, rows))
-            else:
-                statistics += mean_statistics(metric, rows)
         details = self.columns.details()
         if self.detector is not None:
             details["detector"] = self.detector.name
-        return Scores(rows, statistics, self.columns.missing, details)
+        known = self.columns.names
+        metrics = [spec for spec in self._metrics if spec.name in known]
+        return self.scores(rows, metrics, missing=self.columns.missing, details=details)
 
     def _row(self, one: Answered) -> SampleScore:
         row, prompt = row_of(one), one.sample.record
@@ -161,7 +134,7 @@ class GenEvalTask(FamilyTask):
             for number, found in enumerate(verdicts, start=1)
             if not found.correct
         ]
-        values = {_IMAGES: share, _PROMPTS: float(any(right)), prompt.tag: share}
+        values = {IMAGES: share, PROMPTS: float(any(right))}
         return row(values=values, parsed="; ".join([f"{sum(right)} of {len(right)} right", *said]))
 
     def _objects(self, prompt: ComposedPrompt, image: Image) -> dict[str, list[Detection]]:
@@ -188,18 +161,3 @@ class GenEvalTask(FamilyTask):
     @cached_property
     def _colors(self) -> ColorClassifier:
         return ColorClassifier(self.columns.text_network(self.settings.color))
-
-
-def _overall(metric: Metric, rows: Sequence[SampleScore]) -> Statistic:
-    """The published score: the plain mean over tags of their means."""
-    scored = [i for i, row in enumerate(rows) if not row.failure and _IMAGES in row.values]
-    tags = [rows[i].labels["tag"] for i in scored]
-    values = [rows[i].values[_IMAGES] for i in scored]
-
-    def mean_of_tags(chosen: np.ndarray) -> float:
-        of_tag: dict[str, list[float]] = {}
-        for at in chosen:
-            of_tag.setdefault(tags[at], []).append(values[at])
-        return sum(sum(shares) / len(shares) for shares in of_tag.values()) / len(of_tag)
-
-    return Statistic(metric, scored, mean_of_tags)

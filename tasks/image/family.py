@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image
@@ -18,7 +17,7 @@ from evalsuite.task import (
     FORMULAS,
     Answered,
     FamilyTask,
-    Located,
+    Option,
     Plan,
     Sample,
     Scores,
@@ -28,51 +27,21 @@ from evalsuite.task import (
 )
 from evalsuite.task.miniature import PromptTruth
 from evalsuite.task.networks import Columns, choose_columns
-from evalsuite.task.readers import (
-    Captioned,
-    images_in,
-    read_coco,
-    read_karpathy_split,
-    read_narratives,
-    read_prompt_table,
-    sha256_of,
-)
+from evalsuite.task.readers import Captioned, images_in, sha256_of
 
 from .prompt_list import Prompt, all_prompts, draw_prompts, list_digest, listed_prompts, shuffled
+from .readers import CAPTIONED, READERS, TABLES
 from .scoring import Scorer
 from .settings import ColumnSettings, ProtocolSettings, Settings
 
 _log = logging.getLogger(__name__)
 
-OPTIONS = (*networks.OPTIONS, "reference")
-"""`reference=FILE.npz` or `reference=FOLDER`: what the distance is measured to, in place of the benchmark's
-images."""
-
-
-def read_localized_narratives(source: Located) -> Iterator[Captioned]:
-    """`captions` (Localized Narratives' JSON lines), images in the folder `images`."""
-    return read_narratives(source.path("captions"), source.folder_of("images"))
-
-
-CAPTIONED = MappingProxyType(
-    {
-        "coco-captions-json": read_coco,
-        "karpathy-json": read_karpathy_split,
-        "localized-narratives-jsonl": read_localized_narratives,
-    }
+OPTIONS = (
+    *networks.OPTIONS,
+    Option(
+        "reference", "statistics (.npz) or folder to measure the distance to; by default its images", Path
+    ),
 )
-"""Files of captioned images."""
-
-
-def read_table(source: Located) -> list[Prompt]:
-    """`prompts`: a CSV or TSV file; `columns` says where the prompt and the labels are."""
-    rows = read_prompt_table(source.path("prompts"), source.columns)
-    return [Prompt(f"{row.number:05}", row.text, (row.text,), None, labels=row.labels) for row in rows]
-
-
-TABLES = MappingProxyType({"prompt-table": read_table})
-"""Files of prompts that are about no image."""
-READERS = MappingProxyType({**CAPTIONED, **TABLES})
 
 
 KID_RULES = ("clean-fid", "torch-fidelity")
@@ -195,7 +164,7 @@ class ImageTask(FamilyTask):
             answered = map(_together, answered)
         scorer = Scorer(
             columns=self.columns,
-            how={name: self.settings.columns[name] for name in self.columns.names},
+            how={name: self.settings.columns[name] for name in self.columns.computed},
             count=self.count,
             select=self.settings.select if self.count > 1 else "",
             any_caption=protocol.select_by == "any-caption",
@@ -203,7 +172,7 @@ class ImageTask(FamilyTask):
             reference=self.reference(),
             by=self.plan.benchmark.by,
         )
-        return scorer.score(answered)
+        return self.with_aggregates(scorer.score(answered))
 
     def reference(self) -> Path | Sequence[Image]:
         """What distances are measured to: a statistics file, or images."""

@@ -14,6 +14,7 @@ from evalsuite.errors import DataError, SampleError
 from evalsuite.task import (
     FORMULAS,
     Answered,
+    Breakdown,
     Metric,
     SampleScore,
     Scores,
@@ -58,7 +59,7 @@ class Scorer:
     any_caption: bool
     truth: PromptTruth | None
     reference: Path | Sequence[Image]
-    by: Sequence[str]
+    by: Sequence[Breakdown]
 
     def score(self, answers: Iterable[Answered]) -> Scores:
         """Rows in the order of `answers`; a prompt with a broken image or too few of them is a failure."""

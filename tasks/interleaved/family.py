@@ -7,10 +7,9 @@ image after the other (an image of text and images).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Document, Image, Text
@@ -26,7 +25,6 @@ from evalsuite.request import (
 from evalsuite.task import (
     Answered,
     FamilyTask,
-    Located,
     Plan,
     Sample,
     Scores,
@@ -38,29 +36,15 @@ from evalsuite.task import (
 )
 from evalsuite.task.miniature import StoryTruth
 from evalsuite.task.networks import Columns, choose_columns
-from evalsuite.task.readers import InterleavedDocument, documents
+from evalsuite.task.readers import InterleavedDocument
 
 from .form import joined
+from .readers import READERS
 from .scoring import Scorer
 from .settings import ProtocolSettings, Settings
 
 OPTIONS = networks.OPTIONS
 
-
-def _reader(
-    read: Callable[..., Iterator[InterleavedDocument]],
-) -> Callable[[Located], Iterator[InterleavedDocument]]:
-    return lambda source: read(source.path("documents"), source.folder_of("images"))
-
-
-READERS: Mapping[str, Callable[[Located], Iterator[InterleavedDocument]]] = MappingProxyType(
-    {
-        "parts-jsonl": _reader(documents.read_parts),
-        "mmc4-jsonl": _reader(documents.read_mmc4),
-        "obelics-jsonl": _reader(documents.read_obelics),
-    }
-)
-"""Layouts of the file `documents`, with the folder `images`."""
 
 _NOT_FOR = {"interleaved": ("image_similarity",), "edit": ("CIDEr", "ROUGE-L", "form", "num_images")}
 """Measures that make no sense by capability."""
@@ -133,7 +117,7 @@ class _Documents(FamilyTask):
         """The document that was made, and whether a limit ended it. Raises SampleError."""
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        how = {name: self.settings.columns[name] for name in self.columns.names}
+        how = {name: self.settings.columns[name] for name in self.columns.computed}
         scorer = Scorer(
             self.columns,
             how,
@@ -144,7 +128,7 @@ class _Documents(FamilyTask):
             self.protocol.opening == "prefill",
             self.written,
         )
-        return scorer.score(answered)
+        return self.with_aggregates(scorer.score(answered))
 
 
 class DocumentTask(_Documents):

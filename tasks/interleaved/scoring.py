@@ -11,6 +11,7 @@ from evalsuite.errors import EvalsuiteError
 from evalsuite.task import (
     FORMULAS,
     Answered,
+    Breakdown,
     Metric,
     SampleScore,
     Scores,
@@ -52,7 +53,7 @@ class Scorer:
     limits: Limits
     max_images_per_document: int
     truth: StoryTruth | None
-    by: Sequence[str]
+    by: Sequence[Breakdown]
     opened: bool
     written: Callable[[Answered], tuple[Document, bool]]
 

@@ -8,8 +8,6 @@ from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from evalsuite.content import Text
 from evalsuite.errors import DataError, SampleError, SpecError, suggest
 from evalsuite.request import ChoiceResponse, Request, Response
@@ -23,44 +21,16 @@ from evalsuite.task import (
     Scores,
     certain,
     fields_of,
-    mean_statistics,
     render,
     row_of,
 )
 from evalsuite.task.metrics import choose
 
 from .readers import EXAMPLES, FORMS, READERS, Item
+from .settings import ProtocolSettings, Settings
 from .subjects import CATEGORIES
 
 PLAIN, NORMALISED = "accuracy", "normalised accuracy"
-
-
-class Settings(BaseModel):
-    """What a language benchmark's file may say under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    form: str
-    """How its rows are to be read: a name in `FORMS`."""
-
-
-class ProtocolSettings(BaseModel):
-    """What a protocol may say under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    choice: str = " {text}"
-    """The continuation that stands for a choice; field `text`, and the item's fields."""
-    choices: tuple[str, ...] = ()
-    """Texts that stand for the choices instead of their own."""
-    tidy: str = ""
-    """Name in `TIDY` of a postprocessing of the finished context and of the choices."""
-    shots: int = 0
-    """The first so many examples of the item's subject stand before it, each with its right choice."""
-    description: str = ""
-    """In front of everything; the item's fields."""
-    separator: str = "\n\n"
-    """Between examples."""
 
 
 def _wikihow(text: str) -> str:
@@ -112,7 +82,8 @@ class LanguageTask(FamilyTask):
         self._protocol = protocol
         self._form = FORMS[settings.form]
         self._read = partial(plan.reader(READERS), plan.source, self._form)
-        self._metrics = {metric.name: metric.metric() for metric in plan.benchmark.metrics}
+        plan.check_metrics((PLAIN, NORMALISED))
+        self._columns = plan.columns
         names = fields_of(plan.protocol.template)
         self._per_option = "option" in names
         self._named = tuple(name for name in names if name != "option")
@@ -198,11 +169,7 @@ class LanguageTask(FamilyTask):
         return sample.record.gold
 
     def score(self, answered: Sequence[Answered]) -> Scores:
-        rows = [self._row(one) for one in answered]
-        by = self.plan.benchmark.by
-        return Scores(
-            rows, [s for metric in self._metrics.values() for s in mean_statistics(metric, rows, by=by)]
-        )
+        return self.scores([self._row(one) for one in answered])
 
     def _row(self, one: Answered) -> SampleScore:
         item: Item = one.sample.record
@@ -215,7 +182,7 @@ class LanguageTask(FamilyTask):
             return row(failure=str(error))
         picks = {PLAIN: chosen.plain, NORMALISED: chosen.per_character}
         return row(
-            values={name: float(picks[name] == item.gold) for name in self._metrics},
+            values={name: float(picks[name] == item.gold) for name in self._columns},
             parsed=str(chosen.plain),
         )
 

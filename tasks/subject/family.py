@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.request import GenerateImages, Request, Response
 from evalsuite.task import (
     Answered,
     FamilyTask,
-    Located,
     Plan,
     Sample,
     Scores,
@@ -25,33 +21,14 @@ from evalsuite.task import (
     require_columns,
 )
 from evalsuite.task.miniature import SubjectTruth
-from evalsuite.task.networks import Columns, NetworkSettings, choose_columns
+from evalsuite.task.networks import Columns, choose_columns
 from evalsuite.task.readers import Subject, dreambooth
 
-from .scoring import ColumnSettings, Scorer
+from .readers import READERS
+from .scoring import Scorer
+from .settings import ProtocolSettings, Settings
 
 OPTIONS = networks.OPTIONS
-
-
-class Settings(BaseModel):
-    """What a subject benchmark's file says under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
-    columns: dict[str, ColumnSettings]
-    truth: Literal["", "mini-world"] = ""
-
-
-class ProtocolSettings(BaseModel):
-    """What a protocol says under `settings`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    references: int | None = Field(default=None, ge=1)
-    """How many of the subject's images the prompt holds, the first ones by name; null: all."""
-    token: str = ""
-    """The unique token before the class ("sks"), for models that were tuned on the subject under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +38,6 @@ class Wish:
     subject: Subject
     template: str
     prompt: str
-
-
-def read_folder(source: Located) -> Iterator[tuple[Subject, tuple[str, ...]]]:
-    """google/dreambooth's `dataset`: `prompts` (prompts_and_classes.txt), the folder `images`, and the
-    classes of live subjects in `settings.live`; each subject with its prompts."""
-    found = dreambooth.read_prompts_and_classes(source.path("prompts"))
-    live = source.settings.get("live", ())
-    for subject in dreambooth.read_subjects(found, source.folder_of("images"), live):
-        yield subject, found.prompts[subject.kind]
-
-
-READERS = MappingProxyType({"dreambooth-folder": read_folder})
 
 
 def build(plan: Plan) -> SubjectTask:
@@ -133,8 +98,9 @@ class SubjectTask(FamilyTask):
         return {"subject": wish.subject.name, "prompt": wish.prompt, "pictures": _digests(wish.subject)}
 
     def score(self, answered: Iterable[Answered]) -> Scores:
-        how = {name: self.settings.columns[name] for name in self.columns.names}
-        return Scorer(self.columns, how, self.count, self._truth, self.plan.benchmark.by).score(answered)
+        how = {name: self.settings.columns[name] for name in self.columns.computed}
+        scorer = Scorer(self.columns, how, self.count, self._truth, self.plan.benchmark.by)
+        return self.with_aggregates(scorer.score(answered))
 
 
 def _digests(subject: Subject) -> list[dict[str, str]]:

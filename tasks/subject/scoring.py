@@ -4,35 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
-from evalsuite.task import FORMULAS, Answered, SampleScore, Scores, mean_statistics, row_of
+from evalsuite.task import FORMULAS, Answered, Breakdown, SampleScore, Scores, mean_statistics, row_of
 from evalsuite.task.miniature import SubjectTruth
 from evalsuite.task.networks import Columns
 from evalsuite.task.readers import Subject, decode
 
+from .settings import ColumnSettings
+
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
-
-
-class ColumnSettings(BaseModel):
-    """How a column is computed.
-
-    `subject`: mean cosine, in a network's features, of every drawn with every real image of the subject
-    (DINO and CLIP-I of Ruiz et al. 2023); `prompt`: similarity of generated image and prompt without the
-    unique token (CLIP-T), by a named formula; `truth`: the column of that name of the exact detector.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    measure: Literal["subject", "prompt", "truth"]
-    network: str = ""
-    formula: str = "cosine"
 
 
 @dataclass
@@ -47,7 +32,7 @@ class Scorer:
     how: Mapping[str, ColumnSettings]
     count: int
     truth: SubjectTruth | None
-    by: Sequence[str]
+    by: Sequence[Breakdown]
     _real: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
     _texts: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 

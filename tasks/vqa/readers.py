@@ -1,4 +1,4 @@
-"""The official files of VQAv2's relatives: TextVQA's and VizWiz's annotations, GQA's questions."""
+"""Official files of VQAv2 and its relatives (TextVQA, VizWiz, GQA, documents), and tables of questions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,76 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.task import Located
-from evalsuite.task.readers import Question, field, human_answers, image_cell, read_json, read_table
+from evalsuite.task.readers import (
+    Question,
+    field,
+    human_answers,
+    image_cell,
+    read_json,
+    read_questions,
+    read_table,
+)
 
 if TYPE_CHECKING:
-    from .family import Settings
+    from .settings import Settings
+
+TABLE = "vqa-table"
+
+
+def read_official(source: Located, settings: Settings) -> Iterator[Question]:
+    """`questions` and `annotations` JSON of VQAv2; `images` is a path with the field `image_id`."""
+    return read_questions(
+        source.path("questions"),
+        source.path("annotations") if source.has("annotations") else None,
+        lambda image_id: source.image("images", image_id=image_id),
+        answers=settings.answers,
+    )
+
+
+def read_columns(source: Located, settings: Settings) -> Iterator[Question]:
+    """A table: id, image, question and, where named, answers, image_id, question_type, answer_type, ocr.
+
+    The setting `id_ending` is added to ids that lack it.
+    """
+    for where, row in read_table(source.paths("table"), source.columns):
+        question_id, text = row["id"], row["question"]
+        if question_id is None or not isinstance(text, str):
+            raise DataError(f"{where} has no question (id {question_id!r}, question {text!r}).")
+        name = f"question {question_id}"
+        yield Question(
+            id=table_id(source, question_id),
+            image=image_cell(row["image"], f"{where} ({name})"),
+            image_id=str(row.get("image_id") or ""),
+            question=text,
+            # Sources of test splits name no column of answers.
+            answers=human_answers(row["answers"], f"{where} ({name})", settings.answers)
+            if "answers" in row
+            else (),
+            question_type=str(row.get("question_type") or ""),
+            answer_type=str(row.get("answer_type") or ""),
+            ocr=tuple(map(str, row["ocr"])) if row.get("ocr") is not None else None,
+        )
+
+
+def read_triples(source: Located, settings: Settings) -> Iterator[Question]:
+    """easy-VQA's `questions.json`: a list of [question, answer, image id]; ids are positions in the file."""
+    path = source.path("questions")
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise DataError(f"{path} must be a list of [question, answer, image id].", "Is this the right file?")
+    for position, row in enumerate(rows):
+        match row:
+            case [str(question), str(answer), int(image_id)]:
+                yield Question(
+                    id=str(position),
+                    image=source.image("images", image_id=image_id),
+                    image_id=str(image_id),
+                    question=question,
+                    answers=(answer,),
+                    answer_type="yes/no" if answer in ("yes", "no") else "other",
+                )
+            case _:
+                raise DataError(f"{path}, row {position} is {row!r:.80}, not [question, answer, image id].")
 
 
 def read_textvqa(source: Located, settings: Settings) -> Iterator[Question]:
@@ -150,6 +216,9 @@ def read_documents(source: Located, settings: Settings) -> Iterator[Question]:
 
 READERS = MappingProxyType(
     {
+        "vqav2-json": read_official,
+        TABLE: read_columns,
+        "question-triples": read_triples,
         "documents-json": read_documents,
         "textvqa-json": read_textvqa,
         "vizwiz-json": read_vizwiz,
@@ -157,6 +226,12 @@ READERS = MappingProxyType(
         "gqa-tables": read_gqa_tables,
     }
 )
+
+
+def table_id(source: Located, value: Any) -> str:
+    """The id of a table's row; the setting `id_ending` is added where it is missing."""
+    ending = source.settings.get("id_ending", "")
+    return str(value).removesuffix(ending) + ending
 
 
 def _answers(row: dict[str, Any], where: str, count: int | None) -> tuple[str, ...]:

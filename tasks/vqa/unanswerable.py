@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from evalsuite.task import Metric, Statistic
+from evalsuite.task import Answered, Metric, MetricSpec, SampleScore, Statistic
 from evalsuite.task.metrics import unanswerability
 
 ANSWER = "unanswerable"
 COLUMNS = ("unanswerable AP", "unanswerable F1")
 """The columns, in the order in which `evalsuite.metrics.vqa.unanswerability` gives them."""
+
+
+def parted(metrics: Iterable[MetricSpec]) -> tuple[list[MetricSpec], list[Metric]]:
+    """The declared metrics without those of the second task, and those."""
+    found = list(metrics)
+    return (
+        [spec for spec in found if spec.name not in COLUMNS],
+        [spec.metric() for spec in found if spec.name in COLUMNS],
+    )
+
+
+def score(
+    metrics: Sequence[Metric],
+    rows: Sequence[SampleScore],
+    answered: Sequence[Answered],
+    answer: Callable[[Answered], str],
+) -> tuple[list[Statistic], dict[str, str]]:
+    """The declared statistics of the second task, or why there are none.
+
+    Args:
+        metrics: those of `COLUMNS` that the benchmark declares.
+        rows, answered: the scored samples; failed rows are left out.
+        answer: gives the postprocessed answer.
+    """
+    known = (
+        [
+            i
+            for i, row in enumerate(rows)
+            if not row.failure and answered[i].sample.record.answerable is not None
+        ]
+        if metrics
+        else []
+    )
+    if not known:
+        reason = "these data do not say which questions can be answered"
+        return [], {metric.name: reason for metric in metrics}
+    truth = [bool(answered[i].sample.record.answerable) for i in known]
+    answers = [answer(answered[i]) for i in known]
+    return statistics(metrics, known, truth, answers), {}
 
 
 def says_unanswerable(answer: str) -> bool:

@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.task import Located
-from evalsuite.task.readers import field, find_image, image_cell, read_lines, read_table
-
-
-@dataclass(frozen=True, slots=True)
-class YesNoQuestion:
-    """A question whose answer is yes or no.
-
-    Args:
-        image_name: groups the questions about one image.
-    """
-
-    id: str
-    question: str
-    image: Image
-    image_name: str
-    label: bool
+from evalsuite.task.readers import YesNoQuestion, field, find_image, image_cell, read_lines, read_table
 
 
 def read_pope_lines(source: Located) -> Iterator[YesNoQuestion]:

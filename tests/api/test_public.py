@@ -79,7 +79,7 @@ def test_a_run_gives_its_numbers_and_scores_by_short_names(tmp_path: Path) -> No
     assert run.tasks == ("sums", "sum-choices")
     assert (run.model, run.counts["sums"].answered) == ("adder", 20)
     scores = run.scores("sums")
-    assert list(scores.columns) == ["cluster", "parsed", "failure", "accuracy", "parity"]
+    assert list(scores.columns) == ["cluster", "parsed", "failure", "unread", "accuracy", "parity"]
     assert scores.index[0] == "sums-0"
     assert set(run.metrics["group"]) == {"", "parity=even", "parity=odd"}
     assert "sums" in repr(run)

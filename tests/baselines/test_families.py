@@ -353,13 +353,14 @@ def test_drawing_refuses_what_a_unified_model_cannot_honour(loaded):
 
 
 def test_presets_name_their_checkpoint_and_set_its_options(monkeypatch, saved):
-    from evalsuite_baselines import presets
+    from evalsuite_baselines import declared, presets
 
     path = Path(presets.__file__).parent / "image_text" / "presets.yaml"
     table = presets.read(path)
     assert len({preset.name for preset in table}) == len(table)
     seen: list[ModelOptions] = []
-    entry = next(presets.entries(path, frozenset({"text"}), "g", lambda options: seen.append(options)))
+    load = lambda options: seen.append(options)  # noqa: E731
+    entry = next(presets.entries(path, frozenset({"text"}), "g", load, declared.TRANSFORMERS))
     entry.build(ModelOptions(device="cpu", options={"attention": "eager"}))
     assert seen[0].argument == "llava-hf/llava-1.5-7b-hf"
     assert seen[0].dtype == "auto", "half precision is for GPUs"

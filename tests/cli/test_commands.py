@@ -248,7 +248,7 @@ def test_a_config_file_says_it_all_and_the_command_line_goes_first(
         (("run", "-m", "addr", "-t", "sums", "-o", "x", "--plugin", str(PLUGIN)), "Did you mean adder"),
         (("run", "-m", "adder", "-t", "sum", "-o", "x", "--plugin", str(PLUGIN)), "Did you mean sums"),
         (("run", "-m", "adder", "-o", "x", "--plugin", str(PLUGIN)), "No task is given"),
-        (("run", "-m", "adder", "-t", "sums", "--plugin", str(PLUGIN)), "Use --out FOLDER"),
+        (("run", "-m", "adder", "-t", "sums", "--plugin", str(PLUGIN)), "Name one (--out)"),
         (("run", "--option", "colour", "-o", "x"), "'colour' is not KEY=VALUE"),
         (("run", "--plugin", "absent.py", "-o", "x"), "absent.py does not exist"),
         (("leaderboard", "absent"), "absent is not a run: there is no such folder"),
@@ -319,7 +319,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "the same command goes on from here" in errors
+    assert "interrupted; the same command resumes here" in errors
     assert "Traceback" not in errors
     done = evalsuite(*command)
     assert done.returncode == 0

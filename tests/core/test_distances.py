@@ -226,7 +226,7 @@ def test_constant_images_alone_and_fewer_than_dimensions_are_warned_about_and_me
     ("arguments", "said"),
     [
         (("statistics", "nowhere", "-o", "x.npz"), "There is no folder nowhere"),
-        (("statistics", "-o", "x.npz"), "need a folder of images or a --task"),
+        (("statistics", "-o", "x.npz"), "need a folder of images or a benchmark (--task)"),
         (("statistics", ".", "-o", "x.npz"), "holds no images"),
     ],
 )

@@ -235,9 +235,9 @@ def test_a_prompt_that_does_not_fit_says_how_many_images_would(model):
     ("options", "message"),
     [
         ({"stepz": "3"}, "steps"),
-        ({"steps": "few"}, "not a number"),
+        ({"steps": "few"}, "not a whole number"),
         ({"template": "vicuna"}, "vicuna_v1.1"),
-        ({"compile": "yes"}, "neither true nor false"),
+        ({"compile": "maybe"}, "neither yes nor no"),
         ({"augment": "square"}, "square_resize"),
     ],
 )

@@ -133,7 +133,7 @@ def test_mmvet_without_grades_says_what_is_missing(tmp_path: Path) -> None:
     ],
 )
 def test_malformed_grades_are_refused(grades: Any, message: str, tmp_path: Path) -> None:
-    from evalsuite_tasks.judged.family import read_grades
+    from evalsuite_tasks.judged.scoring import read_grades
 
     with pytest.raises(DataError, match=message):
         read_grades(write_json(tmp_path / "g.json", grades))

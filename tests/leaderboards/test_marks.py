@@ -118,9 +118,9 @@ def test_a_run_that_is_not_scored_has_a_row_with_the_reason(
     assert cells["sum-choices"] is None
     assert cells["sums"] is not None
     assert math.isnan(cells["sums"].value)
-    assert cells["sums"].marks == "‖"
+    assert cells["sums"].marks == "∗"
     notes = " ".join(shown.notes)
-    assert "‖ no number: adder [bare] on sums has no" in notes
+    assert "∗ no number: adder [bare] on sums has no" in notes
     assert f"not scored: `evalsuite score {tmp_path / 'bare'}` needs no model" in notes
     assert f"left out: {tmp_path / 'damaged'}: " in notes
     assert [row.name for row in shown.rows] == ["adder [good]", "adder [bare]"]
@@ -154,8 +154,8 @@ def test_a_headline_that_was_lost_is_marked_and_its_column_stays(tmp_path: Path)
     shown = table(load([tmp_path]))
     assert [column.metric for column in shown.columns] == [head]
     marks = {row.name: row.cells[0].marks for row in shown.rows if row.cells[0] is not None}
-    assert marks == {"adder [whole]": "", "adder [without]": "‖"}
-    assert shown.notes == (f"‖ no number: adder [without] on sums has no {head} (needs Java)",)
+    assert marks == {"adder [whole]": "", "adder [without]": "∗"}
+    assert shown.notes == (f"∗ no number: adder [without] on sums has no {head} (needs Java)",)
     with RunReader(tmp_path / "without") as run:
         assert scored_tasks(run) == "0 of 1 tasks"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,17 @@ import pytest
 from evalsuite.errors import DataError
 from evalsuite.metrics.letters import mmmu_open_hit, read_letter
 from tests.data.image_files import encoded
-from tests.tasks.asking import answer, asked, build, pictures, values, wording, write_json, write_table
+from tests.tasks.asking import (
+    ENTRIES,
+    answer,
+    asked,
+    build,
+    pictures,
+    values,
+    wording,
+    write_json,
+    write_table,
+)
 
 PHOTOS = [encoded("PNG", seed=n) for n in range(3)]
 OPTIONS = {"A": "cat", "B": "dog", "C": "cat dog"}
@@ -137,6 +148,28 @@ def test_mmmu_shows_every_image_where_its_mark_stands(tmp_path: Path) -> None:
     ]
     strict = build("mmmu-val", tmp_path, rules="undecided-is-wrong")
     assert values(strict, answer(sample, "no idea")) == [{"accuracy": 0.0}]
+
+
+@pytest.mark.parametrize("right", ["(B)", "D", "colour", "1"])
+def test_an_answer_of_mmmu_that_is_none_of_the_options_names_the_row(tmp_path: Path, right: str) -> None:
+    task = build("mmmu-val", mmmu(tmp_path, answer=right))
+    message = (
+        rf"row 0 \(validation_Art_Theory_12\): the answer '{re.escape(right)}' is none of the options A, B, C"
+    )
+    with pytest.raises(DataError, match=message):
+        [*task.samples()]
+    report = ENTRIES["mmmu-val"].inspect
+    assert report is not None
+    assert not report(tmp_path, True).complete
+
+
+def test_answers_of_mmmu_may_be_hidden_and_open_ones_are_not_letters(tmp_path: Path) -> None:
+    (hidden,) = build("mmmu-val", mmmu(tmp_path / "a", answer="?")).samples()
+    (opened,) = build(
+        "mmmu-val", mmmu(tmp_path / "b", answer="['7', 'seven']", question_type="open")
+    ).samples()
+    assert (hidden.record.answers, len(hidden.record.options)) == ((), 3)
+    assert (opened.record.answers, len(opened.record.options)) == (("7", "seven"), 0)
 
 
 def test_undecided_answers_of_mmmu_are_guessed_as_the_official_script_guesses(tmp_path: Path) -> None:

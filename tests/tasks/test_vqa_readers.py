@@ -222,7 +222,7 @@ def test_hub_columns_of_test_splits_need_no_answers(
     assert [sample.id] == list(task.sample_ids()) == [expected]
     assert pictures(asked(task, sample)) == [PHOTO]
     (row,) = task.score([answer(sample, "x")]).rows
-    assert row.failure == "the human answers of this split are not public"
+    assert row.failure == "the right answers of this split are not public"
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ def test_test_splits_are_asked_and_not_scored(name: str, tmp_path: Path) -> None
     sample = next(task.samples())
     assert pictures(asked(task, sample)) == [PHOTO]
     (row,) = task.score([answer(sample, "because")]).rows
-    assert row.failure == "the human answers of this split are not public"
+    assert row.failure == "the right answers of this split are not public"
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from ...data.yamlfile import read_yaml, validated
 from ...errors import EvalsuiteError
 
 
@@ -148,9 +148,6 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         EvalsuiteError: the file is missing, is not YAML, or a key is missing, unknown or of the wrong type.
     """
-    try:
-        return Recipe.model_validate(yaml.safe_load(path.read_text()))
-    except FileNotFoundError as error:
-        raise EvalsuiteError(f"no recipe file {path}; recipes lie in baselines/mini/recipes") from error
-    except (yaml.YAMLError, ValidationError) as error:
-        raise EvalsuiteError(f"recipe {path}: {error}") from error
+    if not path.is_file():
+        raise EvalsuiteError(f"There is no recipe file {path}.", "Recipes lie in baselines/mini/recipes.")
+    return validated(path, read_yaml(path), Recipe)

@@ -1,13 +1,15 @@
-"""Grades that the official scripts wrote, for scoring without a judge."""
+"""Scores of judged edits: grades that the official scripts wrote, and means over types of edit."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from evalsuite.errors import DataError, SampleError
+from evalsuite.task import Metric, SampleScore, Statistic
 from evalsuite.task.metrics import checked_imgedit_grade, imgedit_grade
 from evalsuite.task.readers import read_json
 
@@ -99,3 +101,52 @@ def _grade(value: object, where: str, checked: bool) -> Mapping[str, float] | st
     except SampleError as error:
         return str(error)
     return "the judge's answer has no line `name: digits`" if grade is None else {"score": grade}
+
+
+def type_statistics(
+    metrics: Sequence[Metric], rows: Sequence[SampleScore], digits: int | None
+) -> list[Statistic]:
+    """The columns over all edits, each type and the common subset, so that types weigh the same.
+
+    Args:
+        digits: a type's mean is rounded to so many places first; None: it is not.
+    """
+    return [
+        Statistic(metric, members, _over_types(rows, members, metric.name, digits), group=group)
+        for metric in metrics
+        for group, members in _groups(rows).items()
+    ]
+
+
+def _groups(rows: Sequence[SampleScore]) -> dict[str, list[int]]:
+    """Name of a group -> positions: all, each type, and both of the common subset."""
+    groups: dict[str, list[int]] = {"": []}
+    for place, row in enumerate(rows):
+        if row.failure or not row.values:
+            continue
+        names = ["", f"type={row.labels['type']}"]
+        if "subset" in row.labels:
+            names += ["subset=intersection", f"subset=intersection, type={row.labels['type']}"]
+        for name in names:
+            groups.setdefault(name, []).append(place)
+    return dict(sorted(groups.items()))
+
+
+def _over_types(
+    rows: Sequence[SampleScore], members: Sequence[int], column: str, digits: int | None
+) -> Callable[[Any], float]:
+    """The mean over types of each type's mean; of one type that is its mean."""
+    import numpy as np
+
+    values = np.asarray([rows[place].values[column] for place in members], dtype=np.float64)
+    kinds = [rows[place].labels["type"] for place in members]
+    order = {kind: i for i, kind in enumerate(sorted(set(kinds)))}
+    codes = np.asarray([order[kind] for kind in kinds], dtype=np.int64)
+
+    def mean(places: Any) -> float:
+        sums = np.bincount(codes[places], values[places], minlength=len(order))
+        counts = np.bincount(codes[places], minlength=len(order))
+        means = (sums[counts > 0] / counts[counts > 0]).tolist()  # a resample may lack a type
+        return float(np.mean(means if digits is None else [round(value, digits) for value in means]))
+
+    return mean

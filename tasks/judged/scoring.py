@@ -4,37 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from evalsuite.content import user
 from evalsuite.errors import DataError, SampleError
-from evalsuite.task import Judgement
+from evalsuite.task import EachOf, Judgement, Metric, Statistic
 from evalsuite.task.judged import Chat
 from evalsuite.task.metrics import checked_grade, parse_grade
 from evalsuite.task.readers import field, read_json
 
+from .settings import GraderSettings
 
-class GraderSettings(BaseModel):
-    """What a benchmark's file says under `settings.judge`.
+SCORE, SPREAD = "score", "std over runs"
+BY = (EachOf("capability", "capabilities"), "capabilities")
+"""Breakdowns where a file names none: each capability, and each exact set of them."""
 
-    The question is the prompt, a line feed, and `question | reference | answer | ` with spaces around the
-    `<AND>` and `<OR>` of the reference.
+
+def spread(metric: Metric, runs: Mapping[int, Sequence[float]]) -> Statistic:
+    """Standard deviation (population) of the runs' totals, as the official table has it.
+
+    Args:
+        runs: position of a row -> its grade in each run of the judge.
     """
+    import numpy as np
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    grades = np.asarray(list(runs.values()), dtype=np.float64)
 
-    model: str
-    """The judge that the authors use."""
-    prompt: str
-    again: str
-    """Added where the reply before was no grade."""
-    max_tokens: int = Field(ge=1)
-    tries: int = Field(ge=1)
-    """So many replies that are no grade make the grade 0."""
-    warmer: float
-    """By how much the temperature rises from one reply that is no grade to the next, beginning with the third
-    question: the official script raises it after it has asked."""
+    def deviation(places: Any) -> float:
+        return float(grades[places].mean(axis=0).std())
+
+    return Statistic(metric, list(runs), deviation, resampling="none")
 
 
 def grade_question(

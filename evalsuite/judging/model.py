@@ -1,0 +1,209 @@
+"""A model of the registry as a judge: any adapter that writes text, batched as in a run, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast
+
+from evalsuite.cache import cache_folder
+from evalsuite.endpoint.types import Chat, Reply
+from evalsuite.engine import LocalExecutor, Worker, sizes_for
+from evalsuite.engine.batching import Window
+from evalsuite.engine.plan import Item
+from evalsuite.engine.prepare import Ready, error_text
+from evalsuite.errors import DataError, SampleError, SpecError, UnavailableError
+from evalsuite.model import METHODS, Model
+from evalsuite.request import GenerateText, Request, TextResponse, fingerprint
+from evalsuite.running.resolving import build_model
+from evalsuite.spec import ModelSpec, RunSpec, slug
+from evalsuite.task import Sample
+
+if TYPE_CHECKING:
+    from evalsuite.registry import Registry
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+_WAITING = 256
+"""Questions that wait for a batch: enough that batches of like cost are full."""
+_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelJudge:
+    """Which model judges, and how it is asked.
+
+    Args:
+        spec: the model, as for a run.
+        batch_size: upper limit; `auto` finds what fits.
+        max_tokens: limit on a reply where the benchmark's protocol leaves it to the server.
+    """
+
+    spec: ModelSpec
+    batch_size: int | Literal["auto"] = 32
+    max_tokens: int = 1024
+
+    @property
+    def model(self) -> str:
+        """The judge's name in the run, without this machine's paths."""
+        return slug(self.spec.name)
+
+
+class LocalJudge:
+    """A model that is asked in this process; it is loaded at the first question.
+
+    A batch of questions goes through the engine's worker: it is halved where memory runs out, compared with
+    single questions at the start, and an error costs the question that caused it.
+
+    Raises:
+        SpecError: the model does not write text, is an upper bound, or has no such option.
+    """
+
+    def __init__(self, judge: ModelJudge, registry: Registry) -> None:
+        entry, _ = registry.model(judge.spec.name)
+        if "text" not in entry.capabilities or entry.reads_annotations:
+            raise SpecError(
+                f"Model {judge.spec.name!r} cannot judge: a judge reads a question and writes text.",
+                "See `evalsuite list models`, column text.",
+            )
+        entry.check_options(judge.spec.options)
+        self._judge = judge
+        self._registry = registry
+        self._loaded: tuple[Model, LocalExecutor] | None = None
+
+    def each(
+        self, items: Iterable[_Item], work: Callable[[_Item], Awaitable[_Result]]
+    ) -> Iterator[tuple[_Item, _Result | SampleError]]:
+        """Does `work` for each item; whatever waits for an answer is asked together. As `Endpoint.each`.
+
+        Raises UnavailableError when the model can answer nothing more; what was answered is yielded first.
+        """
+        left = iter(items)
+        waiting: list[tuple[_Item, Coroutine[_Turn, Reply, _Result], _Turn]] = []
+        asked = waiting
+        fatal: UnavailableError | None = None
+        try:
+            while True:
+                for item in islice(left, _WAITING - len(waiting)):
+                    yield from _stepped(item, cast("Any", work(item)), None, waiting)
+                if not waiting:
+                    return
+                asked, waiting = waiting, []
+                replies = self._answers([turn for _, _, turn in asked])
+                for (item, routine, _), reply in zip(asked, replies, strict=True):
+                    if isinstance(reply, UnavailableError):
+                        fatal = fatal or reply
+                        routine.close()
+                    else:
+                        yield from _stepped(item, routine, reply, waiting)
+                if fatal is not None:
+                    raise fatal
+        finally:
+            for _, routine, _ in (*asked, *waiting):
+                routine.close()
+
+    async def ask(self, chat: Chat, place: str) -> Reply:
+        """One reply; sampling is seeded by `place`, so that a second pass may say something else."""
+        return await _Turn(chat, place)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loaded = None
+
+    def _load(self) -> tuple[Model, LocalExecutor]:
+        if self._loaded is None:
+            model = build_model(RunSpec(model=self._judge.spec, tasks=()), self._registry)
+            sizes = sizes_for(self._judge.batch_size, model.info, cache_folder())
+            self._loaded = model, LocalExecutor(Worker(model), sizes)
+        return self._loaded
+
+    def _answers(self, turns: Sequence[_Turn]) -> list[Reply | SampleError | UnavailableError]:
+        """What the model replies to each, in order; an UnavailableError for all that it left open."""
+        model, executor = self._load()
+        found: dict[int, Reply | SampleError] = {}
+        window = Window("judging", len(turns), _BYTES)
+        for place, turn in enumerate(turns):
+            try:
+                window.add(self._ready(model, place, turn))
+            except Exception as error:  # an adapter that stumbles over a question costs that question only
+                found[place] = SampleError(error_text(error))
+        stop: UnavailableError | None = None
+        for batch in window.cut(executor.limit, everything=True):
+            for result in executor.execute([batch]):
+                for ready, outcome in zip(result.batch.items, result.outcomes, strict=True):
+                    found[ready.item.step] = self._reply(model, outcome.response, outcome)
+                stop = stop or result.stop
+            if stop is not None:
+                break
+        gone = stop or UnavailableError(f"{self._judge.spec.name} gave no answer.")
+        return [found.get(place, gone) for place in range(len(turns))]
+
+    def _ready(self, model: Model, place: int, turn: _Turn) -> Ready:
+        prepared = model.prepare(self._request(turn))
+        item = Item(Sample(turn.place, None), place)
+        return Ready(item, prepared, "", "", "", "", METHODS["text"], nbytes=0)
+
+    def _request(self, turn: _Turn) -> Request:
+        chat = turn.chat
+        if chat.logprobs is not None or chat.extra:
+            what = "log-probabilities" if chat.logprobs is not None else ", ".join(chat.extra)
+            raise SampleError(
+                f"The protocol asks its judge for {what}, which only servers give.", "Judge with --judge."
+            )
+        output = GenerateText(
+            max_new_tokens=self._judge.max_tokens if chat.max_tokens is None else chat.max_tokens,
+            temperature=chat.temperature or 0.0,
+            top_p=1.0 if chat.top_p is None else chat.top_p,
+            stop=tuple(chat.stop),
+        )
+        seed = chat.seed if chat.seed is not None else int(fingerprint(["judge", turn.place])[:8], 16) >> 1
+        return Request(chat.messages, output, prefill=chat.prefill, seed=seed)
+
+    def _reply(self, model: Model, response: object, outcome: Any) -> Reply | SampleError:
+        if not isinstance(response, TextResponse):
+            return SampleError(outcome.error or "the judge's answer is no text")
+        info = model.info
+        return Reply(
+            text=response.text,
+            finish_reason="length" if response.truncated else "stop",
+            completion_tokens=response.tokens,
+            model=f"{info.name}@{info.fingerprint[:8]}",  # other weights under one name are another judge
+            seconds=outcome.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Awaited, it hands its question to whoever drives the coroutine, and gives the reply."""
+
+    chat: Chat
+    place: str
+
+    def __await__(self) -> Generator[_Turn, Reply, Reply]:
+        return (yield self)
+
+
+def _stepped(
+    item: _Item,
+    routine: Coroutine[_Turn, Any, _Result],
+    reply: Reply | SampleError | None,
+    waiting: list[tuple[_Item, Coroutine[_Turn, Reply, _Result], _Turn]],
+) -> Iterator[tuple[_Item, _Result | SampleError]]:
+    """Continues a coroutine: to its next question, which then waits, or to its end, which is yielded."""
+    try:
+        turn = routine.throw(reply) if isinstance(reply, SampleError) else routine.send(reply)
+    except StopIteration as end:
+        yield item, end.value
+    except SampleError as error:
+        yield item, error
+    except DataError as error:
+        yield item, SampleError(error.what, error.remedy)
+    else:
+        waiting.append((item, routine, turn))

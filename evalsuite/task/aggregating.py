@@ -1,0 +1,523 @@
+"""Computes the declared aggregations of a task's rows: values, intervals' clusters, and what they lack."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import SpecError, suggest
+from evalsuite.task.aggregates import SAMPLE, Aggregate, MetricSpec, Population
+from evalsuite.task.types import Breakdown, SampleScore, Statistic, mean_statistics
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float64]]
+    Ints = np.ndarray[Any, np.dtype[np.int64]]
+
+_NAMED = 3
+"""So many missing labels or samples are named in a note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """What the declared metrics come to.
+
+    Args:
+        rows: with the columns that aggregations add, and in the clusters that their groups form.
+        statistics: in the order of the metrics.
+        missing: metrics that cannot be computed, each with the reason.
+        notes: what a number lacks: groups without all of their members, label values without a sample.
+    """
+
+    rows: list[SampleScore]
+    statistics: list[Statistic]
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+class _Uncomputable(Exception):
+    """Why a metric has no value here."""
+
+
+def aggregate(
+    metrics: Iterable[MetricSpec],
+    rows: Sequence[SampleScore],
+    *,
+    by: Sequence[Breakdown] = (),
+    population: Population | None = None,
+    total: int | None = None,
+) -> Aggregated:
+    """The metrics over a task's rows.
+
+    A mean over samples is a column of the rows, and is broken down by the labels `by`. A group of `all_of`
+    has its value in the row of its first member; one that lacks members (failed, not asked) counts neither as
+    right nor as wrong, and is noted. Groups are never torn apart by resampling: rows that share a group share
+    a cluster.
+
+    Args:
+        rows: in any order; failed ones count nowhere.
+        by: labels of breakdowns. A metric of groups is broken down by those that are constant within groups.
+        population: every sample of the data, from which complete groups and label values are known. It is
+            asked only where an aggregation needs it and rows are fewer than `total`.
+        total: samples in the complete data.
+
+    Raises:
+        SpecError: a column or label that no row has.
+    """
+    specs = list(metrics)
+    if all(spec.plain for spec in specs):
+        found = [one for spec in specs for one in mean_statistics(spec.metric(), rows, by=by)]
+        return Aggregated(list(rows), found)
+    return _Aggregation(specs, rows, by, population, total).result()
+
+
+def values_within(metrics: Iterable[MetricSpec], rows: Sequence[SampleScore]) -> dict[str, float]:
+    """The values of metrics over the parts of one sample (its rotations, its turns).
+
+    A metric without a value there is left out.
+    """
+    specs = list(metrics)
+    context = _Rows(rows, None, None)
+    compiler = _Compiler({spec.name: spec for spec in specs}, context)
+    import numpy as np
+
+    everything = np.arange(len(rows))
+    found = {spec.name: compiler.metric(spec).value(everything) for spec in specs}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+class _Rows:
+    """Rows as columns."""
+
+    def __init__(self, rows: Sequence[SampleScore], population: Population | None, total: int | None) -> None:
+        import numpy as np
+
+        self.rows = rows
+        self.scored: Any = np.array([not row.failure for row in rows], dtype=bool)
+        self._population = population
+        self._total = total
+        self._known: list[Mapping[str, str]] | None = None
+        self._labels: dict[str, list[str | None]] = {}
+
+    def names(self) -> list[str]:
+        return list(dict.fromkeys(name for row in self.rows if not row.failure for name in row.values))
+
+    def column(self, name: str) -> Floats:
+        """The scores of a column, NaN where a row has none or has failed. Raises SpecError if none has it."""
+        import numpy as np
+
+        if (known := self.names()) and name not in known:
+            raise SpecError(f"No sample has the score {name!r}.", suggest(name, known))
+        return np.array(
+            [math.nan if row.failure else row.values.get(name, math.nan) for row in self.rows],
+            dtype=np.float64,
+        )
+
+    def dropped(self, name: str) -> Any:
+        """Rows whose unread answer has no score in that column, shape (rows,) of bool."""
+        import numpy as np
+
+        found = [row.unread and not row.failure and name not in row.values for row in self.rows]
+        return np.array(found, dtype=bool)
+
+    def label(self, name: str) -> list[str | None]:
+        """A label by row. Raises SpecError where no row has it."""
+        if name not in self._labels:
+            found = [row.id if name == SAMPLE else row.labels.get(name) for row in self.rows]
+            if self.rows and all(value is None for value in found):
+                known = {label for row in self.rows for label in row.labels}
+                raise SpecError(
+                    f"The metrics aggregate over the label {name!r}, which no sample has.",
+                    suggest(name, known) if known else "The samples have no labels.",
+                )
+            self._labels[name] = found
+        return self._labels[name]
+
+    def everybody(self) -> list[Mapping[str, str]]:
+        """The labels of every sample of the data, asked or not."""
+        if self._known is None:
+            complete = self._total is not None and len(self.rows) >= self._total
+            if self._population is None or complete:
+                self._known = [{**row.labels, SAMPLE: row.id} for row in self.rows]
+            else:
+                self._known = [{**labels, SAMPLE: name} for name, labels in self._population()]
+        return self._known
+
+
+def _matches(labels: Mapping[str, str], spec: Aggregate) -> bool:
+    if any(labels.get(name) not in wanted for name, wanted in spec.where.items()):
+        return False
+    return not spec.where_not or any(
+        labels.get(name) not in wanted for name, wanted in spec.where_not.items()
+    )
+
+
+class _Node:
+    """A value of sets of rows.
+
+    Args:
+        needs: rows that it is computed over, shape (rows,) of bool.
+    """
+
+    needs: Any
+    notes: list[str]
+
+    def value(self, chosen: Ints) -> float:
+        """Over these rows (repeats allowed); NaN where it is undefined."""
+        raise NotImplementedError
+
+
+class _Column(_Node):
+    """The mean of a column over the rows that have it; `own`: as the rows bring it."""
+
+    def __init__(self, values: Floats, notes: Sequence[str] = (), *, own: bool = False) -> None:
+        import numpy as np
+
+        self.own = own
+        self.values = values
+        self.needs = ~np.isnan(values)
+        self.notes = list(notes)
+
+    def value(self, chosen: Ints) -> float:
+        import numpy as np
+
+        values = self.values[chosen]
+        values = values[~np.isnan(values)]
+        return float(values.sum() / len(values)) if len(values) else math.nan
+
+
+class _Parts(_Node):
+    """The sum or mean of several values over the same rows."""
+
+    def __init__(self, parts: Sequence[_Node], added: bool) -> None:
+        import numpy as np
+
+        self.parts, self.added = parts, added
+        self.needs = np.logical_or.reduce([part.needs for part in parts])
+        self.notes = [note for part in parts for note in part.notes]
+
+    def value(self, chosen: Ints) -> float:
+        values = [part.value(chosen) for part in self.parts]
+        return sum(values) if self.added else sum(values) / len(values)
+
+
+class _Over(_Node):
+    """The sum or mean over the values of a label.
+
+    A sum is undefined where a value of the label has no row; a mean is over those that have.
+    """
+
+    def __init__(self, part: _Node, codes: Ints, count: int, added: bool, notes: Sequence[str]) -> None:
+        self.part, self.codes, self.count, self.added = part, codes, count, added
+        self.needs = part.needs & (codes >= 0)
+        self.notes = [*part.notes, *notes]
+
+    def value(self, chosen: Ints) -> float:
+        import numpy as np
+
+        codes = self.codes[chosen]
+        order = np.argsort(codes, kind="stable")
+        starts = np.searchsorted(codes[order], np.arange(self.count + 1))
+        pieces = [(order[a:b]) for a, b in itertools.pairwise(starts) if b > a]
+        if not pieces or (self.added and len(pieces) < self.count):
+            return math.nan
+        # In the order in which the label's values occur, so that sums round as a plain loop's do.
+        pieces.sort(key=lambda piece: int(piece[0]))
+        values = [self.part.value(chosen[piece]) for piece in pieces]
+        return sum(values) if self.added else sum(values) / len(values)
+
+
+class _Where(_Node):
+    """A value over the rows that match."""
+
+    def __init__(self, part: _Node, mask: Any) -> None:
+        self.part, self.mask = part, mask
+        self.needs = part.needs & mask
+        self.notes = part.notes
+
+    def value(self, chosen: Ints) -> float:
+        return self.part.value(chosen[self.mask[chosen]])
+
+
+class _Rounded(_Node):
+    """A value rounded to some digits."""
+
+    def __init__(self, part: _Node, digits: int) -> None:
+        self.part, self.digits = part, digits
+        self.needs, self.notes = part.needs, part.notes
+
+    def value(self, chosen: Ints) -> float:
+        return round(self.part.value(chosen), self.digits)
+
+
+class _Compiler:
+    """From declarations to nodes; groups that are met on the way are kept for the clusters."""
+
+    def __init__(self, specs: Mapping[str, MetricSpec], rows: _Rows) -> None:
+        self.specs, self.rows = specs, rows
+        self.groups: list[list[list[int]]] = []
+        self._made: dict[str, _Node] = {}
+        self._open: list[str] = []
+
+    def metric(self, spec: MetricSpec) -> _Node:
+        if spec.name not in self._made:
+            self._open.append(spec.name)
+            try:
+                self._made[spec.name] = self._node(spec, spec.name)
+            finally:
+                self._open.pop()
+        return self._made[spec.name]
+
+    def _operand(self, one: str | Aggregate) -> _Node:
+        if isinstance(one, Aggregate):
+            return self._node(one, "")
+        if one in self.specs and one not in self._open:
+            return self.metric(self.specs[one])
+        return _Column(self.rows.column(one), own=True)
+
+    def _node(self, spec: Aggregate, name: str) -> _Node:
+        node = self._exact(spec, name)
+        return node if spec.round is None else _Rounded(node, spec.round)
+
+    def _exact(self, spec: Aggregate, name: str) -> _Node:
+        mask = self._mask(spec)
+        if spec.all_of:
+            return self._all(spec, mask)
+        parts = [self._operand(one) for one in spec.of or (name,)]
+        part = parts[0] if len(parts) == 1 else _Parts(parts, added=bool(spec.sum_over))
+        if spec.over:
+            return self._over(spec, part, mask)
+        if mask is None:
+            return part
+        if isinstance(part, _Column):
+            import numpy as np
+
+            return _Column(np.where(mask, part.values, math.nan), part.notes)
+        return _Where(part, mask)
+
+    def _mask(self, spec: Aggregate) -> Any:
+        import numpy as np
+
+        if not spec.where and not spec.where_not:
+            return None
+        for label in (*spec.where, *spec.where_not):
+            self.rows.label(label)
+        return np.array(
+            [_matches({**row.labels, SAMPLE: row.id}, spec) for row in self.rows.rows], dtype=bool
+        )
+
+    def _over(self, spec: Aggregate, part: _Node, mask: Any) -> _Node:
+        import numpy as np
+
+        values = self.rows.label(spec.over)
+        usable = part.needs if mask is None else part.needs & mask
+        self._complete(spec.over, values, usable)
+        known = list(dict.fromkeys(str(values[i]) for i in np.flatnonzero(usable)))
+        number = {value: code for code, value in enumerate(known)}
+        codes = np.array(
+            [number[str(v)] if ok else -1 for v, ok in zip(values, usable, strict=True)], dtype=np.int64
+        )
+        wanted = dict.fromkeys(spec.where.get(spec.over, ()))
+        wanted |= {
+            labels[spec.over]: None
+            for labels in self.rows.everybody()
+            if spec.over in labels and _matches(labels, spec)
+        }
+        absent = [value for value in wanted if value not in number]
+        notes = [f"no scored sample with {spec.over} {_few(absent)}"] if absent and known else []
+        node = _Over(part, codes, len(known), bool(spec.sum_over), notes)
+        return node if mask is None else _Where(node, mask)
+
+    def _all(self, spec: Aggregate, mask: Any) -> _Column:
+        import numpy as np
+
+        part = self._operand(spec.all_of)
+        if not isinstance(part, _Column):
+            raise SpecError(f"all_of needs scores of samples; {spec.all_of!r} is a number over many.")
+        # An answer that the benchmark's scorer drops is in no mean, but its group is not all right.
+        members_of = part.needs | self.rows.dropped(spec.all_of) if part.own else part.needs
+        usable = members_of if mask is None else members_of & mask
+        columns = {label: self.rows.label(label) for label in spec.by}
+        for label, values in columns.items():
+            self._complete(label, values, usable)
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for i in np.flatnonzero(usable):
+            groups.setdefault(tuple(str(values[i]) for values in columns.values()), []).append(int(i))
+        whole = self._sizes(spec)
+        found = np.full(len(self.rows.rows), math.nan)
+        lacking: list[str] = []
+        for key, members in groups.items():
+            expected = spec.size or whole.get(key, len(members))
+            if len(members) > expected:
+                raise _Uncomputable(
+                    f"the group {_key(spec.by, key)} has {len(members)} samples instead of {expected}"
+                )
+            if len(members) < expected:
+                lacking.append(_key(spec.by, key))
+                continue
+            found[members[0]] = float(all(part.values[i] == 1 for i in members))
+        self.groups.append(list(groups.values()))
+        if groups and len(lacking) == len(groups):
+            raise _Uncomputable(f"none of its {len(groups):,} groups is complete")
+        notes = (
+            [f"{len(lacking):,} of {len(groups):,} groups lack members and are left out ({_few(lacking)})"]
+            if lacking
+            else []
+        )
+        unseen = len(whole.keys() - groups.keys())
+        if unseen:
+            notes.append(f"{unseen:,} of {len(whole):,} groups have no scored sample")
+        return _Column(found, notes)
+
+    def _sizes(self, spec: Aggregate) -> Counter[tuple[str, ...]]:
+        """Members of each group in the whole data."""
+        return Counter(
+            tuple(labels[label] for label in spec.by)
+            for labels in self.rows.everybody()
+            if all(label in labels for label in spec.by) and _matches(labels, spec)
+        )
+
+    def _complete(self, label: str, values: Sequence[str | None], usable: Any) -> None:
+        """Raises _Uncomputable where a row that is needed lacks the label."""
+        lacking = [self.rows.rows[i].id for i, ok in enumerate(usable) if ok and values[i] is None]
+        if lacking:
+            raise _Uncomputable(f"{len(lacking):,} samples have no label {label!r} ({_few(lacking)})")
+
+
+class _Aggregation:
+    """One call of `aggregate`."""
+
+    def __init__(
+        self,
+        specs: Sequence[MetricSpec],
+        rows: Sequence[SampleScore],
+        by: Sequence[Breakdown],
+        population: Population | None,
+        total: int | None,
+    ) -> None:
+        self.specs, self.by = specs, by
+        self.rows = list(rows)
+        self.context = _Rows(rows, population, total)
+        self.compiler = _Compiler({spec.name: spec for spec in specs}, self.context)
+        self.found = Aggregated(self.rows, [])
+
+    def result(self) -> Aggregated:
+        nodes: dict[str, _Node] = {}
+        for spec in self.specs:
+            if spec.plain:
+                continue
+            try:
+                nodes[spec.name] = self.compiler.metric(spec)
+            except _Uncomputable as reason:
+                self.found.missing[spec.name] = str(reason)
+        for spec in self.specs:
+            node = nodes.get(spec.name)
+            if isinstance(node, _Column):
+                self._fill(spec.name, node.values)
+        clusters = joined([row.cluster for row in self.rows], self.compiler.groups)
+        self.rows[:] = [
+            row if row.cluster == cluster else replace(row, cluster=cluster)
+            for row, cluster in zip(self.rows, clusters, strict=True)
+        ]
+        for spec in self.specs:
+            if spec.plain:
+                self.found.statistics.extend(mean_statistics(spec.metric(), self.rows, by=self.by))
+            elif spec.name in nodes:
+                self._statistics(spec, nodes[spec.name])
+        return self.found
+
+    def _fill(self, name: str, values: Floats) -> None:
+        """Writes a column into the rows; rows without a value lose one of that name."""
+        for i, row in enumerate(self.rows):
+            if row.failure:
+                continue
+            kept = {key: value for key, value in row.values.items() if key != name}
+            if not math.isnan(values[i]):
+                kept[name] = float(values[i])
+            if kept != row.values:
+                self.rows[i] = replace(row, values=kept)
+
+    def _statistics(self, spec: MetricSpec, node: _Node) -> None:
+        import numpy as np
+
+        if notes := list(dict.fromkeys(node.notes)):
+            self.found.notes[spec.name] = "; ".join(notes)
+        if isinstance(node, _Column):
+            by = self.by if not spec.all_of else [name for name in self.by if self._constant(name)]
+            self.found.statistics.extend(mean_statistics(spec.metric(), self.rows, by=by))
+            return
+        places = np.flatnonzero(node.needs)
+        if not len(places):
+            self.found.statistics.append(Statistic(spec.metric(), ()))
+            return
+        if not math.isfinite(node.value(places)):
+            self.found.missing[spec.name] = "a part of it has no complete group or no scored sample"
+            return
+
+        def value(chosen: Any) -> float:
+            return node.value(places[chosen])
+
+        self.found.statistics.append(Statistic(spec.metric(), places.tolist(), value))
+
+    def _constant(self, label: Breakdown) -> bool:
+        """Whether all members of every group have the same value of a label."""
+        name = label if isinstance(label, str) else label.of
+        values = [row.labels.get(name) for row in self.rows]
+        return all(
+            len({values[i] for i in members}) == 1 for groups in self.compiler.groups for members in groups
+        )
+
+
+def joined(clusters: Sequence[str], groups: Iterable[Iterable[Sequence[int]]]) -> list[str]:
+    """Clusters in which no group is torn apart: those that a group connects become one.
+
+    Args:
+        clusters: of each row; empty: the row stands alone.
+        groups: kinds of groups, each a partition of rows by position.
+
+    A cluster that no group changes keeps its name; a new one is called after its first row's old cluster, or
+    its first row's position.
+
+    >>> joined(["", "", "a", "b"], [[[0, 1], [2, 3]]])
+    ['rows from 0', 'rows from 0', 'a', 'a']
+    """
+    leader = list(range(len(clusters)))
+
+    def find(i: int) -> int:
+        while leader[i] != i:
+            leader[i] = leader[leader[i]]
+            i = leader[i]
+        return i
+
+    def unite(i: int, j: int) -> None:
+        i, j = sorted((find(i), find(j)))
+        leader[j] = i
+
+    first: dict[str, int] = {}
+    for i, cluster in enumerate(clusters):
+        if cluster:
+            unite(first.setdefault(cluster, i), i)
+    for kind in groups:
+        for members in kind:
+            for other in members[1:]:
+                unite(members[0], other)
+    roots = [find(i) for i in range(len(clusters))]
+    sizes = Counter(roots)
+    return [
+        cluster if sizes[root] == 1 else clusters[root] or f"rows from {root}"
+        for cluster, root in zip(clusters, roots, strict=True)
+    ]
+
+
+def _key(by: Sequence[str], key: Sequence[str]) -> str:
+    return ", ".join(f"{label}={value}" for label, value in zip(by, key, strict=True))
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

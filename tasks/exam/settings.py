@@ -1,0 +1,20 @@
+"""What an exam's protocol may say under `settings`."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ProtocolSettings(BaseModel):
+    """What a protocol may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    option: str = "{letter}. {text}"
+    joiner: str = "\n"
+    hint: str = "{hint}\n"
+    """What the field `hint` becomes where a question has one."""
+    notice: dict[str, str] = Field(default_factory=dict)
+    """Value of a label -> what the field `notice` is for such questions; for others it is empty."""
+    open: str = ""
+    """The template of questions without options; empty: the protocol's own."""
