@@ -97,6 +97,8 @@ SERVER = (
            default="auto", choices=("auto", "png", "jpeg", "webp", "original")),
     Option("max_reply", "MiB of a reply; a longer one fails (image models: 512)", float, 64.0, minimum=0.001),
     Option("extra_body", "JSON object of further fields of every request"),
+    Option("price_in", "price of a million prompt tokens, for the cost in `runs show`", float, minimum=0),
+    Option("price_out", "price of a million generated tokens", float, minimum=0),
 )  # fmt: skip
 
 CHAT = (

@@ -12,7 +12,7 @@ from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoice
 
 from ..options import switch
 from . import plain, probing
-from .serving import info_of, server_of
+from .serving import info_of, server_of, usage_of
 
 TOP = 20
 """Alternatives of a token that servers give log-probabilities of; OpenAI's limit."""
@@ -61,7 +61,7 @@ class ServedChat:
         self._ignore_beams = switch(given, "ignore_beams")
         self._endpoint = Endpoint(server)
         self._info = info_of(
-            server, given.get("name", ""), omitted=list(self._omit), prefill=server.prefill,
+            server, given, omitted=list(self._omit), prefill=server.prefill,
             ignore_beams=self._ignore_beams,
             prompt=plain.PLAIN if self._plain else "chat template",
             choices_prompt=plain.PLAIN if self._plain else "chat template, first token",
@@ -151,15 +151,16 @@ class ServedChat:
 
 
 def _text(reply: Reply) -> TextResponse:
-    details = {
-        "model": reply.model, "system_fingerprint": reply.system_fingerprint,
-        "prompt_tokens": reply.prompt_tokens, "retries": reply.retries, "reasoning": reply.reasoning,
-        "refusal": reply.refusal, "images_sent": ", ".join(reply.image_changes),
+    more = {
+        "reasoning": reply.reasoning, "refusal": reply.refusal, "images_sent": ", ".join(reply.image_changes),
         "filtered": reply.finish_reason == "content_filter",
     }  # fmt: skip
-    known = {name: value for name, value in details.items() if value not in ("", None, 0, False)}
+    details = usage_of(reply) | {
+        name: value for name, value in more.items() if value not in ("", None, False)
+    }
+    details.pop("completion_tokens", None)  # they are the response's own
     cut = reply.truncated or reply.finish_reason == "content_filter"
-    return TextResponse(reply.text.strip(), reply.completion_tokens, cut, known)
+    return TextResponse(reply.text.strip(), reply.completion_tokens, cut, details)
 
 
 def _choices(request: Request, reply: Reply) -> ChoiceResponse | SampleError:
@@ -179,5 +180,5 @@ def _choices(request: Request, reply: Reply) -> ChoiceResponse | SampleError:
             "server gives log-probabilities of.",
             f"In a chat, servers score choices of one token, as letters are. {probing.WHOLE}",
         )
-    details = {"at_most": unseen} if unseen else {}
+    details = usage_of(reply) | ({"at_most": unseen} if unseen else {})
     return ChoiceResponse(tuple(found.get(choice, least) for choice in choices), (1,) * len(choices), details)

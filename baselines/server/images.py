@@ -11,7 +11,7 @@ from evalsuite.model.endpoint import Endpoint, ImageReply, ImageRequest
 from evalsuite.request import GenerateImages, ImageResponse, Request
 
 from ..images import encoded
-from .serving import info_of, server_of
+from .serving import info_of, server_of, usage_of
 
 MAX_REPLY = "512"
 """MiB of a reply: images are large, several of them more so."""
@@ -39,7 +39,7 @@ class ServedImages:
         self._size = given.get("size", "")
         self._extra = {"response_format": given["response_format"]} if "response_format" in given else {}
         self._endpoint = Endpoint(server)
-        self._info = info_of(server, given.get("name", ""), size=self._size, seeds="not under our control")
+        self._info = info_of(server, given, size=self._size, seeds="not under our control")
 
     @property
     def info(self) -> ModelInfo:
@@ -81,4 +81,5 @@ def _response(drawn: ImageReply, count: int) -> ImageResponse | SampleError:
     except DataError as error:
         return SampleError(f"The server's image cannot be used: {error.what}")
     revised = [text for text in drawn.revised_prompts if text]
-    return ImageResponse(images, {"revised_prompts": revised} if revised else {})
+    details = usage_of(drawn) | ({"revised_prompts": revised} if revised else {})
+    return ImageResponse(images, details)

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, ModelOptions
-from evalsuite.model.endpoint import Server
+from evalsuite.model.endpoint import ImageReply, Reply, Server
 from evalsuite.request import fingerprint
 
 from ..options import check_known, integer, number
@@ -17,10 +17,10 @@ OPENAI = "https://api.openai.com/v1"
 
 OPTIONS = (
     "name", "base_url", "key_env", "in_flight", "timeout", "retries", "backoff", "longest_wait", "limit_name",
-    "prefill", "image_detail", "image_format", "max_reply", "extra_body",
+    "prefill", "image_detail", "image_format", "max_reply", "extra_body", "price_in", "price_out",
 )  # fmt: skip
 """Those of `evalsuite.endpoint.Server`; `name` (in leaderboards); `extra_body`, a JSON object of further
-fields of every request."""
+fields of every request; the prices of a million tokens, which `evalsuite runs show` multiplies out."""
 
 
 def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -> Server:
@@ -84,11 +84,34 @@ def _extra_body(text: str) -> dict[str, Any]:
     return found
 
 
-def info_of(server: Server, name: str, **more: Any) -> ModelInfo:
+def usage_of(reply: Reply | ImageReply) -> dict[str, Any]:
+    """What an answer took and who gave it, for its details; what the server does not tell is left out.
+
+    Generated tokens of a text are part of the response itself.
+    """
+    found = {
+        "model": getattr(reply, "model", ""),
+        "system_fingerprint": getattr(reply, "system_fingerprint", ""),
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "retries": reply.retries,
+    }
+    return {name: value for name, value in found.items() if value not in ("", None, 0)}
+
+
+def _price(given: Mapping[str, str], name: str) -> float:
+    price = number(given, name)
+    if price is None or not 0 <= price < float("inf"):
+        raise SpecError(f"Option {name}={given[name]!r} is no price.", "Give the price of a million tokens.")
+    return price
+
+
+def info_of(server: Server, given: Mapping[str, str], **more: Any) -> ModelInfo:
     """Who is asked. What a server really runs it tells with each answer: see the responses' details."""
     address = server.address
+    prices = {key: _price(given, key) for key in ("price_in", "price_out") if key in given}
     return ModelInfo(
-        name or server.model,
+        given.get("name", "") or server.model,
         fingerprint([server.model, address]),
         None,
         {
@@ -98,5 +121,6 @@ def info_of(server: Server, name: str, **more: Any) -> ModelInfo:
             "image_format": server.image_format,
             **({"extra_body": dict(server.extra)} if server.extra else {}),
             **more,
+            **prices,
         },
     )

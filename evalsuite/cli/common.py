@@ -77,6 +77,7 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
 
 def show_numbers(paths: Sequence[Path]) -> None:
     """The leaderboard of runs, and what of their headlines is missing, with the reason."""
+    from evalsuite.judging.state import missing_of
     from evalsuite.leaderboards import load, table
     from evalsuite.leaderboards.rendering import console
     from evalsuite.store import RunReader
@@ -86,7 +87,7 @@ def show_numbers(paths: Sequence[Path]) -> None:
         with RunReader(path) as reader:
             for result in reader.metrics():
                 numbers = numbers or bool(result.estimates)
-                reason = result.missing.get(result.info.headline.name)
+                reason = missing_of(reader, result).get(result.info.headline.name)
                 if reason:
                     told = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
                     typer.echo(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)

@@ -26,13 +26,13 @@ def register(app: typer.Typer) -> None:
 def import_(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run to be made.")],
     task: Annotated[str, typer.Option("--task", "-t", help="Task that the predictions answer.")],
-    predictions: Annotated[Path, typer.Option(help="File with the predictions.")],
+    predictions: Annotated[Path, typer.Option(help="File with the predictions, or MMMU's folder of them.")],
     form: Annotated[
         str,
         typer.Option(
             "--format",
-            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, lmms-eval or vlmevalkit; "
-            "recognised where it is left out.",
+            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, mmmu, lmms-eval or "
+            "vlmevalkit; recognised where it is left out.",
         ),
     ] = "",
     model: Annotated[

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import PluginOption, grid, output, registry_with
-from evalsuite.cli.judging import account
+from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
@@ -117,10 +117,11 @@ def list_runs(
     ],
 ) -> None:
     """Show how far runs are."""
-    from evalsuite.leaderboards.frame import open_runs
+    from evalsuite.leaderboards.frame import open_runs, scored_tasks
 
-    table = grid("run", "model", "tasks", "answered", "failed", "last session")
-    for reader in open_runs(paths):
+    table = grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
+    left_out: dict[str, str] = {}
+    for reader in open_runs(paths, left_out):
         with reader:
             counts = reader.counts().values()
             sessions = reader.manifest.sessions
@@ -130,9 +131,12 @@ def list_runs(
                 ", ".join(reader.task_keys),
                 f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
                 str(sum(c.failed for c in counts)),
+                scored_tasks(reader),
                 _last(sessions[-1]) if sessions else "",
             )
     output().print(table)
+    for path, reason in left_out.items():
+        output().print(f"left out: {path}: {reason}", markup=False)
 
 
 def _last(session: Session) -> str:
@@ -152,6 +156,27 @@ def show_run(
         _show(reader, whole)
 
 
+def _show_usage(reader: RunReader) -> None:
+    """What served models and judges took, and how far the judging is."""
+    from evalsuite.errors import StoreError
+    from evalsuite.judging.state import judging_states, told_state
+    from evalsuite.running.usage import usage_of
+
+    console = output()
+    for key in reader.task_keys:
+        if took := usage(usage_of(reader, key)):
+            console.print(f"used       {key}: {took}", markup=False)
+    try:
+        states = judging_states(reader)
+    except StoreError as error:  # its server answered under two names
+        console.print(f"judged     {error}", markup=False)
+        return
+    for state in states:
+        console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
+        if how_far := told_state(state):
+            console.print(f"           {how_far}", markup=False)
+
+
 _FEW = 20
 """Failed samples that are shown without `--all`."""
 
@@ -159,6 +184,8 @@ _FEW = 20
 def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
 
+    from evalsuite.judging.state import missing_of
+    from evalsuite.leaderboards.frame import run_remarks
     from evalsuite.store.results import KEPT
 
     console = output()
@@ -198,10 +225,12 @@ def _show(reader: RunReader, whole: bool) -> None:
             name = f"{result.task} {e.metric.name} ({result.rules}{by})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)
     console.print(numbers)
+    for key, text in run_remarks(reader):
+        console.print(f"remark     {key}: {text}", markup=False)
     if parts:
         console.print(f"           and {parts} numbers of parts (--all shows them)")
     for result in reader.metrics():
-        for metric, reason in result.missing.items():
+        for metric, reason in missing_of(reader, result).items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
         for metric, lack in result.notes.items():
             console.print(f"incomplete {result.task} {metric}: {lack}", markup=False)
@@ -217,9 +246,7 @@ def _show(reader: RunReader, whole: bool) -> None:
             console.print(f"form       {result.task}: {result.form}", markup=False)
         if result.answers is not None and (counted := result.answers.told(kept)):
             console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
-    for result in reader.metrics():
-        if result.judging:
-            console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)
+    _show_usage(reader)
     for session in manifest.sessions:
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"

@@ -11,7 +11,7 @@ from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, s
 
 if TYPE_CHECKING:
     from evalsuite.judging.asking import JudgeOutcome
-    from evalsuite.store import Judging
+    from evalsuite.store import Cost, Judging, TaskResult
 
 
 def register(app: typer.Typer, runs: typer.Typer) -> None:
@@ -100,8 +100,9 @@ def judge(
     stopped it, only what is missing is asked. Several judges of one run stay
     apart, each with its own numbers.
 
-    Exit status: 0 all is well; 1 more judgements failed than --max-failures, or
-    a task could not be scored; 2 error; 130 interrupted.
+    Exit status: 0 all is well; 1 more judgements failed than --max-failures
+    (or answers whose numbers are off the judge's scale), or a task could not
+    be scored; 2 error; 130 interrupted.
     """
     from evalsuite.api.running import judge_named
     from evalsuite.cli.progress import RunProgress
@@ -139,7 +140,10 @@ def judge(
     show_numbers(runs)
     for outcome in outcomes:
         _tell(outcome)
-    failed = any(outcome.too_many_failures(max_failures) or outcome.scored.errors for outcome in outcomes)
+    failed = any(
+        outcome.too_many_failures(max_failures) or outcome.off_scale > max_failures or outcome.scored.errors
+        for outcome in outcomes
+    )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -220,6 +224,21 @@ def _tell(outcome: JudgeOutcome) -> None:
                 f"(`evalsuite runs judgements {outcome.path}` says why; --retry-failed asks again)",
                 err=True,
             )
+            if result.unscored:
+                typer.echo(_unscored(outcome.path, result), err=True)
+
+
+def _unscored(path: Path, result: TaskResult) -> str:
+    """How many answers of a judged task have no score, with the most frequent reason."""
+    from collections import Counter
+
+    from evalsuite.store import RunReader
+
+    with RunReader(path) as reader:
+        failures = reader.scores(result.task, result.rules, result.judge)["failure"]
+        reasons = Counter(reason for reason in failures if reason)
+    reason, count = reasons.most_common(1)[0]
+    return f"{path}: {result.task}: {result.unscored} answers have no score; {count} of them: {reason}"
 
 
 def account(judging: Judging) -> str:
@@ -230,4 +249,18 @@ def account(judging: Judging) -> str:
     cost = "unknown" if judging.cost is None else f"{judging.cost:.4g}"
     runs = f" in {judging.runs} runs" if judging.runs > 1 else ""
     failed = f", {judging.failed} failed" if judging.failed else ""
-    return f"{judging.questions} judgements by {judging.served}{runs}{failed}, {tokens}, cost {cost}"
+    retries = f", {judging.retries} retries" if judging.retries else ""
+    return f"{judging.questions} judgements by {judging.served}{runs}{failed}, {tokens}{retries}, cost {cost}"
+
+
+def usage(cost: Cost) -> str:
+    """What the answers of a served model took, in one line; empty for a local model."""
+    if not cost.served and cost.prompt_tokens is None and not cost.retries:
+        return ""
+    tokens = "unknown tokens"
+    if cost.prompt_tokens is not None:
+        generated = "unknown" if cost.completion_tokens is None else f"{cost.completion_tokens:,}"
+        tokens = f"{cost.prompt_tokens:,} + {generated} tokens"
+    charged = "unknown" if cost.charged is None else f"{cost.charged:.4g}"
+    served = f"answered by {' and '.join(cost.served)}, " if cost.served else ""
+    return f"{served}{tokens}, {cost.retries} retries, cost {charged}"

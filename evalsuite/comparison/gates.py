@@ -62,6 +62,8 @@ class Gates(_Strict):
     correction: Correction = "holm"
     allow: tuple[Aspect, ...] = ()
     """What may differ between the runs."""
+    allow_missing: tuple[str, ...] = ()
+    """What the candidate may lack of the base: a task by its name, or one number of it as `TASK/METRIC`."""
     max_failures: float | None = Field(default=None, ge=0)
     """Share of a task's samples that may be without score; by default no more than the base has."""
     defaults: Drops = Drops()

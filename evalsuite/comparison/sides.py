@@ -200,7 +200,7 @@ def _scorer(details: dict[str, Any]) -> dict[str, Any]:
     return {
         name: _scorer(value) if isinstance(value, dict) else value
         for name, value in details.items()
-        if not (name == "source" and "sha256" in details)
+        if not (name == "source" and "sha256" in details) and name != "read"
     }
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Image
+from evalsuite.data.folders import images_in as images_in
 from evalsuite.errors import DataError
 
 if TYPE_CHECKING:
@@ -112,16 +112,3 @@ def _webp_chunks(data: bytes) -> set[bytes]:
         found.add(name)
         at += 8 + (16 if name == b"ANMF" else size + size % 2)
     return found
-
-
-def images_in(folder: Path) -> list[Image]:
-    """The images of a folder and its subfolders by name. Raises DataError where there are none."""
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.", "Check the path.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise DataError(f"The folder {folder} holds no images.", f"Known: {', '.join(_SUFFIXES)}.")
-    return [Image(path=path, name=str(path.relative_to(folder))) for path in found]
-
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")

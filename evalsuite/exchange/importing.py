@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
@@ -19,6 +20,16 @@ from evalsuite.running.scoring import Scored, score_all
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import Record, RunWriter, TaskRecord
 from evalsuite.task import Sample, Task
+
+
+@runtime_checkable
+class KnowsForeignIds(Protocol):
+    """A task whose samples have other numbers in other tools' files; optional."""
+
+    def foreign_id(self, number: int) -> str:
+        """The sample that such a file knows by this number; empty where none does."""
+        ...
+
 
 ROTATION = 1_000_000
 """In prediction files of rotated questions, index `i + k * ROTATION` is the k-th rotation of question i."""
@@ -79,7 +90,9 @@ def import_predictions(
             " matters here.",
         )
     form = form or recognize(predictions)
-    model = model or predictions.name.removesuffix(".gz").rpartition(".")[0] or predictions.name
+    if not model:
+        stem = "" if predictions.is_dir() else predictions.name.removesuffix(".gz").rpartition(".")[0]
+        model = stem or predictions.name
     given = read_predictions(predictions, form)
     plan = plan_task(task.name, built, seed=0, limit=None)
     info = ModelInfo(
@@ -115,12 +128,16 @@ def _match(
         samples[sample.id] = _turns(sample), _question(sample)
         of_image.setdefault(sample.cluster, []).append(sample.id)
     order = list(samples)
+    foreign = _foreign(task, given, samples)
     found: dict[str, dict[int, str]] = {}
     unknown: list[Prediction] = []
     for one in given:
         name, turn = one.key, 0
         if one.position is not None:
             name = order[one.position] if one.position < len(order) else ""
+        elif foreign:
+            # The file numbers several benchmarks at once: its other numbers are none of this one.
+            name = foreign.get(name, "")
         elif name not in samples and name.isdecimal():
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
@@ -169,6 +186,16 @@ def _match(
                 "Complete the file.",
             )
     return {name: [found[name][turn] for turn in sorted(found[name])] for name in order if name in found}
+
+
+def _foreign(task: Task, given: Sequence[Prediction], samples: Collection[str]) -> dict[str, str]:
+    """The file's numbers that are another tool's for samples of this benchmark; empty where the file has
+    none."""
+    if not isinstance(task, KnowsForeignIds):
+        return {}
+    numbers = {one.key: int(one.key) for one in given if one.position is None and one.key.isdecimal()}
+    found = {key: task.foreign_id(number) for key, number in numbers.items()}
+    return {key: name for key, name in found.items() if name in samples and name != key}
 
 
 def _turns(sample: Sample) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,23 @@ class JudgeOutcome:
 
     @property
     def failed(self) -> int:
-        """Questions that got no judgement now."""
+        """Questions of this call that got no reply."""
         return sum(tally.failed for tally in self.tallies.values())
+
+    @property
+    def unscored(self) -> int:
+        """Answers without a score by this judge: a failed judgement, now or before, or numbers that may not
+        be counted."""
+        return sum(
+            result.unscored
+            for result in self.scored.results
+            if result.judging is not None and result.judging.judge == self.judge
+        )
+
+    @property
+    def off_scale(self) -> int:
+        """Answers that have judgements to the end, but no score: numbers off the judge's scale."""
+        return max(0, self.unscored - sum(tally.open for tally in self.tallies.values()))
 
     def too_many_failures(self, allowed: float) -> bool:
         """Whether more questions are without a judgement than allowed, those of earlier calls included.
@@ -130,11 +146,16 @@ def judge_run(
         with RunWriter.for_scoring(path) as writer:
             found = judged_tasks(writer.manifest, registry, tasks, rules)
             tallies = {}
-            with opened(server, registry) as endpoint:
-                for key, task in found.items():
-                    asker = _JudgeLoop(writer, key, task, judge, endpoint, options)
-                    progress.on_stage(f"judging {key}")
-                    tallies[key] = asker.ask_all(progress)
+            try:
+                with opened(server, registry) as endpoint:
+                    for key, task in found.items():
+                        asker = _JudgeLoop(writer, key, task, judge, endpoint, options)
+                        progress.on_stage(f"judging {key}")
+                        tallies[key] = asker.ask_all(progress)
+            except EvalsuiteError:
+                with suppress(EvalsuiteError):  # the first error is the one to tell
+                    score_all(writer, found)  # what was judged until then counts, and says how far it is
+                raise
             progress.on_stage("scoring")
             scored = score_all(writer, found)
         return JudgeOutcome(path, judge.named(judge.model), tallies, scored)

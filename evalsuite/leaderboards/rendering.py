@@ -178,7 +178,15 @@ def render(frame: pandas.DataFrame, table: Table, kind: str) -> bytes:
     raise SpecError(f"There is no format {kind!r}.", suggest(kind, FORMATS))
 
 
-_LATEX_MARKS = {"†": "dag", "‡": "ddag", "§": "S", "¶": "P"}
+_LATEX_MARKS = {
+    "†": "dag",
+    "‡": "ddag",
+    "§": "S",
+    "¶": "P",
+    "‖": "textbardbl",
+    "◊": "textlozenge",
+    "∗": "textasteriskcentered",
+}
 _TEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",

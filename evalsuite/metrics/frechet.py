@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -97,21 +97,25 @@ class Gaussian:
         sigma: (D, D) covariance, divided by count - 1.
         count: how many features it was made of; None where the file does not say.
         protocol: how the features were made; None where the file does not say.
+        images: which images they are of, as `ImageFolder.record` says it; None where the file does not say.
     """
 
     mu: Floats
     sigma: Floats
     count: int | None = None
     protocol: Protocol | None = None
+    images: Mapping[str, Any] | None = None
 
     def save(self, path: Path | str) -> None:
         """Writes `path` as .npz with `mu` and `sigma`, which pytorch-fid, clean-fid and U-ViT's scripts read,
-        and what they do not look at: `count`, and `protocol` as JSON text."""
+        and what they do not look at: `count`, and `protocol` and `images` as JSON text."""
         arrays: dict[str, Any] = {"mu": self.mu, "sigma": self.sigma}
         if self.count is not None:
             arrays["count"] = np.int64(self.count)
         if self.protocol is not None:
             arrays["protocol"] = np.array(json.dumps(asdict(self.protocol)))
+        if self.images is not None:
+            arrays["images"] = np.array(json.dumps(dict(self.images)))
         with Path(path).open("wb") as stream:
             np.savez(stream, **arrays)
 
@@ -124,6 +128,7 @@ class Gaussian:
                 sigma = np.asarray(arrays["sigma"], dtype=np.float64)
                 count = int(arrays["count"]) if "count" in arrays else None
                 protocol = Protocol(**json.loads(str(arrays["protocol"]))) if "protocol" in arrays else None
+                images = json.loads(str(arrays["images"])) if "images" in arrays else None
         except _DAMAGED as error:
             raise DataError(
                 f"Feature statistics {path} cannot be read ({error}).",
@@ -133,7 +138,7 @@ class Gaussian:
             raise DataError(f"Feature statistics {path}: mu {mu.shape} and sigma {sigma.shape} do not fit.")
         if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
             raise DataError(f"Feature statistics {path} contain NaN or infinity.", "Compute them again.")
-        return cls(mu, sigma, count, protocol)
+        return cls(mu, sigma, count, protocol, images)
 
 
 class GaussianStatistics:

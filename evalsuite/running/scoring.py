@@ -15,10 +15,10 @@ from evalsuite.judging import Judged, with_judgements
 from evalsuite.judging.stored import Verdicts, verdicts
 from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import DocumentResponse, ImageResponse, TextResponse
 from evalsuite.running.answers import reading_of
 from evalsuite.running.resolving import build_task, task_keys
-from evalsuite.store import Cost, Judge, Record, RunReader, RunWriter, TaskResult
+from evalsuite.running.usage import usage_of
+from evalsuite.store import Judge, Record, RunReader, RunWriter, TaskResult
 from evalsuite.store.forms import form_of
 from evalsuite.store.manifest import Manifest, TaskRecord
 from evalsuite.store.results import stored
@@ -199,7 +199,8 @@ def score_task(
         answered=len(answers) + len(answers.unanswered),
         failed=len(answers.failed),
         unscored=sum(bool(row.failure) for row in scores.rows) + len(answers.unanswered),
-        cost=_cost(writer, key),
+        unjudged=_unjudged(task, scores),
+        cost=usage_of(writer, key),
         estimates=stored(numbers),
         missing=dict(scores.missing),
         details=dict(scores.details),
@@ -209,6 +210,13 @@ def score_task(
         form=form_of(writer.manifest.model, task.info.capability, answers.reading.reasoning),
         answers=answers.reading.counts,
     )
+
+
+def _unjudged(task: Task, scores: Scores) -> int:
+    """Answers that a judge has not been asked about to the end: they have neither scores nor a failure."""
+    if not isinstance(task, Judged) or task.info.judge:
+        return 0
+    return sum(not row.failure and not row.values for row in scores.rows)
 
 
 def score_run(
@@ -283,17 +291,3 @@ def check_same(record: TaskRecord, task: Task) -> None:
             f"measured with {record.data_fingerprint[:12]}…).",
             "Put the run's own data back, or measure again with another --out.",
         )
-
-
-def _cost(run: RunWriter, key: str) -> Cost:
-    seconds, tokens, images = 0.0, 0, 0
-    for record in run.records(key):
-        seconds += record.seconds
-        match record.response:
-            case TextResponse(tokens=int(count)):
-                tokens += count
-            case ImageResponse(images=drawn):
-                images += len(drawn)
-            case DocumentResponse(parts=parts):
-                images += sum(hasattr(part, "sha256") for part in parts)
-    return Cost(seconds=round(seconds, 3), tokens=tokens, images=images)

@@ -49,11 +49,25 @@ class _StoredEstimate(_Part):
 
 
 class Cost(_Part):
-    """What the answers took: device seconds, generated tokens (of models that tell), generated images."""
+    """What the answers took.
+
+    Args:
+        seconds: of the device, or of waiting for a server.
+        tokens: generated, of models that count them; `images`: generated.
+        prompt_tokens, completion_tokens: as a server counted them; None where it did not, or there is none.
+        retries: attempts that failed before a request was answered.
+        served: the model as its server named it; several where it changed on the way.
+        charged: in the currency of the prices given (`price_in`, `price_out`); None where one is unknown.
+    """
 
     seconds: float = 0.0
     tokens: int = 0
     images: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    retries: int = 0
+    served: tuple[str, ...] = ()
+    charged: float | None = None
 
 
 KEPT = "reasoning kept"
@@ -120,8 +134,8 @@ class TaskResult(_Part):
     """The numbers of one task of one run under one set of rules.
 
     `info` carries name, version, protocol and rules; `total` samples were to be asked, `answered` were,
-    `failed` could not be asked or answered, `unscored` were answered but could not be scored. Only the other
-    `answered - unscored` enter the estimates.
+    `failed` could not be asked or answered, `unscored` were answered but could not be scored, `unjudged` were
+    answered and their judge has not been asked to the end. Only the others enter the estimates.
     """
 
     task: str
@@ -140,6 +154,7 @@ class TaskResult(_Part):
     """Metrics that could not be computed on the scoring machine, with the reason."""
     details: dict[str, Any] = {}
     """What the scorer put on record: feature networks with the sha256 of their weights."""
+    unjudged: int = 0
     judging: Judging | None = None
     """What the judge took; None where nobody judges."""
     unread: int | None = None
@@ -169,7 +184,12 @@ class TaskResult(_Part):
     @property
     def n(self) -> int:
         """Samples with a score."""
-        return self.answered - self.unscored
+        return self.answered - self.unscored - self.unjudged
+
+    @property
+    def unfinished(self) -> int:
+        """Samples that have neither a score nor a failure yet: not asked, or not judged."""
+        return self.total - self.answered - self.failed + self.unjudged
 
     def numbers(self) -> list[Estimate]:
         """The estimates in the task's order."""

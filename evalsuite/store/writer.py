@@ -261,12 +261,16 @@ def tally(manifest: Manifest, counted: dict[str, tuple[int, int]]) -> dict[str, 
     return {task.key: Counts(task.total, *counted.get(task.key, (0, 0))) for task in manifest.tasks}
 
 
+_BESIDE = ("title", "source", "metrics", "count", "drawn")
+"""Fields of a task's info that may change between versions: what is asked does not hang on them."""
+
+
 def _differences(stored: Sequence[TaskRecord], asked: Sequence[TaskRecord]) -> list[str]:
     lines = []
     for ours, theirs in zip(stored, asked, strict=True):
         mine, other = ours.model_dump(mode="json"), theirs.model_dump(mode="json")
         for field, value in mine.pop("info").items():
-            if other["info"][field] != value and field not in ("title", "source"):
+            if other["info"][field] != value and field not in _BESIDE:
                 lines.append(f"{ours.key}.{field}: {value!r} -> {other['info'][field]!r}")
         lines += [
             f"{ours.key}.{field}: {value!r} -> {other[field]!r}"

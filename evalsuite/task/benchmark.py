@@ -80,6 +80,8 @@ class Plan:
             title=made.title,
             source=made.home,
             needs=made.needs,
+            count=made.count,
+            drawn="subset" in self.options,
         )
 
     def _protocol(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from evalsuite.metrics.inception_score import inception_score
     from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
     from evalsuite.metrics.judge import imgedit_grade, parse_grade, parse_viescore, viescore
+    from evalsuite.metrics.judge_checks import checked_grade, checked_imgedit_grade, checked_scores
     from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
     from evalsuite.metrics.likelihood import choose
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
@@ -40,6 +41,9 @@ __all__ = [
     "Gaussian",
     "PopeReport",
     "anls",
+    "checked_grade",
+    "checked_imgedit_grade",
+    "checked_scores",
     "choose",
     "circular_hit",
     "cmmd",
@@ -95,6 +99,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
             "evalsuite.metrics.judge": "imgedit_grade parse_grade parse_viescore viescore",
+            "evalsuite.metrics.judge_checks": "checked_grade checked_imgedit_grade checked_scores",
             "evalsuite.metrics.letters": "LETTER_RULES mmmu_open_hit read_letter",
             "evalsuite.metrics.likelihood": "choose",
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",

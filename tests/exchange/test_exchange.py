@@ -287,7 +287,10 @@ def test_popes_own_answer_file_goes_by_order(tmp_path: Path) -> None:
     path = tmp_path / "data" / "coco_pope_random.json"
     path.write_text("\n".join(json.dumps(row) for row in questions))
     given = tmp_path / "a.json"
-    given.write_text('{"question": "q", "answer": "Yes."}\n{"question": "q", "answer": "No."}\n')
+    asked = "Is there a cat in the image?"
+    given.write_text(
+        "".join(json.dumps({"question": asked, "answer": said}) + "\n" for said in ("Yes.", "No."))
+    )
     task = TaskSpec(name="pope-random", data=tmp_path / "data")
     assert numbers(import_predictions(tmp_path / "run", task, given, "pope", model="m"))["F1"] == 1.0
 

@@ -116,7 +116,7 @@ def test_a_protocol_sets_system_prompt_wording_and_prefill_exactly(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"count": 0}, r"little-vqa\.yaml: count: "),
+        ({"count": -1}, r"little-vqa\.yaml: count: "),
         ({"colour": "red"}, "colour: there is no such field"),
         ({"capability": "smell"}, "capability: "),
         ({"name": "Little VQA"}, "name: String should match pattern"),
