@@ -115,13 +115,18 @@ def _gap(patch: Patch) -> None:
 def _stale_cache(patch: Patch) -> None:
     """Rows that have ended leave the batch, but not the cache."""
 
+    right = DecodingState.select
+
     def wrong(self: DecodingState, rows: Any) -> None:
-        index = torch.as_tensor(rows)
-        if len(index) < self.batch:
-            self.cache.reorder_cache(torch.arange(len(index)))
-        else:
-            self.cache.reorder_cache(index)
-        self.mask, self.lengths, self.logits = self.mask[index], self.lengths[index], self.logits[index]
+        if len(rows) == self.batch:
+            right(self, rows)
+            return
+        reorder = self.cache.reorder_cache
+        self.cache.reorder_cache = lambda index: reorder(torch.arange(len(index)))
+        try:
+            right(self, rows)
+        finally:
+            del self.cache.reorder_cache
 
     patch.setattr(DecodingState, "select", wrong)
 
