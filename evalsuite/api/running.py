@@ -48,6 +48,9 @@ class RunSettings(TypedDict, total=False):
     retry_failed: bool
     equal_failures: int
     image_shards: int | None
+    image_format: Literal["png", "webp"]
+    image_level: int
+    batch_invariant: bool
     workers: int | Literal["auto"] | None
     ray_address: str | None
     gpus_per_worker: float

@@ -217,6 +217,8 @@ def _tell(outcome: JudgeOutcome) -> None:
                 typer.echo(
                     f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True
                 )
+            if result.unscored:
+                typer.echo(_unscored(outcome.path, result), err=True)
     for key, tally in outcome.tallies.items():
         if tally.open:
             typer.echo(
@@ -224,8 +226,6 @@ def _tell(outcome: JudgeOutcome) -> None:
                 f"(`evalsuite runs judgements {outcome.path}` says why; --retry-failed asks again)",
                 err=True,
             )
-            if result.unscored:
-                typer.echo(_unscored(outcome.path, result), err=True)
 
 
 def _unscored(path: Path, result: TaskResult) -> str:

@@ -91,7 +91,7 @@ def test_a_judge_on_another_scale_gives_no_score_and_exit_status_1(tmp_path: Pat
 def test_what_a_served_model_and_its_judge_took_is_summed(tmp_path: Path) -> None:
     data, run = mmvet(tmp_path / "data", 3), tmp_path / "run"
     with serving(tmp_path, "tests.judging.test_half_done:numbers_off_the_scale") as local:
-        options = {"base_url": local.url, "price_in": "2", "price_out": "10"}
+        options = {"base_url": local.url, "price_in": "2", "price_out": "10", "probe": "no"}
         given = [part for name, value in options.items() for part in ("--option", f"{name}={value}")]
         local.script({"status": 503})
         done = evalsuite(
