@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest
+from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest, text_of
 from evalsuite.model import ModelInfo, ModelOptions
 from evalsuite.model.devices import resolve
 from evalsuite.model.memory import estimate, require_room
@@ -176,7 +176,7 @@ def explaining(source: str, wanted: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
-        text = " ".join(str(error).split())
+        text = " ".join(text_of(error).split())
         raise CheckpointError(
             f"{source} cannot be loaded as {wanted} ({text[:600]}).", _remedy(text)
         ) from error

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from evalsuite.content import Image
 from evalsuite.data.images import images_in
-from evalsuite.errors import DataError, SpecError, StoreError, suggest
+from evalsuite.durable import writing
+from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
 from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
@@ -51,11 +52,8 @@ def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path)
     Raises DataError for broken images, StoreError when the file cannot be written.
     """
     found = statistics_of(images, network)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        found.save(out)
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    with writing(out) as temporary:
+        found.save(temporary)
     return found
 
 

@@ -51,6 +51,42 @@ class AdapterError(EvalsuiteError):
     """A model adapter broke its contract: another number or another kind of responses than was asked for."""
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says, whoever raised it: also of one whose `str()` raises, and without advice that would
+    make a reader run code of strangers."""
+    try:
+        text = str(error)
+    except Exception:
+        return "its text cannot be made"
+    return _without_bad_advice(text)
+
+
+def reason_of(error: BaseException, limit: int = 2000) -> str:
+    """One line that says what went wrong; for errors not written for users, with their type."""
+    text = text_of(error)
+    if not isinstance(error, EvalsuiteError):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if len(text) > 4 * limit:
+        text = text[: 4 * limit]
+    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    return line if len(line) <= limit else line[:limit] + " …"
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether it asks the whole process to stop. `SystemExit` from a plugin does not, nor does a panic of a
+    library in Rust, which is no `Exception` either: both are failures of what was being done."""
+    return isinstance(error, KeyboardInterrupt | GeneratorExit)
+
+
+def _without_bad_advice(text: str) -> str:
+    if "weights_only" not in text:
+        return text
+    return (
+        "the file holds more than tensors: it would have to run code to be read. Convert it to safetensors "
+        "where it was made"
+    )
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """A sentence naming the nearest known names, for error messages."""
     import difflib  # costs start-up time, and most runs have no error

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, pairs, registry_with, show_numbers
+from evalsuite.cli.common import PluginOption, pairs, registry_with, say, show_numbers
 
 
 def register(app: typer.Typer) -> None:
@@ -65,7 +65,7 @@ def import_(
         registry=registry_with(plugin),
     )
     for key, reason in scored.errors.items():
-        typer.echo(f"error: {run}: {key}: {reason}", err=True)
+        say(f"error: {run}: {key}: {reason}", err=True)
     show_numbers([run])
     raise typer.Exit(1 if scored.errors else 0)
 
@@ -73,7 +73,7 @@ def import_(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     form: Annotated[str, typer.Option("--format", help="evalai, coco, mmvet or mmbench.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; it must not exist.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Task of the run; may be left out where there is one.")
     ] = None,
@@ -91,4 +91,4 @@ def export(
             raise SpecError(f"{run} has several tasks: {', '.join(keys)}.", "Name one with --task.")
         task = keys[0]
     count = export_predictions(run, task, form, out, registry=registry_with(plugin) if plugin else None)
-    typer.echo(f"{out}: {count} answers")
+    say(f"{out}: {count} answers")

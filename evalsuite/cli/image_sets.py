@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with
+from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def distance(
         table.add_row(name, f"{value:.6g}", loaded.name, mode)
     output().print(table)
     for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)
 
 
 def _load(network: str, mode: str, device: str) -> FeatureNetwork:

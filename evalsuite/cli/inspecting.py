@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, output, registry_with
+from evalsuite.cli.common import PluginOption, grid, output, registry_with, say
 from evalsuite.cli.judging import account
 from evalsuite.errors import SpecError
 
@@ -45,7 +45,7 @@ def list_(
     console = output()
     for name in kinds if what == "all" else [what]:
         if what == "all":
-            console.print(f"\n[bold]{name}[/bold]")
+            console.print(f"\n{name}", style="bold")
         console.print(kinds[name](registry))
 
 
@@ -226,12 +226,12 @@ def verify_runs(
     for path in runs_in(paths):
         found = verify(path)
         sound = sound and found.sound
-        typer.echo(
+        say(
             f"{path}: {'sound' if found.sound else 'DAMAGED'}, {found.records} records, {found.images} images"
             + (f", {found.stray_images} stray files" if found.stray_images else "")
         )
         for problem in found.problems:
-            typer.echo(f"  {problem}")
+            say(f"  {problem}")
     raise typer.Exit(0 if sound else 1)
 
 
@@ -243,15 +243,15 @@ def doctor(
     from evalsuite.doctor import examine
 
     console = output()
-    marks = {"ok": "[green]ok[/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken[/red]"}
+    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     broken = 0
     area = ""
     for finding in examine(plugin or (), data=data):
         if finding.area != area:
             area = finding.area
-            console.print(f"\n[bold]{area}[/bold]")
+            console.print(f"\n{area}", style="bold")
         broken += finding.state == "broken"
-        console.print(f"  {marks[finding.state]:<26} ", end="")
+        console.print(f"  {finding.state:<8} ", style=marks[finding.state], end="")
         console.print(f"{finding.name}: {finding.detail}", markup=False)
         if finding.remedy:
             console.print(f"          {finding.remedy}", style="dim", markup=False)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import messages
+from evalsuite.cli.common import messages, say
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def make(
         out = ensure_world(SEED if seed is None else seed)
     else:
         write_world(out, SEED if seed is None else seed)
-    typer.echo(out)
+    say(str(out))
 
 
 @mini.command("train")
@@ -52,7 +52,7 @@ def train(
     from evalsuite.mini.training.run import train as start
 
     if show:
-        typer.echo("\n".join(stage_names(recipe)))
+        say("\n".join(stage_names(recipe)))
         return
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     shipped = start(recipe, work, resume=not fresh, stages=stage)

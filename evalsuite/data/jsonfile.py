@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from evalsuite.data.opening import require_readable
 from evalsuite.errors import DataError
 
 
@@ -31,6 +32,8 @@ def read_json(path: Path, object_hook: Callable[[dict[str, Any]], Any] | None = 
             f"{path} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
             "The file may be incomplete: fetch it again.",
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} {_absurd(error)}.", "Is this the right file?") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read ({_reason(error)}).", "Check the file, or fetch it again."
@@ -54,6 +57,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise DataError(
                         f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}).",
                         "The file may be incomplete: fetch it again.",
+                    ) from error
+                except (ValueError, RecursionError) as error:
+                    raise DataError(
+                        f"{path}, line {number} {_absurd(error)}.", "Is this the right file?"
                     ) from error
                 if not isinstance(row, dict):
                     raise DataError(
@@ -89,9 +96,17 @@ def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any
 
 
 def _open(path: Path) -> IO[str]:
+    require_readable(path)
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig")
     return path.open(encoding="utf-8-sig")
+
+
+def _absurd(error: Exception) -> str:
+    """What is wrong with JSON that is valid but that no data set holds."""
+    if isinstance(error, RecursionError):
+        return "holds lists or objects nested too deeply"
+    return "holds a number of more than 4,300 digits" if "digits" in str(error) else f"is malformed ({error})"
 
 
 def _encoding(path: Path, error: UnicodeDecodeError) -> DataError:

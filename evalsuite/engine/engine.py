@@ -19,6 +19,7 @@ from evalsuite.engine.prepare import Preparer, Ready, error_text, make_ready
 from evalsuite.engine.progress import Progress
 from evalsuite.engine.sizing import MOST, START
 from evalsuite.engine.worker import Outcome
+from evalsuite.errors import is_interruption
 from evalsuite.model import Model
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store.records import Record
@@ -117,7 +118,9 @@ class RequestLoop:
         sample, earlier = ready.item.sample, (*ready.item.earlier, outcome.response)
         try:
             request = plan.task.request(sample, earlier)
-        except Exception as caught:  # the task's code on this answer: costs this sample only
+        except BaseException as caught:  # the task's code on this answer: costs this sample only
+            if is_interruption(caught):
+                raise
             return None, error_text(caught)
         if request is None:
             return None, ""

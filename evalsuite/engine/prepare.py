@@ -15,7 +15,7 @@ from evalsuite.engine.blind import without_images
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import Item, Source
 from evalsuite.engine.seeds import request_seed
-from evalsuite.errors import EvalsuiteError, SampleError
+from evalsuite.errors import SampleError, is_interruption, reason_of
 from evalsuite.model import METHODS, Model, Prepared
 from evalsuite.request import Request, fingerprint
 from evalsuite.task import HasReferenceAnswer, Task
@@ -75,7 +75,9 @@ def make_ready(
             prepared = _annotated(task, model, item, request)
         else:
             prepared = model.prepare(request)
-    except Exception as caught:  # a broken sample, task or adapter must cost this sample only
+    except BaseException as caught:  # a broken sample, task or adapter must cost this sample only
+        if is_interruption(caught):
+            raise
         prepared, error = None, error_text(caught)
     size = 0 if prepared is None else nbytes(prepared.payload) + images_nbytes(prepared.request)
     return Ready(item, prepared, error, **hashes, method=method, nbytes=size)
@@ -148,9 +150,7 @@ class Preparer:
 
 def error_text(error: BaseException) -> str:
     """One line that says what went wrong; for errors not written for users, with their type."""
-    text = str(error) if isinstance(error, EvalsuiteError) else f"{type(error).__name__}: {error}"
-    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= _MESSAGE_LIMIT else line[:_MESSAGE_LIMIT] + " …"
+    return reason_of(error, _MESSAGE_LIMIT)
 
 
 def images_nbytes(request: Request) -> int:

@@ -120,7 +120,7 @@ class SizeMemory:
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             known = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         whole = isinstance(known, dict) and all(isinstance(sizes, dict) for sizes in known.values())
         return known if whole else {}

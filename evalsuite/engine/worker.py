@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from evalsuite.engine.batching import Batch, Scope
 from evalsuite.engine.checks import Answer, check_contract, same_answer
 from evalsuite.engine.prepare import error_text
-from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
+from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError, is_interruption, text_of
 from evalsuite.model import Model, Prepared
 from evalsuite.model.types import independent_requests
 from evalsuite.request import Response
@@ -169,7 +169,9 @@ class Worker:
             return _Attempt(responses, seconds=time.perf_counter() - started)
         except (AdapterError, UnavailableError):
             raise
-        except Exception as caught:  # whatever an adapter raises costs a sample, not the run
+        except BaseException as caught:  # whatever an adapter raises costs a sample, not the run
+            if is_interruption(caught):
+                raise
             memory = is_out_of_memory(caught)
             error = error_text(caught)
         # Outside `except`: the traceback, which keeps the failed batch's tensors alive, is gone by now.
@@ -214,7 +216,9 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY_WORDS)
+    return isinstance(error, RuntimeError) and any(
+        word in text_of(error).lower() for word in _MEMORY_WORDS
+    )
 
 
 def _release_device_memory() -> None:

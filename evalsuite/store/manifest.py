@@ -95,7 +95,7 @@ def read_manifest(root: Path) -> Manifest:
     try:
         value: Any = json.loads(text)
         found = value["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             f"{file} is not a run's description ({type(error).__name__}: {error}).", "Restore it from a copy."
         ) from error

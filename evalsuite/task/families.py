@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evalsuite.errors import EvalsuiteError, SpecError, suggest
+from evalsuite.errors import EvalsuiteError, SpecError, is_interruption, reason_of, suggest
 
 GROUP = "evalsuite.families"
 """Entry points of installed families: name -> module with `build(plan) -> Task`."""
@@ -74,10 +74,12 @@ def _import_file(family: str, path: Path) -> ModuleType:
     except EvalsuiteError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
+        if is_interruption(error):
+            raise
         raise SpecError(
-            f"The task family {family!r} fails to import from {path}: {type(error).__name__}: {error}.",
+            f"The task family {family!r} fails to import from {path}: {reason_of(error)}.",
             "Run the file alone to see why.",
         ) from error
     return module
