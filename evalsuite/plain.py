@@ -51,9 +51,14 @@ def printable(text: str, instead: str = "\ufffd") -> str:
     >>> printable("a\\x00b", "")
     'ab'
     """
-    return "".join(
-        instead if unicodedata.category(sign) in ("Cc", "Cs") and sign not in _KEPT else sign for sign in text
-    ) if _ACTIVE.search(text) else text
+    return (
+        "".join(
+            instead if unicodedata.category(sign) in ("Cc", "Cs") and sign not in _KEPT else sign
+            for sign in text
+        )
+        if _ACTIVE.search(text)
+        else text
+    )
 
 
 def _picture(found: re.Match[str]) -> str:

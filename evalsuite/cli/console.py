@@ -13,9 +13,7 @@ from evalsuite.plain import plain
 class PlainConsole(Console):
     """A console on which only rich's own control codes reach the terminal, whatever a text holds."""
 
-    def render(
-        self, renderable: RenderableType, options: ConsoleOptions | None = None
-    ) -> Iterable[Segment]:
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):
             if segment.control:
                 yield segment

@@ -73,7 +73,9 @@ def import_(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     form: Annotated[str, typer.Option("--format", help="evalai, coco, mmvet or mmbench.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")
+    ],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Task of the run; may be left out where there is one.")
     ] = None,

@@ -122,14 +122,14 @@ def list_runs(
                 ", ".join(reader.task_keys),
                 f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
                 str(sum(c.failed for c in counts)),
-                _last(sessions[-1]) if sessions else "",
+                _last(sessions[-1], reader.statuses()[-1]) if sessions else "",
             )
     output().print(table)
 
 
-def _last(session: Session) -> str:
-    """How and when a session ended; one that goes on cannot be told from one that was killed."""
-    return f"{session.status} {session.ended}" if session.ended else f"begun {session.started}, not ended"
+def _last(session: Session, status: str) -> str:
+    """How and when a session ended; of one that was killed, and of one that goes on, when it began."""
+    return f"{status} {session.ended}" if session.ended else f"{status}, begun {session.started}"
 
 
 @runs.command("show")
@@ -196,11 +196,11 @@ def _show(reader: RunReader, whole: bool) -> None:
     for result in reader.metrics():
         if result.judging:
             console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)
-    for session in manifest.sessions:
+    for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"
         console.print(
-            f"session    {session.started} to {session.ended or '?'} {session.status}, {where.machine}, "
+            f"session    {session.started} to {session.ended or '?'} {status}, {where.machine}, "
             f"torch {where.packages.get('torch', '-')}, commit {commit}",
             markup=False,
         )
@@ -232,6 +232,11 @@ def verify_runs(
         )
         for problem in found.problems:
             say(f"  {problem}")
+        if found.lost_samples:
+            say(
+                f"  {found.lost_samples} answered samples have lost images: the run's command with "
+                "--retry-failed asks them again"
+            )
     raise typer.Exit(0 if sound else 1)
 
 

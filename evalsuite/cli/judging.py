@@ -166,9 +166,7 @@ def _tell(outcome: JudgeOutcome) -> None:
                 err=True,
             )
             if tally.failed:
-                say(
-                    f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True
-                )
+                say(f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True)
 
 
 def account(judging: Judging) -> str:

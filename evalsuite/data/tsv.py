@@ -26,6 +26,7 @@ class _Row:
     offset: int
     cells: dict[str, str]
     reference: str
+    empty: bool = False
 
 
 class ImageTable:
@@ -74,6 +75,8 @@ class ImageTable:
         """
         row = self._rows[self.holder(index)]
         where = f"{self.path}, index {row.cells['index']} (line {row.line})"
+        if row.empty:
+            raise DataError(f"{where}: there is no image in this row.", "Is the file complete?")
         with self.path.open("rb") as stream:
             stream.seek(row.offset)
             record = next(self._records(stream, row.line, row.offset))[2]
@@ -135,9 +138,7 @@ class ImageTable:
         if index in self._rows:
             raise DataError(f"{where}: index {index} occurs twice.", "Remove one of the two.")
         reference = image if len(image) < _SHORTEST_IMAGE else ""
-        if not image:
-            raise DataError(f"{where} (index {index}) has no image.", "Is the file complete?")
-        self._rows[index] = _Row(line, offset, cells, reference)
+        self._rows[index] = _Row(line, offset, cells, reference, empty=not image)
 
     def _records(self, stream: object, line: int, offset: int) -> Iterator[tuple[int, int, list[str]]]:
         """Line number, byte offset and cells of each record; a quoted cell may span lines."""

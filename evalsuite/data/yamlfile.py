@@ -38,7 +38,12 @@ def read_yaml(path: Path) -> Any:
         raise SpecError(
             f"{path} is not valid YAML: {' '.join(str(error).split())}", "Correct the file."
         ) from error
-    except (ValueError, TypeError, RecursionError, OverflowError) as error:  # a date that is none, a huge number
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+        OverflowError,
+    ) as error:  # a date that is none, a huge number
         raise SpecError(
             f"{path} holds a value that cannot be read ({reason_of(error, 200)}).", "Correct the file."
         ) from error

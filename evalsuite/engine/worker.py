@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from evalsuite.engine.batching import Batch, Scope
 from evalsuite.engine.checks import Answer, check_contract, same_answer
 from evalsuite.engine.prepare import error_text
-from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError, is_interruption, text_of
+from evalsuite.errors import (
+    AdapterError,
+    OutOfMemoryError,
+    SampleError,
+    UnavailableError,
+    is_interruption,
+    text_of,
+)
 from evalsuite.model import Model, Prepared
 from evalsuite.model.types import independent_requests
 from evalsuite.request import Response
@@ -216,9 +223,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return True
-    return isinstance(error, RuntimeError) and any(
-        word in text_of(error).lower() for word in _MEMORY_WORDS
-    )
+    return isinstance(error, RuntimeError) and any(word in text_of(error).lower() for word in _MEMORY_WORDS)
 
 
 def _release_device_memory() -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import plan_task
-from evalsuite.errors import DataError, SpecError
+from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
 from evalsuite.model import ModelInfo
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import TextResponse, fingerprint
+from evalsuite.request import TextResponse, fingerprint, require_length
 from evalsuite.running.resolving import build_task
 from evalsuite.running.scoring import Scored, score_all
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
@@ -193,15 +193,25 @@ def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Re
         texts = answers.get(sample.id, [])
         shown, target = _hashes(task, sample) if texts else ("", "")
         for step, text in enumerate(texts):
+            error = _too_long(text)
             yield Record(
                 task=key,
                 sample=sample.id,
                 step=step,
-                response=TextResponse(text),
+                response=None if error else TextResponse(text),
+                error=error,
                 last=step == len(texts) - 1,
                 sample_hash=shown,
                 target_hash=target,
             )
+
+
+def _too_long(text: str) -> str:
+    try:
+        require_length(text, "The answer")
+    except SampleError as error:
+        return str(error)
+    return ""
 
 
 def _hashes(task: Task, sample: Sample) -> tuple[str, str]:

@@ -98,7 +98,9 @@ def write_report(
         registry = registry or load_registry(dict.fromkeys(p for r in readers for p in r.spec.plugins))
         with site(out) as output:
             pictures = Pictures(output if images else None)
-            pages = [_task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)]
+            pages = [
+                _task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)
+            ]
             _write_pages(output, title, readers, pages, pictures, tasks)
             for name in _ASSETS:
                 output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())

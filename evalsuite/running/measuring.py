@@ -131,6 +131,11 @@ def _ask(
     progress: Progress,
     model: Model | None,
 ) -> None:
+    if options.retry_failed:
+        for plan in plans:
+            count = writer.discard_lost(plan.key)
+            if count:
+                progress.on_note(plan.key, f"the images of {count} answered samples are lost: asked again")
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }

@@ -52,8 +52,9 @@ class Session(_Part):
 
     started: str
     ended: str = ""
-    status: Literal["running", "finished", "interrupted", "failed"] = "running"
-    """A session that was killed stays `running`; whether it still is, the lock says."""
+    status: Literal["running", "finished", "interrupted", "failed", "killed"] = "running"
+    """A session that was killed stays `running` until the next one begins; whether it still is, the lock
+    says: `RunReader.statuses`."""
     execution: ExecutionOptions
     environment: Environment
 

@@ -83,7 +83,7 @@ def make(
     design: Design = Design(),
     registry: Registry | None = None,
 ) -> Key:
-    """Writes the page of a study and its key into a folder that is empty, does not exist yet, or holds the same
+    """Writes the page of a study and its key into a folder that is empty, does not exist, or holds the same
     study.
 
     Raises:

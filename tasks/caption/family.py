@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from evalsuite.errors import DataError, SampleError, SpecError, suggest
-from evalsuite.request import Request, Response, TextResponse
+from evalsuite.request import Request, Response, TextResponse, require_length
 from evalsuite.task import (
     Answered,
     FamilyTask,
@@ -174,6 +174,9 @@ class CaptionTask(FamilyTask):
         for one in answered:
             try:
                 said = self.answer(one)
+                require_length(said, "The caption")
+                for reference in _references(one):
+                    require_length(reference, "A reference caption")
             except SampleError as error:
                 rows.append(row_of(one)(failure=str(error)))
                 continue

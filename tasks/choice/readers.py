@@ -102,6 +102,8 @@ def read_columns(source: Located) -> Iterator[ChoiceQuestion]:
         image, problem = None, ""
         try:
             image = image_cell(row["image"], f"{where} (index {row['index']})")
+            if image.problem:
+                image, problem = None, image.problem
         except DataError as error:
             problem = str(error)
         yield _question(where, rows, image, problem)
