@@ -45,8 +45,8 @@ class Image:
         path: a file holding them.
         file_slice: a part of a file holding them.
         name: how messages and reports call it; the file name when empty.
-        problem: why there is no image where the data should hold one; reading it raises DataError with that, so
-            that it costs its sample only. `data` is empty then.
+        problem: why there is no image where the data should hold one; reading it raises DataError with
+            that, so that it costs its sample only. `data` is empty then.
     """
 
     data: bytes | None = field(default=None, repr=False)

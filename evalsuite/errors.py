@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class EvalsuiteError(Exception):
@@ -78,12 +79,26 @@ def is_interruption(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt | GeneratorExit)
 
 
+@contextmanager
+def leaving(what: str) -> Iterator[None]:
+    """Turns an attempt of foreign code to end the process (`sys.exit`, a panic of a library in Rust) into an
+    error: nothing was measured, and exit status 0 would say that it was."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        raise SpecError(f"{what} ended the process ({reason_of(error)}).", "Correct its code.") from error
+
+
 def _without_bad_advice(text: str) -> str:
-    if "weights_only" not in text:
+    if "weights_only" not in text and "allow_pickle" not in text:
         return text
     return (
-        "the file holds more than tensors: it would have to run code to be read. Convert it to safetensors "
-        "where it was made"
+        "the file holds more than numbers: to read it, code in it would have to be run. Convert it where it was "
+        "made, to safetensors or a plain .npz"
     )
 
 

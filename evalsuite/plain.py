@@ -9,7 +9,7 @@ _KEPT = "\n\t"
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that change the order in which a terminal shows what follows."""
 _UNSEEN = "\u00ad\u180e\u2028\u2029\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-"""Breaks of lines that are none, and characters that nobody sees. Joiners stay: scripts and emoji need them."""
+"""Other line breaks, and characters that nobody sees. Joiners stay: scripts and emoji need them."""
 _ACTIVE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI}{_UNSEEN}\ud800-\udfff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula; the full-width signs, too."""

@@ -147,6 +147,7 @@ def _measure(
     runs: list[Planned], options: ExecutionOptions, registry: Registry
 ) -> tuple[list[RunOutcome], int]:
     """Runs one after the other; one that cannot be made does not stop the next."""
+    from evalsuite.cli.ending import unforeseen
     from evalsuite.cli.progress import RunProgress
     from evalsuite.running import run as measure
 
@@ -165,7 +166,13 @@ def _measure(
         except EvalsuiteError as error:
             if len(runs) == 1:
                 raise
-            tell(type(error)(f"{name}: {error.what}", error.remedy))
+            tell(EvalsuiteError(f"{name}: {error.what}", error.remedy))
+            errors += 1
+        except Exception as error:  # nobody foresaw it: it must not stop the other models
+            if len(runs) == 1:
+                raise
+            say(f"{name}:", err=True)
+            unforeseen(error, debug=False)
             errors += 1
     return outcomes, errors
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ MAX_PIXELS = 89_478_485
 """Pillow's own bound (a quarter of a GiB of RGB): larger images are refused unless the caller allows more."""
 
 FORMATS = (
-    "PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "PCX",
+    "PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "PCX",
 )  # fmt: skip
 """Raster formats that are decoded, by PIL's names. What PIL knows besides (PostScript, which it hands to
 another program, WMF, fonts, scientific arrays …) is no image of a data set, whatever its name says."""
@@ -37,6 +38,15 @@ _DAMAGED = (
 )
 """What PIL's decoders raise for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF),
 RuntimeError (AVIF, DDS) …"""
+
+
+@cache
+def raster_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this build of PIL has; JPEG includes MPO."""
+    from PIL import Image as pil
+
+    pil.init()
+    return tuple(name for name in FORMATS if name in pil.OPEN)
 
 
 def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: bool = False) -> PILImage:
@@ -65,7 +75,7 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
     if not data:
         raise DataError(f"Image {image.where} is empty (0 bytes).", "Fetch it again.")
     try:
-        with pil.open(io.BytesIO(data), formats=FORMATS) as opened:
+        with pil.open(io.BytesIO(data), formats=raster_formats()) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise DataError(
@@ -111,7 +121,7 @@ def image_size(image: Image) -> tuple[int, int]:
     from PIL import Image as pil
 
     try:
-        with pil.open(io.BytesIO(image.read()), formats=FORMATS) as opened:
+        with pil.open(io.BytesIO(image.read()), formats=raster_formats()) as opened:
             return opened.size
     except (*_DAMAGED, pil.DecompressionBombError) as error:
         raise DataError(f"Image {image.where} cannot be read ({error}).", "Fetch it again.") from error

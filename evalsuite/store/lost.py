@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evalsuite.store import codec, images, shards
 from evalsuite.store.images import ImageReference
-from evalsuite.store.layout import RESPONSES, reporting
+from evalsuite.store.layout import IMAGES, RESPONSES, reporting
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,6 @@ def forget(connection: sqlite3.Connection, root: Path, task: str, found: Lost) -
                 connection.execute("ROLLBACK")
             raise
     for digest in found.images:
-        for file in (root / images.IMAGES / digest[:2]).glob(f"{digest}.*"):
+        for file in (root / IMAGES / digest[:2]).glob(f"{digest}.*"):
             with suppress(OSError):
                 file.unlink()
