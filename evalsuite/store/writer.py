@@ -155,10 +155,14 @@ class RunWriter:
         """Makes records durable: images first, then all rows in one commit. When it returns, they count."""
         self._lock.check()
         put = self._images.put
-        encoded = [(r, None if r.response is None else codec.encode(r.response, put)) for r in records]
-        with self._images.commit() as places:
-            self._lock.check()  # again, as near to the commit as can be: writing images takes a while
-            database.insert(self._connection, self.path, encoded, places)
+        try:
+            encoded = [(r, None if r.response is None else codec.encode(r.response, put)) for r in records]
+            with self._images.commit() as places:
+                self._lock.check()  # again, as near to the commit as can be: writing images takes a while
+                database.insert(self._connection, self.path, encoded, places)
+        except StoreError:
+            self._lock.check()  # a folder that was moved meanwhile is the better reason
+            raise
 
     def note(self, task: str, text: str) -> None:
         """Keeps something a reader of the results should know; the same note twice is kept once."""
