@@ -19,6 +19,9 @@ from evalsuite.task import Answered, Task
 
 from .importing import ROTATION
 
+_DIGITS = 18
+"""Of a number that servers take for an id."""
+
 
 @runtime_checkable
 class Answers(Protocol):
@@ -87,7 +90,7 @@ def _evalai(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
     """VQA's servers want numbered questions, VizWiz' the name of the image."""
     return [
         {"question_id": int(one.sample.id), "answer": _texts(task, one)}
-        if one.sample.id.isdecimal()
+        if one.sample.id.isdecimal() and len(one.sample.id) <= _DIGITS
         else {"image": one.sample.id, "answer": _texts(task, one)}
         for one in answers
     ]
@@ -96,7 +99,7 @@ def _evalai(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
 def _coco(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
     rows = []
     for one in answers:
-        if not one.sample.id.isdecimal():
+        if not one.sample.id.isdecimal() or len(one.sample.id) > _DIGITS:
             raise SpecError(f"Image id {one.sample.id!r} is no number.", "This is no COCO caption benchmark.")
         rows.append({"image_id": int(one.sample.id), "caption": _texts(task, one)})
     return rows

@@ -117,7 +117,7 @@ def _match(
         name, turn = one.key, 0
         if one.position is not None:
             name = order[one.position] if one.position < len(order) else ""
-        elif name not in samples and name.isdecimal():
+        elif name not in samples and name.isdecimal() and len(name) <= 18:
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
         if name not in samples and one.prompt:

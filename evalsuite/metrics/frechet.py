@@ -121,8 +121,7 @@ class Gaussian:
         _check_archive(Path(path))
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                mu = np.asarray(arrays["mu"], dtype=np.float64)
-                sigma = np.asarray(arrays["sigma"], dtype=np.float64)
+                mu, sigma = _real(arrays["mu"]), _real(arrays["sigma"])
                 count = int(arrays["count"]) if "count" in arrays else None
                 protocol = Protocol(**json.loads(str(arrays["protocol"]))) if "protocol" in arrays else None
         except _DAMAGED as error:
@@ -140,6 +139,13 @@ class Gaussian:
 _LARGEST = 2**30
 """Bytes of the arrays of a file of statistics; 2,048 dimensions take 34 MB."""
 _REMEDY = "It must be an .npz file with the arrays mu (D,) and sigma (D, D), as pytorch-fid writes it."
+
+
+def _real(values: Any) -> Floats:
+    """As float64. Raises TypeError for complex numbers, whose imaginary parts would be lost without a word."""
+    if np.iscomplexobj(values):
+        raise TypeError("complex numbers")
+    return np.asarray(values, dtype=np.float64)
 
 
 def _check_archive(path: Path) -> None:

@@ -13,6 +13,8 @@ from evalsuite.errors import DataError
 from evalsuite.task import Located
 from evalsuite.task.readers import ImageTable, image_cell, read_table
 
+_DIGITS = 18
+"""Of an index at most; Python itself refuses numbers of more than 4,300."""
 ROTATION = 1_000_000
 """Row `i + k * ROTATION` is the k-th rotated copy of row `i`."""
 LETTERS = string.ascii_uppercase
@@ -120,7 +122,7 @@ def _groups(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
     groups: dict[int, list[tuple[int, _Row]]] = {}
     for where, row in rows:
         index = row["index"]
-        if not index.removesuffix(".0").isdecimal():
+        if not index.removesuffix(".0").isdecimal() or len(index) > _DIGITS:
             raise DataError(f"{where}: the index is {index!r}, not a number.", "Is this MMBench's file?")
         turn, number = divmod(int(index.removesuffix(".0")), ROTATION)
         groups.setdefault(number, []).append((turn, (where, row)))

@@ -34,7 +34,7 @@ def odd() -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     picture = pil.fromarray(pixels(24, 16))
     for mode in ("1", "L", "LA", "P", "RGBA", "I;16", "CMYK", "YCbCr", "F", "I"):
-        kind = {"CMYK": "JPEG", "YCbCr": "JPEG", "F": "TIFF", "I": "PNG", "I;16": "PNG"}.get(mode, "PNG")
+        kind = {"CMYK": "JPEG", "YCbCr": "JPEG", "F": "TIFF", "I": "TIFF", "I;16": "PNG"}.get(mode, "PNG")
         stream = io.BytesIO()
         grey = picture.convert("L")
         made = picture.convert("L").convert("I").convert("I;16") if mode == "I;16" else None
