@@ -221,7 +221,7 @@ def test_a_command_that_is_killed_leaves_the_old_output_or_the_new(
     whole = _state(target)
     rng = random.Random(len(name))
     everything = "faults" in (request.config.option.markexpr or "")
-    for _ in range(12 if everything else 3):
+    for _ in range(6 if everything else 3):
         process = subprocess.Popen(
             command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=environment(tmp_path / "cache"),
