@@ -186,3 +186,37 @@ def test_pages_run_nothing_of_others(name: str, pages: dict[str, Path], browser_
             assert "evil" in json.dumps(page.evaluate("document.documentElement.innerText")) or name == "report"
             assert page.evaluate("[...document.scripts].every(s => !s.textContent.includes('window.executed'))")
         tally("hostile outputs in a browser", "nothing ran")
+
+
+@pytest.mark.parametrize("adapter", ["transformers", "unified"])
+def test_code_beside_weights_is_not_run_unasked(adapter: str, tmp_path: Path, tally: Tally) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    code = f"open({str(tmp_path / 'owned')!r}, 'w').write('x')\n"
+    (folder / "modeling_evil.py").write_text(code)
+    (folder / "configuration_evil.py").write_text(code)
+    (folder / "tokenization_evil.py").write_text(code)
+    (folder / "config.json").write_text(
+        json.dumps(
+            {
+                "model_type": "evil", "architectures": ["Evil"],
+                "auto_map": {
+                    "AutoConfig": "configuration_evil.Evil", "AutoModelForCausalLM": "modeling_evil.Evil",
+                    "AutoModelForImageTextToText": "modeling_evil.Evil",
+                },
+            }
+        )
+    )  # fmt: skip
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"auto_map": {"AutoTokenizer": ["tokenization_evil.Evil", None]}})
+    )
+    data = pope(tmp_path / "pope", {"0.png": encoded()})
+    end = program(
+        "run", "--model", f"{adapter}:{folder}", "--task", "pope-popular", "--data", data, "--out", tmp_path / "run",
+        cache=tmp_path,
+    )  # fmt: skip
+    assert end.returncode == 2, end.stderr
+    assert str(folder) in end.stderr, end.stderr
+    assert not (tmp_path / "owned").exists()
+    assert "Traceback" not in end.stderr
+    tally("code beside weights", "not run, exit 2")

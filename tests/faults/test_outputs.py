@@ -329,3 +329,13 @@ def test_json_of_an_export_is_whole(looked: Path, tmp_path: Path, capsys: pytest
     assert len(json.loads((tmp_path / "a.json").read_text())) == 3
 
 
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["full", "quota"])
+def test_a_quota_is_a_full_disk(number: int, tmp_path: Path, tally: Tally) -> None:
+    from evalsuite.store.layout import reporting
+
+    for report in (reporting, durable.reporting):
+        with pytest.raises(StoreError, match="disk is full"), report(tmp_path):
+            raise OSError(number, "no more")
+        tally("disk quotas", "refused as a full disk")
