@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evalsuite.model import ModelEntry
 
-from . import diffusion, image_text, language, mini, reference, server, unified
+from . import diffusion, image_text, language, mini, reference, served, server, unified
 
 
 def models() -> Iterator[ModelEntry]:
@@ -21,3 +21,4 @@ def models() -> Iterator[ModelEntry]:
     yield from unified.models()
     yield from language.models()
     yield from server.models()
+    yield from served.models()

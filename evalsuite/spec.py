@@ -75,6 +75,19 @@ class ExecutionOptions(_Frozen):
     """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
     retry_failed: bool = False
     """Retry samples that failed in an earlier session of this run."""
+    workers: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
+    """Ray workers that answer: a number, or `auto` for one per GPU; None: the process itself answers."""
+    ray_address: str | None = None
+    """A Ray cluster, `auto` or HOST:PORT; None with `workers` starts a local one."""
+    gpus_per_worker: float = Field(default=1.0, ge=0)
+    """GPUs of each worker; several for a model that is spread over them, a fraction to share one."""
+    cpus_per_worker: float = Field(default=1.0, gt=0)
+    """Processor cores of each worker; its preparing threads and torch use them."""
+    worker_timeout: float | None = Field(default=None, gt=0)
+    """Seconds of silence after which others take over a worker's samples; None: ten times the slowest batch,
+    at least 600."""
+    same_gpus: bool = False
+    """Refuse workers whose GPU is of another kind than the first one's."""
     image_shards: int | None = Field(default=None, ge=0)
     """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
     than 20,000."""

@@ -82,6 +82,38 @@ def run(
     retry_failed: Annotated[
         bool | None, typer.Option("--retry-failed", help="Ask samples again that failed before.")
     ] = None,
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            help="Ray workers that answer: a number, or `auto` for one per GPU.", rich_help_panel="Scale"
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster, `auto` or HOST:PORT. Default: a local one.", rich_help_panel="Scale"),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="GPUs of each worker (default: 1; 0.5 shares one).", rich_help_panel="Scale"
+        ),
+    ] = None,
+    cpus_per_worker: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Cores of each worker (default: 1).", rich_help_panel="Scale"),
+    ] = None,
+    worker_timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Seconds of silence after which others take over its samples.",
+            rich_help_panel="Scale",
+        ),
+    ] = None,
+    same_gpus: Annotated[
+        bool | None,
+        typer.Option("--same-gpus", help="Refuse workers with another GPU.", rich_help_panel="Scale"),
+    ] = None,
     image_shards: Annotated[
         int | None,
         typer.Option(
@@ -102,7 +134,9 @@ def run(
     execution = {
         "batch_size": batch_size, "prepare_threads": prepare_threads, "max_failures": max_failures,
         "self_check": self_check, "retry_failed": retry_failed,
-        "image_shards": image_shards,
+        "image_shards": image_shards, "workers": workers, "ray_address": ray_address,
+        "gpus_per_worker": gpus_per_worker, "cpus_per_worker": cpus_per_worker,
+        "worker_timeout": worker_timeout, "same_gpus": same_gpus,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(

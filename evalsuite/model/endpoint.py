@@ -8,10 +8,12 @@ from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
     from evalsuite.endpoint import Chat, Endpoint, ImageReply, ImageRequest, Reply, Server
+    from evalsuite.engine.serving import EngineProcess
 
 __all__ = [
     "Chat",
     "Endpoint",
+    "EngineProcess",
     "ImageReply",
     "ImageRequest",
     "Reply",
@@ -23,5 +25,6 @@ if not TYPE_CHECKING:
         __name__,
         {
             "evalsuite.endpoint": "Chat Endpoint ImageReply ImageRequest Reply Server",
+            "evalsuite.engine.serving": "EngineProcess",
         },
     )

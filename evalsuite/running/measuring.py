@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from evalsuite.errors import StoreError
 from evalsuite.model import Model
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
+from evalsuite.running.distributing import ask_distributed, is_distributed
 from evalsuite.running.resolving import build_model, build_task, resolve, task_keys
 from evalsuite.running.scoring import score_all
 from evalsuite.spec import ExecutionOptions, RunSpec
@@ -107,7 +109,8 @@ def run(
             plan_task(key, build_task(task, registry), seed=spec.seed, limit=spec.limit)
             for key, task in zip(task_keys(spec), spec.tasks, strict=True)
         ]
-        model = None if begun else _load(spec, registry, progress)
+        model = None if begun or is_distributed(options) else _load(spec, registry, progress)
+        new = not out.exists()
         with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
             try:
                 _ask(writer, plans, spec, options, registry, progress, model)
@@ -115,6 +118,9 @@ def run(
             except BaseException as error:
                 with suppress(StoreError):  # the disk may be full: the first error is the one to tell
                     writer.end_session("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
+                if new and writer.manifest.model is None:
+                    # No worker could load the model: a mistyped option is not to be on record.
+                    shutil.rmtree(out, ignore_errors=True)
                 raise
             writer.end_session("finished")
         return outcome
@@ -143,6 +149,10 @@ def _ask(
     done = sum(len(names) for names in finished.values())
     if done >= total:
         progress.on_start(total, done)
+        return
+    if is_distributed(options):
+        progress.on_start(total, done)
+        ask_distributed(writer, plans, finished, spec, options, progress)
         return
     model = model or _load(spec, registry, progress)
     annotated = registry.model(spec.model.name)[0].reads_annotations

@@ -57,8 +57,9 @@ def estimate(scores: Scores, *, resamples: int = 1000, seed: int = 0, level: flo
     How the interval comes about is in `Estimate.method`:
 
     - means of scores that are all 0 or 1, no clusters: Clopper–Pearson, exact;
-    - other means: bootstrap over clusters (BCa; see `resampling.bca_interval`);
-    - functions of the whole corpus (CIDEr, BLEU): bootstrap over clusters, widened percentile interval;
+    - other means: bootstrap over clusters (BCa; see `resampling.bca_interval`); CIDEr is one, the mean of
+      per-image scores whose document frequencies are those of the whole set;
+    - functions of the whole corpus (BLEU): bootstrap over clusters, widened percentile interval;
     - `subsample` (distances between distributions): half-samples, at most 200 of them. Their deviations from
       their own mean are put around the value, so the interval says how far sampling moves the number; the
       bias that such a distance has at this sample size is part of the number and stays in it;

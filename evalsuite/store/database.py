@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS responses (
     seconds REAL NOT NULL,
     batch_size INTEGER NOT NULL,
     created REAL NOT NULL,
+    worker INTEGER,
     PRIMARY KEY (task, sample, step),
     CHECK ((status = 'answered') = (response IS NOT NULL))
 ) WITHOUT ROWID;
@@ -48,6 +49,7 @@ _COLUMNS = (
     "task, sample, step, response, error, last, sample_hash, request_hash, target_hash, seconds, "
     "batch_size, created"
 )
+"""What every version has; runs of version 0.1 have no `worker`."""
 
 
 def connect_for_writing(root: Path, *, begun: bool = False) -> sqlite3.Connection:
@@ -66,6 +68,8 @@ def connect_for_writing(root: Path, *, begun: bool = False) -> sqlite3.Connectio
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.executescript(_SCHEMA + judgements.SCHEMA + shards.SCHEMA)
+        if not _has_worker(connection):
+            connection.execute("ALTER TABLE responses ADD COLUMN worker INTEGER")
         return connection
 
 
@@ -133,6 +137,7 @@ def insert(
             r.seconds,
             r.batch_size,
             r.created or now,
+            r.worker,
         )
         for r, encoded in records
     ]
@@ -143,7 +148,7 @@ def insert(
                 "DELETE FROM responses WHERE task = ? AND sample = ? AND step = ? AND status = 'failed'",
                 [row[:3] for row in rows],
             )
-            connection.executemany(f"INSERT INTO responses VALUES ({', '.join('?' * 13)})", rows)
+            connection.executemany(f"INSERT INTO responses VALUES ({', '.join('?' * 14)})", rows)
             connection.executemany(
                 "INSERT INTO image_places VALUES (?, ?, ?, ?, ?)", [place.row for place in places]
             )
@@ -189,10 +194,15 @@ def failures(connection: sqlite3.Connection, root: Path, task: str) -> Iterator[
 def _select(connection: sqlite3.Connection, root: Path, where: str, *values: str) -> Iterator[Record]:
     with reporting(root / RESPONSES):
         find = _finder(connection, root)
-        query = f"SELECT {_COLUMNS} FROM responses WHERE {where} ORDER BY task, sample, step"
+        columns = f"{_COLUMNS}, worker" if _has_worker(connection) else _COLUMNS
+        query = f"SELECT {columns} FROM responses WHERE {where} ORDER BY task, sample, step"
         for name, identity, step, response, error, last, *rest in connection.execute(query, values):
             decoded = None if response is None else codec.decode(response, root, find)
             yield Record(name, identity, step, decoded, error, bool(last), *rest)
+
+
+def _has_worker(connection: sqlite3.Connection) -> bool:
+    return any(row[1] == "worker" for row in connection.execute("PRAGMA table_info(responses)"))
 
 
 def _finder(connection: sqlite3.Connection, root: Path) -> codec.Find:

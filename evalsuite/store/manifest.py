@@ -47,6 +47,24 @@ class Environment(_Part):
     """sha256 of each plugin file."""
 
 
+class WorkerRecord(_Part):
+    """A worker of a session that was spread over several."""
+
+    worker: int
+    """Its number, which stands at each answer that it gave."""
+    node: str
+    host: str = ""
+    gpus: tuple[str, ...] = ()
+    """Names and UUIDs."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    fingerprint: str = ""
+    """Of the model that it loaded."""
+    answers: int = 0
+    """Requests that it answered or failed."""
+    ended: str = ""
+    """`finished`, or how it died."""
+
+
 class Session(_Part):
     """One start of the run; a run that was interrupted has several."""
 
@@ -57,6 +75,11 @@ class Session(_Part):
     says: `RunReader.statuses`."""
     execution: ExecutionOptions
     environment: Environment
+    pool: str = ""
+    """What the workers were managed by, and its version; empty where the process itself answered."""
+    lease_size: int | None = None
+    """Samples that were handed out at once."""
+    workers: tuple[WorkerRecord, ...] = ()
 
 
 class Manifest(_Part):

@@ -26,6 +26,7 @@ class Record:
         seconds: device time, the batch's time divided by its size.
         batch_size: how many requests were answered together.
         created: Unix time; 0 until the store sets it.
+        worker: number of the worker that answered; None where the process itself did.
     """
 
     task: str
@@ -40,6 +41,7 @@ class Record:
     seconds: float = 0.0
     batch_size: int = 0
     created: float = 0.0
+    worker: int | None = None
 
     @property
     def status(self) -> Status:

@@ -21,7 +21,7 @@ from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
 from evalsuite.store.lock import WriterLock
-from evalsuite.store.manifest import Manifest, Session, TaskRecord, read_manifest
+from evalsuite.store.manifest import Manifest, Session, TaskRecord, WorkerRecord, read_manifest
 from evalsuite.store.records import Counts, Record
 from evalsuite.store.results import TaskResult
 from evalsuite.task import SampleScore
@@ -231,6 +231,19 @@ class RunWriter:
         """Puts the numbers into `metrics.json`."""
         self._lock.check()
         results.write_results(self.path, found)
+
+    def set_workers(self, pool: str, lease_size: int, workers: Sequence[WorkerRecord]) -> None:
+        """Records by which workers the current session is carried out."""
+        *before, current = self.manifest.sessions
+        current = current.model_copy(
+            update={"pool": pool, "lease_size": lease_size, "workers": tuple(workers)}
+        )
+        self._update(sessions=(*before, current))
+
+    def next_worker(self) -> int:
+        """A number for a worker that no earlier session of this run has used."""
+        used = [one.worker for session in self.manifest.sessions for one in session.workers]
+        return max(used, default=-1) + 1
 
     def end_session(self, status: Literal["finished", "interrupted", "failed"]) -> None:
         """Notes in `run.json` when and how the current session ended."""

@@ -9,6 +9,7 @@ import hashlib
 import io
 import os
 import random
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image, user
-from evalsuite.errors import CheckpointError, SampleError
+from evalsuite.errors import CheckpointError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import (
@@ -116,7 +117,8 @@ class Adder:
 
     Options: `log`, `delay` (seconds per batch), `memory` (largest batch that fits), `guilty` (a text that
     raises), `batchy` (answers depend on the batch), `short` (drops a response), `weights` (changes the
-    fingerprint), `unprepared` (a text that cannot be prepared).
+    fingerprint), `unprepared` (a text that cannot be prepared), `kills` (a text that kills the process),
+    `pids` (a file for the numbers of the processes that loaded it), `out` (a text that makes it unavailable).
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -124,6 +126,9 @@ class Adder:
         if "unloadable" in self._o:
             raise CheckpointError("The adder is broken.")
         self._log = Path(self._o["log"]) if "log" in self._o else None
+        if "pids" in self._o:
+            with Path(self._o["pids"]).open("a") as pids:
+                pids.write(f"{os.getpid()}\n")
         self.info = ModelInfo("adder", self._o.get("weights", "v1"))
         self.batches: list[list[str]] = []
 
@@ -160,6 +165,10 @@ class Adder:
         self.batches.append(questions)
         if len(batch) > int(self._o.get("memory", "1000000")):
             raise MemoryError
+        if "kills" in self._o and any(self._o["kills"] in question for question in questions):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if "out" in self._o and any(self._o["out"] in question for question in questions):
+            raise UnavailableError("The server is gone.", "Start it again.")
         if "guilty" in self._o and any(self._o["guilty"] in question for question in questions):
             raise ValueError("cannot add this")
         time.sleep(float(self._o.get("delay", "0")))

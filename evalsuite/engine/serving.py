@@ -1,0 +1,195 @@
+"""An inference engine as a child process: started, watched until healthy, restarted, and ended with this
+process.
+
+Between us and the engine stands a supervisor of a few lines, which shares nothing with evalsuite. It holds
+    the end of a pipe from us: when we are gone, however we went, it reads the end of the pipe and ends the
+    engine's process group. So no engine outlives a run that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalsuite.errors import SpecError, UnavailableError
+
+_SUPERVISOR = r"""
+import ctypes, os, signal, subprocess, sys, threading
+log = open(sys.argv[1], "ab", buffering=0)
+def bound():
+    os.setsid()
+    try:  # Linux: the engine goes when this supervisor is killed, too
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    except Exception:
+        pass
+child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=bound)
+def end(*_):
+    for kind, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(child.pid, kind)
+        except ProcessLookupError:
+            pass
+        try:
+            child.wait(patience)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+def watch():
+    sys.stdin.buffer.read()
+    end()
+threading.Thread(target=watch, daemon=True).start()
+code = child.wait()
+os._exit(code if code >= 0 else 128 - code)
+"""
+
+
+@dataclass(slots=True)
+class EngineProcess:
+    """An engine's process, from its command.
+
+    Args:
+        command: words, with `{port}` where the port goes.
+        health: path that answers with 200 when the engine is ready.
+        patience: seconds that it may take to become healthy; a large model is loaded in this time.
+        environment: variables of the engine, beside this process's own.
+        log: file for what it prints; None makes one in the folder for temporary files.
+    """
+
+    command: Sequence[str]
+    health: str = "/health"
+    patience: float = 1800.0
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
+    port: int = 0
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts the engine and waits until it is healthy.
+
+        Raises:
+            SpecError: the command has no `{port}`, or is no program.
+            UnavailableError: it ended, or did not become healthy in time; says the last lines of its log.
+        """
+        if not any("{port}" in word for word in self.command):
+            raise SpecError(
+                f"The engine's command has no {{port}}: {shlex.join(self.command)}",
+                "Write --port {port}, or as the engine wants it: evalsuite chooses a free port.",
+            )
+        if shutil.which(self.command[0]) is None:
+            raise SpecError(
+                f"There is no program {self.command[0]!r} to start the engine with.",
+                "Install the engine, or give its path in --option engine=…",
+            )
+        self.port = _free_port()
+        if self.log is None:
+            handle, name = tempfile.mkstemp(prefix="evalsuite-engine-", suffix=".log")
+            os.close(handle)
+            self.log = Path(name)
+        words = [word.replace("{port}", str(self.port)) for word in self.command]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _SUPERVISOR, str(self.log), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
+        )
+        self._wait_until_healthy()
+
+    @property
+    def base_url(self) -> str:
+        """Up to and with `/v1`."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process is running."""
+        return self._process is not None and self._process.poll() is None
+
+    def healthy(self, patience: float = 5.0) -> bool:
+        """Whether it runs and says that it is ready; a busy engine is given `patience` seconds to say so."""
+        until = time.monotonic() + patience
+        while self.alive:
+            if self.get(self.health, timeout=max(0.1, until - time.monotonic())) is not None:
+                return True
+            if time.monotonic() >= until:
+                return False
+            time.sleep(0.05)
+        return False
+
+    def stop(self) -> None:
+        """Ends the engine: SIGTERM to its process group, SIGKILL ten seconds later."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+    def get(self, path: str, timeout: float = 10.0) -> bytes | None:
+        """What the engine answers at a path; None where it does not answer with 200."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout) as reply:
+                return bytes(reply.read(1_000_000)) if reply.status == 200 else None
+        except (OSError, urllib.error.URLError, ValueError):
+            return None
+
+    def last_words(self, lines: int = 5) -> str:
+        """The end of what it printed, in one line."""
+        try:
+            text = self.log.read_text(encoding="utf-8", errors="replace") if self.log else ""
+        except OSError:
+            return ""
+        return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:])[-600:]
+
+    def _wait_until_healthy(self) -> None:
+        until = time.monotonic() + self.patience
+        while time.monotonic() < until:
+            if not self.alive:
+                words = self.last_words()
+                self.stop()
+                raise UnavailableError(
+                    f"The engine ended before it was ready: {words or 'no output'}",
+                    f"Its command was {shlex.join(self.command)}; its log is {self.log}.",
+                )
+            if self.get(self.health, timeout=2.0) is not None:
+                return
+            time.sleep(0.2)
+        words = self.last_words()
+        self.stop()
+        raise UnavailableError(
+            f"The engine was not healthy after {self.patience:g} s (GET {self.health}): "
+            f"{words or 'no output'}",
+            f"Its log is {self.log}; --option startup_timeout=… waits longer, --option health=… looks "
+            "elsewhere.",
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -1,0 +1,155 @@
+"""Engines that a run starts itself: healthy before they are asked, restarted when they die, never left
+behind."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from evalsuite.content import user
+from evalsuite.errors import SpecError, UnavailableError
+from evalsuite.model import Model, ModelOptions
+from evalsuite.registry import load_registry
+from evalsuite.request import GenerateText, Request, TextResponse
+
+pytest.importorskip("openai")
+
+ENGINE = Path(__file__).parent / "engine.py"
+
+
+def command(*more: str) -> str:
+    return shlex.join([sys.executable, str(ENGINE), "{port}", *more])
+
+
+def build(argument: str = "counter", preset: str = "served", **options: Any) -> Any:
+    entry, _ = load_registry().model(f"{preset}:{argument}")
+    made: Model = entry.build(ModelOptions(argument, options={name: str(v) for name, v in options.items()}))
+    return made
+
+
+def ask(model: Any, *texts: str) -> list[str]:
+    batch = [model.prepare(Request((user(text),), GenerateText())) for text in texts]
+    return [
+        answer.text if isinstance(answer, TextResponse) else repr(answer)
+        for answer in model.generate_text(batch)
+    ]
+
+
+def living(pids: Path) -> list[int]:
+    found = [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
+    return [pid for pid in found if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
+
+
+def wait_until_gone(pids: Path, seconds: float = 20) -> list[int]:
+    until = time.monotonic() + seconds
+    while living(pids) and time.monotonic() < until:
+        time.sleep(0.1)
+    return living(pids)
+
+
+def test_an_engine_is_started_asked_when_it_is_healthy_and_ended(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    model = build(engine=command("--slow", "1", "--pids", str(pids)))
+    assert ask(model, "one two three", "one") == ["3", "1"]
+    assert model.info.details["engine_version"] == "1.2.3"
+    assert "engine.py" in model.info.details["engine"]
+    assert len(living(pids)) == 1
+    del model
+    assert wait_until_gone(pids) == []
+
+
+def test_two_starts_have_one_fingerprint_whatever_their_ports(tmp_path: Path) -> None:
+    first, second = build(engine=command()), build(engine=command())
+    assert first.info.fingerprint == second.info.fingerprint
+    assert first.info.name == "counter"
+
+
+def test_an_engine_that_dies_is_started_again_and_its_open_requests_asked_again(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    model = build(
+        engine=command("--dies-after", "3", "--pids", str(pids)), retries=0, in_flight=1, restarts=9
+    )
+    assert ask(model, *("a b " * n for n in range(1, 9))) == [str(2 * n) for n in range(1, 9)]
+    assert len(pids.read_text().split()) >= 3
+
+
+def test_an_engine_that_dies_too_often_stops_the_run(tmp_path: Path) -> None:
+    model = build(engine=command("--dies-after", "1"), retries=0, in_flight=1, restarts=1)
+    answers = model.generate_text(
+        [model.prepare(Request((user(t),), GenerateText())) for t in ("a", "b", "c", "d")]
+    )
+    assert [isinstance(answer, TextResponse) for answer in answers] == [True, True, False, False]
+    assert isinstance(answers[-1], UnavailableError)
+
+
+def test_a_request_that_kills_every_engine_fails_alone(tmp_path: Path) -> None:
+    model = build(engine=command("--dies-at", "poison"), retries=0, in_flight=1, restarts=9)
+    assert [text[:11] for text in ask(model, "a", "poison b", "c d")] == ["1", "SampleError", "2"]
+
+
+def test_an_engine_that_ends_at_once_is_told_with_its_last_words() -> None:
+    with pytest.raises(UnavailableError, match="no kernel image is available"):
+        build(engine=command("--broken"))
+
+
+def test_an_engine_that_never_becomes_healthy_is_ended(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with pytest.raises(UnavailableError, match=r"not healthy after 1 s \(GET /health\)"):
+        build(engine=command("--never", "--pids", str(pids)), startup_timeout=1)
+    assert wait_until_gone(pids) == []
+
+
+def test_an_engine_that_serves_another_model_is_refused_and_ended(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    with pytest.raises(UnavailableError, match="serves other, not counter"):
+        build(engine=command("--name", "other", "--pids", str(pids)))
+    assert wait_until_gone(pids) == []
+
+
+def test_a_path_is_served_by_its_name_and_served_name_names_any() -> None:
+    assert ask(build("/models/counter", engine=command()), "a b") == ["2"]
+    assert ask(build("x", engine=command("--name", "y"), served_name="y"), "a b") == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "needs the command"),
+        ({"engine": "nothing-of-this-name --port {port}"}, "no program 'nothing-of-this-name'"),
+        ({"engine": "python3 -m http.server"}, r"no \{port\}"),
+        ({"engine": "true {port}", "restart": "1"}, "restart"),
+    ],
+)
+def test_a_command_that_cannot_be_is_refused(options: dict[str, str], said: str) -> None:
+    with pytest.raises((SpecError, UnavailableError), match=said):
+        build(**options)
+
+
+def test_a_preset_without_its_program_names_the_remedy() -> None:
+    with pytest.raises(SpecError, match="no program 'vllm'"):
+        build("some/model", preset="vllm")
+
+
+def test_no_engine_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    code = (
+        "import time\nfrom evalsuite.engine.serving import EngineProcess\n"
+        f"engine = EngineProcess({shlex.split(command('--pids', str(pids)))!r})\n"
+        "engine.start()\nprint('healthy', flush=True)\ntime.sleep(60)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline().strip() == "healthy"
+    assert len(living(pids)) == 1
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert wait_until_gone(pids) == []
