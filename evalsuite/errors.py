@@ -97,8 +97,8 @@ def _without_bad_advice(text: str) -> str:
     if "weights_only" not in text and "allow_pickle" not in text:
         return text
     return (
-        "the file holds more than numbers: to read it, code in it would have to be run. Convert it where it was "
-        "made, to safetensors or a plain .npz"
+        "the file holds more than numbers: to read it, code in it would have to be run. Convert it where it "
+        "was made, to safetensors or a plain .npz"
     )
 
 

@@ -90,7 +90,8 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
                 return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(
-            f"Image {image.where} is not an image that can be decoded ({len(data):,} bytes, {_looks_like(data)}).",
+            f"Image {image.where} is not an image that can be decoded "
+            f"({len(data):,} bytes, {_looks_like(data)}).",
             "Fetch it again, or convert it to PNG or JPEG.",
         ) from error
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:

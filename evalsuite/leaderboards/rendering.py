@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.leaderboards.table import Cell, Column, Table
-from evalsuite.plain import cell, plain, plain_line, printable
+from evalsuite.plain import cell as safe_cell
+from evalsuite.plain import plain, plain_line, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -156,10 +157,10 @@ def console(table: Table) -> RenderableType:
 
 def _safe_cells(frame: pandas.DataFrame) -> pandas.DataFrame:
     """The frame without texts that a spreadsheet would take for formulas; numbers stay numbers."""
-    texts = [name for name in frame.columns if not frame[name].dtype.kind in "biuf"]
+    texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
     safe = frame.copy()
     for name in texts:
-        safe[name] = [cell(plain(one)) if isinstance(one, str) else one for one in frame[name]]
+        safe[name] = [safe_cell(plain(one)) if isinstance(one, str) else one for one in frame[name]]
     return safe
 
 

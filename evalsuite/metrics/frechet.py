@@ -142,7 +142,7 @@ _REMEDY = "It must be an .npz file with the arrays mu (D,) and sigma (D, D), as 
 
 
 def _real(values: Any) -> Floats:
-    """As float64. Raises TypeError for complex numbers, whose imaginary parts would be lost without a word."""
+    """As float64. Raises TypeError for complex numbers, whose imaginary parts would be lost."""
     if np.iscomplexobj(values):
         raise TypeError("complex numbers")
     return np.asarray(values, dtype=np.float64)

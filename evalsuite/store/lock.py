@@ -59,7 +59,7 @@ class WriterLock:
                 return
         raise StoreError(
             f"{self._path} is not the folder any more that this run began to write: {self._why()}.",
-            "What was answered before is in the folder that was moved: move it back and run the same command.",
+            "What was answered is in the folder that was moved: move it back and run the same command.",
         )
 
     def release(self) -> None:

@@ -94,7 +94,9 @@ def _foreign() -> dict[str, bytes]:
         "pointer.png": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123\n",
         "json.png": b'{"error": "not found"}',
         "postscript.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n",
-        "epsf.jpg": b"\xc5\xd0\xd3\xc6" + struct.pack("<7I", 30, 100, 0, 0, 0, 0, 0) + b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        "epsf.jpg": b"\xc5\xd0\xd3\xc6"
+        + struct.pack("<7I", 30, 100, 0, 0, 0, 0, 0)
+        + b"%!PS-Adobe-3.0 EPSF-3.0\n",
         "vector.png": b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>",
         "document.jpg": b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n",
         "archive.png": b"PK\x03\x04" + bytes(40),
@@ -122,7 +124,9 @@ def _chunk(name: bytes, data: bytes) -> bytes:
 
 def _png(width: int, height: int, data: bytes, depth: int = 8, colour: int = 2, more: bytes = b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + more + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + more + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    )
 
 
 def _bombs() -> dict[str, bytes]:
@@ -135,21 +139,31 @@ def _bombs() -> dict[str, bytes]:
         "flat.png": _png(10, 0, line),
         "short.png": _png(64, 64, line),
         "garbage.png": _png(8, 8, b"no zlib at all"),
-        "text-bomb.png": _png(8, 8, line, more=_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(80_000_000), 9))),
-        "profile-bomb.png": _png(8, 8, line, more=_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(80_000_000), 9))),
+        "text-bomb.png": _png(
+            8, 8, line, more=_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(80_000_000), 9))
+        ),
+        "profile-bomb.png": _png(
+            8, 8, line, more=_chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(80_000_000), 9))
+        ),
         "depth.png": _png(8, 8, line, depth=7),
         "colour.png": _png(8, 8, line, colour=5),
         "no-palette.png": _png(8, 8, line, colour=3),
-        "huge.gif": b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x00\x00\x00,"
-        + struct.pack("<HHHH", 0, 0, 65535, 65535) + b"\x00\x02\x01\x00;",
-        "huge.bmp": b"BM" + struct.pack("<IHHI", 100, 0, 0, 54)
+        "huge.gif": b"GIF89a"
+        + struct.pack("<HH", 65535, 65535)
+        + b"\x00\x00\x00,"
+        + struct.pack("<HHHH", 0, 0, 65535, 65535)
+        + b"\x00\x02\x01\x00;",
+        "huge.bmp": b"BM"
+        + struct.pack("<IHHI", 100, 0, 0, 54)
         + struct.pack("<IiiHHIIiiII", 40, 2**30, 2**30, 1, 24, 0, 0, 0, 0, 0, 0),
-        "negative.bmp": b"BM" + struct.pack("<IHHI", 100, 0, 0, 54)
-        + struct.pack("<IiiHHIIiiII", 40, -8, -8, 1, 24, 0, 0, 0, 0, 0, 0) + bytes(40),
+        "negative.bmp": b"BM"
+        + struct.pack("<IHHI", 100, 0, 0, 54)
+        + struct.pack("<IiiHHIIiiII", 40, -8, -8, 1, 24, 0, 0, 0, 0, 0, 0)
+        + bytes(40),
         "huge.ppm": b"P6 99999 99999 255\n" + bytes(100),
         "digits.ppm": b"P6 " + b"9" * 5000 + b" 1 255\n",
         "zero.ppm": b"P6 0 0 255\n",
-    }  # fmt: skip
+    }
 
 
 def noise(seed: int, count: int) -> Iterator[tuple[str, bytes]]:

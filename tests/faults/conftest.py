@@ -1,7 +1,7 @@
 """Counts what the campaign tried and how each attempt ended, and shows the table at the end.
 
-Every test here has the mark `faults`. Those that take long have `long`, too, and run only where they are asked
-for: `pytest -m faults` runs all, `pytest` the fast ones.
+Every test here has the mark `faults`. Those that take long have `long`, too, and run only where they are
+asked for: `pytest -m faults` runs all, `pytest` the fast ones.
 """
 
 from __future__ import annotations

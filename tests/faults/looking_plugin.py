@@ -27,8 +27,8 @@ class Panic(BaseException):
 
 
 class Looker:
-    """Says "yes", having decoded all images. Options: `trouble` (a name below), `when` (a text of the question
-    at which it happens; all by default), `delay` (seconds per batch), `name`."""
+    """Says "yes", having decoded all images. Options: `trouble` (a name below), `when` (a text of the
+    question at which it happens; all by default), `delay` (seconds per batch), `name`."""
 
     independent_requests = True
 
@@ -86,7 +86,10 @@ class Looker:
         return self._o.get("trouble") == name and self._o.get("when", "") in request.messages[-1].text
 
 
-HOSTILE = "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe\u202c :m: [red]x[/red] =cmd|' /C calc'!A0 \x00\x9b31m <script>1</script>"
+HOSTILE = (
+    "\x1b[2J\x1b]0;owned\x07 \u202egnp.exe\u202c :m: [red]x[/red] "
+    "=cmd|' /C calc'!A0 \x00\x9b31m <script>1</script>"
+)
 
 
 class Drawer:

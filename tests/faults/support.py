@@ -36,9 +36,13 @@ def command(*arguments: object) -> list[str]:
 
 def environment(cache: Path, **more: str) -> dict[str, str]:
     return {
-        **os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200", "NO_COLOR": "1",
-        "EVALSUITE_CACHE": str(cache), **more,
-    }  # fmt: skip
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "COLUMNS": "200",
+        "NO_COLOR": "1",
+        "EVALSUITE_CACHE": str(cache),
+        **more,
+    }
 
 
 def program(
@@ -58,9 +62,19 @@ def program(
 def run_looker(data: Path, out: Path, *more: object) -> list[object]:
     """Arguments of a run of the looker on POPE's files."""
     return [
-        "run", "--plugin", LOOKER, "--model", "looker", "--task", "pope-popular", "--data", data,
-        "--out", out, *more,
-    ]  # fmt: skip
+        "run",
+        "--plugin",
+        LOOKER,
+        "--model",
+        "looker",
+        "--task",
+        "pope-popular",
+        "--data",
+        data,
+        "--out",
+        out,
+        *more,
+    ]
 
 
 def failures(out: Path) -> dict[str, str]:

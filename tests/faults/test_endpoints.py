@@ -28,8 +28,19 @@ def _http(body: bytes, status: str = "200 OK", kind: str = "application/json", *
 
 
 def _reply(message: Any = None, **changes: Any) -> dict[str, Any]:
-    choice = {"index": 0, "finish_reason": "stop", "message": message or {"role": "assistant", "content": "yes"}}
-    return {"id": "x", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice], **changes}
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": message or {"role": "assistant", "content": "yes"},
+    }
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "m",
+        "choices": [choice],
+        **changes,
+    }
 
 
 def _json(value: Any, **more: Any) -> bytes:
@@ -50,11 +61,13 @@ GOOD: dict[str, bytes] = {
     "gzipped": _http(gzip.compress(json.dumps(_reply()).encode()), Content_Encoding="gzip"),
     "white space": _content("  yes \n"),
     "content in chunks": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
-    b"Connection: close\r\n\r\n" + b"".join(
-        f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in [json.dumps(_reply()).encode()[:50],
-        json.dumps(_reply()).encode()[50:]]
-    ) + b"0\r\n\r\n",
-}  # fmt: skip
+    b"Connection: close\r\n\r\n"
+    + b"".join(
+        f"{len(part):x}\r\n".encode() + part + b"\r\n"
+        for part in [json.dumps(_reply()).encode()[:50], json.dumps(_reply()).encode()[50:]]
+    )
+    + b"0\r\n\r\n",
+}
 """Legal replies of "yes"; the number must be right."""
 
 BAD: dict[str, bytes] = {
@@ -96,14 +109,20 @@ BAD: dict[str, bytes] = {
     "content that is a list of nulls": _content([None]),
     "an empty list of content": _content([]),
     "a refusal": _content(None, refusal="I cannot."),
-    "a call of a tool": _content(None, tool_calls=[{"id": "1", "type": "function", "function": {"name": "a"}}]),
+    "a call of a tool": _content(
+        None, tool_calls=[{"id": "1", "type": "function", "function": {"name": "a"}}]
+    ),
     "an error with status 200": _json({"error": {"message": "overloaded", "type": "server_error"}}),
     "an error that is a text": _json({"error": "no"}, status="400 Bad Request"),
     "an error that is null": _json({"error": None}, status="400 Bad Request"),
-    "an error that is a page": _http(b"<html>\x1b[2Jerror</html>", status="400 Bad Request", kind="text/html"),
+    "an error that is a page": _http(
+        b"<html>\x1b[2Jerror</html>", status="400 Bad Request", kind="text/html"
+    ),
     "a wrong key": _json({"error": {"message": "bad key"}}, status="401 Unauthorized"),
     "no such model": _json({"error": {"message": "no such model"}}, status="404 Not Found"),
-    "too long": _json({"error": {"message": "context length", "code": "context_length_exceeded"}}, status="400 Bad"),
+    "too long": _json(
+        {"error": {"message": "context length", "code": "context_length_exceeded"}}, status="400 Bad"
+    ),
     "a redirect to itself": _http(b"", status="302 Found", Location="/v1/chat/completions"),
     "a redirect to a file": _http(b"", status="302 Found", Location="file:///etc/passwd"),
     "a redirect to nowhere": _http(b"", status="307 Temporary Redirect", Location=""),
@@ -152,24 +171,49 @@ def _take(connection: socket.socket) -> None:
         data += connection.recv(65536)
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
-        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+        (
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length")
+        ),
+        0,
     )
     while len(body) < length:
         body += connection.recv(65536)
 
 
-def _measure(address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
+def _measure(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Any:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     data = pope(tmp_path / "pope", {"0.png": encoded()})
     return here(
-        capsys, "run", "--model", "openai:m", "--option", f"base_url={address}", "--option", "retries=0", "--option",
-        "timeout=2", "--task", "pope-popular", "--data", data, "--out", tmp_path / "run",
-    )  # fmt: skip
+        capsys,
+        "run",
+        "--model",
+        "openai:m",
+        "--option",
+        f"base_url={address}",
+        "--option",
+        "retries=0",
+        "--option",
+        "timeout=2",
+        "--task",
+        "pope-popular",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "run",
+    )
 
 
 @pytest.mark.parametrize("what", GOOD)
 def test_legal_replies_give_the_right_number(
-    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tally: Tally
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tally: Tally,
 ) -> None:
     with serving(lambda connection: connection.sendall(GOOD[what])) as address:
         end = _measure(address, tmp_path, capsys, monkeypatch)
@@ -184,7 +228,11 @@ _FAST = list(BAD)[::4]
 
 @pytest.mark.parametrize("what", [pytest.param(n, marks=() if n in _FAST else pytest.mark.long) for n in BAD])
 def test_whatever_a_server_sends_the_run_ends_with_a_reason(
-    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tally: Tally
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tally: Tally,
 ) -> None:
     started = time.monotonic()
     with serving(lambda connection: connection.sendall(BAD[what])) as address:

@@ -111,8 +111,10 @@ def test_broken_json_lines_are_refused_with_the_line(
     tally("broken JSON and JSON lines", ("read", "failed sample", "refused, exit 2")[end.returncode])
 
 
-def _tsv(rows: list[list[str]], header: tuple[str, ...] = ("index", "question", "A", "B", "answer", "category",
-         "l2-category", "image")) -> bytes:  # fmt: skip
+def _tsv(
+    rows: list[list[str]],
+    header: tuple[str, ...] = ("index", "question", "A", "B", "answer", "category", "l2-category", "image"),
+) -> bytes:
     return "\n".join("\t".join(row) for row in [list(header), *rows]).encode("utf-8", "surrogatepass") + b"\n"
 
 
@@ -128,8 +130,12 @@ TABLES: dict[str, bytes] = {
     "empty": b"",
     "a header only": _tsv([]),
     "comma separated": _tsv([_ROW]).replace(b"\t", b","),
-    "no column image": _tsv([_ROW[:-1]], ("index", "question", "A", "B", "answer", "category", "l2-category")),
-    "a column twice": _tsv([_ROW], ("index", "question", "A", "A", "answer", "category", "l2-category", "image")),
+    "no column image": _tsv(
+        [_ROW[:-1]], ("index", "question", "A", "B", "answer", "category", "l2-category")
+    ),
+    "a column twice": _tsv(
+        [_ROW], ("index", "question", "A", "A", "answer", "category", "l2-category", "image")
+    ),
     "a cell too few": _tsv([_ROW[:-1]]),
     "a cell too many": _tsv([[*_ROW, "more"]]),
     "an open quote": _tsv([_row(1, '"What?')]),
@@ -162,9 +168,19 @@ def test_broken_tables_are_refused_or_cost_their_samples(
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "MMBench_DEV_EN.tsv").write_bytes(TABLES[what])
     end = here(
-        capsys, "run", "--plugin", LOOKER, "--model", "looker", "--task", "mmbench-dev-en", "--data",
-        tmp_path / "data", "--out", tmp_path / "run",
-    )  # fmt: skip
+        capsys,
+        "run",
+        "--plugin",
+        LOOKER,
+        "--model",
+        "looker",
+        "--task",
+        "mmbench-dev-en",
+        "--data",
+        tmp_path / "data",
+        "--out",
+        tmp_path / "run",
+    )
     assert "This is a bug" not in end.stderr, end.stderr
     assert end.returncode in (0, 1, 2)
     if end.returncode == 1 and (tmp_path / "run").exists():
@@ -174,9 +190,12 @@ def test_broken_tables_are_refused_or_cost_their_samples(
 
 def _parquet(**columns: Any) -> bytes:
     whole: dict[str, Any] = {
-        "question_id": ["1", "2"], "question": ["Is there a dog?"] * 2, "answer": ["yes"] * 2,
-        "image_source": ["a", "b"], "image": [{"bytes": encoded(seed=i), "path": None} for i in range(2)],
-    }  # fmt: skip
+        "question_id": ["1", "2"],
+        "question": ["Is there a dog?"] * 2,
+        "answer": ["yes"] * 2,
+        "image_source": ["a", "b"],
+        "image": [{"bytes": encoded(seed=i), "path": None} for i in range(2)],
+    }
     whole.update(columns)
     stream = io.BytesIO()
     pq.write_table(pa.table({name: value for name, value in whole.items() if value is not None}), stream)
@@ -200,9 +219,18 @@ PARQUET: dict[str, tuple[bytes, int]] = {
     "a page": (b"<html>404</html>", 2),
     "a null image first": (_parquet(image=_null_among(0)), 1),
     "a null image last": (_parquet(image=_null_among(1)), 1),
-    "an image of null bytes": (_parquet(image=[{"bytes": None, "path": None}, {"bytes": encoded(), "path": None}]), 1),
-    "an image of no bytes": (_parquet(image=[{"bytes": b"", "path": None}, {"bytes": encoded(), "path": None}]), 1),
-    "an image that is none": (_parquet(image=[{"bytes": b"hello", "path": None}, {"bytes": encoded(), "path": None}]), 1),
+    "an image of null bytes": (
+        _parquet(image=[{"bytes": None, "path": None}, {"bytes": encoded(), "path": None}]),
+        1,
+    ),
+    "an image of no bytes": (
+        _parquet(image=[{"bytes": b"", "path": None}, {"bytes": encoded(), "path": None}]),
+        1,
+    ),
+    "an image that is none": (
+        _parquet(image=[{"bytes": b"hello", "path": None}, {"bytes": encoded(), "path": None}]),
+        1,
+    ),
     "images as paths": (_parquet(image=[{"bytes": None, "path": "/etc/passwd"}] * 2), 2),
     "images as bytes": (_parquet(image=[encoded(seed=0), encoded(seed=1)]), 0),
     "images as texts": (_parquet(image=["a.png", "b.png"]), 2),
@@ -215,7 +243,7 @@ PARQUET: dict[str, tuple[bytes, int]] = {
     "an answer of another kind": (_parquet(answer=["yes", "perhaps"]), 2),
     "the same id twice": (_parquet(question_id=["1", "1"]), 2),
     "no rows": (_parquet(question_id=[], question=[], answer=[], image_source=[], image=[]), 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", PARQUET)
@@ -248,7 +276,10 @@ class _Evil:
 
 def _bomb() -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("mu.npy", "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("mu.npy", "w", force_zip64=True) as member,
+    ):
         head = b"{'descr': '<f8', 'fortran_order': False, 'shape': (250000000,), }"
         head += b" " * (118 - len(head) - 1) + b"\n"
         member.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head)
@@ -280,10 +311,14 @@ STATISTICS: dict[str, Callable[[], bytes]] = {
     "texts": lambda: _npz(mu=np.array(["a"]), sigma=np.eye(1)),
     "complex numbers": lambda: _npz(mu=np.zeros(2, complex) + 1j, sigma=np.eye(2)),
     "a protocol that is no JSON": lambda: _npz(mu=np.zeros(2), sigma=np.eye(2), protocol=np.array("{")),
-    "a protocol nested deeply": lambda: _npz(mu=np.zeros(2), sigma=np.eye(2), protocol=np.array("[" * 99_999)),
-    "a protocol of other fields": lambda: _npz(mu=np.zeros(2), sigma=np.eye(2), protocol=np.array('{"a": 1}')),
+    "a protocol nested deeply": lambda: _npz(
+        mu=np.zeros(2), sigma=np.eye(2), protocol=np.array("[" * 99_999)
+    ),
+    "a protocol of other fields": lambda: _npz(
+        mu=np.zeros(2), sigma=np.eye(2), protocol=np.array('{"a": 1}')
+    ),
     "a count that is none": lambda: _npz(mu=np.zeros(2), sigma=np.eye(2), count=np.array("many")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -305,6 +340,21 @@ def test_statistics_that_are_broken_or_hostile_are_refused(
     tally("broken and hostile statistics (.npz)", "refused with the reason")
 
 
+def _load(name: str, file: Path) -> None:
+    if name == "dreamllm":
+        from evalsuite.dreamllm.weights import open_tensors
+
+        open_tensors(file)
+    elif name == "inception":
+        from evalsuite.metrics.inception import load_inception
+
+        load_inception(file)
+    else:
+        from evalsuite.features import lpips
+
+        lpips._read([file], {"weight": (1,)})
+
+
 @pytest.mark.parametrize("name", ["lpips", "inception", "dreamllm"])
 def test_weights_that_would_run_code_are_refused_without_torchs_advice(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tally
@@ -315,18 +365,7 @@ def test_weights_that_would_run_code_are_refused_without_torchs_advice(
     file = tmp_path / "weights.pth"
     torch.save({"weight": _Evil()}, file)
     with pytest.raises(CheckpointError) as refused:
-        if name == "dreamllm":
-            from evalsuite.dreamllm.weights import open_tensors
-
-            open_tensors(file)
-        elif name == "inception":
-            from evalsuite.metrics.inception import load_inception
-
-            load_inception(file)
-        else:
-            from evalsuite.features import lpips
-
-            lpips._read([file], {"weight": (1,)})
+        _load(name, file)
     assert "weights_only" not in str(refused.value)
     assert "arbitrary code" not in str(refused.value)
     assert not (tmp_path / "owned").exists()
@@ -346,7 +385,10 @@ def test_an_archive_of_images_cannot_write_outside(tmp_path: Path, tally: Tally)
             member = tarfile.TarInfo(name)
             member.size = 3
             archive.addfile(member, io.BytesIO(b"abc"))
-    assert list(shards._members(root / "images" / "shard-00000.tar")) == ["../../owned.png", "/tmp/owned-by-tar.png"]
+    assert list(shards._members(root / "images" / "shard-00000.tar")) == [
+        "../../owned.png",
+        "/tmp/owned-by-tar.png",
+    ]
     assert not (tmp_path.parent / "owned.png").exists()
     assert not Path("/tmp/owned-by-tar.png").exists()
     tally("archives with names above their folder", "nothing unpacked", 2)

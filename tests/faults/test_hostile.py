@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,19 @@ from tests.faults.conftest import Tally
 from tests.faults.looking_plugin import HOSTILE
 from tests.faults.support import command, environment, failures, pope, program, run_looker
 
-_ACTIVE = [*map(chr, range(0x09)), "\x0b", "\x0c", *map(chr, range(0x0E, 0x20)), "\x7f", *map(chr, range(0x80, 0xA0)),
-           "\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))]  # fmt: skip
+_ACTIVE = [
+    *map(chr, range(0x09)),
+    "\x0b",
+    "\x0c",
+    *map(chr, range(0x0E, 0x20)),
+    "\x7f",
+    *map(chr, range(0x80, 0xA0)),
+    "\u061c",
+    "\u200e",
+    "\u200f",
+    *map(chr, range(0x202A, 0x202F)),
+    *map(chr, range(0x2066, 0x206A)),
+]
 NAME = "=1+1:m:[red]\x1b[2J\u202eevil\u0007<script>window.executed=1</script>_&%$#{}~^\\input{/etc/passwd}"
 
 
@@ -34,9 +44,18 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = {f"{i}.png": encoded(seed=i) for i in range(3)} | {"\u202e:m:[b].png": b"no image"}
     data = pope(folder / "pope", images)
     end = program(
-        *run_looker(data, folder / "run", "--option", "trouble=hostile", "--option", f"name={NAME}", "--max-failures", 1),
+        *run_looker(
+            data,
+            folder / "run",
+            "--option",
+            "trouble=hostile",
+            "--option",
+            f"name={NAME}",
+            "--max-failures",
+            1,
+        ),
         cache=folder / "cache",
-    )  # fmt: skip
+    )
     assert end.returncode in (0, 1), end.stderr
     return folder / "run"
 
@@ -160,31 +179,42 @@ def pages(hostile: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     )
     assert made.returncode == 0, made.stderr
     found = {
-        "leaderboard": folder / "table.html", "report": folder / "site/index.html",
+        "leaderboard": folder / "table.html",
+        "report": folder / "site/index.html",
         "study": folder / "study/page/index.html",
-    }  # fmt: skip
-    found |= {f"report {path.stem}": path for path in sorted((folder / "site").rglob("*.html")) if path.stem != "index"}
+    }
+    found |= {
+        f"report {path.stem}": path
+        for path in sorted((folder / "site").rglob("*.html"))
+        if path.stem != "index"
+    }
     return found
 
 
 @pytest.fixture
-def browser_at(tmp_path: Path) -> Iterator[object]:
+def browser_at(tmp_path: Path) -> object:
     from tests.study.browser import PROGRAM, browser
 
     if not PROGRAM:
         pytest.skip("needs Chromium")
-    yield lambda uri: browser(tmp_path, uri)
+    return lambda uri: browser(tmp_path, uri)
 
 
 @pytest.mark.parametrize("name", ["leaderboard", "report", "study"])
-def test_pages_run_nothing_of_others(name: str, pages: dict[str, Path], browser_at: object, tally: Tally) -> None:
+def test_pages_run_nothing_of_others(
+    name: str, pages: dict[str, Path], browser_at: object, tally: Tally
+) -> None:
     for title, path in pages.items():
         if title.split()[0] != name:
             continue
         with browser_at(path.as_uri()) as page:  # type: ignore[operator]
             assert page.evaluate("window.executed === undefined")
-            assert "evil" in json.dumps(page.evaluate("document.documentElement.innerText")) or name == "report"
-            assert page.evaluate("[...document.scripts].every(s => !s.textContent.includes('window.executed'))")
+            assert (
+                "evil" in json.dumps(page.evaluate("document.documentElement.innerText")) or name == "report"
+            )
+            assert page.evaluate(
+                "[...document.scripts].every(s => !s.textContent.includes('window.executed'))"
+            )
         tally("hostile outputs in a browser", "nothing ran")
 
 
@@ -199,22 +229,32 @@ def test_code_beside_weights_is_not_run_unasked(adapter: str, tmp_path: Path, ta
     (folder / "config.json").write_text(
         json.dumps(
             {
-                "model_type": "evil", "architectures": ["Evil"],
+                "model_type": "evil",
+                "architectures": ["Evil"],
                 "auto_map": {
-                    "AutoConfig": "configuration_evil.Evil", "AutoModelForCausalLM": "modeling_evil.Evil",
+                    "AutoConfig": "configuration_evil.Evil",
+                    "AutoModelForCausalLM": "modeling_evil.Evil",
                     "AutoModelForImageTextToText": "modeling_evil.Evil",
                 },
             }
         )
-    )  # fmt: skip
+    )
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"auto_map": {"AutoTokenizer": ["tokenization_evil.Evil", None]}})
     )
     data = pope(tmp_path / "pope", {"0.png": encoded()})
     end = program(
-        "run", "--model", f"{adapter}:{folder}", "--task", "pope-popular", "--data", data, "--out", tmp_path / "run",
+        "run",
+        "--model",
+        f"{adapter}:{folder}",
+        "--task",
+        "pope-popular",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "run",
         cache=tmp_path,
-    )  # fmt: skip
+    )
     assert end.returncode == 2, end.stderr
     assert str(folder) in end.stderr, end.stderr
     assert not (tmp_path / "owned").exists()

@@ -1,4 +1,4 @@
-"""What nobody foresaw ends with exit 2, one line and a trace in a file; one sample's trouble stays its own."""
+"""What nobody foresaw ends with exit 2, a line and a trace in a file; one sample's trouble stays its own."""
 
 from __future__ import annotations
 
@@ -93,9 +93,23 @@ def test_a_bug_of_one_model_does_not_stop_the_next(
         "def models(): return [ModelEntry('broken', 'b', frozenset({'text'}), build)]\n"
     )
     end = here(
-        capsys, "run", "--plugin", LOOKER, "--plugin", broken, "--model", "broken", "--model", "looker",
-        "--task", "pope-popular", "--data", data, "--out", tmp_path / "runs",
-    )  # fmt: skip
+        capsys,
+        "run",
+        "--plugin",
+        LOOKER,
+        "--plugin",
+        broken,
+        "--model",
+        "broken",
+        "--model",
+        "looker",
+        "--task",
+        "pope-popular",
+        "--data",
+        data,
+        "--out",
+        tmp_path / "runs",
+    )
     assert end.returncode == 2
     assert "ZeroDivisionError" in end.stderr
     with RunReader(tmp_path / "runs" / "looker") as run:
@@ -107,9 +121,19 @@ def test_images_that_a_model_names_but_does_not_have_cost_their_samples(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
     end = here(
-        capsys, "run", "--plugin", LOOKER, "--plugin", SUMS, "--model", "drawer", "--task", "sum-images",
-        "--out", tmp_path / "run",
-    )  # fmt: skip
+        capsys,
+        "run",
+        "--plugin",
+        LOOKER,
+        "--plugin",
+        SUMS,
+        "--model",
+        "drawer",
+        "--task",
+        "sum-images",
+        "--out",
+        tmp_path / "run",
+    )
     assert end.returncode == 1
     assert len(failures(tmp_path / "run")) == 20
     assert all(is_refusal(reason) for reason in failures(tmp_path / "run").values())
@@ -137,9 +161,13 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("what", _ARGUMENTS)
 def test_absurd_arguments_are_refused_in_a_line(
-    what: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally,
+    what: str,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tally: Tally,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     given = _ARGUMENTS[what]
     more = [] if "--data" in given else ["--data", str(data)]
@@ -179,16 +207,29 @@ _SETTINGS = {
 
 @pytest.mark.parametrize("what", _SETTINGS)
 def test_absurd_files_of_settings_are_refused_in_a_line(
-    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally,
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tally: Tally,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "settings.yaml"
     file.write_bytes(_SETTINGS[what].encode("utf-8", "surrogateescape"))
     end = here(
-        capsys, "run", "--plugin", SUMS, "--config", file, "--model", "adder", "--task", "sum-choices", "--out",
+        capsys,
+        "run",
+        "--plugin",
+        SUMS,
+        "--config",
+        file,
+        "--model",
+        "adder",
+        "--task",
+        "sum-choices",
+        "--out",
         tmp_path / "run",
-    )  # fmt: skip
+    )
     assert end.returncode == (0 if what == "nothing" else 2), end.stderr
     assert "This is a bug" not in end.stderr, end.stderr
     assert not (tmp_path / "owned").exists()
@@ -216,8 +257,9 @@ def test_a_text_of_200_megabytes_costs_seconds(data: Path, tmp_path: Path, tally
     started = time.monotonic()
     end = program(
         *run_looker(data, tmp_path / "run", "--option", "trouble=long", "--option", "when=3.png"),
-        cache=tmp_path, timeout=120,
-    )  # fmt: skip
+        cache=tmp_path,
+        timeout=120,
+    )
     assert end.returncode == 1, end.stderr
     assert "210,000,000 characters" in failures(tmp_path / "run")["4"]
     assert time.monotonic() - started < 120
@@ -237,11 +279,23 @@ def test_captions_of_two_megabytes_are_failures_of_their_samples(
     notes = [
         {"id": i, "image_id": i, "caption": "a dog. " * 300_000 if i == 1 else "a dog"} for i in range(3)
     ]
-    (folder / "annotations/captions_val2014.json").write_text(json.dumps({"images": images, "annotations": notes}))
+    (folder / "annotations/captions_val2014.json").write_text(
+        json.dumps({"images": images, "annotations": notes})
+    )
     end = here(
-        capsys, "run", "--plugin", LOOKER, "--model", "looker", "--task", "coco-caption-2014-val", "--data",
-        folder, "--out", tmp_path / "run",
-    )  # fmt: skip
+        capsys,
+        "run",
+        "--plugin",
+        LOOKER,
+        "--model",
+        "looker",
+        "--task",
+        "coco-caption-2014-val",
+        "--data",
+        folder,
+        "--out",
+        tmp_path / "run",
+    )
     assert end.returncode == 1, end.stderr
     assert "This is a bug" not in end.stderr
     with RunReader(tmp_path / "run") as run:

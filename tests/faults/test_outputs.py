@@ -1,4 +1,4 @@
-"""Files and folders that commands write: the old or the new one, never a part; full disks; what is not ours."""
+"""Files and folders that commands write: the old or the new one, never a part; full disks; foreign files."""
 
 from __future__ import annotations
 
@@ -45,25 +45,46 @@ def looked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _commands(run: Path, looked: Path, out: Path) -> dict[str, tuple[list[object], Path]]:
     """Command -> its arguments, and the file or folder that it writes."""
     found: dict[str, tuple[list[object], Path]] = {
-        f"leaderboard {suffix}": (["leaderboard", run, "-o", out / f"table.{suffix}"], out / f"table.{suffix}")
+        f"leaderboard {suffix}": (
+            ["leaderboard", run, "-o", out / f"table.{suffix}"],
+            out / f"table.{suffix}",
+        )
         for suffix in ("md", "tex", "html", "csv", "json", "parquet")
     }
     found["gallery png"] = (["gallery", run, "-o", out / "sheet.png"], out / "sheet.png")
     found["gallery webp"] = (["gallery", run, "-o", out / "sheet.webp"], out / "sheet.webp")
     for option, name in (("--junit", "a.xml"), ("--json", "a.json"), ("--markdown", "a.md")):
         found[f"compare {option}"] = (["compare", run, run, option, out / name], out / name)
-    found["export"] = (["export", looked, "--format", "evalai", "-o", out / "answers.json"], out / "answers.json")
-    found["export tsv"] = (["export", looked, "--format", "evalai", "-o", out / "answers.tsv"], out / "answers.tsv")
+    found["export"] = (
+        ["export", looked, "--format", "evalai", "-o", out / "answers.json"],
+        out / "answers.json",
+    )
+    found["export tsv"] = (
+        ["export", looked, "--format", "evalai", "-o", out / "answers.tsv"],
+        out / "answers.tsv",
+    )
     found["report"] = (["report", run, "--out", out / "site"], out / "site")
     found["study make"] = (["study", "make", run, "--out", out / "study", "-n", 4], out / "study")
     return found
 
 
 _NAMES = [
-    "leaderboard md", "leaderboard tex", "leaderboard html", "leaderboard csv", "leaderboard json",
-    "leaderboard parquet", "gallery png", "gallery webp", "compare --junit", "compare --json",
-    "compare --markdown", "export", "export tsv", "report", "study make",
-]  # fmt: skip
+    "leaderboard md",
+    "leaderboard tex",
+    "leaderboard html",
+    "leaderboard csv",
+    "leaderboard json",
+    "leaderboard parquet",
+    "gallery png",
+    "gallery webp",
+    "compare --junit",
+    "compare --json",
+    "compare --markdown",
+    "export",
+    "export tsv",
+    "report",
+    "study make",
+]
 
 
 def _state(path: Path) -> dict[str, bytes]:
@@ -80,7 +101,7 @@ def test_every_command_may_be_repeated_and_leaves_nothing_beside(
         end = here(capsys, *map(str, arguments))
         assert end.returncode == 0, end.stderr
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
-    assert not [path for path in target.rglob(".tmp-*")] if target.is_dir() else True
+    assert not list(target.rglob(".tmp-*")) if target.is_dir() else True
     tally("outputs written again", "replaced")
 
 
@@ -97,9 +118,14 @@ class _FullDisk:
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_a_disk_that_is_full_leaves_the_old_output_and_no_halves(
-    name: str, run: Path, looked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally,
+    name: str,
+    run: Path,
+    looked: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    tally: Tally,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     arguments, target = _commands(run, looked, tmp_path)[name]
     assert here(capsys, *map(str, arguments)).returncode == 0
     before = _state(target)
@@ -223,9 +249,11 @@ def test_a_command_that_is_killed_leaves_the_old_output_or_the_new(
     everything = "faults" in (request.config.option.markexpr or "")
     for _ in range(6 if everything else 3):
         process = subprocess.Popen(
-            command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command(*arguments),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env=environment(tmp_path / "cache"),
-        )  # fmt: skip
+        )
         moment = time.monotonic() + rng.uniform(0.5, 4.0)
         while time.monotonic() < moment and process.poll() is None:
             if any(tmp_path.rglob(".tmp-*")) and rng.random() < 0.3:
@@ -252,7 +280,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a small disk needs root")
     folder = tmp_path / "small"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", folder], capture_output=True
+    ).returncode:
         pytest.skip("this machine does not let a tmpfs be mounted")
     try:
         yield folder
@@ -274,9 +304,23 @@ def test_a_run_on_a_full_disk_stops_and_goes_on_when_there_is_space(
     ballast = _fill(small_disk, left)
     log = tmp_path / "log"
     arguments = [
-        "run", "--plugin", SUMS, "--model", "adder", "--task", "sum-images", "--out", small_disk / "run",
-        "--task-option", "count=300", "--option", f"log={log}", "--batch-size", "4", "--no-self-check",
-    ]  # fmt: skip
+        "run",
+        "--plugin",
+        SUMS,
+        "--model",
+        "adder",
+        "--task",
+        "sum-images",
+        "--out",
+        small_disk / "run",
+        "--task-option",
+        "count=300",
+        "--option",
+        f"log={log}",
+        "--batch-size",
+        "4",
+        "--no-self-check",
+    ]
     end = program(*arguments, cache=tmp_path)
     assert end.returncode == 2
     assert "disk is full" in end.stderr or "disk may be full" in end.stderr, end.stderr
@@ -297,11 +341,13 @@ def test_a_run_on_a_full_disk_stops_and_goes_on_when_there_is_space(
     tally("runs on a full disk", "stopped and resumed")
 
 
-@pytest.mark.parametrize("name", ["leaderboard html", "gallery png", "compare --json", "export", "report", "study make"])
+@pytest.mark.parametrize(
+    "name", ["leaderboard html", "gallery png", "compare --json", "export", "report", "study make"]
+)
 def test_outputs_on_a_disk_that_is_really_full(
     name: str, run: Path, looked: Path, small_disk: Path, tmp_path: Path, tally: Tally
 ) -> None:
-    arguments, target = _commands(run, looked, small_disk)[name]
+    arguments, _ = _commands(run, looked, small_disk)[name]
     _fill(small_disk, 0)
     end = program(*arguments, cache=tmp_path)
     assert end.returncode == 2
@@ -327,8 +373,6 @@ def test_json_of_an_export_is_whole(looked: Path, tmp_path: Path, capsys: pytest
     end = here(capsys, "export", looked, "--format", "evalai", "-o", tmp_path / "a.json")
     assert end.returncode == 0
     assert len(json.loads((tmp_path / "a.json").read_text())) == 3
-
-
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["full", "quota"])

@@ -22,10 +22,26 @@ from tests.faults.support import SUMS, command, environment, program
 
 def _sums(out: Path, log: Path, *more: object, task: str = "sum-images", count: int = 400) -> list[object]:
     return [
-        "run", "--plugin", SUMS, "--model", "adder", "--task", task, "--out", out, "--task-option",
-        f"count={count}", "--option", f"log={log}", "--option", "delay=0.02", "--batch-size", 4,
-        "--no-self-check", *more,
-    ]  # fmt: skip
+        "run",
+        "--plugin",
+        SUMS,
+        "--model",
+        "adder",
+        "--task",
+        task,
+        "--out",
+        out,
+        "--task-option",
+        f"count={count}",
+        "--option",
+        f"log={log}",
+        "--option",
+        "delay=0.02",
+        "--batch-size",
+        4,
+        "--no-self-check",
+        *more,
+    ]
 
 
 def _wait_for_lines(log: Path, count: int, process: subprocess.Popen[bytes]) -> None:
@@ -233,7 +249,11 @@ def _without_privileges() -> list[str]:
 @pytest.mark.parametrize(
     ("what", "arguments", "code"),
     [
-        ("a forbidden folder", ["run", "--plugin", SUMS, "--model", "adder", "--task", "sums", "--out", "new"], 2),
+        (
+            "a forbidden folder",
+            ["run", "--plugin", SUMS, "--model", "adder", "--task", "sums", "--out", "new"],
+            2,
+        ),
         ("a run that is read-only", ["score", "run"], 2),
         ("a run that is read-only and looked at", ["runs", "show", "run"], 0),
         ("an output's folder", ["leaderboard", "run", "-o", "table.md"], 2),
@@ -249,9 +269,13 @@ def test_folders_without_rights_are_refused_in_a_line(
         path.chmod(0o555)
     try:
         end = subprocess.run(
-            [*_without_privileges(), *command(*arguments)], capture_output=True, text=True, cwd=folder,
-            env=environment(tmp_path / "cache"), timeout=240,
-        )  # fmt: skip
+            [*_without_privileges(), *command(*arguments)],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=environment(tmp_path / "cache"),
+            timeout=240,
+        )
     finally:
         for path in (folder, folder / "run"):
             path.chmod(0o755)
@@ -281,9 +305,11 @@ def test_signals_end_a_run_as_ctrl_c_does(name: str, tmp_path: Path, tally: Tall
 def test_a_run_that_must_outlive_its_terminal_does(tmp_path: Path, tally: Tally) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     process = subprocess.Popen(
-        ["nohup", *command(*_sums(out, log, count=40))], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        ["nohup", *command(*_sums(out, log, count=40))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         env=environment(tmp_path),
-    )  # fmt: skip
+    )
     _wait_for_lines(log, 8, process)
     process.send_signal(signal.SIGHUP)
     assert process.wait(120) == 0

@@ -30,9 +30,25 @@ def _arguments(path: str, out: Path, log: Path) -> tuple[list[object], str, int]
     }[path]
     batch = [] if "--batch-size" in more else ["--batch-size", "4"]
     arguments: list[object] = [
-        "run", "--plugin", SUMS, "--model", "adder", "--task", task, "--out", out, "--task-option", "count=120",
-        "--option", f"log={log}", "--option", "delay=0.02", "--no-self-check", *batch, *more,
-    ]  # fmt: skip
+        "run",
+        "--plugin",
+        SUMS,
+        "--model",
+        "adder",
+        "--task",
+        task,
+        "--out",
+        out,
+        "--task-option",
+        "count=120",
+        "--option",
+        f"log={log}",
+        "--option",
+        "delay=0.02",
+        "--no-self-check",
+        *batch,
+        *more,
+    ]
     return arguments, task, requests
 
 
@@ -53,7 +69,10 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_stored_is_asked_ag
     kills, known = 0, set[tuple[str, int]]()
     for _ in range(8 if everything else 4):
         process = subprocess.Popen(
-            command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(tmp_path)
+            command(*arguments),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment(tmp_path),
         )
         before = len(log.read_bytes().splitlines()) if log.exists() else 0
         wanted = before + rng.randrange(0, 12)
@@ -81,7 +100,9 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_stored_is_asked_ag
         assert one.metrics()[0].estimates == other.metrics()[0].estimates
 
 
-@pytest.mark.parametrize("jump", [-10_000_000.0, 10_000_000.0, -(2**31)], ids=["back", "ahead", "before 1970"])
+@pytest.mark.parametrize(
+    "jump", [-10_000_000.0, 10_000_000.0, -(2**31)], ids=["back", "ahead", "before 1970"]
+)
 def test_clocks_that_jump_change_no_answer_and_no_number(
     jump: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tally
 ) -> None:
