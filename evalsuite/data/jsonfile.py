@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
@@ -95,10 +96,40 @@ def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any
     return value
 
 
+_UNPACKED = 2**28
+_RATIO = 100
+"""A packed file may unpack to 256 MiB, or to so many times its size: JSON packs to a tenth, rarely a thirtieth."""
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with an OSError where it is longer than it may be."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError("it unpacks to far more than a data file does")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
 def _open(path: Path) -> IO[str]:
     require_readable(path)
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
+        packed = gzip.open(path, "rb")  # noqa: SIM115  (the text above it closes it)
+        most = max(_UNPACKED, _RATIO * path.stat().st_size)
+        return io.TextIOWrapper(io.BufferedReader(_Bounded(packed, most)), encoding="utf-8-sig")
     return path.open(encoding="utf-8-sig")
 
 

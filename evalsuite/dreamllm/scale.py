@@ -74,7 +74,7 @@ def load_recipe(path: Path = RECIPE) -> Recipe:
     """A recipe from a YAML file. Raises SpecError for one that is malformed."""
     try:
         return Recipe.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError, ValidationError) as error:
         raise SpecError(
             f"Recipe {path} cannot be used: {error}.", "Compare it with recipe-7b.yaml."
         ) from error

@@ -78,7 +78,12 @@ def read_tsv(source: Located) -> Iterator[ChoiceQuestion]:
         for place, row in rows[1:]:
             own = table.holder(row["index"])
             if own not in (first["index"], table.holder(first["index"])) and image is not None:
-                _same_image(image, table.image(own), place)
+                try:
+                    copied = table.image(own)
+                except DataError as error:
+                    image, problem = None, str(error)
+                    break
+                _same_image(image, copied, place)
         yield _question(where, rows, image, problem)
 
 
@@ -103,9 +108,8 @@ def read_columns(source: Located) -> Iterator[ChoiceQuestion]:
             continue  # a rotated copy: it shows the image of its original
         image, problem = None, ""
         try:
-            image = image_cell(row["image"], f"{where} (index {row['index']})")
-            if image.problem:
-                image, problem = None, image.problem
+            found = image_cell(row["image"], f"{where} (index {row['index']})")
+            image, problem = (None, found.problem) if found.problem else (found, "")
         except DataError as error:
             problem = str(error)
         yield _question(where, rows, image, problem)

@@ -111,6 +111,21 @@ def test_broken_json_lines_are_refused_with_the_line(
     tally("broken JSON and JSON lines", ("read", "failed sample", "refused, exit 2")[end.returncode])
 
 
+def test_a_file_that_unpacks_without_end_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evalsuite.data import jsonfile
+
+    monkeypatch.setattr(jsonfile, "_UNPACKED", 1_000_000)
+    data = pope(tmp_path / "pope", {"0.png": encoded()})
+    (data / "coco_pope_popular.json").unlink()
+    (data / "coco_pope_popular.json.gz").write_bytes(gzip.compress(b" " * 20_000_000))
+    end = here(capsys, *map(str, run_looker(data, tmp_path / "run")))
+    assert end.returncode == 2
+    assert "unpacks to far more" in end.stderr
+    tally("broken JSON and JSON lines", "refused, exit 2")
+
+
 def _tsv(
     rows: list[list[str]],
     header: tuple[str, ...] = ("index", "question", "A", "B", "answer", "category", "l2-category", "image"),
@@ -157,6 +172,7 @@ TABLES: dict[str, bytes] = {
     "UTF-16": _tsv([_ROW]).decode().encode("utf-16"),
     "carriage returns": _tsv([_ROW]).replace(b"\n", b"\r"),
     "a page": b"<html>404</html>",
+    "a rotation without an image": _tsv([_ROW, _row(0, "1000001")[:7] + [""]]),
     "a rotation without its original": _tsv([_row(0, "1000001")]),
 }
 
@@ -293,6 +309,29 @@ def _slip() -> bytes:
         archive.writestr("../../owned.npy", b"x")
         archive.writestr("mu.npy", b"x")
     return stream.getvalue()
+
+
+GATES = {
+    "no TOML": "hello",
+    "5,000 digits": "alpha = " + "9" * 5000,
+    "nested deeply": "alpha = " + "[" * 20_000 + "]" * 20_000,
+    "a date that is none": "alpha = 2023-13-45",
+    "not a number": "alpha = nan",
+    "an unknown key": "speed = 1",
+    "a key twice": "alpha = 0.1\nalpha = 0.2",
+    "a null byte": "alpha = \x00",
+}
+
+
+@pytest.mark.parametrize("what", GATES)
+def test_broken_gates_are_refused(what: str, tmp_path: Path, tally: Tally) -> None:
+    from evalsuite.comparison.gates import load_gates
+
+    (tmp_path / "gates.toml").write_text(GATES[what])
+    with pytest.raises(EvalsuiteError) as refused:
+        load_gates(tmp_path / "gates.toml")
+    assert is_refusal(str(refused.value).replace("\n", " "))
+    tally("broken TOML", "refused")
 
 
 STATISTICS: dict[str, Callable[[], bytes]] = {
