@@ -60,8 +60,8 @@ GOOD: dict[str, bytes] = {
     "another type of content": _http(json.dumps(_reply()).encode(), kind="text/plain"),
     "gzipped": _http(gzip.compress(json.dumps(_reply()).encode()), Content_Encoding="gzip"),
     "white space": _content("  yes \n"),
-    "content in chunks": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
-    b"Connection: close\r\n\r\n"
+    "content in chunks": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
     + b"".join(
         f"{len(part):x}\r\n".encode() + part + b"\r\n"
         for part in [json.dumps(_reply()).encode()[:50], json.dumps(_reply()).encode()[50:]]

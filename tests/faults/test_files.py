@@ -172,7 +172,7 @@ TABLES: dict[str, bytes] = {
     "UTF-16": _tsv([_ROW]).decode().encode("utf-16"),
     "carriage returns": _tsv([_ROW]).replace(b"\n", b"\r"),
     "a page": b"<html>404</html>",
-    "a rotation without an image": _tsv([_ROW, _row(0, "1000001")[:7] + [""]]),
+    "a rotation without an image": _tsv([_ROW, [*_row(0, "1000001")[:7], ""]]),
     "a rotation without its original": _tsv([_row(0, "1000001")]),
 }
 

@@ -187,6 +187,20 @@ def test_a_reports_neighbours_stay_and_its_stale_pages_go(
     tally("outputs written again", "replaced")
 
 
+def test_a_world_may_be_written_again_but_not_over_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
+) -> None:
+    world = tmp_path / "world"
+    for _ in range(2):
+        assert here(capsys, "mini", "make", world).returncode == 0
+    end = here(capsys, "mini", "make", world, "--seed", "99")
+    assert end.returncode == 2
+    assert "is not empty and not this world" in end.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["world"]
+    tally("outputs written again", "replaced")
+    tally("outputs that are not ours", "refused, exit 2")
+
+
 def test_links_permissions_and_pipes_stay_what_they_are(tmp_path: Path, tally: Tally) -> None:
     real = tmp_path / "real.md"
     real.write_text("old")
