@@ -394,6 +394,7 @@ def _load(name: str, file: Path) -> None:
         lpips._read([file], {"weight": (1,)})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["lpips", "inception", "dreamllm"])
 def test_weights_that_would_run_code_are_refused_without_torchs_advice(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tally: Tally

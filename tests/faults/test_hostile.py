@@ -218,6 +218,7 @@ def test_pages_run_nothing_of_others(
         tally("hostile outputs in a browser", "nothing ran")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("adapter", ["transformers", "unified"])
 def test_code_beside_weights_is_not_run_unasked(adapter: str, tmp_path: Path, tally: Tally) -> None:
     folder = tmp_path / "model"

@@ -248,9 +248,7 @@ def test_what_a_killed_command_left_does_not_stop_the_next(
     tally("outputs of commands that were killed", "repeated", 2)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "report" else pytest.mark.long) for name in _NAMES]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long) for name in _NAMES])
 def test_a_command_that_is_killed_leaves_the_old_output_or_the_new(
     name: str, run: Path, looked: Path, tmp_path: Path, tally: Tally, request: pytest.FixtureRequest
 ) -> None:
@@ -311,7 +309,9 @@ def _fill(disk: Path, left: int) -> Path:
     return ballast
 
 
-@pytest.mark.parametrize("left", [0, 20_000, 200_000])
+@pytest.mark.parametrize(
+    "left", [0, pytest.param(20_000, marks=pytest.mark.long), pytest.param(200_000, marks=pytest.mark.long)]
+)
 def test_a_run_on_a_full_disk_stops_and_goes_on_when_there_is_space(
     left: int, small_disk: Path, tmp_path: Path, tally: Tally
 ) -> None:
@@ -356,7 +356,14 @@ def test_a_run_on_a_full_disk_stops_and_goes_on_when_there_is_space(
 
 
 @pytest.mark.parametrize(
-    "name", ["leaderboard html", "gallery png", "compare --json", "export", "report", "study make"]
+    "name",
+    [
+        "report",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("leaderboard html", "gallery png", "compare --json", "export", "study make")
+        ),
+    ],
 )
 def test_outputs_on_a_disk_that_is_really_full(
     name: str, run: Path, looked: Path, small_disk: Path, tmp_path: Path, tally: Tally

@@ -129,6 +129,7 @@ def test_the_run_stops_at_once_and_what_was_answered_is_whole(
     tally("run folders moved or replaced", "stopped, exit 2")
 
 
+@pytest.mark.long
 def test_a_moved_run_goes_on_where_it_is_put_back(tmp_path: Path, tally: Tally) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     process = _start(_sums(out, log, count=60), tmp_path, tmp_path / "errors")
@@ -178,6 +179,7 @@ def test_answers_whose_images_are_lost_are_asked_again(
     tally("lost images", "asked again")
 
 
+@pytest.mark.long
 def test_verify_names_the_option_that_helps(tmp_path: Path, tally: Tally) -> None:
     out = tmp_path / "run"
     run_sums(sums_spec("sum-images", count=4), out)
@@ -246,6 +248,7 @@ def _without_privileges() -> list[str]:
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("what", "arguments", "code"),
     [
@@ -285,7 +288,14 @@ def test_folders_without_rights_are_refused_in_a_line(
     tally("forbidden and read-only folders", "refused, exit 2" if code else f"read: {what}"[:4])
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SIGTERM",
+        pytest.param("SIGHUP", marks=pytest.mark.long),
+        pytest.param("SIGINT", marks=pytest.mark.long),
+    ],
+)
 def test_signals_end_a_run_as_ctrl_c_does(name: str, tmp_path: Path, tally: Tally) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     process = _start(_sums(out, log), tmp_path, tmp_path / "errors")
@@ -302,6 +312,7 @@ def test_signals_end_a_run_as_ctrl_c_does(name: str, tmp_path: Path, tally: Tall
     tally("signals", f"interrupted, exit {code}")
 
 
+@pytest.mark.long
 def test_a_run_that_must_outlive_its_terminal_does(tmp_path: Path, tally: Tally) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     process = subprocess.Popen(

@@ -56,9 +56,7 @@ _PATHS = ["text", "choices", "two steps", "images", "shards", "threads", "single
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-@pytest.mark.parametrize(
-    "path", [pytest.param(p, marks=() if p == "shards" else pytest.mark.long) for p in _PATHS]
-)
+@pytest.mark.parametrize("path", [pytest.param(p, marks=pytest.mark.long) for p in _PATHS])
 def test_killed_at_random_moments_nothing_is_lost_and_nothing_stored_is_asked_again(
     path: str, tmp_path: Path, tally: Tally, request: pytest.FixtureRequest
 ) -> None:
@@ -144,7 +142,9 @@ print(before, peak())
 """
 
 
-@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "count", [pytest.param(5_000, marks=pytest.mark.long), pytest.param(100_000, marks=pytest.mark.long)]
+)
 def test_memory_does_not_grow_with_the_samples(count: int, tmp_path: Path, tally: Tally) -> None:
     """What is kept per sample: its id, its row when scoring; 100,000 samples take less than 300 MB."""
     root = str(Path(__file__).parent.parent.parent)
