@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest
+from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest, text_of
 from evalsuite.model import ModelInfo, ModelOptions
 from evalsuite.model.devices import resolve
 from evalsuite.model.folders import fault_of_folder
@@ -219,7 +219,7 @@ def explaining(source: str, wanted: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except Exception as error:  # every library that reads a checkpoint raises kinds of its own
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = " ".join(text_of(error).split()) or type(error).__name__
         if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
             raise UnavailableError(
                 f"{source} does not fit into the device's memory ({text[:300]}).",

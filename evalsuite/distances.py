@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from evalsuite.content import Image
 from evalsuite.data.folders import ImageFolder, images_in
 from evalsuite.data.images import lossy
-from evalsuite.errors import DataError, SpecError, StoreError, suggest
+from evalsuite.durable import writing
+from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
 from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
@@ -54,11 +55,8 @@ def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path)
     found = statistics_of(images, network)
     if isinstance(images, ImageFolder):
         found = replace(found, images=images.record())
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        found.save(out)
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    with writing(out) as temporary:
+        found.save(temporary)
     return found
 
 

@@ -49,7 +49,7 @@ class RunSettings(TypedDict, total=False):
     equal_failures: int
     image_shards: int | None
     image_format: Literal["png", "webp"]
-    image_level: int
+    image_level: int | None
     batch_invariant: bool
     workers: int | Literal["auto"] | None
     ray_address: str | None

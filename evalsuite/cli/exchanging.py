@@ -13,6 +13,7 @@ from evalsuite.cli.common import (
     pairs,
     reasoning_of,
     registry_with,
+    say,
     show_numbers,
 )
 
@@ -74,7 +75,7 @@ def import_(
         registry=registry_with(plugin),
     )
     for key, reason in scored.errors.items():
-        typer.echo(f"error: {run}: {key}: {reason}", err=True)
+        say(f"error: {run}: {key}: {reason}", err=True)
     show_numbers([run])
     raise typer.Exit(1 if scored.errors else 0)
 
@@ -82,7 +83,9 @@ def import_(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     form: Annotated[str, typer.Option("--format", help="evalai, coco, mmvet or mmbench.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; it must not exist.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")
+    ],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Task of the run; may be left out where there is one.")
     ] = None,
@@ -100,4 +103,4 @@ def export(
             raise SpecError(f"{run} has several tasks: {', '.join(keys)}.", "Name one with --task.")
         task = keys[0]
     count = export_predictions(run, task, form, out, registry=registry_with(plugin) if plugin else None)
-    typer.echo(f"{out}: {count} answers")
+    say(f"{out}: {count} answers")

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, write_file
+from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
+from evalsuite.durable import write_file
 
 _Mode = Annotated[
     str,
@@ -99,4 +100,4 @@ def distance(
     if json is not None:
         write_file(json, (dumps(found.record(), indent=1, ensure_ascii=False) + "\n").encode())
     for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)

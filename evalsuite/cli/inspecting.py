@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, output, registry_with
+from evalsuite.cli.common import PluginOption, grid, output, registry_with, say
 from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
 
@@ -48,12 +48,12 @@ def list_(
         raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all", *LISTS)))
     registry = registry_with(plugin)
     if what in LISTS:
-        typer.echo(LISTS[what](registry), nl=False)
+        say(LISTS[what](registry), nl=False)
         return
     console = output()
     for name in kinds if what == "all" else [what]:
         if what == "all":
-            console.print(f"\n[bold]{name}[/bold]")
+            console.print(f"\n{name}", style="bold")
         console.print(kinds[name](registry))
 
 
@@ -132,16 +132,16 @@ def list_runs(
                 f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
                 str(sum(c.failed for c in counts)),
                 scored_tasks(reader),
-                _last(sessions[-1]) if sessions else "",
+                _last(sessions[-1], reader.statuses()[-1]) if sessions else "",
             )
     output().print(table)
     for path, reason in left_out.items():
         output().print(f"left out: {path}: {reason}", markup=False)
 
 
-def _last(session: Session) -> str:
-    """How and when a session ended; one that goes on cannot be told from one that was killed."""
-    return f"{session.status} {session.ended}" if session.ended else f"begun {session.started}, not ended"
+def _last(session: Session, status: str) -> str:
+    """How and when a session ended; of one that was killed, and of one that goes on, when it began."""
+    return f"{status} {session.ended}" if session.ended else f"{status}, begun {session.started}"
 
 
 @runs.command("show")
@@ -247,11 +247,11 @@ def _show(reader: RunReader, whole: bool) -> None:
         if result.answers is not None and (counted := result.answers.told(kept)):
             console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
     _show_usage(reader)
-    for session in manifest.sessions:
+    for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"
         console.print(
-            f"session    {session.started} to {session.ended or '?'} {session.status}, {where.machine}, "
+            f"session    {session.started} to {session.ended or '?'} {status}, {where.machine}, "
             f"torch {where.packages.get('torch', '-')}, commit {commit}",
             markup=False,
         )
@@ -277,12 +277,17 @@ def verify_runs(
     for path in runs_in(paths):
         found = verify(path)
         sound = sound and found.sound
-        typer.echo(
+        say(
             f"{path}: {'sound' if found.sound else 'DAMAGED'}, {found.records} records, {found.images} images"
             + (f", {found.stray_images} stray files" if found.stray_images else "")
         )
         for problem in found.problems:
-            typer.echo(f"  {problem}")
+            say(f"  {problem}")
+        if found.lost_samples:
+            say(
+                f"  {found.lost_samples} answered samples have lost images: the run's command with "
+                "--retry-failed asks them again"
+            )
     raise typer.Exit(0 if sound else 1)
 
 
@@ -301,15 +306,15 @@ def doctor(
     from evalsuite.doctor import examine
 
     console = output()
-    marks = {"ok": "[green]ok[/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken[/red]"}
+    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     broken = 0
     area = ""
     for finding in examine(plugin or (), data=data):
         if finding.area != area:
             area = finding.area
-            console.print(f"\n[bold]{area}[/bold]")
+            console.print(f"\n{area}", style="bold")
         broken += finding.state == "broken"
-        console.print(f"  {marks[finding.state]:<26} ", end="")
+        console.print(f"  {finding.state:<8} ", style=marks[finding.state], end="")
         console.print(f"{finding.name}: {finding.detail}", markup=False)
         if finding.remedy:
             console.print(f"          {finding.remedy}", style="dim", markup=False)
@@ -322,5 +327,5 @@ def _doctor_gpu(device: str) -> None:
     from evalsuite.registry import load_registry
 
     rows = list(measure(load_registry(), device))
-    typer.echo(block(rows))
+    say(block(rows))
     raise typer.Exit(1 if any(row.error for row in rows) else 0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers
+from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, say, show_numbers
+from evalsuite.durable import write_file
+from evalsuite.plain import plain
 
 if TYPE_CHECKING:
     from evalsuite.judging.asking import JudgeOutcome
@@ -184,12 +187,9 @@ def judgements(
         raise StoreError(f"{run} has no judgements.", "`evalsuite judge` makes them.")
     text = "\n".join(lines) + "\n"
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(plain(text) if sys.stdout.isatty() else text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    write_file(out, text)
     messages().print(f"written: {out} ({len(lines)} judgements)", markup=False)
 
 
@@ -199,29 +199,27 @@ def _value(text: str) -> Any:
 
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
 def _tell(outcome: JudgeOutcome) -> None:
     for key, reason in outcome.scored.errors.items():
-        typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+        say(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
     for result in outcome.scored.results:
         if result.judging is not None and result.judging.judge == outcome.judge:
             tally = outcome.tallies[result.task]
-            typer.echo(
+            say(
                 f"{outcome.path}: {result.task}: {account(result.judging)}; {tally.asked} of them new",
                 err=True,
             )
             if tally.failed:
-                typer.echo(
-                    f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True
-                )
+                say(f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True)
             if result.unscored:
-                typer.echo(_unscored(outcome.path, result), err=True)
+                say(_unscored(outcome.path, result), err=True)
     for key, tally in outcome.tallies.items():
         if tally.open:
-            typer.echo(
+            say(
                 f"{outcome.path}: {key}: {tally.open} of {tally.known} judgements failed "
                 f"(`evalsuite runs judgements {outcome.path}` says why; --retry-failed asks again)",
                 err=True,

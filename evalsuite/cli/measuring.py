@@ -15,6 +15,7 @@ from evalsuite.cli.common import (
     pairs,
     reasoning_of,
     registry_with,
+    say,
     show_numbers,
     tell,
 )
@@ -233,7 +234,7 @@ def score(
             scored = score_run(run_path, named.strip() if named else None, registry, how)
             for key, reason in scored.errors.items():
                 failed = True
-                typer.echo(f"error: {run_path}: {key}: {reason}", err=True)
+                say(f"error: {run_path}: {key}: {reason}", err=True)
     show_numbers(runs)
     raise typer.Exit(1 if failed else 0)
 
@@ -246,9 +247,9 @@ def _show(outcomes: list[RunOutcome]) -> None:
     console = messages()
     for outcome in outcomes:
         for key, reason in outcome.scoring_errors.items():
-            typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+            say(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
         if outcome.missing:
-            typer.echo(f"error: {outcome.path}: {outcome.missing} samples were not asked", err=True)
+            say(f"error: {outcome.path}: {outcome.missing} samples were not asked", err=True)
         if outcome.failed:
             with RunReader(outcome.path) as reader:
                 reasons = Counter(f"{record.task}: {record.error}" for record in reader.failures())

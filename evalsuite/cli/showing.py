@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import PluginOption, registry_with
+from evalsuite.cli.common import PluginOption, registry_with, say
 from evalsuite.cli.outline import Entry, Section, outline
 
 if TYPE_CHECKING:
@@ -38,20 +38,20 @@ def show_task(
     plugin: PluginOption = None,
 ) -> None:
     """Show a benchmark's data, protocols with example prompts, scoring rules, metrics. Fetches nothing."""
-    typer.echo(task_outline(registry_with(plugin).task(name), data), nl=False)
+    say(task_outline(registry_with(plugin).task(name), data), nl=False)
 
 
 @show.command("model")
 def show_model(name: Name, plugin: PluginOption = None) -> None:
     """Show what a model can do, and its options. Loads nothing."""
     registry = registry_with(plugin)
-    typer.echo(model_outline(name.partition(":")[0], registry), nl=False)
+    say(model_outline(name.partition(":")[0], registry), nl=False)
 
 
 @show.command("suite")
 def show_suite(name: Name, plugin: PluginOption = None) -> None:
     """Show the tasks of a suite, with protocols and options, and its models."""
-    typer.echo(suite_outline(name, registry_with(plugin)), nl=False)
+    say(suite_outline(name, registry_with(plugin)), nl=False)
 
 
 def task_outline(entry: TaskEntry, data: Path | None = None) -> str:

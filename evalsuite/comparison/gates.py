@@ -107,7 +107,7 @@ def load_gates(path: Path) -> Gates:
         value = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"{path} cannot be read ({error.strerror}).", "Check --gate.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # also numbers and depths without end
         raise SpecError(f"{path} is not TOML: {error}.", "Correct the file; docs/ci.md shows one.") from error
     try:
         gates = Gates.model_validate(value)

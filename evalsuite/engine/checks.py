@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from evalsuite.errors import AdapterError, SampleError, UnavailableError
+from evalsuite.content import Image, RawImage
+from evalsuite.errors import AdapterError, DataError, SampleError, UnavailableError
 from evalsuite.model import Prepared
 from evalsuite.request import (
     ChoiceResponse,
@@ -15,6 +16,7 @@ from evalsuite.request import (
     Response,
     ScoreChoices,
     TextResponse,
+    require_length,
 )
 
 _KINDS: dict[str, type] = {
@@ -53,6 +55,8 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
                 remedy,
             )
         output = prepared.request.output
+        if isinstance(response, TextResponse) and isinstance(response.text, str):
+            answers[i] = _of_length(response)
         if isinstance(response, TextResponse) and not isinstance(response.text, str):
             raise AdapterError(f"{where} returned a text that is a {type(response.text).__name__}.", remedy)
         if isinstance(response, ChoiceResponse) and isinstance(output, ScoreChoices):
@@ -70,4 +74,26 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
                 raise AdapterError(
                     f"{where} drew {drawn} images where {output.count} were asked for.", remedy
                 )
+        if isinstance(response, ImageResponse | DocumentResponse):
+            answers[i] = _readable(response)
     return answers
+
+
+def _of_length(response: TextResponse) -> Answer:
+    try:
+        require_length(response.text, "The answer")
+    except SampleError as error:
+        return error
+    return response
+
+
+def _readable(response: ImageResponse | DocumentResponse) -> Answer:
+    """The response, or why one of its images cannot be stored: the file that it names is gone."""
+    parts = response.images if isinstance(response, ImageResponse) else response.parts
+    for part in parts:
+        if isinstance(part, Image) and part.data is None and not isinstance(part, RawImage):
+            try:
+                part.read()
+            except DataError as error:
+                return SampleError(f"The model's image cannot be read: {error.what}", error.remedy)
+    return response

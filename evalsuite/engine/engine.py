@@ -22,7 +22,7 @@ from evalsuite.engine.progress import Progress
 from evalsuite.engine.saver import BEHIND, Saver, encoded_as, encoding_threads
 from evalsuite.engine.sizing import MOST, START
 from evalsuite.engine.worker import Outcome
-from evalsuite.errors import UnavailableError
+from evalsuite.errors import UnavailableError, is_interruption
 from evalsuite.model import Model
 from evalsuite.model.reasoning import Reasoning, without_reasoning
 from evalsuite.request import Response
@@ -202,7 +202,9 @@ class RequestLoop:
         sample, earlier = ready.item.sample, (*ready.item.earlier, outcome.response)
         try:
             request = plan.task.request(sample, self._read(earlier))
-        except Exception as caught:  # the task's code on this answer: costs this sample only
+        except BaseException as caught:  # the task's code on this answer: costs this sample only
+            if is_interruption(caught):
+                raise
             return None, error_text(caught)
         if request is None:
             return None, ""

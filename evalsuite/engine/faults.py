@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from evalsuite.errors import OutOfMemoryError, UnavailableError
+from evalsuite.errors import OutOfMemoryError, UnavailableError, text_of
 
 _MEMORY_WORDS = (
     "out of memory",
@@ -55,7 +55,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
         return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY_WORDS)
+    return isinstance(error, RuntimeError) and any(word in text_of(error).lower() for word in _MEMORY_WORDS)
 
 
 def is_device_lost(error: BaseException) -> bool:
@@ -66,7 +66,7 @@ def is_device_lost(error: BaseException) -> bool:
     """
     if not isinstance(error, RuntimeError) or is_out_of_memory(error):
         return False
-    text = str(error).lower()
+    text = text_of(error).lower()
     if not any(word in text for word in _DEVICE_WORDS):
         return False
     return any(word in text for word in _LOST_WORDS) or not device_answers()

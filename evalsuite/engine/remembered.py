@@ -41,7 +41,7 @@ class Remembered:
     def _read(self) -> dict[str, dict[str, Any]]:
         try:
             known = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         whole = isinstance(known, dict) and all(isinstance(values, dict) for values in known.values())
         return known if whole else {}

@@ -15,7 +15,7 @@ from evalsuite.engine.faults import device_lost, is_device_lost, is_out_of_memor
 from evalsuite.engine.prepare import error_text
 from evalsuite.engine.remembered import Remembered
 from evalsuite.engine.self_check import SelfCheck
-from evalsuite.errors import AdapterError, SampleError, UnavailableError
+from evalsuite.errors import AdapterError, SampleError, UnavailableError, is_interruption
 from evalsuite.model import Model, Prepared, probing
 from evalsuite.model.types import independent_requests
 from evalsuite.request import Response
@@ -186,7 +186,9 @@ class Worker:
             return _Attempt(responses, seconds=time.perf_counter() - started, seen=seen)
         except (AdapterError, UnavailableError):
             raise
-        except Exception as caught:  # whatever an adapter raises costs a sample, not the run
+        except BaseException as caught:  # whatever an adapter raises costs a sample, not the run
+            if is_interruption(caught):
+                raise
             if is_device_lost(caught):
                 raise device_lost(caught) from caught
             memory = is_out_of_memory(caught)

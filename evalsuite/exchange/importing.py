@@ -9,12 +9,12 @@ from typing import Protocol, runtime_checkable
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import plan_task
-from evalsuite.errors import DataError, SpecError
+from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
 from evalsuite.model import ModelInfo
 from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import TextResponse, fingerprint
+from evalsuite.request import TextResponse, fingerprint, require_length
 from evalsuite.running.resolving import build_task
 from evalsuite.running.scoring import Scored, score_all
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
@@ -138,7 +138,7 @@ def _match(
         elif foreign:
             # The file numbers several benchmarks at once: its other numbers are none of this one.
             name = foreign.get(name, "")
-        elif name not in samples and name.isdecimal():
+        elif name not in samples and name.isdecimal() and len(name) <= 18:
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
         if name not in samples and one.prompt:
@@ -224,15 +224,25 @@ def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Re
         texts = answers.get(sample.id, [])
         shown, target = _hashes(task, sample) if texts else ("", "")
         for step, text in enumerate(texts):
+            error = _too_long(text)
             yield Record(
                 task=key,
                 sample=sample.id,
                 step=step,
-                response=TextResponse(text),
+                response=None if error else TextResponse(text),
+                error=error,
                 last=step == len(texts) - 1,
                 sample_hash=shown,
                 target_hash=target,
             )
+
+
+def _too_long(text: str) -> str:
+    try:
+        require_length(text, "The answer")
+    except SampleError as error:
+        return str(error)
+    return ""
 
 
 def _hashes(task: Task, sample: Sample) -> tuple[str, str]:

@@ -167,7 +167,7 @@ def _require_kind(kind: Any, folder: Path, source: str) -> None:
     it."""
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{folder / 'config.json'} cannot be read ({error}).", "Fetch it again."
         ) from error

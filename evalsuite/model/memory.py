@@ -171,6 +171,7 @@ def _elements(path: Path) -> int:
     except (
         OSError,
         ArithmeticError,
+        RecursionError,
         ValueError,
         struct.error,
         MemoryError,
@@ -187,7 +188,7 @@ def _elements(path: Path) -> int:
 def _config(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

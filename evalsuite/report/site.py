@@ -17,7 +17,7 @@ from evalsuite.report import breakdown, provenance
 from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.gathering import Page, gather
 from evalsuite.report.images import Pictures
-from evalsuite.report.output import Output
+from evalsuite.report.output import Output, site
 from evalsuite.report.privacy import without_folders
 from evalsuite.report.standings import standings
 from evalsuite.store import RunReader
@@ -98,13 +98,14 @@ def write_report(
             if name not in known:
                 raise SpecError(f"No run has a task {name!r}.", suggest(name, known))
         registry = registry or load_registry(dict.fromkeys(p for r in readers for p in r.spec.plugins))
-        output = Output(out)
-        pictures = Pictures(output if images else None)
-        pages = [_task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)]
-        _write_pages(output, title, readers, pages, pictures, tasks, left_out)
-        for name in _ASSETS:
-            output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())
-        output.finish()
+        with site(out) as output:
+            pictures = Pictures(output if images else None)
+            pages = [
+                _task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)
+            ]
+            _write_pages(output, title, readers, pages, pictures, tasks, left_out)
+            for name in _ASSETS:
+                output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())
     return Written(len(pages), sum(page.samples for page in pages), pictures.count, output.size)
 
 

@@ -148,6 +148,11 @@ def _ask(
     Args:
         loaded: the model, if it is loaded already; taken out, so that nobody holds it when this is done.
     """
+    if options.retry_failed:
+        for plan in plans:
+            count = writer.discard_lost(plan.key)
+            if count:
+                progress.on_note(plan.key, f"the images of {count} answered samples are lost: asked again")
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }

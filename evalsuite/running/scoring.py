@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import overload
 
 from evalsuite.engine.hashing import sample_hash
-from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.errors import DataError, EvalsuiteError, SpecError, is_interruption, reason_of
 from evalsuite.judging import Judged, with_judgements
 from evalsuite.judging.stored import Verdicts, verdicts
 from evalsuite.model.reasoning import Reasoning
@@ -149,10 +149,12 @@ def compute(
         scores = task.score(answers)
     except EvalsuiteError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         _log.debug("scoring %s failed", key, exc_info=True)
         raise EvalsuiteError(
-            f"Scoring task {key!r} failed ({type(error).__name__}: {error}).",
+            f"Scoring task {key!r} failed ({reason_of(error)}).",
             "Its responses are kept; when the scorer is mended, `evalsuite score` needs no model.",
         ) from error
     if len(scores.rows) != len(answers):
@@ -275,9 +277,11 @@ def score_all(writer: RunWriter, tasks: Mapping[str, Task], reasoning: Reasoning
             ]
         except EvalsuiteError as error:
             errors[key] = str(error)
-        except Exception as error:  # statistics of a task's own function, a table it cannot write
-            _log.exception("scoring %s failed", key)
-            errors[key] = f"Scoring task {key!r} failed ({type(error).__name__}: {error})."
+        except BaseException as error:  # statistics of a task's own function, a table it cannot write
+            if is_interruption(error):
+                raise
+            _log.debug("scoring %s failed", key, exc_info=True)
+            errors[key] = f"Scoring task {key!r} failed ({reason_of(error)})."
     writer.save_results(results)
     return Scored(tuple(results), errors)
 

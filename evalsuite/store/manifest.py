@@ -72,8 +72,9 @@ class Session(_Part):
 
     started: str
     ended: str = ""
-    status: Literal["running", "finished", "interrupted", "failed"] = "running"
-    """A session that was killed stays `running`; whether it still is, the lock says."""
+    status: Literal["running", "finished", "interrupted", "failed", "killed"] = "running"
+    """A session that was killed stays `running` until the next one begins; whether it still is, the lock
+    says: `RunReader.statuses`."""
     execution: ExecutionOptions
     environment: Environment
     pool: str = ""
@@ -120,7 +121,7 @@ def read_manifest(root: Path) -> Manifest:
     try:
         value: Any = json.loads(text)
         found = value["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             f"{file} is not a run's description ({type(error).__name__}: {error}).", "Restore it from a copy."
         ) from error

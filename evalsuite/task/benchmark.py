@@ -404,7 +404,8 @@ def _named(benchmark: str, what: str, wanted: str | None, known: Mapping[str, An
 
 def _subset(value: str) -> tuple[int, int]:
     count, _, seed = value.partition("@")
-    if not count.isdecimal() or int(count) < 1 or (seed and not seed.isdecimal()):
+    whole = count.isdecimal() and (seed or "0").isdecimal() and len(value) < 30
+    if not whole or int(count) < 1:
         raise SpecError(
             f"Option subset={value!r} is not a number of samples.", "Write subset=600 or subset=600@7."
         )

@@ -106,7 +106,10 @@ def _cached(
 ) -> T:
     cached = _cache_file(images, network, suffix)
     if cached.is_file():
-        return load(cached)
+        try:
+            return load(cached)
+        except (DataError, OSError, ValueError, EOFError) as error:
+            _log.info("%s is damaged and is made again (%s).", cached, error)
     found = compute(images, network)
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)
