@@ -98,7 +98,7 @@ def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any
 
 _UNPACKED = 2**28
 _RATIO = 100
-"""A packed file may unpack to 256 MiB, or to so many times its size: JSON packs to a tenth, rarely a thirtieth."""
+"""A packed file may unpack to 256 MiB, or to 100 times its size; JSON packs to a tenth or so."""
 
 
 class _Bounded(io.RawIOBase):
