@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 _SUBSET = Option("subset", "random subset that is the same everywhere: 600, or 600@7 with seed 7")
 _SOURCE = Option("source", "reader to use where there are several; by default the first with its files here")
 _SHOTS = Option("shots", "in-context examples before every question: 4, or 4@7 with seed 7", default="0")
+_WARNED: set[tuple[str, int]] = set()
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 
@@ -259,7 +260,8 @@ class Plan:
                 f"{self.benchmark.name}: {self.source.folder} holds no samples.", "Fetch it again."
             )
         official = self.benchmark.count
-        if official and len(seen) != official:
+        if official and len(seen) != official and (self.benchmark.name, len(seen)) not in _WARNED:
+            _WARNED.add((self.benchmark.name, len(seen)))  # samples are read several times in a run
             _log.warning(
                 "%s has %d samples here, the official split has %d.", self.benchmark.name, len(seen), official
             )
