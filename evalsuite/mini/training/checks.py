@@ -130,7 +130,9 @@ def _either_order(batches: "Batches", row: int) -> Document:
     the scene is described right when one of the two answers is learnt in full.
     """
     scene = scene_from_json(batches.pictures["valid"].entries[row].scene or {})
-    texts = dict.fromkeys(caption(replace(scene, things=things)) for things in (scene.things, scene.things[::-1]))
+    texts = dict.fromkeys(
+        caption(replace(scene, things=things)) for things in (scene.things, scene.things[::-1])
+    )
     template = SHORT if row % 2 else VICUNA
     return batches.writer.chat(Picture("valid", row), "", [(DESCRIBE, text) for text in texts], template)
 

@@ -69,16 +69,17 @@ def lettered(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
     return (f"{thing.shape} color {listed}" if named else f"{listed} letter"), "abcd"[order.index(0)]
 
 
-def listed(rng: np.random.Generator) -> list[tuple[str, str]]:
-    """Options with letters, then which letter each of them has, in random order; no scene is needed.
+def listed(rng: np.random.Generator, count: int = 5) -> list[tuple[str, str]]:
+    """Options with letters, then `count` times which letter one of them has; no scene is needed.
 
     The first question contains the list. Finding the letter of a given option is the second half of every
-    multiple-choice question, and here there is one decision for every option.
+    multiple-choice question, and here there is one decision for every few words. Options are asked for with
+    replacement, so that no letter follows from those before.
     """
     options = _options(rng)
     text = " ".join(f"{'abcd'[at]}. {option}" for at, option in enumerate(options))
-    asked = [(options[int(i)], "abcd"[int(i)]) for i in rng.permutation(len(options))]
-    return [(f"{text} {asked[0][0]}", asked[0][1]), *asked[1:]]
+    asked = [(options[int(i)], "abcd"[int(i)]) for i in rng.integers(len(options), size=count)]
+    return [(f"{text} . {asked[0][0]}", asked[0][1]), *asked[1:]]
 
 
 def _options(rng: np.random.Generator) -> list[str]:

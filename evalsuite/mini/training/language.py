@@ -104,7 +104,9 @@ def train_language(recipe: LanguageRecipe, pictures: list[Pictures], work: Path,
         turns = [entry.questions[int(i)][:2] for i in chosen]
         if entry.scene is not None:
             scene = scene_from_json(entry.scene)
-            turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(recipe.lettered)]
+            turns += [
+                letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(recipe.lettered)
+            ]
             if rng.random() < 0.3:
                 turns.append((DESCRIBE, entry.caption))
         # Most contexts say everything, so that most questions can be answered.

@@ -7,7 +7,7 @@ portable way, and a step takes a second to measure.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
@@ -19,8 +19,8 @@ from torch import nn
 Precision = Literal["float32", "bf16"]
 CANDIDATES: tuple[Precision, ...] = ("float32", "bf16")
 NEEDED_GAIN = 1.15
-"""How many times as fast as float32 bfloat16 has to be: a tie is trained in float32, whatever else the machine
-does."""
+"""How many times as fast as float32 bfloat16 has to be: a tie is trained in float32, whatever else the
+machine does."""
 
 
 def autocast(precision: Precision) -> AbstractContextManager[Any]:
@@ -28,7 +28,7 @@ def autocast(precision: Precision) -> AbstractContextManager[Any]:
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
 
 
-def choose(seconds: dict[Precision, float]) -> Precision:
+def choose(seconds: Mapping[str, float]) -> Precision:
     """The format to use, from the seconds that a step takes in each.
 
     >>> choose({"float32": 3.3, "bf16": 1.1}), choose({"float32": 3.3, "bf16": 17.0})
@@ -37,13 +37,13 @@ def choose(seconds: dict[Precision, float]) -> Precision:
     return "bf16" if seconds["bf16"] * NEEDED_GAIN <= seconds["float32"] else "float32"
 
 
-def time_steps(step: Callable[[Precision], object], repeats: int = 2) -> dict[Precision, float]:
+def time_steps(step: Callable[[Precision], object], repeats: int = 2) -> dict[str, float]:
     """Seconds that a step takes in each format: the fastest of `repeats`, after one that warms up.
 
     The random state is left as it was found.
     """
     state = torch.get_rng_state()
-    found: dict[Precision, float] = {}
+    found: dict[str, float] = {}
     for precision in CANDIDATES:
         seconds = []
         for _ in range(repeats + 1):
@@ -55,7 +55,7 @@ def time_steps(step: Callable[[Precision], object], repeats: int = 2) -> dict[Pr
     return found
 
 
-def fastest(model: nn.Module, batch: dict[str, Any], path: Path) -> tuple[Precision, dict[Precision, float]]:
+def fastest(model: nn.Module, batch: dict[str, Any], path: Path) -> tuple[Precision, dict[str, float]]:
     """The format in which a training step of `model` on `batch` is fastest, and the seconds of each.
 
     Measured once and written to `path`, so that a resumed training continues in the format it began with.
@@ -79,7 +79,7 @@ def fastest(model: nn.Module, batch: dict[str, Any], path: Path) -> tuple[Precis
 
 @lru_cache(maxsize=1)
 def inference_precision() -> Precision:
-    """The format in which forward passes outside training run (caches, checks), measured on a matrix product."""
+    """The format in which forward passes outside training run, measured on a matrix product."""
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(512, 512, generator=generator), torch.randn(512, 512, generator=generator)
 

@@ -22,6 +22,16 @@ log = logging.getLogger(__name__)
 _POLL = 0.2
 """Seconds between two looks at the running stages."""
 
+MEMORY = {
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "4000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000",
+}
+"""Environment of a worker, where the user's says nothing else. Packed rows have another length in every
+batch: with a compiled kernel kept for each of the last 1024 shapes, and freed memory kept by the allocator,
+the language model's stage grew to 10 GB within 300 steps; with these it stays at 2.6 GB."""
+
 
 @contextmanager
 def hold(work: Path, stage: str) -> Iterator[None]:
@@ -76,5 +86,5 @@ def train_in_processes(
 
 def _start(recipe: Path, work: Path, resume: bool, stage: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", f"{__package__}.worker", str(recipe), str(work), stage]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
+    environment = {**MEMORY, **os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
     return subprocess.Popen([*command, *([] if resume else ["--fresh"])], env=environment)

@@ -3,7 +3,7 @@ kill."""
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Record:
     curve: list[tuple[int, float]] = field(default_factory=list)
     checks: list[dict[str, float]] = field(default_factory=list)
     precision: str = "float32"
-    step_seconds: dict[str, float] = field(default_factory=dict)
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
     """What a step took in each format when it was measured at the start; empty where the recipe names one."""
 
     def save(self, path: Path) -> None:
@@ -167,5 +167,5 @@ def fit(
             if any(name.startswith(CHECKED) for name in row)
         ],
         precision,
-        dict(seconds),
+        seconds,
     )

@@ -1,4 +1,4 @@
-"""One stage in a process of its own: `python -m evalsuite.mini.training.worker RECIPE WORK STAGE [--fresh]`."""
+"""One stage in a process of its own: `python -m evalsuite.mini.training.worker RECIPE WORK STAGE`."""
 
 import logging
 import sys
