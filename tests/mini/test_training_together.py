@@ -93,9 +93,12 @@ def test_two_killed_processes_train_what_one_does(alone: Path, tmp_path: Path) -
     process = subprocess.Popen(_command(path, tmp_path, 2), **quiet)  # type: ignore[call-overload]
     states = [tmp_path / lane / "checkpoint-5" / "trainer_state.json" for lane in ("diffusion", "language")]
     seen: set[Path] = set()
-    assert _wait(
-        lambda: seen.update(s for s in states if s.exists()) or len(seen) == 2 or process.poll() is not None
-    )
+
+    def both_saved() -> bool:
+        seen.update(state for state in states if state.exists())
+        return len(seen) == 2 or process.poll() is not None
+
+    assert _wait(both_saved)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     left = [work for work in ("diffusion", "language") if not (tmp_path / work / "training.json").exists()]
