@@ -128,3 +128,20 @@ def test_blind_rows_say_nothing_of_the_image_and_stand_for_it() -> None:
     again, _ = seen[1]
     assert torch.equal(noisy[:4], again[:4])
     assert not torch.equal(noisy[4:], again[4:])
+
+
+@pytest.mark.parametrize("things", [1, 2])
+def test_a_caption_says_everything_when_no_attribute_is_left_open(things: int) -> None:
+    from evalsuite.mini.language import describe
+    from evalsuite.mini.training.ordering import says_everything
+
+    rng = np.random.default_rng(0)
+    everything = {1: {"colour", "shape", "size", "place"}, 2: {"colour", "shape", "size", "relation"}}[things]
+    found = set()
+    for scene in _scenes(things):
+        for said in describe(scene, rng, 7):
+            full = says_everything(said.text, caption(scene))
+            if things == 1 or said.states == everything:
+                assert full == (said.states == everything), said.text
+            found.add(full)
+    assert found == {True, False}

@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 from ..detect import detect, matches
 from .data import Pictures, scene_from_json
+from .ordering import says_everything
 from .precision import inference
 from .recipe import DiffusionRecipe
 from .tokenizer import make_tokenizer
@@ -68,6 +69,11 @@ BLIND_FROM = 850
 above it with any usual number of steps."""
 
 
+def blind_rows(share: float, batch: int) -> int:
+    """How many rows at the beginning of a batch are trained on pure noise."""
+    return round(share * batch)
+
+
 class DiffusionTraining(nn.Module):
     """Noise prediction at uniform times; with `snr_gamma`, weighted like the velocity, bounded at low
     noise.
@@ -79,7 +85,7 @@ class DiffusionTraining(nn.Module):
             layout from its input, and from the pure noise that sampling starts with it reads a random one.
             Here the input is noise that is independent of the image, and the target is the noise
             prediction that stands for the image, (x_t - sqrt(a) x_0) / sqrt(1 - a): the text alone has to
-            say where things are.
+            say where things are. So these rows need texts that do.
     """
 
     def __init__(
@@ -94,7 +100,7 @@ class DiffusionTraining(nn.Module):
         noise = torch.randn_like(latents)
         times = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(latents),))
         noisy = self.scheduler.add_noise(latents, noise, times)
-        blind = round(self.blind * len(latents))
+        blind = blind_rows(self.blind, len(latents))
         if blind:
             times[:blind] = torch.randint(BLIND_FROM, self.scheduler.config.num_train_timesteps, (blind,))
             share = self.scheduler.alphas_cumprod[times[:blind]][:, None, None, None]
@@ -207,7 +213,11 @@ def train_diffusion(
         for row in chosen:
             entry = pictures.entries[row]
             chance = rng.random()
-            if chance < recipe.drop_caption:
+            if len(texts) < blind_rows(recipe.blind, rows):
+                # What the text leaves open can only come from the noise, which says nothing there.
+                full = [text for text in entry.captions if says_everything(text, entry.caption)]
+                texts.append(full[int(rng.integers(len(full)))] if full else entry.caption)
+            elif chance < recipe.drop_caption:
                 texts.append("")
             elif chance < recipe.drop_caption + recipe.canonical:
                 texts.append(entry.caption)

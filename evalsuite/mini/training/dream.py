@@ -36,7 +36,7 @@ from .diffusion import make_unet
 from .documents import SHORT, Document, Drawing, Packed, Picture, Writer, pack
 from .drills import drills, listed
 from .language import DESCRIBE, ROW, letters
-from .ordering import caption_as_said, caption_of, captions_in_order
+from .ordering import caption_as_said, caption_of, captions_in_order, says_everything
 from .recipe import DreamRecipe, DreamStage, Recipe
 from .trainer import Batch, Record, fit
 
@@ -220,7 +220,11 @@ class Batches:
         text = entry.caption if rng.random() < 0.4 else entry.captions[int(rng.integers(len(entry.captions)))]
         assert entry.scene is not None
         # What the text leaves open, the target caption leaves open too; it names things in the text's order.
-        meant = caption_as_said(text, scene_from_json(entry.scene)) if _full(text, entry.caption) else text
+        meant = (
+            caption_as_said(text, scene_from_json(entry.scene))
+            if says_everything(text, entry.caption)
+            else text
+        )
         return self.writer.draw(text, Drawing(Picture("train", row), meant))
 
     def _chat(self, rng: np.random.Generator, stage: DreamStage) -> Document:
@@ -322,14 +326,6 @@ class Batches:
                 texts, padding="max_length", truncation=True, return_tensors="pt"
             )["input_ids"]
         return batch
-
-
-def _full(text: str, canonical: str) -> bool:
-    """Whether a caption says as much as the canonical one (as many words for things, in any order)."""
-    return set(canonical.split()) - {"a"} <= set(text.split()) | _INVERSE_WORDS
-
-
-_INVERSE_WORDS = {"left", "right", "above", "below", "of", "at", "in", "the"}
 
 
 def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Record]:

@@ -8,7 +8,7 @@ every caption, and a pull towards the canonical caption's condition is a pull to
 from dataclasses import replace
 
 from ..language import caption
-from ..world import CANVAS, Scene, Thing
+from ..world import CANVAS, RELATIONS, Scene, Thing
 
 
 def in_reading_order(scene: Scene) -> Scene:
@@ -41,6 +41,17 @@ def captions_in_order(texts: tuple[str, ...], scene: Scene) -> list[str]:
     """Those of a scene's captions that name its things in reading order; the canonical one is the first."""
     first = caption_of(scene)
     return [first, *(text for text in texts if text != first and caption_as_said(text, scene) == first)]
+
+
+def says_everything(text: str, canonical: str) -> bool:
+    """Whether a caption of a scene says as much as the canonical one, in whatever order and words.
+
+    The relation of two things may be said the other way round; a place may not be left out.
+    """
+    needed = set(canonical.split()) - {"a", "at", "in", "the"}
+    if any(f" {relation} " in canonical for relation in RELATIONS):
+        needed -= {word for relation in RELATIONS for word in relation.split()}
+    return needed <= set(text.split())
 
 
 def _reversed(scene: Scene) -> Scene:
