@@ -209,7 +209,7 @@ def train_diffusion(
         sizes = rng.choice(3, size=rows, p=np.array(recipe.shares) / sum(recipe.shares))
         # In random order: the first rows of a batch are the blind ones.
         chosen = np.array([int(rng.choice(pools[size])) for size in sizes])
-        texts = []
+        texts: list[str] = []
         for row in chosen:
             entry = pictures.entries[row]
             chance = rng.random()
