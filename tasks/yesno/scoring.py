@@ -43,8 +43,8 @@ def report(
 ) -> tuple[list[Statistic], dict[str, str]]:
     """POPE's columns: ratios of counts over the whole set of scored questions.
 
-    Returns the statistics, and the columns that are undefined (0 / 0) with the reason: a model that never says
-    yes has no precision, and under the official rule no F1.
+    Returns the statistics, and the columns that are undefined (0 / 0) with the reason: a model that never
+    says yes has no precision, and under the official rule no F1.
     """
     import numpy as np
 
@@ -67,7 +67,9 @@ def report(
         value = column(spec.name)
         if scored and math.isnan(value(np.arange(len(scored)))):
             yes = int((said == 1).sum())
-            undefined[spec.name] = f"undefined (0 / 0) under these rules: {yes} of {len(scored)} answers are yes"
+            undefined[spec.name] = (
+                f"undefined (0 / 0) under these rules: {yes} of {len(scored)} answers are yes"
+            )
         else:
             found.append(Statistic(spec.metric(), scored, value))
     return found, undefined

@@ -37,16 +37,17 @@ def _toy() -> dict[str, object]:
                  "words": 4.0, "easy_share": 0.0, "hard_pairs": True, "schedule": _schedule(8, 3e-3)},
         "diffusion": {"channels": [16, 16], "layers": 1, "transformer_layers": 1, "head_dim": 2, "groups": 8,
                       "context": 32, "text_layers": 1, "text_heads": 2, "text_mlp": 64, "max_length": 20,
-                      "drop_caption": 0.1, "canonical": 0.5, "snr_gamma": 5.0, "latents": [24, 24, 8],
-                      "shares": [0.4, 0.5, 0.1], "check_every": 1000, "check_scenes": 2,
-                      "schedule": _schedule(8, 5e-3)},
-        "language": {"hidden": 32, "layers": 1, "heads": 2, "mlp": 64, "positions": 512, "drills": 0.5,
-                     "schedule": _schedule(4, 1e-2)},
+                      "drop_caption": 0.1, "canonical": 0.5, "snr_gamma": 5.0, "blind": 0.25,
+                      "latents": [24, 24, 8], "shares": [0.4, 0.5, 0.1], "check_every": 1000,
+                      "check_scenes": 2, "schedule": _schedule(8, 5e-3)},
+        "language": {"hidden": 32, "layers": 1, "heads": 2, "mlp": 64, "positions": 512, "drills": 0.4,
+                     "lists": 0.2, "lettered": 2, "schedule": _schedule(4, 1e-2)},
         "dream": {"joint": {"queries": 20, "stages": [
             {"stage": 1, "rows": {"pair": 2, "draw": 4}, **stage, "schedule": _schedule(6, 1e-2)},
-            {"stage": 2, "rows": {"pair": 2, "draw": 2, "story": 2}, **stage, "schedule": _schedule(6, 1e-2)},
-            {"stage": 3, "rows": {"chat": 1, "drill": 1, "edit": 2, "draw": 2}, **stage, "schedule":
-            _schedule(6, 1e-2)},
+            {"stage": 2, "rows": {"pair": 1, "scan": 1, "draw": 2, "story": 2}, **stage,
+             "schedule": _schedule(6, 1e-2)},
+            {"stage": 3, "rows": {"chat": 1, "drill": 1, "list": 1, "choice": 1, "text-choice": 1, "edit": 2,
+                                  "draw": 2}, **stage, "schedule": _schedule(9, 1e-2)},
         ]}},
     }  # fmt: skip
 
@@ -168,7 +169,7 @@ def test_the_shipped_recipe_reads(tmp_path: Path) -> None:
     from evalsuite.mini.training.run import stage_names
 
     names = stage_names("mini")
-    assert names[:5] == ["data", "vae", "clip", "diffusion", "language"]
+    assert names[:6] == ["data", "vae", "clip", "latents", "diffusion", "language"]
     assert {"dream-joint", "dream-comprehension", "dream-creation"} <= set(names)
 
 

@@ -15,6 +15,8 @@ from ..render import render
 from ..stories import sample_story
 from ..world import Scene, Split
 from .data import Pictures, load_pictures
+from .ordering import caption_of
+from .precision import inference
 from .recipe import Recipe
 from .vae import encode_all, to_pixels
 
@@ -44,8 +46,6 @@ def _edits(
     rng: np.random.Generator, count: int, split: Split
 ) -> Iterator[tuple[Scene, list[tuple[Scene, str, str, str]]]]:
     """Sources with up to three edits each, every kind equally often first."""
-    from ..language import caption
-
     for index in range(count):
         first = sample_edit(rng, split, KINDS[index % len(KINDS)])
         found = [first]
@@ -57,7 +57,7 @@ def _edits(
             )
             if more is not None and len(found) < 3:
                 found.append(more)
-        yield first.source, [(e.target, e.instruction, caption(e.target), e.kind) for e in found]
+        yield first.source, [(e.target, e.instruction, caption_of(e.target), e.kind) for e in found]
 
 
 def make_documents(recipe: Recipe, folder: Path) -> None:
@@ -156,7 +156,7 @@ def make_latents(vae: Any, folder: Path) -> None:
     for name in ("edit-targets", "stories"):
         path = folder / f"{name}-latents.npy"
         if not path.exists():
-            with torch.autocast("cpu", torch.bfloat16):
+            with inference():
                 means, _ = encode_all(vae, np.load(folder / f"{name}.npy", mmap_mode="r"))
             np.save(path.with_suffix(".part.npy"), means)
             path.with_suffix(".part.npy").rename(path)

@@ -2,6 +2,7 @@
 detector."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from ...dreamllm.embedding import gather
 from ...dreamllm.modeling import DreamLLMForCausalLM
 from ...dreamllm.training import IGNORED
 from ..detect import detect
+from ..language import caption
 from .data import scene_from_json
 from .diffusion import decode, figures, sample_latents
 from .documents import SHORT, Document, Drawing, Picture, pack
-from .language import ROW
+from .language import DESCRIBE, ROW
+from .precision import inference
 
 if TYPE_CHECKING:
     from .dream import Batches
@@ -34,7 +37,7 @@ def answers_right(
             packed = pack([document], ROW, batches.writer.tokens.pad)
             tensors = batches.tensors(packed)
             labels = tensors.pop("labels")
-            with torch.autocast("cpu", torch.bfloat16):
+            with inference():
                 output = model(**{k: v for k, v in tensors.items() if k not in ("latents", "caption_ids")})
             wrong = (output.logits[:, :-1].argmax(-1) != labels[:, 1:]) & (labels[:, 1:] != IGNORED)
             at = len(document.prefix)
@@ -60,7 +63,7 @@ def conditions(batches: "Batches", model: DreamLLMForCausalLM, documents: list[D
         if packed.read:
             features = np.stack([batches.features[p.cache][p.row] for p in packed.read]).astype(np.float32)
             tensors["image_features"] = torch.from_numpy(features)
-        with torch.autocast("cpu", torch.bfloat16):
+        with inference():
             states = model(**tensors).last_hidden_state
             rows, columns = model.dream_blocks(packed.input_ids)
             condition = model.condition_projector(
@@ -79,6 +82,8 @@ def make_check(
     asked = [int(i) for things in (1, 2) for i in valid.of_size(things)[:scenes]]
     nowhere = Picture("valid", 0)
     chats = [batches.chat("valid", row, rng, SHORT if row % 2 else VICUNA) for row in asked]
+    captions = [_either_order(batches, row) for row in asked]
+    seen = np.array([not scene_from_json(valid.entries[row].scene or {}).held_out for row in asked])
     draws = [batches.writer.draw(valid.entries[row].caption, Drawing(nowhere, "")) for row in asked]
     edits = batches.valid_edits[:scenes]
     targets = np.load(work / "data" / "valid-edit-targets.npy", mmap_mode="r")
@@ -91,7 +96,9 @@ def make_check(
             rights = answers_right(batches, model, chats)
             found["ask_open"] = float(np.mean([r for row in rights for r in row[: -LETTERS - 1]]))
             found["ask_letters"] = float(np.mean([r for row in rights for r in row[-LETTERS - 1 : -1]]))
-            found["ask_describe"] = float(np.mean([row[-1] for row in rights]))
+            described = [any(row) for row in answers_right(batches, model, captions)]
+            found["ask_describe"] = float(np.mean(described))
+            found["ask_describe_seen"] = float(np.mean(np.array(described)[seen]))
         if kind != "comprehension":
             empty = conditions(batches, model, [batches.writer.draw("", Drawing(nowhere, ""))])
             context = conditions(batches, model, draws)
@@ -114,6 +121,20 @@ def make_check(
         return found
 
     return check
+
+
+def _either_order(batches: "Batches", row: int) -> Document:
+    """The canonical captions of a validation scene in both orders, as two answers to the same request.
+
+    Greedy decoding gives a caption exactly when each of its words is the first choice after those before, so
+    the scene is described right when one of the two answers is learnt in full.
+    """
+    scene = scene_from_json(batches.pictures["valid"].entries[row].scene or {})
+    texts = dict.fromkeys(
+        caption(replace(scene, things=things)) for things in (scene.things, scene.things[::-1])
+    )
+    template = SHORT if row % 2 else VICUNA
+    return batches.writer.chat(Picture("valid", row), "", [(DESCRIBE, text) for text in texts], template)
 
 
 def _alike(image: np.ndarray, target: np.ndarray) -> bool:

@@ -12,6 +12,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 from ..detect import detect, matches
 from .data import Pictures, scene_from_json
+from .ordering import says_everything
+from .precision import inference
 from .recipe import DiffusionRecipe
 from .tokenizer import make_tokenizer
 from .trainer import Batch, Record, fit
@@ -62,13 +64,35 @@ def make_scheduler() -> Any:
     )  # fmt: skip
 
 
+BLIND_FROM = 850
+"""From this time on a part of the training images is noise that says nothing of the image. Sampling starts
+above it with any usual number of steps."""
+
+
+def blind_rows(share: float, batch: int) -> int:
+    """How many rows at the beginning of a batch are trained on pure noise."""
+    return round(share * batch)
+
+
 class DiffusionTraining(nn.Module):
     """Noise prediction at uniform times; with `snr_gamma`, weighted like the velocity, bounded at low
-    noise."""
+    noise.
 
-    def __init__(self, unet: Any, encoder: CLIPTextModel, snr_gamma: float | None) -> None:
+    Args:
+        blind: share of each batch that is trained on pure noise at times from `BLIND_FROM` on. Stable
+            Diffusion's schedule never reaches pure noise (Lin et al. 2023, arXiv:2305.08891): at its last
+            time the layout of an 8x8 latent can still be seen, so a network trained on it alone reads the
+            layout from its input, and from the pure noise that sampling starts with it reads a random one.
+            Here the input is noise that is independent of the image, and the target is the noise
+            prediction that stands for the image, (x_t - sqrt(a) x_0) / sqrt(1 - a): the text alone has to
+            say where things are. So these rows need texts that do.
+    """
+
+    def __init__(
+        self, unet: Any, encoder: CLIPTextModel, snr_gamma: float | None, blind: float = 0.0
+    ) -> None:
         super().__init__()
-        self.unet, self.encoder, self.snr_gamma = unet, encoder, snr_gamma
+        self.unet, self.encoder, self.snr_gamma, self.blind = unet, encoder, snr_gamma, blind
         self.scheduler = make_scheduler()
 
     def forward(self, latents: torch.Tensor, ids: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -76,15 +100,20 @@ class DiffusionTraining(nn.Module):
         noise = torch.randn_like(latents)
         times = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(latents),))
         noisy = self.scheduler.add_noise(latents, noise, times)
+        blind = blind_rows(self.blind, len(latents))
+        if blind:
+            times[:blind] = torch.randint(BLIND_FROM, self.scheduler.config.num_train_timesteps, (blind,))
+            share = self.scheduler.alphas_cumprod[times[:blind]][:, None, None, None]
+            noisy[:blind] = torch.randn_like(noisy[:blind])
+            noise[:blind] = (noisy[:blind] - share.sqrt() * latents[:blind]) / (1 - share).sqrt()
         context = self.encoder(input_ids=ids).last_hidden_state
         predicted = self.unet(noisy, times, context).sample.float()
         wrong = (predicted - noise).square().mean(dim=(1, 2, 3))
         if self.snr_gamma is not None:
             share = self.scheduler.alphas_cumprod[times]
             snr = share / (1 - share)
-            # Where things are is decided at high noise, where the plain loss on the noise hardly tells
-            # right from
-            # wrong: the error counts as it would for a network that predicts the velocity.
+            # Where things are is decided at high noise, where the plain loss on the noise hardly differs
+            # between right and wrong: the error counts as it would for a network that predicts the velocity.
             wrong = wrong * (snr.clamp(max=self.snr_gamma) + 1) / snr.clamp(min=0.01)
         return {"loss": wrong.mean()}
 
@@ -111,7 +140,7 @@ def sample_latents(
         both = torch.cat([unconditional.expand_as(rows), rows])
         latents = torch.randn(len(rows), channels, side, side, generator=generator)
         for time in scheduler.timesteps:
-            with torch.autocast("cpu", torch.bfloat16):
+            with inference():
                 empty, full = unet(torch.cat([latents, latents]), time, both).sample.float().chunk(2)
             predicted = empty + guidance * (full - empty)
             latents = scheduler.step(predicted, time, latents).prev_sample
@@ -146,7 +175,7 @@ def latents_of(vae: Any, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np
     """Cached latents of the chosen pictures: (N, C, h, w) float16 for all N pictures, NaN where not
     chosen."""
     if not path.exists():
-        with torch.autocast("cpu", torch.bfloat16):
+        with inference():
             means, _ = encode_all(vae, pixels[rows])
         full = np.full((len(pixels), *means.shape[1:]), np.nan, dtype=np.float16)
         full[rows] = means
@@ -167,8 +196,9 @@ def train_diffusion(
     torch.manual_seed(recipe.schedule.seed)
     tokenizer = make_tokenizer(end=True, max_length=recipe.max_length, lower=True)
     training = DiffusionTraining(
-        make_unet(recipe, vae.config.latent_channels), make_text_encoder(recipe, tokenizer), recipe.snr_gamma
-    )
+        make_unet(recipe, vae.config.latent_channels), make_text_encoder(recipe, tokenizer),
+        recipe.snr_gamma, recipe.blind,
+    )  # fmt: skip
 
     def tokens(texts: list[str]) -> torch.Tensor:
         found = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
@@ -177,12 +207,17 @@ def train_diffusion(
 
     def batches(rng: np.random.Generator, rows: int) -> Batch:
         sizes = rng.choice(3, size=rows, p=np.array(recipe.shares) / sum(recipe.shares))
-        chosen = np.sort([int(rng.choice(pools[size])) for size in sizes])
-        texts = []
+        # In random order: the first rows of a batch are the blind ones.
+        chosen = np.array([int(rng.choice(pools[size])) for size in sizes])
+        texts: list[str] = []
         for row in chosen:
             entry = pictures.entries[row]
             chance = rng.random()
-            if chance < recipe.drop_caption:
+            if len(texts) < blind_rows(recipe.blind, rows):
+                # What the text leaves open can only come from the noise, which says nothing there.
+                full = [text for text in entry.captions if says_everything(text, entry.caption)]
+                texts.append(full[int(rng.integers(len(full)))] if full else entry.caption)
+            elif chance < recipe.drop_caption:
                 texts.append("")
             elif chance < recipe.drop_caption + recipe.canonical:
                 texts.append(entry.caption)

@@ -85,13 +85,21 @@ class Writer:
         """Terse questions one after the other about a picture (or a text): only the answers are learnt."""
         lead = self.ids(SHORT.before_user + (context if picture is None else ""))
         prefix = [self.tokens.bos, *lead, *(self.image if picture is not None else [])]
+        return Document(prefix, [self._terse(turns)], [picture] if picture is not None else [])
+
+    def lists(self, blocks: Sequence[Sequence[tuple[str, str]]]) -> Document:
+        """Blocks of terse questions, each block on its own and without an image: only answers are learnt."""
+        prefix = [self.tokens.bos, *self.ids(SHORT.before_user)]
+        return Document(prefix, [self._terse(turns) for turns in blocks])
+
+    def _terse(self, turns: Sequence[tuple[str, str]]) -> tuple[list[int], list[int]]:
         ids: list[int] = []
         labels: list[int] = []
         for question, answer in turns:
             asked, said = self.ids(question + "?"), self.ids(answer)
             ids += [*asked, *said]
             labels += [*[IGNORED] * len(asked), *said]
-        return Document(prefix, [(ids, labels)], [picture] if picture is not None else [])
+        return ids, labels
 
     def captions(self, picture: Picture, texts: Sequence[str]) -> Document:
         """A picture followed by captions: the pair "image -> text"."""

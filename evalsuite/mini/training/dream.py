@@ -34,13 +34,18 @@ from .caches import load_edits, load_stories, used_rows
 from .data import Pictures, load_pictures, scene_from_json
 from .diffusion import make_unet
 from .documents import SHORT, Document, Drawing, Packed, Picture, Writer, pack
-from .drills import drills
+from .drills import drills, listed
 from .language import DESCRIBE, ROW, letters
+from .ordering import caption_as_said, caption_of, captions_in_order, says_everything
 from .recipe import DreamRecipe, DreamStage, Recipe
 from .trainer import Batch, Record, fit
 
 LETTERS = 6
 """Questions with options in a conversation."""
+LISTS = 8
+"""Lists of options in a document of lists."""
+CHOICES = 10
+"""Questions in a document of multiple-choice questions."""
 FROZEN = ("vision.", "unet.", "vae.")
 TRAINED_AT = {
     "joint": {1: "align", 2: "interleaved", 3: "instruction"},
@@ -50,25 +55,31 @@ TRAINED_AT = {
 """Which row of the freeze table each stage uses, by what is learnt."""
 
 
-def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path) -> DreamLLMForCausalLM:
+def generates(chain: DreamRecipe) -> bool:
+    """Whether a chain learns to generate images, and so needs the trained image decoder."""
+    return any(stage.vm_weight for stage in chain.stages)
+
+
+def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path, *, decoder: bool) -> DreamLLMForCausalLM:
     """A DreamLLM of the stage-0 parts, projectors and queries fresh.
 
     The parts are those that will be shipped, in half precision, so that training sees what users will
-    load. A chain
-    that never draws can be trained before there is an image decoder: it gets an untrained one meanwhile.
+    load.
+
+    Args:
+        decoder: with the trained image decoder; without, an untrained one holds its place, so that a chain
+            that never generates can be trained before there is one.
     """
     ship = work / "ship"
     llama = LlamaForCausalLM.from_pretrained(
         work / "parts" / "lm", attn_implementation="eager", dtype=torch.float32
     )
     clip = CLIPModel.from_pretrained(ship / "clip", dtype=torch.float32)
-    if (ship / "sd").exists():
+    if decoder:
         unet = UNet2DConditionModel.from_pretrained(ship / "sd" / "unet", torch_dtype=torch.float32)
         vae = AutoencoderKL.from_pretrained(ship / "sd" / "vae", torch_dtype=torch.float32)
         noise: Any = DDPMScheduler.from_pretrained(ship / "sd" / "scheduler")
         scheduler = noise.config
-    elif any(stage.vm_weight for stage in chain.stages):
-        raise FileNotFoundError(f"{ship / 'sd'}: train the stage 'diffusion' first")
     else:
         from .diffusion import make_scheduler
 
@@ -160,7 +171,7 @@ class Batches:
             self.tokenizer, model.config.tokens, model.config.num_patches, model.config.num_dream_queries
         )
         encoder = work / "parts" / "sd" / "tokenizer"
-        self.captioner = AutoTokenizer.from_pretrained(encoder) if encoder.exists() else None
+        self.captioner = AutoTokenizer.from_pretrained(encoder) if kind != "comprehension" else None
 
     def documents(self, stage: DreamStage, rng: np.random.Generator, rows: int) -> list[Document]:
         """Documents for one step: `stage.rows` says how many of each kind, for a batch of
@@ -172,6 +183,10 @@ class Batches:
             "easy": self._easy,
             "drill": self._drill,
             "text": self._text,
+            "scan": self._scan,
+            "list": self._list,
+            "choice": self._choice,
+            "text-choice": self._text_choice,
             "edit": self._edit,
             "story": self._story,
         }
@@ -190,7 +205,11 @@ class Batches:
         cache = "easy" if easy else "train"
         row = int(rng.integers(len(self.pictures["easy"].entries))) if easy else self._row(rng)
         entry = self.pictures[cache].entries[row]
-        texts = [entry.caption, *(t for t in entry.captions if t != entry.caption)][:4]
+        if entry.scene is None:
+            texts = [entry.caption, *(t for t in entry.captions if t != entry.caption)]
+        else:
+            texts = captions_in_order(entry.captions, scene_from_json(entry.scene))
+        texts = texts[:4]
         return self.writer.captions(Picture(cache, row), texts)
 
     def _draw(self, rng: np.random.Generator, stage: DreamStage) -> Document:
@@ -199,10 +218,14 @@ class Batches:
         if rng.random() < stage.drop_prompt:
             return self.writer.draw("", Drawing(Picture("train", row), ""))
         text = entry.caption if rng.random() < 0.4 else entry.captions[int(rng.integers(len(entry.captions)))]
-        # What the text leaves open, the target caption leaves open too.
-        return self.writer.draw(
-            text, Drawing(Picture("train", row), entry.caption if _full(text, entry.caption) else text)
+        assert entry.scene is not None
+        # What the text leaves open, the target caption leaves open too; it names things in the text's order.
+        meant = (
+            caption_as_said(text, scene_from_json(entry.scene))
+            if says_everything(text, entry.caption)
+            else text
         )
+        return self.writer.draw(text, Drawing(Picture("train", row), meant))
 
     def _chat(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         row = self._row(rng)
@@ -221,6 +244,35 @@ class Batches:
         turns = drills(scene_from_json(entry.scene), rng, 14)
         return self.writer.drill(None, entry.caption + " . ", turns)
 
+    def _scan(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        """One caption in reading order: the cheapest document that names everything in a picture."""
+        row = self._row(rng)
+        entry = self.pictures["train"].entries[row]
+        assert entry.scene is not None
+        turn = (DESCRIBE, caption_of(scene_from_json(entry.scene)))
+        return self.writer.chat(Picture("train", row), "", [turn], SHORT)
+
+    def _list(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        """Lists of options and the letters of each: multiple choice without anything to read."""
+        return self.writer.lists([listed(rng) for _ in range(LISTS)])
+
+    def _choice(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        """Multiple-choice questions about a picture, as the miniature's benchmark words them."""
+        row = self._row(rng)
+        return self.writer.chat(Picture("train", row), "", self._lettered(row, rng), SHORT)
+
+    def _text_choice(self, rng: np.random.Generator, stage: DreamStage) -> Document:
+        """The same about a caption instead of a picture."""
+        row = self._row(rng)
+        context = self.pictures["train"].entries[row].caption + " . "
+        return self.writer.chat(None, context, self._lettered(row, rng), SHORT)
+
+    def _lettered(self, row: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+        entry = self.pictures["train"].entries[row]
+        assert entry.scene is not None
+        scene = scene_from_json(entry.scene)
+        return [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(CHOICES)]
+
     def chat(self, cache: str, row: int, rng: np.random.Generator, template: object) -> Document:
         """Questions of every form about a world picture: open ones, ones with letters, and to describe it."""
         entry = self.pictures[cache].entries[row]
@@ -229,7 +281,7 @@ class Batches:
         chosen = rng.permutation(len(entry.questions))[:6]
         turns = [entry.questions[int(i)][:2] for i in chosen]
         turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(LETTERS)]
-        turns.append((DESCRIBE, entry.caption))
+        turns.append((DESCRIBE, caption_of(scene)))
         return self.writer.chat(Picture(cache, row), "", turns, template)  # type: ignore[arg-type]
 
     def _easy(self, rng: np.random.Generator, stage: DreamStage) -> Document:
@@ -276,14 +328,6 @@ class Batches:
         return batch
 
 
-def _full(text: str, canonical: str) -> bool:
-    """Whether a caption says as much as the canonical one (as many words for things, in any order)."""
-    return set(canonical.split()) - {"a"} <= set(text.split()) | _INVERSE_WORDS
-
-
-_INVERSE_WORDS = {"left", "right", "above", "below", "of", "at", "in", "the"}
-
-
 def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Record]:
     """Train one chain of stages; the learnt weights after stage N lie in
     `work/dream/NAME/stage-N.safetensors`."""
@@ -292,11 +336,11 @@ def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Rec
     chain = recipe.dream[name]
     kind = name if name in TRAINED_AT else "joint"
     torch.manual_seed(recipe.seed)
-    model = build_dream(recipe, chain, work)
+    model = build_dream(recipe, chain, work, decoder=generates(chain))
     encoder = work / "parts" / "sd" / "text_encoder"
     teacher = (
         CLIPTextModel.from_pretrained(encoder, attn_implementation="eager", dtype=torch.float32)
-        if encoder.exists() and any(stage.align_weight for stage in chain.stages)
+        if any(stage.align_weight for stage in chain.stages)
         else None
     )
     batches = Batches(recipe, model, work, kind)

@@ -9,7 +9,7 @@ minutes.
 import numpy as np
 
 from ..language import at_place
-from ..world import COLOURS, INVERSE, SHAPES, Scene
+from ..world import COLOURS, COMBINATIONS, INVERSE, PLACES, RELATIONS, SHAPES, SIZES, Scene
 
 
 def drills(
@@ -67,3 +67,34 @@ def lettered(scene: Scene, rng: np.random.Generator) -> tuple[str, str]:
     order = [int(i) for i in rng.permutation(len(words))]
     listed = " ".join(f"{'abcd'[at]}. {words[i]}" for at, i in enumerate(order))
     return (f"{thing.shape} color {listed}" if named else f"{listed} letter"), "abcd"[order.index(0)]
+
+
+def listed(rng: np.random.Generator, count: int = 5) -> list[tuple[str, str]]:
+    """Options with letters, then `count` times which letter one of them has; no scene is needed.
+
+    The first question contains the list. Finding the letter of a given option is the second half of every
+    multiple-choice question, and here there is one decision for every few words. Options are asked for with
+    replacement, so that no letter follows from those before.
+    """
+    options = _options(rng)
+    text = " ".join(f"{'abcd'[at]}. {option}" for at, option in enumerate(options))
+    asked = [(options[int(i)], "abcd"[int(i)]) for i in rng.integers(len(options), size=count)]
+    return [(f"{text} . {asked[0][0]}", asked[0][1]), *asked[1:]]
+
+
+def _options(rng: np.random.Generator) -> list[str]:
+    """Two to four different answers of one kind, as multiple-choice questions offer them."""
+    kind = int(rng.integers(7))
+    if kind < 5:
+        pool = [list(COLOURS), list(SHAPES), list(SIZES), list(PLACES), ["1", "2", "3"]][kind]
+    elif kind == 5:
+        pool = [f"a {colour} {shape}" for colour, shape in COMBINATIONS]
+    else:
+        first, second = (
+            " ".join(COMBINATIONS[int(i)]) for i in rng.choice(len(COMBINATIONS), size=2, replace=False)
+        )
+        pool = [f"{first} {relation} {second}" for relation in RELATIONS]
+        if rng.random() < 0.3:
+            pool = [f"the {first}", f"the {second}"]
+    count = min(len(pool), 4)
+    return [pool[int(i)] for i in rng.permutation(len(pool))[:count]]

@@ -16,7 +16,7 @@ from ..formats.mmbench import Choice, choose
 from ..stories import sample_story
 from .data import Pictures, scene_from_json
 from .documents import SHORT, Document, Writer, pack
-from .drills import drills
+from .drills import drills, listed
 from .recipe import LanguageRecipe
 from .tokenizer import make_tokenizer
 from .trainer import Batch, Record, fit
@@ -96,13 +96,17 @@ def train_language(recipe: LanguageRecipe, pictures: list[Pictures], work: Path,
                 writer.drill(None, entry.caption + " . ", drills(scene_from_json(entry.scene), rng, 20))
                 for _ in range(3)
             ]
+        if kind < 0.15 + recipe.drills + recipe.lists:
+            return [writer.lists([listed(rng)]) for _ in range(6)]
         one = pictures[int(kind > 0.93) if len(pictures) > 1 else 0]
         entry = one.entries[int(rng.integers(len(one.entries)))]
         chosen = rng.permutation(len(entry.questions))[:8]
         turns = [entry.questions[int(i)][:2] for i in chosen]
         if entry.scene is not None:
             scene = scene_from_json(entry.scene)
-            turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(2)]
+            turns += [
+                letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(recipe.lettered)
+            ]
             if rng.random() < 0.3:
                 turns.append((DESCRIBE, entry.caption))
         # Most contexts say everything, so that most questions can be answered.

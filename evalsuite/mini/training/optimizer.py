@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .precision import inference_precision
+
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -19,7 +21,7 @@ def orthogonalise(update: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Nearly the orthogonal factor of a matrix: its singular values are brought near one by a quintic
     iteration."""
     a, b, c = _COEFFICIENTS
-    x = update.bfloat16()
+    x = update.bfloat16() if inference_precision() == "bf16" else update.float()
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T

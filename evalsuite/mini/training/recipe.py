@@ -1,6 +1,7 @@
 """The recipe file: every hyper-parameter and seed of the miniature, read from YAML and checked."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +14,10 @@ class _Part(BaseModel):
 
 
 class Schedule(_Part):
-    """How long and how fast one stage is trained: AdamW (or Muon with it), linear warm-up, cosine to zero."""
+    """How long and how fast one stage is trained: AdamW (or Muon with it), linear warm-up, cosine to zero.
+
+    `precision` "auto" measures a step in float32 and in bfloat16 at the start and takes the faster.
+    """
 
     steps: int
     batch: int
@@ -22,7 +26,7 @@ class Schedule(_Part):
     weight_decay: float = 0.01
     beta2: float = 0.99
     clip: float = 1.0
-    bf16: bool = True
+    precision: Literal["auto", "float32", "bf16"] = "auto"
     muon: bool = False
     save_every: int = 200
     log_every: int = 25
@@ -73,7 +77,8 @@ class ClipRecipe(_Part):
 class DiffusionRecipe(_Part):
     """UNet over latents with its own text encoder.
 
-    `latents`: how many scenes of one, two, three things are encoded; `shares`: their shares of a batch.
+    `latents`: how many scenes of one, two, three things are encoded; `shares`: their shares of a batch;
+    `blind`: share of a batch that starts from pure noise (see `DiffusionTraining`).
     """
 
     channels: tuple[int, ...]
@@ -89,6 +94,7 @@ class DiffusionRecipe(_Part):
     drop_caption: float
     canonical: float
     snr_gamma: float | None
+    blind: float = 0.0
     latents: tuple[int, int, int]
     shares: tuple[float, float, float]
     check_every: int
@@ -97,7 +103,11 @@ class DiffusionRecipe(_Part):
 
 
 class LanguageRecipe(_Part):
-    """Stage-0 Llama decoder, trained on text alone; `drills`: share of documents of terse questions."""
+    """Stage-0 Llama decoder, trained on text alone.
+
+    `drills`: share of documents of terse questions; `lists`: share of lists of options with their letters;
+    `lettered`: multiple-choice questions for every eight open ones.
+    """
 
     hidden: int
     layers: int
@@ -105,6 +115,8 @@ class LanguageRecipe(_Part):
     mlp: int
     positions: int
     drills: float
+    lists: float = 0.0
+    lettered: int = 2
     schedule: Schedule
 
 
@@ -130,10 +142,11 @@ class DreamRecipe(_Part):
 
 
 class Recipe(_Part):
-    """A whole recipe."""
+    """A whole recipe; `processes`: how many stages run beside each other, each on one core."""
 
     name: str
     seed: int
+    processes: int = 1
     data: DataRecipe
     vae: VaeRecipe
     clip: ClipRecipe

@@ -1,24 +1,17 @@
 """The whole training from one recipe: stages in order, each skipped when it is done, each resumed when it
-was cut off."""
+was cut off, on as many processes as the recipe asks for."""
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from ...errors import EvalsuiteError, suggest
-from .caches import make_documents, make_features, make_latents
-from .clip import train_clip
-from .data import Pictures, load_pictures, make_data, training_pictures
-from .diffusion import train_diffusion
-from .dream import train_chain
-from .language import train_language
-from .recipe import Recipe, load_recipe
-from .ship import round_parts, ship
-from .vae import train_vae
+from .processes import hold, train_in_processes
+from .recipe import load_recipe
+from .stages import make_stages
 
 log = logging.getLogger(__name__)
 
@@ -41,88 +34,65 @@ def find_recipe(name: Path | str) -> Path:
     return path
 
 
-def train(recipe: Path | str, work: Path, resume: bool = True, stages: Sequence[str] | None = None) -> Path:
+def train(
+    recipe: Path | str,
+    work: Path,
+    resume: bool = True,
+    stages: Sequence[str] | None = None,
+    processes: int | None = None,
+) -> Path:
     """Train the miniature.
 
     Args:
         recipe: name of a shipped recipe, or a YAML file.
-        work: folder for caches, checkpoints and results; give the same one again to go on after an
+        work: folder for caches, checkpoints and results; give the same one again to resume after an
             interruption.
-        resume: go on from what `work` holds; otherwise train the chosen stages anew.
+        resume: resume from what `work` holds; otherwise train the chosen stages from nothing.
         stages: which to run, from `stage_names`; None for all. Each needs what comes before it.
+        processes: how many stages may run beside each other, each on one core; by default what the recipe
+            says, and never more than there are cores. The result does not depend on it.
 
     Returns:
         The folder with the finished checkpoints, laid out as they are shipped: `work/ship`.
 
     Raises:
-        EvalsuiteError: the recipe is missing or malformed, or a stage is unknown.
+        EvalsuiteError: the recipe is missing or malformed, a stage is unknown, or a stage failed in a
+            process of its own.
     """
-    plan = load_recipe(find_recipe(recipe))
-    known = _stages(plan, work, resume)
+    path = find_recipe(recipe)
+    plan = load_recipe(path)
+    known = make_stages(plan, work, resume)
     for name in stages or ():
         if name not in known:
             raise EvalsuiteError(f"Recipe {plan.name!r} has no stage {name!r}.", suggest(name, known))
+    chosen = {
+        name: stage
+        for name, stage in known.items()
+        if (stages is None or name in stages) and not (resume and stage.done.exists())
+    }
+    for name in known:
+        if name not in chosen and (stages is None or name in stages):
+            log.info("stage %s is done: %s", name, known[name].done)
+    if min(processes or plan.processes, _cores(), len(chosen)) > 1:
+        train_in_processes(path, work, resume, chosen, min(processes or plan.processes, _cores()))
+        return work / "ship"
     # More threads than one make small matrices slower, and much slower on a machine that does something
     # else too.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    for name, (done, start) in known.items():
-        if stages is not None and name not in stages:
-            continue
-        if resume and done.exists():
-            log.info("stage %s is done: %s", name, done)
-            continue
-        log.info("stage %s", name)
-        start()
+    for number, (name, stage) in enumerate(chosen.items(), start=1):
+        log.info("stage %s (%d of %d)", name, number, len(chosen))
+        with hold(work, name):
+            stage.start()
     return work / "ship"
 
 
 def stage_names(recipe: Path | str) -> list[str]:
-    """The stages of a recipe in the order in which they are trained."""
-    return list(_stages(load_recipe(find_recipe(recipe)), Path(), True))
+    """The stages of a recipe in the order in which one process trains them."""
+    return list(make_stages(load_recipe(find_recipe(recipe)), Path(), True))
 
 
-def _stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, tuple[Path, Callable[[], object]]]:
-    """Name -> (file that exists when the stage is done, what to do)."""
-    data = work / "data"
-
-    def pictures() -> list[Pictures]:
-        return list(training_pictures(recipe.data, data))
-
-    def features() -> None:
-        from diffusers import AutoencoderKL
-        from transformers import CLIPModel
-
-        round_parts(work, ("clip",))
-        make_documents(recipe, data)
-        clip = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32).eval()
-        make_features(recipe, clip.vision_model, data)
-        make_latents(AutoencoderKL.from_pretrained(work / "parts" / "vae").eval(), data)
-
-    found: dict[str, tuple[Path, Callable[[], object]]] = {
-        "data": (
-            data / ("easy.jsonl" if recipe.data.easy_vqa else "valid.jsonl"),
-            lambda: make_data(recipe.data, data),
-        ),
-        "vae": (work / "vae" / "training.json", lambda: train_vae(recipe.vae, pictures(), work, resume)),
-        "clip": (
-            work / "clip" / "training.json",
-            lambda: train_clip(recipe.clip, pictures(), load_pictures(data, "valid"), work, resume),
-        ),
-        "diffusion": (
-            work / "diffusion" / "training.json",
-            lambda: train_diffusion(
-                recipe.diffusion, load_pictures(data, "train"), load_pictures(data, "valid"), work, resume
-            ),
-        ),
-        "language": (
-            work / "language" / "training.json",
-            lambda: train_language(recipe.language, pictures(), work, resume),
-        ),
-        "features": (data / "stories-latents.npy", features),
-        "parts": (work / "ship" / "sd" / "model_index.json", lambda: round_parts(work, ("sd",))),
-    }
-    for name, chain in recipe.dream.items():
-        last = work / "dream" / name / f"stage-{chain.stages[-1].stage}.safetensors"
-        found[f"dream-{name}"] = (last, partial(train_chain, recipe, name, work, resume))
-    found["ship"] = (work / "ship" / "done.txt", lambda: ship(recipe, work))
-    return found
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -47,7 +47,7 @@ def ship(recipe: Recipe, work: Path) -> None:
 def save_dream(recipe: Recipe, chain: DreamRecipe, work: Path, name: str, stage: int, folder: str) -> None:
     """Write one DreamLLM folder: learnt weights in half precision, frozen parts by reference, tokenizer,
     record."""
-    model = build_dream(recipe, chain, work)
+    model = build_dream(recipe, chain, work, decoder=True)
     found = model.load_state_dict(
         load_file(work / "dream" / name / f"stage-{stage}.safetensors"), strict=False
     )

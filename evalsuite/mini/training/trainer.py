@@ -3,8 +3,7 @@ kill."""
 
 import json
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from .optimizer import muon_for
+from .precision import fastest
+from .progress import CHECKED, Check, Clock
 from .recipe import Schedule
 
 log = logging.getLogger(__name__)
-
-_CHECKED = "check/"
-"""Begins the names of measured figures in the trainer's log."""
 
 Batch = dict[str, Any]
 MakeBatch = Callable[[np.random.Generator, int], Batch]
@@ -40,6 +38,9 @@ class Record:
     parameters: int
     curve: list[tuple[int, float]] = field(default_factory=list)
     checks: list[dict[str, float]] = field(default_factory=list)
+    precision: str = "float32"
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
+    """What a step took in each format when it was measured at the start; empty where the recipe names one."""
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -57,57 +58,6 @@ class _Positions(torch.utils.data.Dataset[int]):
 
     def __getitem__(self, index: int) -> int:
         return index
-
-
-class _Check(TrainerCallback):
-    """Measures the model every so often and keeps the figures in the trainer's log, which checkpoints
-    carry."""
-
-    def __init__(self, every: int, check: Callable[[], dict[str, float]]) -> None:
-        self.every, self.check = every, check
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        if state.global_step % self.every == 0:
-            model = kwargs["model"]
-            random_state = torch.get_rng_state()
-            model.eval()
-            with torch.no_grad():
-                figures = self.check()
-            model.train()
-            torch.set_rng_state(random_state)
-            named = {_CHECKED + name: value for name, value in figures.items()}
-            state.log_history.append({"step": float(state.global_step), **named})
-            log.info("step %d: %s", state.global_step, {k: round(v, 4) for k, v in figures.items()})
-
-
-class _Clock(TrainerCallback):
-    """Logs the loss and the pace, and remembers the minutes over resumptions."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.before = float(path.read_text()) if path.exists() else 0.0
-        self.start = time.monotonic()
-
-    def minutes(self) -> float:
-        return self.before + (time.monotonic() - self.start) / 60
-
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        logs = kwargs.get("logs") or {}
-        if "loss" in logs:
-            log.info(
-                "%s step %d/%d loss %.4f, %.1f min",
-                self.path.parent.name, state.global_step, state.max_steps, float(logs["loss"]),
-                self.minutes(),
-            )  # fmt: skip
-
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        self.path.write_text(f"{self.minutes():.3f}")
 
 
 def last_checkpoint(folder: Path) -> Path | None:
@@ -153,11 +103,16 @@ def fit(
     """
     folder = work / stage
     folder.mkdir(parents=True, exist_ok=True)
-    clock = _Clock(folder / "minutes.txt")
+    clock = Clock(folder)
 
     def collate(rows: list[int]) -> Batch:
         return batches(np.random.default_rng([schedule.seed, rows[0]]), len(rows))
 
+    if schedule.precision == "auto":
+        precision, seconds = fastest(model, collate(list(range(schedule.batch))), folder / "precision.json")
+        log.info("%s trains in %s: %s", stage, precision, seconds)
+    else:
+        precision, seconds = schedule.precision, {}
     args = TrainingArguments(
         output_dir=str(folder),
         max_steps=schedule.steps,
@@ -168,7 +123,7 @@ def fit(
         weight_decay=schedule.weight_decay,
         adam_beta2=schedule.beta2,
         max_grad_norm=schedule.clip,
-        bf16=schedule.bf16,
+        bf16=precision == "bf16",
         use_cpu=True,
         logging_steps=schedule.log_every,
         save_steps=schedule.save_every,
@@ -182,7 +137,7 @@ def fit(
         seed=schedule.seed,
         data_seed=schedule.seed,
     )
-    checks: list[TrainerCallback] = [_Check(check_every, check)] if check and check_every else []
+    checks: list[TrainerCallback] = [Check(check_every, check, clock)] if check and check_every else []
     optimizer = muon_for(model, schedule.lr, schedule.beta2, schedule.weight_decay) if schedule.muon else None
     trainer = Trainer(
         model=model,
@@ -206,9 +161,11 @@ def fit(
         sum(p.numel() for p in model.parameters() if p.requires_grad),
         curve,
         [
-            {name[len(_CHECKED) :]: value for name, value in row.items() if name.startswith(_CHECKED)}
+            {name[len(CHECKED) :]: value for name, value in row.items() if name.startswith(CHECKED)}
             | {"step": row["step"]}
             for row in history
-            if any(name.startswith(_CHECKED) for name in row)
+            if any(name.startswith(CHECKED) for name in row)
         ],
+        precision,
+        seconds,
     )

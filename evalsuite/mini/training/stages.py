@@ -1,0 +1,108 @@
+"""The stages of a recipe: what each needs, what shows that it is done, how it is started."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from .caches import make_documents, make_features, make_latents, used_rows
+from .clip import train_clip
+from .data import Pictures, load_pictures, make_data, training_pictures
+from .diffusion import latents_of, train_diffusion
+from .dream import generates, train_chain
+from .language import train_language
+from .recipe import Recipe
+from .ship import round_parts, ship
+from .vae import train_vae
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Args:
+        done: file that exists when the stage is done; it is written last.
+        start: trains or makes what the stage is for, from where it was cut off.
+        needs: names of the stages that come before it.
+    """
+
+    done: Path
+    start: Callable[[], object]
+    needs: tuple[str, ...] = ()
+
+
+def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
+    """The stages by name, in an order in which one process can train them.
+
+    A stage seeds everything it draws from itself and reads only what its `needs` wrote, so its result does
+    not depend on which other stages run beside it.
+    """
+    data = work / "data"
+
+    def pictures() -> list[Pictures]:
+        return list(training_pictures(recipe.data, data))
+
+    def latents() -> None:
+        seen = load_pictures(data, "train")
+        latents_of(_vae(work), seen.pixels, used_rows(recipe, seen), data / "train-latents.npy")
+
+    def features() -> None:
+        from transformers import CLIPModel
+
+        round_parts(work, ("clip",))
+        make_documents(recipe, data)
+        clip = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32).eval()
+        make_features(recipe, clip.vision_model, data)
+        make_latents(_vae(work), data)
+
+    found = {
+        "data": Stage(
+            data / ("easy.jsonl" if recipe.data.easy_vqa else "valid.jsonl"),
+            lambda: make_data(recipe.data, data),
+        ),
+        "vae": Stage(
+            work / "vae" / "training.json",
+            lambda: train_vae(recipe.vae, pictures(), work, resume),
+            ("data",),
+        ),
+        "clip": Stage(
+            work / "clip" / "training.json",
+            lambda: train_clip(recipe.clip, pictures(), load_pictures(data, "valid"), work, resume),
+            ("data",),
+        ),
+        "latents": Stage(data / "train-latents.npy", latents, ("vae",)),
+        "diffusion": Stage(
+            work / "diffusion" / "training.json",
+            lambda: train_diffusion(
+                recipe.diffusion, load_pictures(data, "train"), load_pictures(data, "valid"), work, resume
+            ),
+            ("latents",),
+        ),
+        "language": Stage(
+            work / "language" / "training.json",
+            lambda: train_language(recipe.language, pictures(), work, resume),
+            ("data",),
+        ),
+        "features": Stage(data / "stories-latents.npy", features, ("clip", "vae")),
+        "parts": Stage(
+            work / "ship" / "sd" / "model_index.json", lambda: round_parts(work, ("sd",)), ("diffusion",)
+        ),
+    }
+    for name, chain in recipe.dream.items():
+        needs = ("features", "latents", "language", *(("parts",) if generates(chain) else ()))
+        found[f"dream-{name}"] = Stage(
+            work / "dream" / name / f"stage-{chain.stages[-1].stage}.safetensors",
+            partial(train_chain, recipe, name, work, resume),
+            needs,
+        )
+    chains = tuple(name for name in found if name.startswith("dream-"))
+    found["ship"] = Stage(work / "ship" / "done.txt", lambda: ship(recipe, work), ("parts", *chains))
+    return found
+
+
+def _vae(work: Path) -> object:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL.from_pretrained(work / "parts" / "vae").eval()
