@@ -8,6 +8,7 @@ from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
     from evalsuite.metrics.anls import anls
+    from evalsuite.metrics.boxes import BOX_FORMS, SINGLE_PRECISION, boxes_in, center_inside, iou
     from evalsuite.metrics.captions import CaptionScores, score_captions
     from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
     from evalsuite.metrics.coverage import Coverage, coverage
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
 __all__ = [
+    "BOX_FORMS",
     "CHOICE_RULES",
     "COLORS",
     "LETTER_RULES",
     "POPE_RULES",
+    "SINGLE_PRECISION",
     "VQA_RULES",
     "CaptionScores",
     "Coverage",
@@ -40,6 +43,8 @@ __all__ = [
     "Gaussian",
     "PopeReport",
     "anls",
+    "boxes_in",
+    "center_inside",
     "choose",
     "circular_hit",
     "cmmd",
@@ -53,6 +58,7 @@ __all__ = [
     "gaussian_of",
     "imgedit_grade",
     "inception_score",
+    "iou",
     "keep_detections",
     "kernel_distance",
     "kernel_influence",
@@ -85,6 +91,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "evalsuite.metrics.anls": "anls",
+            "evalsuite.metrics.boxes": "BOX_FORMS SINGLE_PRECISION boxes_in center_inside iou",
             "evalsuite.metrics.captions": "CaptionScores score_captions",
             "evalsuite.metrics.choice": "CHOICE_RULES circular_hit extract_choice",
             "evalsuite.metrics.coverage": "Coverage coverage",

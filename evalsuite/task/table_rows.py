@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -78,6 +79,8 @@ class TableSettings(BaseModel):
     images: str | tuple[str, ...] | None = None
     """Columns of images, in order; `image_*` stands for several. A column may hold a list. Default: `columns:
     {image: …}`, else the path under `files: {images: …}`, whose fields are columns."""
+    images_by_name: bool = False
+    """A column of images holds paths of which only the file's name counts."""
     no_image: Literal["fail", "ask", "skip"] = "fail"
     """A row without any image: its sample fails, is asked without an image, or is left out."""
     labels: dict[str, str | Label] = Field(default_factory=dict)
@@ -173,6 +176,8 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
             continue
         name = _id(source, settings, row, counts, place)
         where = f"{place} (id {name})"
+        if settings.images_by_name:
+            row |= {one: PurePosixPath(row[one]).name for one in images if isinstance(row[one], str)}
         found, problem = _images(source, images, row, where)
         if not found and not problem:
             if settings.no_image == "skip":
