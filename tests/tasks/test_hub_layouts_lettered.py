@@ -9,7 +9,7 @@ import pytest
 
 from evalsuite.errors import DataError
 from tests.tasks.asking import answer, asked, build, pictures, values, wording
-from tests.tasks.tables import PHOTOS, by_datasets, cell, delimited, image_files
+from tests.tasks.tables import PHOTOS, by_datasets, cell, delimited, image_files, parquet
 from tests.tasks.test_hub_layouts import statistics
 
 MMVP = [("Open?", "(a) Open (b) Closed", "(a)"), ("Open?", "(a) Open (b) Closed", "(b)")]
@@ -100,3 +100,27 @@ def test_mmmu_pro_in_the_image_alone(tmp_path: Path) -> None:
     assert wording(asked(cot, sample)).startswith("Write out the multiple-choice question in the image")
     (row_of,) = values(task, answer(sample, "I think so.\nAnswer: C"))
     assert row_of["accuracy"] == 1
+
+
+def test_seed_bench_2_asks_what_has_answers_in_text(tmp_path: Path) -> None:
+    row: dict[str, Any] = {
+        "question_id": "7", "question": "Which?", "choice_a": "a", "choice_b": "b", "choice_c": "c",
+        "choice_d": "d", "answer": "C", "data_type": "Multiple Images", "question_type_id": 10,
+    }  # fmt: skip
+    other = {**row, "question_id": "8", "data_type": "Image Generation"}
+    rows = [{**one, "image": [cell(0), cell(1)]} for one in (row, other)]
+    parquet(tmp_path / "data" / "test-00000-of-00001.parquet", rows)
+    task = build("seed-bench-2", tmp_path)
+    (sample,) = task.samples()
+    assert sample.labels == {"data_type": "Multiple Images", "question_type": "10"}
+    assert wording(asked(task, sample)).startswith("<image><image>Which?\nA. a\nB. b\nC. c\nD. d\nAnswer with")
+    assert [row["accuracy"] for row in values(task, answer(sample, "C. c"), answer(sample, "c"))] == [1, 1]
+
+
+def test_textcaps_from_the_hub(tmp_path: Path) -> None:
+    row = {"image_id": "x1", "image": cell(0), "caption_str": ["a sign that says stop", "stop sign"]}
+    by_datasets(tmp_path / "data" / "val-00000-of-00001.parquet", [row])
+    task = build("textcaps-val", tmp_path)
+    (sample,) = task.samples()
+    assert sample.id == "x1"
+    assert wording(asked(task, sample)) == "<image>Provide a one-sentence caption for the provided image."
