@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from evalsuite.metrics.letters import read_letter
-from tests.golden.comprehension import LETTERS
-from tests.goldens import case_files, read_json
+from tests.golden.comprehension import LETTERS, numbers, row
+from tests.goldens import case_files, find_support, read_json
 
 Compared = Callable[[str, int], None]
 
@@ -45,3 +45,29 @@ def test_blink_letters_of_lmms_eval(path: Path, compared: Compared) -> None:
     for case in cases:
         assert (read_letter(case["prediction"], {}, "blink-lmms") or "") == case["lmms_letter"], case
     compared("BLINK letters of lmms-eval", len(cases))
+
+
+@each("*unieval_cases*.json*")
+def test_unibench_runs_have_the_official_statistics(path: Path, compared: Compared) -> None:
+    """Prompts and tags are UniBench's own; without its file only the replies' distribution could be had."""
+    place = find_support("comprehension", "uni_bench.json") or find_support("unieval", "uni_bench.json")
+    if place is None:
+        pytest.skip("UniBench (uni_bench.json) is not in the golden folder")
+    bench = read_json(place)
+    for run in read_json(path)["runs"]:
+        cases = range(len(bench)) if run["cases"] == "all" else run["cases"]
+        marks, rows = iter(run["records"]), []
+        for case in cases:
+            for _ in range(run["images_per_case"]):
+                for question in bench[case]["QAs"]:
+                    labels = dict(zip(("L0", "L1", "L2"), question["tag"].split(", "), strict=True))
+                    labels["prompt"] = str(case)
+                    rows.append(row(len(rows), labels, float(next(marks) == "1"), str(case)))
+        assert next(marks, None) is None
+        ours, official = numbers("unieval", rows), run["official"]
+        assert ours["UniScore"] == official["tag-L1-UniScore"]
+        assert ours["UniScore-L0"] == official["tag-L0-UniScore"]
+        assert ours["UniScore-L2"] == official["tag-L2-UniScore"]
+        assert ours["UniScore-case"] == official["case-UniScore"]
+        assert ours["UniScoreA"] == official["UniScoreA"]
+        compared("UniEval runs, answers", len(rows))
