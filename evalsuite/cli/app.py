@@ -27,6 +27,7 @@ from evalsuite.cli import (
     sample_size,
     showing,
     study,
+    synergy,
     tradeoff,
     weights,
 )
@@ -98,6 +99,7 @@ showing.register(app)
 miniature.register(app)
 dreamllm.register(app)
 study.register(app)
+synergy.register(app)
 tradeoff.register(app)
 weights.register(app)
 image_sets.register(app)
