@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from evalsuite.metrics.images import decode_mask, mse, pixel_distance, psnr, ssim
     from evalsuite.metrics.inception_score import inception_score
     from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
-    from evalsuite.metrics.judge import imgedit_grade, parse_grade, parse_viescore, viescore
+    from evalsuite.metrics.judge import (
+        imgedit_grade,
+        parse_grade,
+        parse_pair,
+        parse_viescore,
+        relative_score,
+        viescore,
+    )
     from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
     from evalsuite.metrics.likelihood import choose
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
@@ -68,11 +75,13 @@ __all__ = [
     "mse",
     "normalize_answer",
     "parse_grade",
+    "parse_pair",
     "parse_viescore",
     "pixel_distance",
     "pope_report",
     "psnr",
     "read_letter",
+    "relative_score",
     "relaxed_match",
     "score_captions",
     "spice",
@@ -101,7 +110,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.images": "decode_mask mse pixel_distance psnr ssim",
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
-            "evalsuite.metrics.judge": "imgedit_grade parse_grade parse_viescore viescore",
+            "evalsuite.metrics.judge": "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore",
             "evalsuite.metrics.letters": "LETTER_RULES mmmu_open_hit read_letter",
             "evalsuite.metrics.likelihood": "choose",
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",
