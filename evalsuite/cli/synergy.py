@@ -20,7 +20,9 @@ def register(app: typer.Typer) -> None:
 
 
 def synergy(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs; the first is the base of gains.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Runs; the first is the base of gains.")
+    ],
 ) -> None:
     """Show what models generate right and read right, and what one does for the other.
 

@@ -137,7 +137,9 @@ def _shared(one: _Side, other: _Side) -> bool:
 
 
 def _gain(side: _Side, control: _Side) -> Line:
-    return _difference(f"{side.task} − {control.task}: {side.headline}", side.run, control, side, side.headline)
+    return _difference(
+        f"{side.task} − {control.task}: {side.headline}", side.run, control, side, side.headline
+    )
 
 
 def _between(base: _Side, side: _Side) -> list[Line]:

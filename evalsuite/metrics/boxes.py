@@ -92,7 +92,9 @@ def _json(text: str, width: float, height: float) -> list[Box]:
 def _parsed(text: str) -> Any:
     text = text.strip()
     fenced = _FENCED.search(text)
-    inner = [text[text.find(a) : text.rfind(b) + 1] for a, b in ("[]", "{}") if -1 < text.find(a) < text.rfind(b)]
+    inner = [
+        text[text.find(a) : text.rfind(b) + 1] for a, b in ("[]", "{}") if -1 < text.find(a) < text.rfind(b)
+    ]
     for one in (*([fenced[1]] if fenced else []), text, *inner):
         try:
             return json.loads(one)

@@ -126,7 +126,6 @@ class PromptTruth(SceneTruth):
             values["objects+relation"] = float(match.satisfies(["colour", "shape", "relation"]))
         return Seen(values, describe(found))
 
-
     def colours(self, picture: PilImage) -> dict[str, str]:
         """Shape -> colour of every shape that an image shows exactly once."""
         found = _seen(picture)

@@ -26,7 +26,9 @@ class OtherImages:
     def __init__(self, path: Path, task: str) -> None:
         self.path = path
         self._open = threading.local()
-        found = [key for key in self._run.task_keys if key == task or key.startswith((f"{task}@", f"{task}/"))]
+        found = [
+            key for key in self._run.task_keys if key == task or key.startswith((f"{task}@", f"{task}/"))
+        ]
         if len(found) != 1:
             raise SpecError(
                 f"images={path}: the run has {len(found)} tasks {task!r} (it has: {', '.join(self._run.task_keys)}).",

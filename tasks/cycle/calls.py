@@ -35,7 +35,9 @@ class Call:
         """For messages: which step this is."""
         more = [f"image {k + 1} of {name}" for name, k in self.image.items()]
         more += [f"question {self.question + 1}"] if self.question is not None else []
-        return f"step {self.place} ({self.step.verb} {self.step.called})" + "".join(f", {one}" for one in more)
+        return f"step {self.place} ({self.step.verb} {self.step.called})" + "".join(
+            f", {one}" for one in more
+        )
 
 
 def calls_of(steps: tuple[Step, ...], sample: CycleSample) -> list[Call]:

@@ -108,7 +108,9 @@ class CycleTask(FamilyTask):
             if self._borrowed and call.step.images:
                 images = next(borrowed, None)
                 if images is None:
-                    raise SampleError(f"{call.words}: the run {self._borrowed.path} has no image of this sample")
+                    raise SampleError(
+                        f"{call.words}: the run {self._borrowed.path} has no image of this sample"
+                    )
                 found.append(ImageResponse(images))
                 continue
             response = next(own, None)
@@ -129,7 +131,9 @@ class CycleTask(FamilyTask):
         if not call.step.images:
             return self.plan.request(values, template=call.step.template, capability="text")
         made = self.plan.request(
-            values, template=call.step.template, capability="image" if call.step.verb == "generate" else "edit"
+            values,
+            template=call.step.template,
+            capability="image" if call.step.verb == "generate" else "edit",
         )
         assert isinstance(made.output, GenerateImages)
         return replace(made, output=replace(made.output, count=call.step.count))
@@ -213,8 +217,11 @@ class CycleTask(FamilyTask):
                         labels = {**one.sample.labels, "step": call.step.called}
                         found.append(
                             SampleScore(
-                                f"{one.sample.id}/{call.step.called}#{k + 1}", {GENERATED: seen[0]},
-                                one.sample.id, labels, parsed=seen[1],
+                                f"{one.sample.id}/{call.step.called}#{k + 1}",
+                                {GENERATED: seen[0]},
+                                one.sample.id,
+                                labels,
+                                parsed=seen[1],
                             )  # fmt: skip
                         )
             elif call.step.verb == "ask":
@@ -244,7 +251,12 @@ class CycleTask(FamilyTask):
                 truth = GroundTruth((colours,), asked.options, labels)
                 values[READ] = float(self._rules.verdict(said, truth, asked.kind).value or 0.0)
         return SampleScore(
-            f"{one.sample.id}/{place}", values, one.sample.id, labels, parsed=verdict.parsed, unread=verdict.unread
+            f"{one.sample.id}/{place}",
+            values,
+            one.sample.id,
+            labels,
+            parsed=verdict.parsed,
+            unread=verdict.unread,
         )
 
     @staticmethod
@@ -263,5 +275,3 @@ class CycleTask(FamilyTask):
         image_id, name, text = record.truth
         seen = self._truth.drawn(image_id, name, text, picture)
         return seen.values["overall"], seen.words, self._truth.colours(picture)
-
-

@@ -39,7 +39,9 @@ def _unibench(row: dict[str, object], where: str) -> CycleQuestion:
     lines = text.split("\n")
     options = [one.split(",")[0] for one in lines[1].split(") ")[1:]] if len(lines) > 1 else []
     if len(options) != len(_LETTERS):
-        raise DataError(f"{where} has {len(options)} options instead of {len(_LETTERS)}.", "Is the file complete?")
+        raise DataError(
+            f"{where} has {len(options)} options instead of {len(_LETTERS)}.", "Is the file complete?"
+        )
     right = field(row, "answer", str, where)
     if right not in _LETTERS:
         raise DataError(f"{where}: the answer is {right!r:.20}, none of A to E.")
@@ -81,7 +83,9 @@ def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSampl
         right = text_of_cell(row.fields.get("answer")).strip().strip("()").upper()
         if right not in options:
             raise DataError(f"{row.where}: the answer {right!r:.20} is none of {', '.join(options)}.")
-        question = CycleQuestion(text_of_cell(row.fields.get("question")), (right,), options, labels=row.labels)
+        question = CycleQuestion(
+            text_of_cell(row.fields.get("question")), (right,), options, labels=row.labels
+        )
         yield CycleSample(
             row.id,
             {name: text_of_cell(row.cells[name]) for name in settings.fields},
@@ -112,7 +116,9 @@ def read_scenes(source: Located) -> Iterator[CycleSample]:
             continue
         seen.add(image_id)
         questions = tuple(
-            CycleQuestion(f"what color is the {thing.shape}?", (thing.colour,), kind="open", about=thing.shape)
+            CycleQuestion(
+                f"what color is the {thing.shape}?", (thing.colour,), kind="open", about=thing.shape
+            )
             for thing in scene.things
         )
         text = field(row, "text", str, f"the prompts of image {image_id}")

@@ -17,7 +17,12 @@ from .settings import ProtocolSettings
 
 RECORD = Expression
 EXAMPLE = Expression(
-    "example", "the bowl on the left", Image(data=b"", name="example"), "", (8.0, 16.0, 120.0, 96.0), (640, 480)
+    "example",
+    "the bowl on the left",
+    Image(data=b"", name="example"),
+    "",
+    (8.0, 16.0, 120.0, 96.0),
+    (640, 480),
 )
 """An expression that shows how a protocol asks (`evalsuite show task`)."""
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -33,7 +38,8 @@ def build(plan: Plan) -> LocateTask:
     """The task of a localisation benchmark. Raises SpecError for an unknown rule, metric or reader."""
     if plan.rule_name not in RULES:
         raise SpecError(
-            f"{plan.benchmark.name}: there is no rule {plan.rule_name!r} for boxes.", suggest(plan.rule_name, RULES)
+            f"{plan.benchmark.name}: there is no rule {plan.rule_name!r} for boxes.",
+            suggest(plan.rule_name, RULES),
         )
     plan.check_metrics(COLUMNS)
     plan.source.paths(next(iter(plan.source.files)))
@@ -95,7 +101,9 @@ class LocateTask(FamilyTask):
         bits = 32 if self._form in SINGLE_PRECISION else 64
         named = found[:1] if self.plan.rule_name == "first-box" else found
         overlap, box = max(
-            ((iou(each, asked.box, bits=bits), each) for each in named), default=(0.0, _NOTHING), key=lambda x: x[0]
+            ((iou(each, asked.box, bits=bits), each) for each in named),
+            default=(0.0, _NOTHING),
+            key=lambda x: x[0],
         )
         values = {f"acc@{threshold}": float(overlap >= threshold) for threshold in THRESHOLDS}
         values |= {"IoU": overlap, "center": float(bool(found) and center_inside(box, asked.box))}

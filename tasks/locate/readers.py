@@ -72,7 +72,9 @@ def read_boxes(source: Located, settings: BoxSettings) -> Iterator[Expression]:
         size, problem = (0, 0), row.problem
         if not problem:
             size, problem = _size(row.images[0], row.fields, row.where)
-        if not problem and (box[2] > size[0] + _OUTSIDE or box[3] > size[1] + _OUTSIDE or min(box) < -_OUTSIDE):
+        if not problem and (
+            box[2] > size[0] + _OUTSIDE or box[3] > size[1] + _OUTSIDE or min(box) < -_OUTSIDE
+        ):
             problem = f"{row.where}: the box {box} lies outside of the image of {size[0]} x {size[1]} pixels."
         image = row.images[0] if row.images else Image(data=b"", name=row.id)
         for k, text in enumerate(listed):

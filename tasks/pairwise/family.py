@@ -19,7 +19,13 @@ from .settings import Settings
 
 RECORD = PairQuestion
 EXAMPLE = PairQuestion(
-    "example", "What is in the bowl?", Image(data=b"", name="example"), "", "A bowl of apples.", "Apples.", "conv"
+    "example",
+    "What is in the bowl?",
+    Image(data=b"", name="example"),
+    "",
+    "A bowl of apples.",
+    "Apples.",
+    "conv",
 )
 """A question that shows how a protocol asks (`evalsuite show task`)."""
 RELATIVE, MODEL, REFERENCE = "relative", "model", "reference"
@@ -105,7 +111,9 @@ class PairwiseTask(JudgedFamilyTask):
         if not (math.isfinite(reference) and math.isfinite(model)):
             return row(failure="the judge's scores are no finite numbers")
         unread = any(min(pair) < 0 for pair in pairs)
-        return row(values={MODEL: model, REFERENCE: reference}, parsed=f"{reference:g} {model:g}", unread=unread)
+        return row(
+            values={MODEL: model, REFERENCE: reference}, parsed=f"{reference:g} {model:g}", unread=unread
+        )
 
 
 def _relative(metric: Metric, rows: Sequence[SampleScore]) -> list[Statistic]:

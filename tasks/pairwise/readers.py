@@ -10,7 +10,15 @@ from typing import Any
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.task import Located
-from evalsuite.task.readers import TableSettings, field, read_lines, reader, required_text, table_rows, text_of_cell
+from evalsuite.task.readers import (
+    TableSettings,
+    field,
+    read_lines,
+    reader,
+    required_text,
+    table_rows,
+    text_of_cell,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,9 @@ def read_llava_bench(source: Located) -> Iterator[PairQuestion]:
         where = f"{path}, line {number}"
         name, image = str(row.get("question_id")), field(row, "image", str, where)
         if image not in captions or name not in answers:
-            raise DataError(f"{where}: question {name} has no {'caption' if image not in captions else 'answer'}.")
+            raise DataError(
+                f"{where}: question {name} has no {'caption' if image not in captions else 'answer'}."
+            )
         yield PairQuestion(
             name, field(row, "text", str, where), source.image("images", image=image), image,
             _context(captions[image]), str(answers[name]), field(row, "category", str, where),

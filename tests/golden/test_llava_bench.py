@@ -30,7 +30,6 @@ def test_reviews_have_the_official_scores(path: Path, compared: Compared) -> Non
     compared("LLaVA-Bench reviews", len(cases))
 
 
-
 @EVERY_FILE
 def test_published_reviews_have_their_scores(path: Path, compared: Compared) -> None:
     """Reviews that begin with words were scored by hand."""
@@ -54,6 +53,9 @@ def test_summaries_are_the_official_ones(path: Path, compared: Compared) -> None
             groups[row["category"]].append(row["tuple"])
         for name, expected in one["relative_gpt4_model"].items():
             reference, model = (sum(column) / len(groups[name]) for column in zip(*groups[name], strict=True))
-            got = [relative_score(reference, model), *(round(10 * round(x, 3), 1) for x in (reference, model))]
+            got = [
+                relative_score(reference, model),
+                *(round(10 * round(x, 3), 1) for x in (reference, model)),
+            ]
             assert got == pytest.approx(expected, abs=1e-9), name
         compared("LLaVA-Bench summaries, reviews", len(one["rows"]))

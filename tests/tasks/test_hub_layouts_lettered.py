@@ -113,7 +113,9 @@ def test_seed_bench_2_asks_what_has_answers_in_text(tmp_path: Path) -> None:
     task = build("seed-bench-2", tmp_path)
     (sample,) = task.samples()
     assert sample.labels == {"data_type": "Multiple Images", "question_type": "10"}
-    assert wording(asked(task, sample)).startswith("<image><image>Which?\nA. a\nB. b\nC. c\nD. d\nAnswer with")
+    assert wording(asked(task, sample)).startswith(
+        "<image><image>Which?\nA. a\nB. b\nC. c\nD. d\nAnswer with"
+    )
     assert [row["accuracy"] for row in values(task, answer(sample, "C. c"), answer(sample, "c"))] == [1, 1]
 
 

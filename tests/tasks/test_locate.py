@@ -14,7 +14,9 @@ from tests.tasks.asking import ENTRIES, answer, asked, build, wording
 from tests.tasks.tables import by_datasets, json_lines
 
 PHOTO = encoded("PNG")
-NAMES = sorted(name for name, entry in ENTRIES.items() if isinstance(entry, TaskEntry) and entry.family == "locate")
+NAMES = sorted(
+    name for name, entry in ENTRIES.items() if isinstance(entry, TaskEntry) and entry.family == "locate"
+)
 
 
 def size() -> tuple[int, int]:
@@ -31,7 +33,13 @@ BOX = [0.0, 0.0, W / 2, H / 2]
 
 
 def lines(folder: Path, file: str = "refcoco_val.jsonl", **changes: Any) -> Path:
-    row = {"image": "data/refcoco/train2014/COCO_1.png", "sent": "left bowl", "bbox": BOX, "width": W, "height": H}
+    row = {
+        "image": "data/refcoco/train2014/COCO_1.png",
+        "sent": "left bowl",
+        "bbox": BOX,
+        "width": W,
+        "height": H,
+    }
     json_lines(folder / file, [{**row, **changes}])
     (folder / "train2014").mkdir(exist_ok=True)
     (folder / "train2014" / "COCO_1.png").write_bytes(PHOTO)
@@ -62,7 +70,9 @@ def test_each_convention_finds_the_box(tmp_path: Path, protocol: str, said: str)
     task = build("refcoco-val", lines(tmp_path), protocol=protocol)
     (sample,) = task.samples()
     assert "left bowl" in wording(asked(task, sample))
-    hit, miss, unread = task.score([answer(sample, said), answer(sample, "(9,9),(10,10)"), answer(sample, "?")]).rows
+    hit, miss, unread = task.score(
+        [answer(sample, said), answer(sample, "(9,9),(10,10)"), answer(sample, "?")]
+    ).rows
     assert (hit.values["acc@0.5"], hit.values["center"]) == (1, 1)
     assert hit.values["IoU"] > 0.9
     assert miss.values["acc@0.5"] == unread.values["acc@0.5"] == 0

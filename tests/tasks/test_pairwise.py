@@ -51,7 +51,10 @@ def test_the_score_is_a_share_of_the_references(tmp_path: Path) -> None:
     first, second = task.samples()
     assert "evalsuite judge" in task.score([answer(first, "So.")]).missing["relative"]
     scores = task.score([reviewed(first, "8 6", "8 4"), reviewed(second, "10 10")])
-    assert [row.values for row in scores.rows] == [{"model": 5, "reference": 8}, {"model": 10, "reference": 10}]
+    assert [row.values for row in scores.rows] == [
+        {"model": 5, "reference": 8},
+        {"model": 10, "reference": 10},
+    ]
     import numpy as np
 
     found = {one.group: one for one in scores.statistics if one.metric.name == "relative"}
