@@ -26,8 +26,8 @@ def synergy(
 ) -> None:
     """Show what models generate right and read right, and what one does for the other.
 
-    Differences are paired by sample, with 95 % intervals: own images against given ones within a run, and every
-    further run against the first.
+    Differences are paired by sample, with 95 % intervals: own images against given ones within a run, and
+    every further run against the first.
     """
     from contextlib import ExitStack
 

@@ -1,8 +1,10 @@
-"""What the halves of unified models do for each other: own images generated right, read right, and paired gains.
+"""What the halves of unified models do for each other: own images generated right, read right, and paired
+gains.
 
-Read from stored scores alone, and by columns, not by names of benchmarks: a task whose samples score `generated`
-generated images; `read` is the share of answers that are right about what the shown image really shows; a task
-without `generated` on samples of the same ids asks about given images and is the control.
+Read from stored scores alone, and by columns, not by names of benchmarks: a task whose samples score
+`generated`
+generated images; `read` is the share of answers that are right about what the shown image really shows; a
+task without `generated` on samples of the same ids asks about given images and is the control.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ No benchmark says how an answer is to be read; the conventions of models do, by 
 * ``internvl``: `[[x1, y1, x2, y2]]`, from 0 to 1000 where they sum to 4 or more, else from 0 to 1
   (OpenGVLab/InternVL `internvl_chat/eval/refcoco/evaluate_grounding.py`);
 * ``unit``: the first `[x1, y1, x2, y2]`, from 0 to 1 (lmms-eval `lmms_eval/tasks/refcoco/utils_rec.py`);
-* ``json-pixels``: every box in JSON, or in text, in pixels (lmms-eval `lmms_eval/tasks/refcoco_grounding/utils.py`);
+* ``json-pixels``: every box in JSON, or in text, in pixels (lmms-eval
+`lmms_eval/tasks/refcoco_grounding/utils.py`);
 * ``json``: the same, each box also taken as from 0 to 1000 (what that task scores).
 
 Numbers are 32-bit for the first two, as there: boxes and IoU equal the named code on every recorded answer

@@ -1,4 +1,5 @@
-"""What is left of a beginning over generations of image to text to image: mean cumulative drift, and its decay.
+"""What is left of a beginning over generations of image to text to image: mean cumulative drift, and its
+decay.
 
 Source: mollahsabbir/Semantic-Drift-in-Unified-Models `semantic-drift/mcd-sdr.py`.
 """

@@ -31,9 +31,9 @@ __all__ = [
     "parse_grade",
     "parse_pair",
     "parse_viescore",
+    "relative_score",
     "viescore",
     "viescore_statistics",
-    "relative_score",
 ]
 
 

@@ -1,8 +1,8 @@
 """MathVista: the answer inside a response, and its normal form.
 
 Source: lupantech/MathVista `evaluation/extract_answer.py` (`extract_answer`, before it asks a judge) and
-`evaluation/calculate_score.py` (`normalize_extracted_answer`). Equal to both on every recorded answer, and to the
-scores that the authors publish of eleven models (tests/golden/test_mathvista.py).
+`evaluation/calculate_score.py` (`normalize_extracted_answer`). Equal to both on every recorded answer, and
+to the scores that the authors publish of eleven models (tests/golden/test_mathvista.py).
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def normalize(
     """An extracted answer as it is compared with the right one; None where it has no normal form.
 
     Of a multiple-choice question the first letter in parentheses, or a bare letter, stands for its choice;
-    anything else becomes the choice with the least edit distance, so that an empty answer is the shortest one.
+    anything else becomes the choice with the least edit distance, so that an empty answer is the shortest
+    one.
 
     Args:
         choices: as in `extract`.

@@ -4,8 +4,8 @@
 * ``mmvp-cambrian``: cambrian-mllm/cambrian `eval/eval/mmvp/mmvp_test.py`;
 * ``mmvp-lmms``: EvolvingLMMs-Lab/lmms-eval `lmms_eval/tasks/mmvp/utils.py`.
 
-The benchmark's own scorer asks GPT-4 instead (`scripts/gpt_grader.py`). Equal to the named code on every recorded
-answer (tests/golden/test_mmvp.py).
+The benchmark's own scorer asks GPT-4 instead (`scripts/gpt_grader.py`). Equal to the named code on every
+recorded answer (tests/golden/test_mmvp.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Answers to Uni-MMMU's puzzles inside a text: the choice of a jigsaw, the moves of a maze.
 
-Source: Vchitect/Uni-MMMU `eval_ummmu.py`, `JigsawEvaluator` and `MazeEvaluator`. Equal to it on every recorded text
-(tests/golden/test_unified.py).
+Source: Vchitect/Uni-MMMU `eval_ummmu.py`, `JigsawEvaluator` and `MazeEvaluator`. Equal to it on every
+recorded text (tests/golden/test_unified.py).
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ _MET = frozenset({"true", "yes", "y", "1"})
 
 
 def parse_rubric(reply: str) -> Any:
-    """The JSON of a reply: in a fence, an object that begins with `criteria_met` or `explanation`, or all from
-    the first brace to the last.
+    """The JSON of a reply: in a fence, an object that begins with `criteria_met` or `explanation`, or all
+    from the first brace to the last.
 
     Raises SampleError where there is none: the official script asks again.
     """

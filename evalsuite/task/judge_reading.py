@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from evalsuite.content import Message, Text, user
 from evalsuite.endpoint import Chat
 from evalsuite.errors import SampleError
-from evalsuite.judging import unjudged
+from evalsuite.judging import Judged, unjudged
 from evalsuite.task.family import FamilyTask, row_of
 from evalsuite.task.judge_spec import JudgeSpec
 from evalsuite.task.rules import RuleSet
@@ -77,7 +77,7 @@ class JudgeReads(FamilyTask):
             rows.append(row)
         if waiting and not runs:
             bare = [SampleScore(row.id, cluster=row.cluster, labels=row.labels) for row in rows]
-            reason = f"{unjudged(self)} ({waiting} answers need one)"
+            reason = f"{unjudged(cast(Judged, self))} ({waiting} answers need one)"
             return Scores(bare, (), {spec.name: reason for spec in self.plan.benchmark.metrics})
         return self.scores(rows, details={"runs of the judge": runs} if runs else {})
 

@@ -39,8 +39,10 @@ class JudgeSpec(BaseModel):
     """The judge that the authors use."""
     system: str = ""
     prompt: str
-    """Fields in braces: `question`, `hint`, `options` (a line each), `options_in_line`, `reference` (its text),
-    `reference_mark` (its letter in parentheses), `reference_details` (in words), `answer`, and the sample's labels."""
+    """Fields in braces: `question`, `hint`, `options` (a line each), `options_in_line`, `reference` (its
+    text),
+    `reference_mark` (its letter in parentheses), `reference_details` (in words), `answer`, and the sample's
+    labels."""
     max_tokens: int = Field(default=256, ge=1)
     temperature: float = 0.0
     tries: int = Field(default=1, ge=1)
@@ -63,7 +65,8 @@ class JudgeSpec(BaseModel):
         return self
 
     def grade(self, reply: str, labels: Mapping[str, str]) -> tuple[float, bool]:
-        """The score of a reply about a sample with these labels, and whether none of `verdicts` occurs in it."""
+        """The score of a reply about a sample with these labels, and whether none of `verdicts` occurs
+        in it."""
         text = reply.lower()
         for form, value in self.verdicts.items():
             if re.search(form, text):

@@ -110,7 +110,9 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.images": "decode_mask mse pixel_distance psnr ssim",
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
-            "evalsuite.metrics.judge": "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore",
+            "evalsuite.metrics.judge": (
+                "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore"
+            ),
             "evalsuite.metrics.letters": "LETTER_RULES mmmu_open_hit read_letter",
             "evalsuite.metrics.likelihood": "choose",
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",

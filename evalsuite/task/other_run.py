@@ -31,7 +31,8 @@ class OtherImages:
         ]
         if len(found) != 1:
             raise SpecError(
-                f"images={path}: the run has {len(found)} tasks {task!r} (it has: {', '.join(self._run.task_keys)}).",
+                f"images={path}: the run has {len(found)} tasks {task!r} "
+                f"(it has: {', '.join(self._run.task_keys)}).",
                 "Name a run that generated this benchmark's images once.",
             )
         (self._key,) = found

@@ -47,8 +47,8 @@ EXAMPLE = CycleSample(
 )
 """A sample that shows how a protocol asks (`evalsuite show task`)."""
 GENERATED, READ = "generated", "read"
-"""Columns of a checker: whether an image shows what its prompt states; whether an answer is right about what the image
-that was shown really shows."""
+"""Columns of a checker: whether an image shows what its prompt states; whether an answer is right about what
+the image that was shown really shows."""
 
 
 def build(plan: Plan) -> CycleTask:
@@ -61,8 +61,8 @@ def build(plan: Plan) -> CycleTask:
 class CycleTask(FamilyTask):
     """A cycle in one protocol; template fields: see `settings`.
 
-    The rows of its metrics are single answers and (where a checker knows the truth) single images, labelled by
-    `step`; intervals resample whole samples.
+    The rows of its metrics are single answers and (where a checker knows the truth) single images, labelled
+    by `step`; intervals resample whole samples.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -181,8 +181,8 @@ class CycleTask(FamilyTask):
         return Scores(rows, statistics, {**missing, **found.missing}, {}, found.notes)
 
     def _computable(self, inner: Sequence[SampleScore]) -> tuple[list[MetricSpec], dict[str, str]]:
-        """The metrics whose columns these rows have, and why the others are missing: a protocol that generates
-        nothing has no generated image to check."""
+        """The metrics whose columns these rows have, and why the others are missing: a protocol that
+        generates nothing has no generated image to check."""
         declared = {spec.name: spec for spec in self.plan.benchmark.metrics}
         columns = {name for part in inner for name in part.values}
         labels = {name for part in inner for name in part.labels}
@@ -198,8 +198,8 @@ class CycleTask(FamilyTask):
         return wanted, missing
 
     def _parts(self, one: Answered) -> list[SampleScore]:
-        """A row per answer, and per image where a checker knows the truth. Raises EvalsuiteError, which names the
-        step, where one is missing."""
+        """A row per answer, and per image where a checker knows the truth. Raises EvalsuiteError, which
+        names the step, where one is missing."""
         record: CycleSample = one.sample.record
         calls, responses = self._all(one.sample, one.responses)
         if len(responses) < len(calls):
@@ -222,7 +222,7 @@ class CycleTask(FamilyTask):
                                 one.sample.id,
                                 labels,
                                 parsed=seen[1],
-                            )  # fmt: skip
+                            )
                         )
             elif call.step.verb == "ask":
                 found.append(self._answer(one, call, response, shown, len(found)))
@@ -270,7 +270,7 @@ class CycleTask(FamilyTask):
         return PromptTruth.read(self.plan.source)
 
     def _look(self, record: CycleSample, image: Image) -> tuple[float, str, Mapping[str, str]]:
-        """Whether an image shows what the prompt states, what it shows in words, and the colour of each shape."""
+        """Whether an image shows what its prompt states, what it shows in words, and each shape's colour."""
         picture = decode(image)
         image_id, name, text = record.truth
         seen = self._truth.drawn(image_id, name, text, picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from evalsuite.errors import DataError
@@ -100,8 +100,8 @@ def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSampl
 def read_scenes(source: Located) -> Iterator[CycleSample]:
     """The miniature's scenes: a caption that states colour and shape, and the colour of each of its things.
 
-    `truth` is `scenes.jsonl`, `prompts` is `prompts.jsonl`, `images` a path with the field `image_id`. Scenes with two
-    things of one shape are left out: "the circle" would be either.
+    `truth` is `scenes.jsonl`, `prompts` is `prompts.jsonl`, `images` a path with the field `image_id`.
+    Scenes with two things of one shape are left out: "the circle" would be either.
     """
     truth = PromptTruth.read(source)
     seen: set[int] = set()
@@ -132,6 +132,6 @@ def read_scenes(source: Located) -> Iterator[CycleSample]:
         )
 
 
-READERS = MappingProxyType(
+READERS: Mapping[str, Callable[..., Iterator[CycleSample]]] = MappingProxyType(
     {"unibench-json": read_unibench, read_cycles.name: read_cycles, "mini-scenes": read_scenes}
 )

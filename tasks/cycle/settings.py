@@ -5,11 +5,14 @@
         - {generate: "{prompt}", count: 4, name: own}
         - {ask: "{own}{question}", each: [own, question]}
 
-A step has one verb: `generate` (images from text), `edit` (images from text and images), `ask` (an answer that is
-scored), `caption` (a text that is not), or `repeat: N` with `steps`, which runs them N times. Its template's fields are
-those of the sample (`prompt`, `image`, `true`, further columns), of the question (`question`, `options`), and the names
-of earlier steps, which stand for all images, or the text, that the latest step of that name gave. What `each` names
-is gone through one by one: the images of a step, the sample's questions.
+A step has one verb: `generate` (images from text), `edit` (images from text and images), `ask` (an answer
+that is
+scored), `caption` (a text that is not), or `repeat: N` with `steps`, which runs them N times. Its template's
+fields are
+those of the sample (`prompt`, `image`, `true`, further columns), of the question (`question`, `options`),
+and the names
+of earlier steps, which stand for all images, or the text, that the latest step of that name gave. What
+`each` names is gone through one by one: the images of a step, the sample's questions.
 """
 
 from __future__ import annotations

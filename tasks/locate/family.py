@@ -49,8 +49,8 @@ def build(plan: Plan) -> LocateTask:
 class LocateTask(FamilyTask):
     """A localisation benchmark in one protocol; template fields: `image`, `expression`.
 
-    An answer without a box in the protocol's form names the box 0, 0, 0, 0, as in the programs of the field: a
-    miss, and an unread answer.
+    An answer without a box in the protocol's form names the box 0, 0, 0, 0, as in the programs of the field:
+    a miss, and an unread answer.
     """
 
     def __init__(self, plan: Plan) -> None:

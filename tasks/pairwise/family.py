@@ -41,8 +41,8 @@ def build(plan: Plan) -> PairwiseTask:
 class PairwiseTask(JudgedFamilyTask):
     """A pairwise benchmark in one protocol; template fields: `image`, `question`.
 
-    A review whose first line is not two numbers gives both answers -1, which goes into the means, as officially;
-    such answers are unread.
+    A review whose first line is not two numbers gives both answers -1, which goes into the means, as
+    officially; such answers are unread.
     """
 
     def __init__(self, plan: Plan) -> None:

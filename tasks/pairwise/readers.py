@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -81,7 +81,8 @@ def read_pairs(source: Located, settings: TableSettings) -> Iterator[PairQuestio
     """Questions with a context and a reference answer, from one table."""
     for row in table_rows(source, settings):
         yield PairQuestion(
-            row.id, required_text(row, "question"), row.images[0] if row.images else Image(data=b"", name=row.id),
+            row.id, required_text(row, "question"),
+            row.images[0] if row.images else Image(data=b"", name=row.id),
             row.cluster, _context(row.fields.get("context")), required_text(row, "reference"),
             text_of_cell(row.fields.get("category")), row.problem,
         )  # fmt: skip
@@ -91,4 +92,6 @@ def _context(value: Any) -> str:
     return "\n".join(map(str, value)) if isinstance(value, list | tuple) else text_of_cell(value)
 
 
-READERS = MappingProxyType({"llava-bench-jsonl": read_llava_bench, read_pairs.name: read_pairs})
+READERS: Mapping[str, Callable[..., Iterator[PairQuestion]]] = MappingProxyType(
+    {"llava-bench-jsonl": read_llava_bench, read_pairs.name: read_pairs}
+)

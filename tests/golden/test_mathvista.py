@@ -71,7 +71,8 @@ def _value(rules: str, truth: Mapping[str, Any], said: str) -> float | None:
 
 @EVERY_FILE
 def test_published_runs_have_the_scores_of_the_current_code(path: Path, compared: Compared) -> None:
-    """`published` scores were made by older code; where it differs, three models differ by one or two answers."""
+    """`published` scores were made by older code; where it differs, three models differ by one or two
+    answers."""
     found = read_json(path)
     truths = found["meta"]["ground_truth"]
     for run in found["published_runs"]:

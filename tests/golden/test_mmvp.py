@@ -50,8 +50,8 @@ def _pairs(hits: Sequence[float]) -> dict[str, float]:
 
 @each("*mmvp_cases*.json*")
 def test_sets_have_bagels_pairs_and_cambrians_count(path: Path, compared: Compared) -> None:
-    """Cambrian counts by the parity of its sum, which goes wrong where only the second of a pair is right: its
-    count is made of our hits here, and is no metric of the benchmark."""
+    """Cambrian counts by the parity of its sum, which goes wrong where only the second of a pair is right:
+    its count is made of our hits here, and is no metric of the benchmark."""
     for one in read_json(path)["sets"]:
         if "error" not in str(one["bagel"]):
             ours = _pairs(_hits("bagel", one["rows"]))

@@ -11,6 +11,7 @@ from evalsuite.metrics.drift import drift_decay, mean_drift
 from evalsuite.metrics.letters import read_letter
 from evalsuite.metrics.puzzles import jigsaw_choice, maze_moves, moves_right
 from evalsuite.metrics.rubrics import image_verdict, parse_rubric, rubric_met, rubric_summary
+from evalsuite.task import SampleScore
 from tests.golden.comprehension import LETTERS, numbers, row
 from tests.goldens import case_files, find_support, read_json
 
@@ -59,7 +60,8 @@ def test_unibench_runs_have_the_official_statistics(path: Path, compared: Compar
     bench = read_json(place)
     for run in read_json(path)["runs"]:
         cases = range(len(bench)) if run["cases"] == "all" else run["cases"]
-        marks, rows = iter(run["records"]), []
+        marks = iter(run["records"])
+        rows: list[SampleScore] = []
         for case in cases:
             for _ in range(run["images_per_case"]):
                 for question in bench[case]["QAs"]:

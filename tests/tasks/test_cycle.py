@@ -48,7 +48,10 @@ def test_unieval_asks_every_question_about_every_own_image(tmp_path: Path) -> No
     task = build("unieval", unibench(tmp_path))
     (sample,) = task.samples()
     four = ImageResponse(tuple(Image(data=photo) for photo in PHOTOS))
-    replies = [four, *(TextResponse(text) for text in ("(A)", "(B)", "(A)", "(C)", "B", "b", "(A)", "(B)"))]
+    replies: list[Response] = [
+        four,
+        *(TextResponse(text) for text in ("(A)", "(B)", "(A)", "(C)", "B", "b", "(A)", "(B)")),
+    ]
     requests = walk(task, sample, replies)
     assert isinstance(requests[0].output, GenerateImages)
     assert requests[0].output.count == 4
@@ -118,7 +121,15 @@ def test_steps_repeat_and_take_the_latest_of_a_name(tmp_path: Path) -> None:
     task = declared(tmp_path, DRIFT, needs=["image", "edit", "text"], protocols=decoding)
     (sample,) = task.samples()
     two = ImageResponse((Image(data=PHOTOS[1]), Image(data=PHOTOS[2])))
-    replies = [OWN, TextResponse("one"), two, TextResponse("two"), two, TextResponse("A"), TextResponse("B")]
+    replies: list[Response] = [
+        OWN,
+        TextResponse("one"),
+        two,
+        TextResponse("two"),
+        two,
+        TextResponse("A"),
+        TextResponse("B"),
+    ]
     requests = walk(task, sample, replies)
     assert len(requests) == len(replies)
     assert [len(one.images) for one in requests] == [0, 1, 1, 2, 2, 2, 2]

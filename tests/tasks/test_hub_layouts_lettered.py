@@ -68,8 +68,8 @@ def test_a_damaged_mmvp_row_is_refused(tmp_path: Path, changes: dict[str, str], 
 
 def test_mmmu_pro_shows_images_where_their_marks_stand(tmp_path: Path) -> None:
     row: dict[str, Any] = {
-        "id": "test_Art_1", "question": "Which of <image 1>?", "options": "['<image 2>', 'none']", "answer": "B",
-        "subject": "Art", "topic_difficulty": "Easy", "img_type": "['Photo']",
+        "id": "test_Art_1", "question": "Which of <image 1>?", "options": "['<image 2>', 'none']",
+        "answer": "B", "subject": "Art", "topic_difficulty": "Easy", "img_type": "['Photo']",
         **{f"image_{k}": cell(k - 1) if k < 3 else None for k in range(1, 8)},
     }  # fmt: skip
     table = tmp_path / "standard (10 options)" / "test-00000-of-00001.parquet"
@@ -77,7 +77,8 @@ def test_mmmu_pro_shows_images_where_their_marks_stand(tmp_path: Path) -> None:
     task = build("mmmu-pro-standard", tmp_path)
     (sample,) = task.samples()
     assert wording(asked(task, sample)) == (
-        "Which of <image>?\nA. <image>\nB. none\nAnswer with the option letter from the given choices directly."
+        "Which of <image>?\nA. <image>\nB. none\n"
+        "Answer with the option letter from the given choices directly."
     )
     assert pictures(asked(task, sample)) == PHOTOS[:2]
     (row_of,) = values(task, answer(sample, "Answer: B"))

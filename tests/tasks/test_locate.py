@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import DataError, SpecError
-from evalsuite.task import TaskEntry
+from evalsuite.request import TextResponse
+from evalsuite.task import HasReferenceAnswer, TaskEntry
 from tests.data.image_files import encoded
 from tests.tasks.asking import ENTRIES, answer, asked, build, wording
 from tests.tasks.tables import by_datasets, json_lines
@@ -86,9 +87,10 @@ def test_a_hub_row_is_one_sample_per_expression(tmp_path: Path) -> None:
     assert [one.id, other.id] == ["9#1", "9#2"]
     assert one.cluster == other.cluster != ""
     assert task.target(other) == BOX
+    assert isinstance(task, HasReferenceAnswer)
     oracle = task.reference_answer(one)
-    assert oracle is not None
-    (row,) = task.score([answer(one, oracle.text)]).rows  # type: ignore[union-attr]
+    assert isinstance(oracle, TextResponse)
+    (row,) = task.score([answer(one, oracle.text)]).rows
     assert row.values["acc@0.9"] == 1
 
 
@@ -117,11 +119,11 @@ def test_a_box_outside_of_its_image_fails_its_sample_alone(tmp_path: Path) -> No
 
 
 def test_an_unknown_convention_is_refused(tmp_path: Path) -> None:
+    import evalsuite_tasks
+
     from evalsuite.task.benchmark import build as build_from
     from evalsuite.task.entry import TaskOptions
     from evalsuite.task.schema import load
-
-    import evalsuite_tasks
 
     text = (Path(evalsuite_tasks.__file__).parent / "locate" / "refcoco-val.yaml").read_text()
     (tmp_path / "x.yaml").write_text(text.replace("boxes: qwen-vl", "boxes: qwen"))

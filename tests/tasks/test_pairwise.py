@@ -40,7 +40,8 @@ def test_the_judge_sees_both_answers_and_the_captions(tmp_path: Path) -> None:
     (part,) = chat.messages[-1].parts
     assert isinstance(part, Text)
     assert part.text.startswith(
-        "[Context]\nA bowl.\nRed.\n\n[Question]\nWhy 0?\n\n[Assistant 1]\nBecause 0.\n\n[End of Assistant 1]\n\n"
+        "[Context]\nA bowl.\nRed.\n\n[Question]\nWhy 0?\n\n"
+        "[Assistant 1]\nBecause 0.\n\n[End of Assistant 1]\n\n"
         "[Assistant 2]\nSo.\n\n[End of Assistant 2]\n\n[System]\nWe would like"
     )
     assert task.question(answer(first, "So."), (Judgement("8 9"),)) is None
@@ -72,8 +73,8 @@ def test_reviews_without_scores_count_as_officially_and_are_unread(tmp_path: Pat
 
 
 def test_the_hubs_table(tmp_path: Path) -> None:
-    row = {"question_id": 3, "question": "Why?", "caption": "A bowl.", "gpt_answer": "So.", "category": "conv",
-           "image": cell(0)}  # fmt: skip
+    row = {"question_id": 3, "question": "Why?", "caption": "A bowl.", "gpt_answer": "So.",
+           "category": "conv", "image": cell(0)}  # fmt: skip
     by_datasets(tmp_path / "data" / "train-00000-of-00001.parquet", [row])
     (sample,) = build("llava-bench-in-the-wild", tmp_path).samples()
     assert (sample.record.context, sample.record.reference) == ("A bowl.", "So.")

@@ -28,7 +28,7 @@ _SOURCES = {
     "mmvp-bagel": "BAGEL's and InternVL's MMVP evaluation: a letter in front, or the text of an option",
     "mmvp-cambrian": "Cambrian's MMVP evaluation: the letter or the option behind the last \"answer is\"",
     "mmvp-lmms": "lmms-eval's MMVP task: the first of five patterns that finds A or B",
-    "unieval": "UniEval's check_answer: the last letter at a parenthesis, the last character, or an option's text",
+    "unieval": "UniEval's check_answer: the last letter at a parenthesis, at the end, or an option's text",
     "realunify": "RealUnify's evaluation: the first capital letter from A to D",
     "realunify-lmms": "lmms-eval's RealUnify task: the first letter from A to D in either case",
 }  # fmt: skip

@@ -11,7 +11,7 @@ _TITLES = {
     "mathvista": "MathVista: the answer where it stands alone; any other is left to a judge",
     "mathvista-quick": 'MathVista with --quick_extract: alone, or in `The answer is "…".`',
     "mathvista-extracted": "MathVista's normalisation and comparison of an answer that is extracted already",
-    "mathvista-ignoring-empty": "The same, where an empty extraction of a choice is wrong, not the shortest option",
+    "mathvista-ignoring-empty": "The same; an empty extraction of a choice is wrong, not the shortest option",
 }
 
 

@@ -15,7 +15,8 @@ def uni_mmmu_jigsaw(answer: str, truth: GroundTruth) -> Verdict:
 
 @rule(also=["exact"])
 def uni_mmmu_moves(answer: str, truth: GroundTruth) -> Verdict:
-    """The share of the right moves at their place in the last <ANSWER_JSON> (Uni-MMMU's maze, sliding tiles)."""
+    """The share of the right moves at their place in the last <ANSWER_JSON> (Uni-MMMU's maze, sliding
+    tiles)."""
     moves = maze_moves(answer)
     exact, share = moves_right(moves, truth.references)
     return Verdict(share, " ".join(moves), unread=not moves, more={"exact": float(exact)})
