@@ -38,7 +38,14 @@ from .scoring import over_samples
 from .settings import ProtocolSettings, Settings, flat
 
 RECORD = CycleSample
-OPTIONS = (Option("images", "run whose generated images are asked about, instead of own ones", Path),)
+OPTIONS = (
+    Option(
+        "images",
+        "run whose generated images are asked about, instead of own ones",
+        Path,
+        removes=("image", "edit"),
+    ),
+)
 EXAMPLE = CycleSample(
     "example",
     {"prompt": "A red bowl on a table."},
