@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest
+from evalsuite.errors import CheckpointError, SpecError, UnavailableError, suggest, text_of
 from evalsuite.model import ModelInfo, ModelOptions
 from evalsuite.model.devices import resolve
+from evalsuite.model.folders import fault_of_folder
+from evalsuite.model.loading import LoadReport, check_loaded
 from evalsuite.model.memory import estimate, require_room
 from evalsuite.model.weights import configuration, count, fingerprint
 
+from .lora import Adapter, adapter_of, without_adapter
 from .options import check_known, switch
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     "name", "revision", "template", "attention", "device_map", "quantization", "trust_remote_code",
-    "generation_config", "memory_check",
+    "generation_config", "memory_check", "weights_check", "adapter", "thinking",
 )  # fmt: skip
 """What every adapter of transformers understands.
 
@@ -35,6 +38,11 @@ OPTIONS = (
 - `generation_config=checkpoint`: keeps the checkpoint's own decoding defaults (repetition penalty, top-k …),
   which are otherwise put aside because the protocol decides.
 - `memory_check=no`: loads although the estimate says that it will not fit.
+- `weights_check=no`: measures a model some of whose tensors are missing, unexpected or of another shape; what
+  is missing is random. Recorded.
+- `adapter`: a folder of PEFT (LoRA …) on top of the checkpoint; `none` leaves one in the same folder away. An
+  adapter's folder in place of the checkpoint loads with the base model that it names.
+- `thinking`: `on` or `off`, the switch of the chat templates of reasoning models.
 """
 
 QUANTIZATIONS = ("4bit", "8bit")
@@ -46,12 +54,14 @@ class Checkpoint:
 
     Args:
         source: a folder, or a hub id.
+        adapter: what is put on top of it; None for nothing.
     """
 
     source: str
     device: torch.device
     dtype: torch.dtype
     options: Mapping[str, str]
+    adapter: Adapter | None = None
 
     @classmethod
     def of(cls, options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -> Checkpoint:
@@ -62,8 +72,20 @@ class Checkpoint:
         """
         check_known(options.options, (*OPTIONS, *more), adapter)
         _check_quantization(options.options)
+        thinking(options.options)
+        source, found = adapter_of(options.argument, options.options.get("adapter", ""))
+        given = options.options
+        if found is not None and source != options.argument:
+            given = {"name": Path(options.argument).name, **given}
         device, dtype = resolve(options)
-        return cls(options.argument, device, dtype, options.options)
+        return cls(source, device, dtype, given, found)
+
+    @property
+    def processing(self) -> str:
+        """Where tokenizer and processor are: the adapter's folder where a trainer left them there."""
+        if self.adapter is not None and self.adapter.has_tokenizer:
+            return str(self.adapter.folder)
+        return self.source
 
     def require_config(self) -> None:
         """Raises CheckpointError for a folder without a model, and where the hub is needed and out of reach.
@@ -74,9 +96,12 @@ class Checkpoint:
         if not folder.is_dir():
             require_reach(self.source, self.common["revision"])
         if folder.is_dir() and not (folder / "config.json").is_file():
+            what, remedy = fault_of_folder(folder)
+            if not what and (folder / "model_index.json").is_file():
+                what, remedy = "It is a pipeline of diffusers.", f"Use diffusers:{self.source}."
             raise CheckpointError(
-                f"{self.source} holds no transformers model: config.json is missing.",
-                "Give the folder that save_pretrained wrote.",
+                f"{self.source} holds no transformers model: config.json is missing.{what and ' ' + what}",
+                remedy or "Give the folder that save_pretrained wrote.",
             )
 
     @property
@@ -111,15 +136,31 @@ class Checkpoint:
             arguments["device_map"] = self.options["device_map"]
         if "quantization" in self.options:
             arguments["quantization_config"] = self._quantization()
-        with explaining(self.source, "a model"):
-            model = kind.from_pretrained(self.source, **arguments)
+        before = logging.get_verbosity()
+        logging.set_verbosity_error()  # its report of tensors is ours to read
+        try:
+            with explaining(self.source, "a model"), without_adapter(self.source) as source:
+                model, report = kind.from_pretrained(source, output_loading_info=True, **arguments)
+        finally:
+            logging.set_verbosity(before)
+        if switch(self.options, "weights_check", default=True):
+            check_loaded(self.source, LoadReport.of(report))
         placed = {"device_map", "quantization"} & set(self.options)
-        return (model if placed else model.to(self.device)).eval()
+        model = model if placed else model.to(self.device)
+        if self.adapter is not None:
+            model = self.adapter.put_on(model)
+        return model.eval()
 
     def info(self, model: Any, **more: Any) -> ModelInfo:
         """Who the model is, with everything that can change its answers."""
         config = model.config
-        kept = {name: self.options[name] for name in ("attention", "device_map") if name in self.options}
+        kept: dict[str, Any] = {
+            name: self.options[name]
+            for name in ("attention", "device_map", "weights_check", "thinking")
+            if name in self.options
+        }
+        if self.adapter is not None:
+            kept["adapter"] = self.adapter.describe()
         revision = getattr(config, "_commit_hash", None) or self.common["revision"]
         return ModelInfo(
             self.options.get("name", Path(self.source).name),
@@ -175,14 +216,23 @@ def explaining(source: str, wanted: str) -> Iterator[None]:
     """Turns what `from_pretrained` raises into a CheckpointError that says what to do."""
     try:
         yield
-    except (OSError, ValueError, ImportError, AttributeError, KeyError, TypeError) as error:
-        text = " ".join(str(error).split())
+    except CheckpointError:
+        raise
+    except Exception as error:  # every library that reads a checkpoint raises kinds of its own
+        text = " ".join(text_of(error).split()) or type(error).__name__
+        if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
+            raise UnavailableError(
+                f"{source} does not fit into the device's memory ({text[:300]}).",
+                "Use --dtype bfloat16, --option quantization=4bit or --option device_map=auto.",
+            ) from error
+        what, remedy = fault_of_folder(Path(source))
         raise CheckpointError(
-            f"{source} cannot be loaded as {wanted} ({text[:600]}).", _remedy(text)
+            f"{source} cannot be loaded as {wanted} ({text[:600]}).{what and ' ' + what}",
+            remedy or _remedy(text, wanted),
         ) from error
 
 
-def _remedy(text: str) -> str:
+def _remedy(text: str, wanted: str) -> str:
     if "trust_remote_code" in text or "custom code" in text:
         return "Read the code beside the weights; if you trust it, add --option trust_remote_code=yes."
     if "torchvision" in text.lower() or "_extra_content" in text:
@@ -191,7 +241,24 @@ def _remedy(text: str) -> str:
         return "Weights must be safetensors: convert them, or name a revision that has them."
     if any(word in text.lower() for word in ("connect", "offline", "cached")):
         return "Give a folder that holds the checkpoint, or go online."
+    if wanted == "a diffusers pipeline":
+        return "It needs model_index.json and the folders that it names."
     return "It needs config.json, safetensors weights, tokenizer and (for images) a processor."
+
+
+def thinking(options: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments of `apply_chat_template` for the option `thinking`; the names that public templates use.
+
+    Raises SpecError for a value that is neither `on` nor `off`.
+    """
+    if "thinking" not in options:
+        return {}
+    if options["thinking"] not in ("on", "off"):
+        raise SpecError(
+            f"Option thinking={options['thinking']!r} is neither on nor off.", "Write thinking=off."
+        )
+    wanted = options["thinking"] == "on"
+    return {"enable_thinking": wanted, "thinking": wanted}  # Qwen3, GLM, Gemma; DeepSeek-V3.1, Granite
 
 
 def _check_quantization(options: Mapping[str, str]) -> None:

@@ -18,7 +18,17 @@ MEMORY_CHECK = Option(
     "memory_check", "`no` loads although the estimate says that it will not fit", bool, True
 )
 DEVICE_MAP = Option("device_map", "accelerate's, e.g. auto: spreads a model over several devices")
-TEMPLATE = Option("template", "Jinja chat template in place of the checkpoint's; `plain`: none at all")
+TEMPLATE = Option(
+    "template",
+    "Jinja chat template in place of the checkpoint's; `chat`: the checkpoint's; `plain`: none at all",
+)
+WEIGHTS_CHECK = Option(
+    "weights_check",
+    "`no` measures though tensors are missing, unexpected or mismatched",
+    bool,
+    True,
+)
+ADAPTER = Option("adapter", "folder of an adapter (LoRA …) on top of the checkpoint; `none`: leaves one away")
 
 TRANSFORMERS = (
     NAME,
@@ -34,12 +44,15 @@ TRANSFORMERS = (
         choices=("checkpoint",),
     ),
     MEMORY_CHECK,
+    WEIGHTS_CHECK,
+    ADAPTER,
+    Option("thinking", "the switch of reasoning models' chat templates", choices=("on", "off")),
 )
 """Every adapter of transformers."""
 
 LANGUAGE = (
     *(option for option in TRANSFORMERS if option is not TEMPLATE),
-    replace(TEMPLATE, help=f"{TEMPLATE.help}; `chat`: the checkpoint's, for likelihoods too"),
+    replace(TEMPLATE, help=f"{TEMPLATE.help}; named, it holds for likelihoods too"),
     Option("gguf_file", "file of a folder or hub repository with several"),
 )
 
@@ -59,6 +72,8 @@ DIFFUSERS = (
     Option("safety_checker", "`no` leaves it out (it paints images black)", bool, True),
     REMOTE_CODE,
     MEMORY_CHECK,
+    WEIGHTS_CHECK,
+    ADAPTER,
 )
 CALL = "every other argument of the pipeline's call, such as image_guidance_scale"
 """What pipelines take beyond `DIFFUSERS`; a name that is none is refused before the weights are loaded."""
@@ -78,13 +93,23 @@ SERVER = (
     Option("prefill", "how the beginning of an answer is sent", default="refuse",
            choices=("refuse", "continue", "assistant")),
     Option("image_detail", "low or high, where the server knows it"),
+    Option("image_format", "how images are sent; `auto` re-encodes what servers may read otherwise",
+           default="auto", choices=("auto", "png", "jpeg", "webp", "original")),
+    Option("max_reply", "MiB of a reply; a longer one fails (image models: 512)", float, 64.0, minimum=0.001),
+    Option("extra_body", "JSON object of further fields of every request"),
+    Option("price_in", "price of a million prompt tokens, for the cost in `runs show`", float, minimum=0),
+    Option("price_out", "price of a million generated tokens", float, minimum=0),
 )  # fmt: skip
 
 CHAT = (
     *SERVER,
     Option("omit", "parameters, with commas, left to the server: temperature, top_p, seed, max_tokens, stop"),
     Option("ignore_beams", "`yes` generates greedily where a protocol wants beams", bool, False),
-)
+    Option("thinking", "the switch of reasoning models, or OpenAI's reasoning effort",
+           choices=("on", "off", "none", "minimal", "low", "medium", "high")),
+    Option("template", "`plain` sends bare text to `completions`", default="chat", choices=("chat", "plain")),
+    Option("probe", "`no` asks nothing before a task to find out what the server can do", bool, True),
+)  # fmt: skip
 
 ENGINE = (
     Option("engine", "command that starts the engine, with {port} and {model}; presets have their own"),
@@ -96,6 +121,16 @@ ENGINE = (
     *(option for option in CHAT if option.name != "base_url"),
 )
 """Engines that a run starts itself."""
+
+ISOLATED = (
+    NAME,
+    Option("python", "interpreter of the adapter's environment, or a command that runs one"),
+    Option("startup_timeout", "seconds in which the model must be loaded", float, 1800.0, minimum=0),
+    Option("silence", "seconds without a sign of life after which it is ended", float, 120.0, minimum=0),
+    Option("restarts", "deaths in a row after which the run stops", int, 3, minimum=0),
+)
+PASSED = "every other name, for the adapter file's load()"
+"""What an adapter in another interpreter takes beyond `ISOLATED`; that file checks it."""
 
 IMAGES = (
     *SERVER,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from evalsuite.model import Prepared, memory
 from evalsuite.model.memory import cache_per_token
+from evalsuite.model.reasoning import OPENED, opening_mark
 from evalsuite.request import GenerateText, Request, TextResponse
 
 NEUTRAL: dict[str, Any] = {
@@ -37,26 +39,31 @@ def neutralise(model: Any) -> dict[str, Any]:
     return aside
 
 
-def group_of(request: Request, *more: Any) -> tuple[Any, ...]:
-    """What requests of one batch must share; one that samples stands alone: its batch cannot matter."""
+def group_of(model: Any, request: Request, *more: Any) -> tuple[Any, ...]:
+    """What requests of one batch must share.
+
+    A request that samples stands alone where its rows cannot have generators of their own: its batch cannot
+    matter then.
+    """
     output = request.output
     if isinstance(output, GenerateText):
-        return (*more, output, request.seed if output.temperature > 0 else None)
+        alone = output.temperature > 0 and not _samples_by_row(model, output)
+        return (*more, output, request.seed if alone else None)
     return more
 
 
 def generate(
-    model: Any, tokenizer: Any, inputs: Any, output: GenerateText, seed: int, **more: Any
+    model: Any, tokenizer: Any, inputs: Any, output: GenerateText, seeds: Sequence[int], **more: Any
 ) -> list[TextResponse]:
     """One response per row of `inputs`, which are padded on the left.
 
     Args:
         inputs: what the model's `generate` takes; `input_ids` of shape (batch, tokens).
-        seed: of sampling.
+        seeds: of sampling, one per row.
         more: further arguments of `generate`.
     """
     import torch
-    from transformers import StoppingCriteriaList
+    from transformers import LogitsProcessorList, StoppingCriteriaList
 
     arguments: dict[str, Any] = {
         "max_new_tokens": output.max_new_tokens,
@@ -64,8 +71,11 @@ def generate(
         "length_penalty": output.length_penalty,
         "do_sample": False,
     }
-    if output.temperature > 0:
-        torch.manual_seed(seed)
+    if output.temperature > 0 and _samples_by_row(model, output):
+        top_k = model.generation_config.top_k or 0  # else transformers takes its own 50
+        arguments["logits_processor"] = LogitsProcessorList([Sampled(seeds, output, top_k)])
+    elif output.temperature > 0:
+        torch.manual_seed(seeds[0])
         arguments |= {"do_sample": True, "temperature": output.temperature, "top_p": output.top_p}
         arguments |= {"top_k": model.generation_config.top_k or 0}  # else transformers takes its own 50
     prompt = inputs["input_ids"]
@@ -74,9 +84,9 @@ def generate(
         arguments["stopping_criteria"] = StoppingCriteriaList([stops])
     with torch.inference_mode():
         found = model.generate(**inputs, **arguments, **more)
-    return [
-        response(tokenizer, row, output) for row in without_prompt(found, prompt, is_encoder_decoder(model))
-    ]
+    # everything in one copy: asking the device token by token would wait for it as often
+    new = without_prompt(found.cpu(), prompt.cpu(), is_encoder_decoder(model)).tolist()
+    return [response(tokenizer, row, output) for row in new]
 
 
 def batch_that_fits(model: Any, item: Prepared, images: int = 0) -> int:
@@ -97,7 +107,7 @@ IMAGE_TOKENS = 1000
 
 
 def without_prompt(found: Any, prompt: Any, encoder_decoder: bool = False) -> Any:
-    """The new tokens of what `generate` returned, (batch, tokens).
+    """The new tokens of what `generate` returned, (batch, tokens); both on the CPU.
 
     Decoders return the prompt too, unless they were given embeddings; encoder-decoders return their start
     token instead.
@@ -107,7 +117,7 @@ def without_prompt(found: Any, prompt: Any, encoder_decoder: bool = False) -> An
     if encoder_decoder:
         return found[:, 1:]
     width = prompt.shape[1]
-    whole = found.shape[1] >= width and torch.equal(found[:, :width].cpu(), prompt.cpu())
+    whole = found.shape[1] >= width and torch.equal(found[:, :width], prompt)
     return found[:, width:] if whole else found
 
 
@@ -117,15 +127,22 @@ def is_encoder_decoder(model: Any) -> bool:
     return bool(config.is_encoder_decoder or getattr(config.get_text_config(), "is_encoder_decoder", False))
 
 
-def response(tokenizer: Any, ids: Any, output: GenerateText) -> TextResponse:
+def response(tokenizer: Any, ids: Sequence[int], output: GenerateText) -> TextResponse:
     """The text of new tokens, cut before the first stop string."""
     special = set(tokenizer.all_special_ids)
-    tokens = sum(int(i) not in special for i in ids)
+    tokens = sum(i not in special for i in ids)
     text = tokenizer.decode(ids, skip_special_tokens=True).strip()
     cut = cut_at(text, output.stop)
-    ended = cut != text or any(int(i) in special for i in ids)
+    ended = cut != text or any(i in special for i in ids)
     truncated = not ended and len(ids) >= output.max_new_tokens
     return TextResponse(cut, tokens, truncated, _departures(output))
+
+
+def opened(response: TextResponse, prompt: Any) -> TextResponse:
+    """The response with a mark where its prompt ends inside a reasoning block, as some chat templates do: its
+    text then begins in the middle of it."""
+    mark = opening_mark(prompt) if isinstance(prompt, str) else ""
+    return replace(response, details={**response.details, OPENED: mark}) if mark else response
 
 
 def _departures(output: GenerateText) -> dict[str, str]:
@@ -144,6 +161,50 @@ def cut_at(text: str, stops: Sequence[str]) -> str:
     for stop in stops:
         text = text.split(stop)[0]
     return text
+
+
+class Sampled:
+    """Samples inside greedy decoding: each row by a generator of its own, on the CPU.
+
+    A row's token is `torch.multinomial`'s on the CPU: the one whose probability over an exponential variate
+    is largest. So a seed means the same on every device and in every batch.
+    """
+
+    def __init__(self, seeds: Sequence[int], output: GenerateText, top_k: int) -> None:
+        import torch
+        from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+        self._draws = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._warpers: list[Any] = []
+        if output.temperature != 1.0:
+            self._warpers.append(TemperatureLogitsWarper(output.temperature))
+        if top_k:
+            self._warpers.append(TopKLogitsWarper(top_k))
+        if output.top_p < 1.0:
+            self._warpers.append(TopPLogitsWarper(output.top_p))
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        import torch
+
+        noise = torch.stack([torch.empty(scores.shape[-1]).exponential_(1, generator=g) for g in self._draws])
+        for warper in self._warpers:
+            scores = warper(input_ids, scores)
+        return scores.float().softmax(-1) / noise.to(scores.device)
+
+
+def _samples_by_row(model: Any, output: GenerateText) -> bool:
+    """Whether `Sampled` can stand in for the library's sampling: not for beams, not in a model with a
+    `generate` of its own, and not where the checkpoint's own decoding, kept on request, prunes in further
+    ways."""
+    from transformers import GenerationMixin
+
+    config = model.generation_config
+    own = ("min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "guidance_scale")
+    return (
+        output.num_beams == 1
+        and type(model).generate is GenerationMixin.generate
+        and all(getattr(config, name, None) in (None, 0.0, 1.0) for name in own)
+    )
 
 
 class _Stops:

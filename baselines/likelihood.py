@@ -47,10 +47,11 @@ def _chunks(rows: Sequence[tuple[Prepared, str]], size: int) -> list[Sequence[tu
 
 
 def _ids(inputs: Any) -> list[Any]:
-    """Each row's tokens without its padding."""
-    ids = inputs["input_ids"]
+    """Each row's tokens without its padding, on the CPU."""
+    ids = inputs["input_ids"].cpu()
     mask = inputs.get("attention_mask")
-    return [row if mask is None else row[: int(mask[i].sum())] for i, row in enumerate(ids)]
+    lengths = [ids.shape[1]] * len(ids) if mask is None else mask.sum(1).tolist()
+    return [row[:length] for row, length in zip(ids, lengths, strict=True)]
 
 
 def _sums(model: Any, inputs: Any, rows: Sequence[tuple[Any, str]]) -> list[tuple[float, int]]:
@@ -80,5 +81,6 @@ def _sums(model: Any, inputs: Any, rows: Sequence[tuple[Any, str]]) -> list[tupl
     sums = []
     for i, (ids, start) in enumerate(zip(whole, starts, strict=True)):
         own = logits[i, start - 1 - offset : len(ids) - 1 - offset].float().log_softmax(-1)
-        sums.append((float(own.gather(1, ids[start:, None].to(own.device)).sum()), len(ids) - start))
-    return sums
+        sums.append(own.gather(1, ids[start:, None].to(own.device)).sum())
+    values = torch.stack(sums).tolist()  # the only wait for the device
+    return [(value, len(ids) - start) for value, ids, start in zip(values, whole, starts, strict=True)]

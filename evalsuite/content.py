@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
+import stat
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from evalsuite.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
+
+MAX_FILE = 512 * 2**20
+"""Bytes of an encoded image: larger files are refused before they are read."""
 
 Role = Literal["system", "user", "assistant"]
 
@@ -41,12 +51,15 @@ class Image:
         path: a file holding them.
         file_slice: a part of a file holding them.
         name: how messages and reports call it; the file name when empty.
+        problem: why there is no image where the data should hold one; reading it raises DataError with
+            that, so that it costs its sample only. `data` is empty then.
     """
 
     data: bytes | None = field(default=None, repr=False)
     path: Path | None = None
     name: str = ""
     file_slice: FileSlice | None = None
+    problem: str = ""
 
     def __post_init__(self) -> None:
         if sum(source is not None for source in (self.data, self.path, self.file_slice)) != 1:
@@ -60,13 +73,15 @@ class Image:
 
     def read(self) -> bytes:
         """The encoded bytes. Raises DataError when the file is missing or cannot be read."""
+        if self.problem:
+            raise DataError(self.problem, "Check that the data set's images are complete.")
         if self.data is not None:
             return self.data
         try:
             return self._read_file()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
             raise DataError(
-                f"Image {self.where} cannot be read ({error.strerror or error}).",
+                f"Image {self.where} cannot be read ({getattr(error, 'strerror', None) or error}).",
                 "Check that the data set's images are complete.",
             ) from error
 
@@ -80,9 +95,19 @@ class Image:
 
     def _read_file(self) -> bytes:
         if self.path is not None:
-            return self.path.read_bytes()
+            with _open_file(self.path) as stream:
+                size = os.fstat(stream.fileno()).st_size
+                if size > MAX_FILE:
+                    raise OSError(f"{size:,} bytes are more than any image has; the limit is {MAX_FILE:,}")
+                # One byte more than it said: a file that grows has no end.
+                data = stream.read(size + 1)
+            if len(data) > size:
+                raise OSError("the file is being written")
+            return data
         assert self.file_slice is not None
-        with self.file_slice.path.open("rb") as stream:
+        if self.file_slice.size > MAX_FILE:
+            raise OSError(f"{self.file_slice.size:,} bytes are more than any image has")
+        with _open_file(self.file_slice.path) as stream:
             stream.seek(self.file_slice.offset)
             data = stream.read(self.file_slice.size)
         if len(data) != self.file_slice.size:
@@ -92,6 +117,83 @@ class Image:
     def sha256(self) -> str:
         """Hex digest of the encoded bytes: two images with the same digest are the same file."""
         return hashlib.sha256(self.read()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageEncoding:
+    """How a generated image is encoded; always lossless.
+
+    Args:
+        format: `png`, or `webp`, which is smaller and slower.
+        level: effort, 0 (fast and large) to 9 (slow and small); None is Pillow's own choice.
+    """
+
+    format: Literal["png", "webp"] = "png"
+    level: int | None = None
+
+    def encode(self, image: PilImage) -> bytes:
+        """The file's bytes, RGB."""
+        stream = io.BytesIO()
+        more: dict[str, int | bool] = {}
+        if self.format == "webp":
+            more = {"lossless": True, "method": 4 if self.level is None else min(6, self.level)}
+        elif self.level is not None:
+            more = {"compress_level": self.level}
+        image.convert("RGB").save(stream, format=self.format.upper(), **more)
+        return stream.getvalue()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawImage(Image):
+    """A generated image that is not encoded yet: it becomes a lossless file when its bytes are asked for.
+
+    Adapters hand it back, so that the thread that feeds the device does not encode; the engine has it encoded
+    by other threads.
+
+    Args:
+        pixels: a PIL image, which must not be changed any more.
+        encoding: how; it changes bytes, not pixels.
+    """
+
+    pixels: PilImage | None = field(default=None, repr=False)
+    encoding: ImageEncoding = ImageEncoding()
+    _encoded: list[bytes] = field(default_factory=list, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.pixels is None or self.data or self.path or self.file_slice:
+            raise DataError(f"Image {self.name!r} needs pixels, and no other source.")
+
+    def read(self) -> bytes:
+        """The encoded bytes; made by the first who asks, in whatever thread."""
+        with self._lock:
+            if not self._encoded:
+                assert self.pixels is not None
+                self._encoded.append(self.encoding.encode(self.pixels))
+            return self._encoded[0]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RawImage) and self.name == other.name and self.read() == other.read()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.read()))
+
+    def __reduce__(self) -> tuple[type[Image], tuple[bytes, None, str]]:
+        """Travels encoded: another process gets a plain image."""
+        return Image, (self.read(), None, self.name)
+
+
+def _open_file(path: Path) -> BinaryIO:
+    """Opens a plain file. Raises OSError for a pipe, which would wait for a writer, and for devices, which
+    have no end; data sets from elsewhere may hold both."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is no plain file")
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    stream = open(os.open(path, flags), "rb")  # noqa: SIM115, PTH123  (the caller closes it)
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it was replaced in between
+        stream.close()
+        raise OSError("it is no plain file")
+    return stream
 
 
 Part = Text | Image

@@ -7,6 +7,7 @@ with `renamed`. `overdue(version)` lists what should have been removed by then; 
 
 from __future__ import annotations
 
+import pkgutil
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -114,9 +115,6 @@ def _parts(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
 
 
-_PREFIXES = tuple(f"{package}." for package in {old.partition(".")[0] for old in MODULES})
-
-
 class _Alias(Loader):
     """Loads a module by its old name: the module of the new name, which keeps its own `__spec__`."""
 
@@ -132,6 +130,11 @@ class _Alias(Loader):
     def exec_module(self, module: ModuleType) -> None:
         # The import system has just written the old name's specification over the module's own.
         module.__spec__ = self._spec
+        # A submodule imported by its old name would be bound in the package, over a function of that name
+        # (`leaderboards.table`): the old names of all of them are registered at once instead.
+        old = next(name for name, moved in MODULES.items() if moved.new == self._new)
+        for found in pkgutil.iter_modules(getattr(module, "__path__", ())):
+            sys.modules[f"{old}.{found.name}"] = import_module(f"{self._new}.{found.name}")
 
 
 class _Finder(MetaPathFinder):
@@ -140,14 +143,11 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not fullname.startswith(_PREFIXES):
+        if fullname not in MODULES:
             return None
-        for old, moved in MODULES.items():
-            if fullname == old or fullname.startswith(f"{old}."):
-                new = moved.new + fullname.removeprefix(old)
-                warn(fullname, Moved(new, moved.removed_in), stacklevel=2)
-                return ModuleSpec(fullname, _Alias(new))
-        return None
+        moved = MODULES[fullname]
+        warn(fullname, moved, stacklevel=2)
+        return ModuleSpec(fullname, _Alias(moved.new))
 
 
 def install() -> None:

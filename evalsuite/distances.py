@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from evalsuite.content import Image
-from evalsuite.data.images import images_in
-from evalsuite.errors import DataError, SpecError, StoreError, suggest
+from evalsuite.data.folders import ImageFolder, images_in
+from evalsuite.data.images import lossy
+from evalsuite.durable import writing
+from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
 from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
@@ -51,22 +53,43 @@ def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path)
     Raises DataError for broken images, StoreError when the file cannot be written.
     """
     found = statistics_of(images, network)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        found.save(out)
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    if isinstance(images, ImageFolder):
+        found = replace(found, images=images.record())
+    with writing(out) as temporary:
+        found.save(temporary)
     return found
 
 
 @dataclass
 class Measured:
-    """Distances by name, under which network and mode, and what a reader should know about them."""
+    """Distances by name, under which network and mode, of which images, and what a reader should know.
+
+    Args:
+        sides: `generated` and `reference`: how many images were read of which folder and what was skipped, or
+            what the file of statistics says of itself. JSON-able.
+        told: the same in a line for each side.
+    """
 
     network: str
     mode: str
+    features: dict[str, Any] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
+    sides: dict[str, dict[str, Any]] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def record(self) -> dict[str, Any]:
+        """All of it, with how the features were made; JSON-able."""
+        return {
+            "distances": self.values,
+            "sides": self.sides,
+            "features": self.features,
+            "notes": self.notes,
+        }
+
+
+SIDES = ("generated", "reference")
+"""The two sides, in the order in which they are given."""
 
 
 def check(generated: Path, reference: Path, also: Sequence[str] = ()) -> None:
@@ -77,9 +100,11 @@ def check(generated: Path, reference: Path, also: Sequence[str] = ()) -> None:
     for name in also:
         if name not in MORE:
             raise SpecError(f"There is no distance {name!r}.", suggest(name, MORE))
-    for side in (generated, reference):
+    for what, side in zip(SIDES, (generated, reference), strict=True):
         if not side.exists():
-            raise DataError(f"There is no {side}.", "Give a folder of images, or an .npz of statistics.")
+            raise DataError(
+                f"There is no {side} (the {what} side).", "Give a folder of images, or an .npz of statistics."
+            )
 
 
 def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Sequence[str] = ()) -> Measured:
@@ -91,8 +116,9 @@ def measure(generated: Path, reference: Path, network: FeatureNetwork, also: Seq
     Raises DataError for what cannot be read and for statistics of another kind, SpecError for unknown names.
     """
     check(generated, reference, also)
-    found = Measured(network.name, protocol_of(network).mode)
-    sides = [_side(path, network, bool(also), found) for path in (generated, reference)]
+    found = Measured(network.name, protocol_of(network).mode, asdict(protocol_of(network)))
+    pairs = zip(SIDES, (generated, reference), strict=True)
+    sides = [_side(what, path, network, bool(also), found) for what, path in pairs]
     found.values["frechet"] = frechet_distance(sides[0].gaussian, sides[1].gaussian)
     for name in also:
         features = [side.features for side in sides]
@@ -109,10 +135,19 @@ class _Side:
     features: np.ndarray | None
 
 
-def _side(path: Path, network: FeatureNetwork, keep: bool, found: Measured) -> _Side:
+def _side(what: str, path: Path, network: FeatureNetwork, keep: bool, found: Measured) -> _Side:
     if path.is_dir():
-        return _computed(images_in(path), network, keep)
+        images = images_in(path, what)
+        found.sides[what] = images.record()
+        found.told.append(f"{what}: {images.told()}")
+        if what == SIDES[0] and (note := _losses(images)):
+            found.notes.append(note)
+        return _computed(images, network, keep, what)
     gaussian = Gaussian.load(path)
+    made_of = dict(gaussian.images or {})
+    found.sides[what] = {"statistics": str(path), "images": gaussian.count, "made_of": made_of}
+    count = "an unknown number of" if gaussian.count is None else str(gaussian.count)
+    found.told.append(f"{what}: {path}: statistics of {count} images")
     if gaussian.protocol is None:
         found.notes.append(f"{path} does not say how it was made: mode unknown")
     elif difference := gaussian.protocol.difference(protocol_of(network)):
@@ -123,14 +158,25 @@ def _side(path: Path, network: FeatureNetwork, keep: bool, found: Measured) -> _
     return _Side(gaussian, None)
 
 
-def _computed(images: Sequence[Image], network: FeatureNetwork, keep: bool) -> _Side:
+def _losses(images: Sequence[Image]) -> str:
+    """A warning where generated images have been compressed with losses, which a distance measures too."""
+    kinds = [kind for kind in map(lossy, images) if kind]
+    if not kinds:
+        return ""
+    return (
+        f"{len(kinds)} of {len(images)} generated images are {kinds[0]}, whose losses are measured too: save "
+        "generated images without losses (PNG)"
+    )
+
+
+def _computed(images: Sequence[Image], network: FeatureNetwork, keep: bool, what: str) -> _Side:
     state, sums, kept = Decoded(), GaussianStatistics(network.means), FeatureSet()
     for _, pictures in decoded_batches(images, state):
         features = network.images(pictures)
         sums.update(features)
         if keep:
             kept.update(features)
-    require_complete(state, len(images))
+    require_complete(state, len(images), what)
     return _Side(sums.finalize(protocol_of(network)), kept.finalize() if keep else None)
 
 

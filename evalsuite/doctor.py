@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from evalsuite.data.hub import offline
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, is_interruption, reason_of
 from evalsuite.registry import Registry, load_registry
 from evalsuite.task.entry import TaskOptions
 
@@ -108,7 +108,9 @@ def _name(requirement: str) -> str:
 def _device() -> Iterator[Finding]:
     try:
         import torch
-    except Exception as error:  # a broken installation raises whatever it likes
+    except BaseException as error:  # a broken installation raises whatever it likes
+        if is_interruption(error):
+            raise
         yield Finding("device", "torch", "broken", f"cannot be imported ({error})", "pip install torch")
         return
     if torch.cuda.is_available():
@@ -249,8 +251,10 @@ def _data(registry: Registry) -> Iterator[Finding]:
         except EvalsuiteError as error:
             what = error.what.removeprefix(f"{entry.name}: ")
             yield Finding("data of tasks", entry.name, "missing", what, error.remedy)
-        except Exception as error:  # a plugin's bug must not hide the rest of the report
-            reason = f"{type(error).__name__}: {error}"
+        except BaseException as error:  # a plugin's bug must not hide the rest of the report
+            if is_interruption(error):
+                raise
+            reason = reason_of(error)
             yield Finding(
                 "data of tasks", entry.name, "broken", reason, "Report it to whoever wrote the task."
             )

@@ -55,6 +55,16 @@ class Option:
         """The type in words: `a whole number`."""
         return _KINDS[self.type]
 
+    def describe(self) -> str:
+        """What it does, its kind or values, and its default as it is typed.
+
+        >>> Option("fast", "compiles", bool, False).describe()
+        'compiles (yes or no; default no)'
+        """
+        kind = " or ".join(self.choices) if self.choices else self.kind
+        default = "" if self.default is None else f"; default {_text(self.default)}"
+        return f"{self.help} ({kind}{default})" if self.help else f"{kind}{default}"
+
     def parse(self, text: str) -> Any:
         """The value that a text stands for. Raises SpecError."""
         if self.choices and text not in self.choices:

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evalsuite.deprecation import renamed
-from evalsuite.errors import EvalsuiteError, SpecError, suggest
+from evalsuite.errors import EvalsuiteError, SpecError, is_interruption, reason_of, suggest
 from evalsuite.model.entry import ModelEntry
 from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry
 
@@ -123,8 +123,10 @@ def load_registry(plugins: Iterable[Path | str] = ()) -> Registry:
         for point in metadata.entry_points(group=group):
             try:
                 registry.add(f"{point.name} ({point.value})", point.load())
-            except Exception as error:  # third-party code: whatever it raises must not stop the others
-                registry.broken[f"{group}: {point.name}"] = f"{type(error).__name__}: {error}"
+            except BaseException as error:  # third-party code: whatever it raises must not stop the others
+                if is_interruption(error):
+                    raise
+                registry.broken[f"{group}: {point.name}"] = reason_of(error)
     # Several runs of one plugin file name it several times.
     for path in dict.fromkeys(map(Path, plugins)):
         registry.add_file(path)
@@ -144,9 +146,11 @@ def _import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except EvalsuiteError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         raise SpecError(
-            f"Plugin file {path} fails: {type(error).__name__}: {error}.", "Run it alone to see why."
+            f"Plugin file {path} fails: {reason_of(error)}.", "Run it alone to see why."
         ) from error
     return module
 

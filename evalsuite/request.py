@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from evalsuite.content import Document, Image, Message, Text, images_of
+from evalsuite.errors import SampleError
 
 Capability = Literal["text", "choices", "image", "edit", "interleaved"]
 """What a task can need: write text, score choices, draw an image from text, draw one from text and images
@@ -144,6 +145,19 @@ class Request:
         return fingerprint(self.describe(digest))
 
 
+MAX_TEXT = 1_000_000
+"""Characters of an answer, a question or a reference: a longer one is no text that a person wrote or asked
+for, and rules and tokenizers would work on it for minutes. Its sample fails, with the reason."""
+
+
+def require_length(text: str, what: str) -> None:
+    """Raises SampleError for a text of more than `MAX_TEXT` characters."""
+    if len(text) > MAX_TEXT:
+        raise SampleError(
+            f"{what} has {len(text):,} characters; the limit is {MAX_TEXT:,}.", "Is the file or model broken?"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TextResponse:
     """Generated text, without the prefill.
@@ -176,7 +190,7 @@ class ChoiceResponse:
 
 @dataclass(frozen=True, slots=True)
 class ImageResponse:
-    """Generated images, lossless PNG."""
+    """Generated images, lossless PNG. Adapters hand them back as `RawImage`: the engine has them encoded."""
 
     images: tuple[Image, ...]
     details: dict[str, Any] = field(default_factory=dict)

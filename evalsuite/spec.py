@@ -54,6 +54,8 @@ class RunSpec(_Frozen):
     """Maximum samples per task: a seeded random subset, the same for every model."""
     plugins: tuple[Path, ...] = ()
     """Plugin files in use."""
+    reasoning: Literal["strip", "keep"] = "strip"
+    """What scoring does with reasoning in front of an answer (`<think>…</think>`); stored answers keep it."""
 
     def difference(self, other: RunSpec) -> list[str]:
         """One line per field that differs, `field: ours -> theirs`; empty when equal."""
@@ -65,14 +67,20 @@ class ExecutionOptions(_Frozen):
 
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32
     """Upper limit, halved when memory runs out; `auto` finds the largest that fits and remembers it."""
-    prepare_threads: int = Field(default=1, ge=1)
-    """Threads that decode and tokenise ahead of the device."""
+    prepare_threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Threads that decode and tokenise ahead of the device; `auto`: one per core, at most 8, where the model
+    is on a GPU, else one."""
     prefetch: int = Field(default=256, ge=1, validation_alias=AliasChoices("prefetch", "prepare_ahead"))
     """Maximum number of prepared requests that wait in memory (`prepare_ahead` in runs of version 0.1)."""
     max_failures: float = Field(default=0.0, ge=0)
     """Failed samples allowed: a fraction of all when below 1, else a count. More make the exit status 1."""
     self_check: bool = True
-    """Compare a batch with one at a time at the start of each group and fall back to 1 when they differ."""
+    """Compare a batch with one at a time at the start of each group and fall back to 1 where batching has a
+    bug."""
+    batch_invariant: bool = False
+    """Fall back to 1 when a batch gives other bits, too: rounding depends on the shape of a batch."""
+    equal_failures: int = Field(default=25, ge=0)
+    """Number of samples in a row that fail with the same reason after which the run stops; 0: never."""
     retry_failed: bool = False
     """Retry samples that failed in an earlier session of this run."""
     workers: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
@@ -91,6 +99,10 @@ class ExecutionOptions(_Frozen):
     image_shards: int | None = Field(default=None, ge=0)
     """Images of one tar archive; 0: every image is a file of its own; None: archives where there are more
     than 20,000."""
+    image_format: Literal["png", "webp"] = "png"
+    """How generated images are stored, always lossless; webp is smaller and takes longer."""
+    image_level: int | None = Field(default=None, ge=0, le=9)
+    """Effort of that, 0 (fast, large) to 9 (slow, small); None: Pillow's own. It changes no pixel."""
 
 
 def slug(model: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalsuite.durable import writing
 from evalsuite.errors import SpecError, StoreError, suggest
 from evalsuite.store import RunReader, TaskResult
 from evalsuite.task import Metric
@@ -135,13 +136,10 @@ def draw(tradeoff: Tradeoff, out: Path) -> None:
     axes.grid(linewidth=0.4, alpha=0.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        # Neither date nor version of the library: the same runs give the same file.
-        metadata: dict[str, Any] = {"Software": None} if out.suffix.lower() == ".png" else {}
-        figure.savefig(out, dpi=130, metadata=metadata)
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error}).", "Choose another --out.") from error
+    # Neither date nor version of the library: the same runs give the same file.
+    metadata: dict[str, Any] = {"Software": None} if out.suffix.lower() == ".png" else {}
+    with writing(out) as temporary:
+        figure.savefig(temporary, dpi=130, metadata=metadata)
 
 
 def _result(reader: RunReader, key: str) -> TaskResult:

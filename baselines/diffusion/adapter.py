@@ -7,18 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Text
-from evalsuite.errors import CheckpointError, SampleError, SpecError, suggest
+from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError, suggest
 from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.model.devices import resolve
+from evalsuite.model.folders import DIFFUSERS_ADAPTER, fault_of_folder
 from evalsuite.model.memory import estimate, require_room
 from evalsuite.model.schedulers import build_scheduler
 from evalsuite.model.weights import configuration, count, fingerprint
 from evalsuite.request import GenerateImages, ImageResponse, Request
 from evalsuite.task.readers import decode
 
+from ..checkpoint import explaining
 from ..images import encoded
+from ..lora import NONE
 from ..options import switch
 from .arguments import call_arguments, check_options, signature
+from .weights import check_pipeline
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -46,7 +50,9 @@ class DiffusersPipeline:
     `task` (`text-to-image`, `image-to-image`, `inpainting`) switches the pipeline; `name` (in leaderboards);
     `revision` and `variant` of a hub repository; `device_map`; `offload=yes` keeps on the GPU only what is at
     work; `safety_checker=no` leaves it out (it paints images black; the response's details say which);
-    `trust_remote_code=yes`; `memory_check=no`.
+    `trust_remote_code=yes`; `memory_check=no`; `adapter`, a folder or file of LoRA weights (`none` leaves one
+    in the pipeline's own folder away); `weights_check=no` measures a pipeline some of whose tensors are
+    missing or unexpected.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -64,6 +70,7 @@ class DiffusersPipeline:
         for each in pipelines:
             each.set_progress_bar_config(disable=True)
         modules = [m for m in pipeline.components.values() if hasattr(m, "parameters")]
+        self.networks = tuple(modules)  # for the engine's self-check
         kind = type(pipeline).__name__
         self._alone = kind in ONE_AT_A_TIME
         self._info = ModelInfo(
@@ -164,30 +171,42 @@ class DiffusersPipeline:
         diffusers.utils.logging.set_verbosity_error()
         diffusers.utils.logging.disable_progress_bar()
         arguments: dict[str, Any] = {
-            name: self._options[name]
-            for name in ("revision", "variant", "device_map")
-            if name in self._options
+            name: self._options[name] for name in ("revision", "variant") if name in self._options
         }
+        arguments |= {"trust_remote_code": True} if switch(self._options, "trust_remote_code") else {}
+        folder = Path(source)
+        with explaining(source, "a diffusers pipeline"):
+            if not folder.is_dir():
+                folder = Path(diffusers.DiffusionPipeline.download(source, use_safetensors=True, **arguments))
+        adapter = self._adapter(folder)
+        if "device_map" in self._options:
+            arguments["device_map"] = self._options["device_map"]
         if not switch(self._options, "safety_checker", default=True):
             arguments["safety_checker"] = None
-        if switch(self._options, "trust_remote_code"):
-            arguments["trust_remote_code"] = True
-        try:
+        with explaining(source, "a diffusers pipeline"):
             pipeline = diffusers.DiffusionPipeline.from_pretrained(
-                source, dtype=self._dtype, use_safetensors=True, **arguments
+                folder, dtype=self._dtype, use_safetensors=True, **arguments
             )
-        except (OSError, ValueError, ImportError, AttributeError) as error:
-            text = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{source} cannot be loaded as a diffusers pipeline ({text[:600]}).",
-                "Give a folder that holds it, or go online."
-                if "cached" in text
-                else "It needs model_index.json and the folders that it names.",
-            ) from error
+        if switch(self._options, "weights_check", default=True):
+            check_pipeline(folder, pipeline, self._options.get("variant", ""))
+        if adapter:
+            _put_on(pipeline, adapter)
         if switch(self._options, "offload"):
             pipeline.enable_model_cpu_offload(device=self._device)
             return pipeline
         return pipeline if "device_map" in self._options else pipeline.to(self._device)
+
+    def _adapter(self, folder: Path) -> str:
+        """The LoRA that is meant; empty for none. One in the pipeline's folder is never passed over."""
+        wanted = self._options.get("adapter", "")
+        if not wanted and (folder / DIFFUSERS_ADAPTER).is_file():
+            raise CheckpointError(
+                f"{folder} holds a pipeline and, beside it, LoRA weights ({DIFFUSERS_ADAPTER}): which are "
+                "meant?",
+                f"--option adapter={folder} puts them on top, --option adapter={NONE} measures the pipeline "
+                "alone.",
+            )
+        return "" if wanted == NONE else wanted
 
     def _switched(self, pipeline: Any) -> Any:
         import diffusers
@@ -207,10 +226,44 @@ class DiffusersPipeline:
 def _require_pipeline(source: str) -> None:
     folder = Path(source)
     if folder.exists() and not (folder / "model_index.json").is_file():
+        what, remedy = fault_of_folder(folder) if folder.is_dir() else ("", "")
+        if (folder / DIFFUSERS_ADAPTER).is_file():
+            what, remedy = (
+                "It holds LoRA weights alone.",
+                f"Name the base pipeline as the model, and the LoRA by --option adapter={folder}.",
+            )
         raise CheckpointError(
-            f"{folder} holds no diffusers pipeline: model_index.json is missing.",
-            "Give the folder that save_pretrained wrote.",
+            f"{folder} holds no diffusers pipeline: model_index.json is missing.{what and ' ' + what}",
+            remedy or "Give the folder that save_pretrained wrote.",
         )
+
+
+def _put_on(pipeline: Any, adapter: str) -> None:
+    """LoRA weights onto a pipeline. Raises CheckpointError where they are none, or not this pipeline's."""
+    from importlib.util import find_spec
+
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise CheckpointError(
+            f"A {type(pipeline).__name__} takes no LoRA weights.", "Leave the option adapter away."
+        )
+    if find_spec("peft") is None:
+        raise UnavailableError(
+            "LoRA weights of diffusers need the package peft.", "pip install 'evalsuite[peft]'"
+        )
+    before = _size(pipeline)
+    path = Path(adapter)
+    more = {"weight_name": path.name} if path.is_file() else {}
+    with explaining(adapter, "LoRA weights"):
+        pipeline.load_lora_weights(str(path.parent if path.is_file() else path), use_safetensors=True, **more)
+    if _size(pipeline) == before:
+        raise CheckpointError(
+            f"Nothing of {adapter} belongs to a {type(pipeline).__name__}: no tensor was put on it.",
+            "Was the LoRA made for another base?",
+        )
+
+
+def _size(pipeline: Any) -> int:
+    return count([m for m in pipeline.components.values() if hasattr(m, "parameters")])
 
 
 def _draws_too(pipeline: Any) -> bool:

@@ -15,7 +15,7 @@ from ..options import integer, number
 
 ADAPTER_OPTIONS = (
     "name", "revision", "variant", "scheduler", "steps", "task", "device_map", "offload", "safety_checker",
-    "trust_remote_code", "memory_check",
+    "trust_remote_code", "memory_check", "weights_check", "adapter",
 )  # fmt: skip
 """Options that are no arguments of the call."""
 

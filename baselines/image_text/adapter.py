@@ -10,8 +10,8 @@ from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import ChoiceResponse, GenerateText, Request, TextResponse
 from evalsuite.task.readers import decode
 
-from ..checkpoint import Checkpoint, explaining
-from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise
+from ..checkpoint import Checkpoint, explaining, thinking
+from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise, opened
 from ..likelihood import score
 from . import prompts
 
@@ -47,11 +47,18 @@ class ImageTextModel:
             image_backend=backend,
             prompt=prompts.PLAIN if self.template is None else "chat template",
             decoding_defaults_put_aside=self.decoding_aside,
+            **({"template": prompts.named(chosen["template"])} if "template" in chosen else {}),
         )
+        self._thinking = thinking(chosen)
 
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """For the engine's self-check."""
+        return (self.model,)
 
     def prepare(self, request: Request) -> Prepared:
         """Decodes the images and renders the prompt; tokenisation is batched with the padding."""
@@ -59,7 +66,7 @@ class ImageTextModel:
         text = self._render(request, pictures)
         length = len(text) if isinstance(text, str) else sum(len(t) for t in text if isinstance(t, str))
         cost = length + IMAGE_COST * len(pictures)
-        return Prepared(request, (text, pictures), cost, group_of(request, bool(pictures)))
+        return Prepared(request, (text, pictures), cost, group_of(self.model, request, bool(pictures)))
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self.model, prepared, len(prepared.request.images))
@@ -70,7 +77,9 @@ class ImageTextModel:
         # an encoder reads its padding's side in relative positions; a decoder goes on from its right end
         side = "right" if is_encoder_decoder(self.model) else "left"
         inputs = self.inputs([(item, "") for item in batch], side)
-        return generate(self.model, self.tokenizer, inputs, output, batch[0].request.seed)
+        seeds = [item.request.seed for item in batch]
+        responses = generate(self.model, self.tokenizer, inputs, output, seeds)
+        return [opened(r, item.payload[0]) for r, item in zip(responses, batch, strict=True)]
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
         if is_encoder_decoder(self.model):
@@ -105,7 +114,7 @@ class ImageTextModel:
 
     def _render(self, request: Request, pictures: list[Any]) -> str | list[Any]:
         if self.template is not None:
-            return prompts.chat(self.processor, self.template, request)
+            return prompts.chat(self.processor, self.template, request, **self._thinking)
         most = self._form.images
         if most is not None and len(pictures) > most:
             raise SampleError(
@@ -126,7 +135,7 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
     import transformers
 
     with explaining(checkpoint.source, "an image-text model"):
-        processor = transformers.AutoProcessor.from_pretrained(checkpoint.source, **checkpoint.common)
+        processor = transformers.AutoProcessor.from_pretrained(checkpoint.processing, **checkpoint.common)
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise CheckpointError(
             f"{checkpoint.source} has no processor for images and text (found {type(processor).__name__}).",
@@ -134,7 +143,7 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
         )
     try:
         processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
-            checkpoint.source, backend="pil", **checkpoint.common
+            checkpoint.processing, backend="pil", **checkpoint.common
         )
     except (ValueError, ImportError):
         return processor, "torchvision"

@@ -9,10 +9,13 @@ from typing import Any
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import SampleError
-from evalsuite.request import Request
+from evalsuite.request import Request, fingerprint
 
 PLAIN = "plain"
 """Value of the option `template` for no chat template."""
+
+CHAT = "chat"
+"""Value of the option `template` for the checkpoint's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def template_of(processor: Any, wanted: str | None) -> str | None:
     """The template in use: the option's, else the checkpoint's; None is the plain form."""
     if wanted == PLAIN:
         return None
-    if wanted:
+    if wanted and wanted != CHAT:
         return wanted
     found = getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)
     return found.get("default") if isinstance(found, dict) else found
@@ -68,7 +71,12 @@ def form_of(model_type: str, processor: Any) -> Form:
     return Form(mark=str(mark), images=None)
 
 
-def chat(processor: Any, template: str, request: Request) -> str:
+def named(template: str) -> str:
+    """The option `template` for the record: `plain`, `chat`, or a digest of the user's own."""
+    return template if template in (PLAIN, CHAT) else f"own {fingerprint(template)[:8]}"
+
+
+def chat(processor: Any, template: str, request: Request, **more: Any) -> str:
     """The conversation in a chat template, with the beginning of the answer.
 
     Raises SampleError when the template refuses it (some know no system turn, some want turns to alternate).
@@ -76,7 +84,7 @@ def chat(processor: Any, template: str, request: Request) -> str:
     turns = [{"role": m.role, "content": [_content(part) for part in m.parts]} for m in request.messages]
     try:
         rendered = processor.apply_chat_template(
-            turns, chat_template=template, add_generation_prompt=True, tokenize=False
+            turns, chat_template=template, add_generation_prompt=True, tokenize=False, **more
         )
     except Exception as error:  # a template is a program: whatever it raises is about this conversation
         raise SampleError(

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from evalsuite.model import Model, ModelEntry, ModelOptions
 
+from .. import declared
+
 
 def models() -> Iterator[ModelEntry]:
     """The adapter for any file."""
@@ -16,6 +18,8 @@ def models() -> Iterator[ModelEntry]:
         _build,
         takes_argument=True,
         group="any checkpoint",
+        options=declared.ISOLATED,
+        more_options=declared.PASSED,
     )
 
 

@@ -9,9 +9,9 @@ from evalsuite.errors import SampleError
 from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
-from ..checkpoint import Checkpoint, explaining
-from ..generation import batch_that_fits, generate, group_of, neutralise
-from ..image_text.prompts import PLAIN
+from ..checkpoint import Checkpoint, explaining, thinking
+from ..generation import batch_that_fits, generate, group_of, neutralise, opened
+from ..image_text.prompts import CHAT, PLAIN, named
 from ..likelihood import score
 from .source import located
 
@@ -33,7 +33,7 @@ class LanguageModel:
             self._checkpoint.require_config()
         with explaining(self._checkpoint.source, "a language model"):
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(
-                self._checkpoint.source, **self._checkpoint.common, **gguf
+                self._checkpoint.processing, **self._checkpoint.common, **gguf
             )
         if gguf:
             _quietly()
@@ -44,7 +44,7 @@ class LanguageModel:
         aside = neutralise(self._model) if chosen.get("generation_config") != "checkpoint" else {}
         own = self._tokenizer.chat_template
         wanted = chosen.get("template", "")
-        given = own if wanted == "chat" else wanted
+        given = own if wanted == CHAT else wanted
         self._for_answers = None if wanted == PLAIN else given or own
         self._for_choices = None if wanted == PLAIN else given or None
         self._info = self._checkpoint.info(
@@ -52,12 +52,19 @@ class LanguageModel:
             prompt="chat template" if self._for_answers else PLAIN,
             choices_prompt="chat template" if self._for_choices else PLAIN,
             decoding_defaults_put_aside=aside,
+            **({"template": named(wanted)} if wanted else {}),
             **gguf,
         )
+        self._thinking = thinking(chosen)
 
     @property
     def info(self) -> ModelInfo:
         return self._info
+
+    @property
+    def networks(self) -> tuple[Any, ...]:
+        """For the engine's self-check."""
+        return (self._model,)
 
     def prepare(self, request: Request) -> Prepared:
         if request.images:
@@ -67,7 +74,9 @@ class LanguageModel:
             )
         template = self._for_choices if isinstance(request.output, ScoreChoices) else self._for_answers
         text = self._rendered(request, template) + request.prefill
-        return Prepared(request, (text, template is not None), float(len(text)), group_of(request))
+        return Prepared(
+            request, (text, template is not None), float(len(text)), group_of(self._model, request)
+        )
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self._model, prepared)
@@ -76,7 +85,9 @@ class LanguageModel:
         output = batch[0].request.output
         assert isinstance(output, GenerateText)
         inputs = self._inputs([(item, "") for item in batch], "left")
-        return generate(self._model, self._tokenizer, inputs, output, batch[0].request.seed)
+        seeds = [item.request.seed for item in batch]
+        responses = generate(self._model, self._tokenizer, inputs, output, seeds)
+        return [opened(r, item.payload[0]) for r, item in zip(responses, batch, strict=True)]
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
         return score(self._model, lambda rows: self._inputs(rows, "right"), batch)
@@ -88,7 +99,11 @@ class LanguageModel:
         try:
             return str(
                 self._tokenizer.apply_chat_template(
-                    turns, chat_template=template, add_generation_prompt=True, tokenize=False
+                    turns,
+                    chat_template=template,
+                    add_generation_prompt=True,
+                    tokenize=False,
+                    **self._thinking,
                 )
             )
         except Exception as error:  # a template is a program: whatever it raises is about this conversation

@@ -97,7 +97,7 @@ def _read(path: Path) -> list[Known]:
         if line.strip():
             try:
                 found.append(_known(path.parent, json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise DataError(
                     f"{path}, line {number} is not a training image ({error}).",
                     'Each line is {"image": path, "caption": text}.',

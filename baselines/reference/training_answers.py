@@ -63,7 +63,7 @@ def _read(path: Path) -> TrainingAnswers:
                 captions[str(row["caption"]).lower()] += 1
             else:
                 by_question.setdefault(row["question"].lower(), Counter())[str(row["answer"]).lower()] += 1
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number} is not a training answer ({error}).",
                 'Each line is {"question": …, "answer": …} or {"caption": …}.',

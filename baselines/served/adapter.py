@@ -18,7 +18,7 @@ from evalsuite.model.endpoint import EngineProcess
 from evalsuite.request import Request, fingerprint
 
 from ..options import check_known, integer, number
-from ..server.chat import ServedChat
+from ..server.chat import CHAT_OPTIONS, ServedChat
 from ..server.serving import OPTIONS
 
 OWN = ("engine", "health", "startup_timeout", "restarts", "served_name", "engine_args")
@@ -49,7 +49,7 @@ class ServedEngine:
 
     def __init__(self, options: ModelOptions, command: str = "", health: str = "/health") -> None:
         given = dict(options.options)
-        check_known(given, (*OWN, *OPTIONS, "omit", "ignore_beams"), "served")
+        check_known(given, (*OWN, *OPTIONS, *CHAT_OPTIONS), "served")
         command = given.get("engine", command)
         if not command:
             raise SpecError(
@@ -80,6 +80,10 @@ class ServedEngine:
 
     def prepare(self, request: Request) -> Prepared:
         return self._chat.prepare(request)
+
+    def probe(self, request: Request) -> list[str]:
+        """Whether the engine can do what a task needs. Raises UnavailableError where it cannot."""
+        return self._chat.probe(request)
 
     def generate_text(self, batch: Sequence[Prepared]) -> list[Any]:
         return self._answer(batch, lambda chat, items: chat.generate_text(items))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evalsuite.errors import DataError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, ModelOptions, Prepared
@@ -10,7 +11,10 @@ from evalsuite.model.endpoint import Endpoint, ImageReply, ImageRequest
 from evalsuite.request import GenerateImages, ImageResponse, Request
 
 from ..images import encoded
-from .serving import info_of, server_of
+from .serving import info_of, server_of, usage_of
+
+MAX_REPLY = "512"
+"""MiB of a reply: images are large, several of them more so."""
 
 
 class ServedImages:
@@ -27,11 +31,15 @@ class ServedImages:
 
     def __init__(self, options: ModelOptions) -> None:
         given = options.options
-        server = server_of(options, "openai-images", ("size", "response_format"))
+        server = server_of(
+            replace(options, options={"max_reply": MAX_REPLY, **given}),
+            "openai-images",
+            ("size", "response_format"),
+        )
         self._size = given.get("size", "")
         self._extra = {"response_format": given["response_format"]} if "response_format" in given else {}
         self._endpoint = Endpoint(server)
-        self._info = info_of(server, given.get("name", ""), size=self._size, seeds="not under our control")
+        self._info = info_of(server, given, size=self._size, seeds="not under our control")
 
     @property
     def info(self) -> ModelInfo:
@@ -73,4 +81,5 @@ def _response(drawn: ImageReply, count: int) -> ImageResponse | SampleError:
     except DataError as error:
         return SampleError(f"The server's image cannot be used: {error.what}")
     revised = [text for text in drawn.revised_prompts if text]
-    return ImageResponse(images, {"revised_prompts": revised} if revised else {})
+    details = usage_of(drawn) | ({"revised_prompts": revised} if revised else {})
+    return ImageResponse(images, details)

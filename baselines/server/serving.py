@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, get_args, get_type_hints
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, ModelOptions
-from evalsuite.model.endpoint import Server
+from evalsuite.model.endpoint import ImageReply, Reply, Server
 from evalsuite.request import fingerprint
 
 from ..options import check_known, integer, number
@@ -15,9 +17,10 @@ OPENAI = "https://api.openai.com/v1"
 
 OPTIONS = (
     "name", "base_url", "key_env", "in_flight", "timeout", "retries", "backoff", "longest_wait", "limit_name",
-    "prefill", "image_detail",
+    "prefill", "image_detail", "image_format", "max_reply", "extra_body", "price_in", "price_out",
 )  # fmt: skip
-"""Those of `evalsuite.endpoint.Server`, and `name` (in leaderboards)."""
+"""Those of `evalsuite.endpoint.Server`; `name` (in leaderboards); `extra_body`, a JSON object of further
+fields of every request; the prices of a million tokens, which `evalsuite runs show` multiplies out."""
 
 
 def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -> Server:
@@ -28,10 +31,12 @@ def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -
     settings |= {name: given[name] for name in ("base_url", "key_env", "image_detail") if name in given}
     settings |= {name: integer(given, name) for name in ("in_flight", "retries") if name in given}
     settings |= {
-        name: number(given, name) for name in ("timeout", "backoff", "longest_wait") if name in given
+        name: number(given, name)
+        for name in ("timeout", "backoff", "longest_wait", "max_reply")
+        if name in given
     }
     kinds = get_type_hints(Server)
-    for name in ("limit_name", "prefill"):
+    for name in ("limit_name", "prefill", "image_format"):
         if name in given:
             known = get_args(kinds[name])
             if given[name] not in known:
@@ -39,15 +44,83 @@ def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -
                     f"Option {name}={given[name]!r} is none that there is.", suggest(given[name], known)
                 )
             settings[name] = given[name]
-    return Server(**settings)
+    extra = {**_extra_body(given.get("extra_body", "")), **thinking(given)}
+    return Server(**settings, extra=extra)
 
 
-def info_of(server: Server, name: str, **more: Any) -> ModelInfo:
+def thinking(options: Mapping[str, str]) -> dict[str, Any]:
+    """Fields of the request's body for the option `thinking`: `on` and `off` switch chat templates (vLLM,
+    SGLang), `minimal`, `low`, `medium`, `high` set OpenAI's effort.
+
+    Raises SpecError for anything else.
+    """
+    value = options.get("thinking", "")
+    if not value:
+        return {}
+    if value in EFFORTS:
+        return {"reasoning_effort": value}
+    if value not in ("on", "off"):
+        raise SpecError(
+            f"Option thinking={value!r} is none that there is.", suggest(value, ("on", "off", *EFFORTS))
+        )
+    wanted = value == "on"
+    return {"chat_template_kwargs": {"enable_thinking": wanted, "thinking": wanted}}
+
+
+EFFORTS = ("none", "minimal", "low", "medium", "high")
+
+
+def _extra_body(text: str) -> dict[str, Any]:
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise SpecError(
+            f"Option extra_body={text[:80]!r} is no JSON object.", """Write extra_body='{"top_k": 1}'."""
+        )
+    return found
+
+
+def usage_of(reply: Reply | ImageReply) -> dict[str, Any]:
+    """What an answer took and who gave it, for its details; what the server does not tell is left out.
+
+    Generated tokens of a text are part of the response itself.
+    """
+    found = {
+        "model": getattr(reply, "model", ""),
+        "system_fingerprint": getattr(reply, "system_fingerprint", ""),
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+        "retries": reply.retries,
+    }
+    return {name: value for name, value in found.items() if value not in ("", None, 0)}
+
+
+def _price(given: Mapping[str, str], name: str) -> float:
+    price = number(given, name)
+    if price is None or not 0 <= price < float("inf"):
+        raise SpecError(f"Option {name}={given[name]!r} is no price.", "Give the price of a million tokens.")
+    return price
+
+
+def info_of(server: Server, given: Mapping[str, str], **more: Any) -> ModelInfo:
     """Who is asked. What a server really runs it tells with each answer: see the responses' details."""
     address = server.address
+    prices = {key: _price(given, key) for key in ("price_in", "price_out") if key in given}
     return ModelInfo(
-        name or server.model,
+        given.get("name", "") or server.model,
         fingerprint([server.model, address]),
         None,
-        {"server": address, "model": server.model, "in_flight": server.in_flight, **more},
+        {
+            "server": address,
+            "model": server.model,
+            "in_flight": server.in_flight,
+            "image_format": server.image_format,
+            **({"extra_body": dict(server.extra)} if server.extra else {}),
+            **more,
+            **prices,
+        },
     )

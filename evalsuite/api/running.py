@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from evalsuite.engine import Progress
     from evalsuite.judging.asking import JudgeOutcome
     from evalsuite.judging.model import ModelJudge
+    from evalsuite.model.reasoning import Reasoning
     from evalsuite.notebook import Run
     from evalsuite.registry import Registry
 
@@ -35,6 +36,7 @@ class RunSettings(TypedDict, total=False):
     device: str | None
     dtype: str | None
     blind: bool | None
+    reasoning: Reasoning | None
     plugins: Iterable[Path | str]
     registry: Registry | None
     progress: Callable[[str], Progress] | None
@@ -44,7 +46,11 @@ class RunSettings(TypedDict, total=False):
     max_failures: float
     self_check: bool
     retry_failed: bool
+    equal_failures: int
     image_shards: int | None
+    image_format: Literal["png", "webp"]
+    image_level: int | None
+    batch_invariant: bool
     workers: int | Literal["auto"] | None
     ray_address: str | None
     gpus_per_worker: float
@@ -84,6 +90,7 @@ def run(
     device: str | None = None,
     dtype: str | None = None,
     blind: bool | None = None,
+    reasoning: Reasoning | None = None,
     plugins: Iterable[Path | str] = (),
     registry: Registry | None = None,
     progress: Callable[[str], Progress] | None = None,
@@ -107,6 +114,7 @@ def run(
         options, task_options: further options of the models and of the tasks; `evalsuite show` lists them.
         device, dtype: as on the command line; `auto` by default.
         blind: the models are shown no images.
+        reasoning: `keep` scores answers with the reasoning in front of them; `strip` by default.
         plugins: Python files with tasks or models of your own.
         registry: where names are found; None loads installed plugins and `plugins`.
         progress: makes, from a model's name, what is told how its run goes; nothing is printed by default.
@@ -133,7 +141,7 @@ def run(
         limit=limit, seed=seed, device=device, dtype=dtype, blind=blind, protocol=protocol, rules=rules,
         data=Path(data) if data is not None else None,
         options=option_texts(options or {}), task_options=option_texts(task_options or {}),
-        plugins=[Path(path) for path in plugins], execution=execution,
+        plugins=[Path(path) for path in plugins], execution=execution, reasoning=reasoning,
     )  # fmt: skip
     known = registry_of(registry, [*file.plugins, *asked.plugins])
     planned, how = plan(asked, file, known)
@@ -152,6 +160,7 @@ def score(
     registry: Registry | None = None,
     *,
     plugins: Iterable[Path | str] = (),
+    reasoning: Reasoning | None = None,
 ) -> Run:
     """Scores a run again from its stored answers, without its model.
 
@@ -160,6 +169,8 @@ def score(
         rules: named scoring rules; those of its specification by default.
         registry: where tasks are found; None loads installed plugins and those of the run.
         plugins: further plugin files.
+        reasoning: `keep` scores answers with the reasoning in front of them, `strip` without; None: as
+            before.
 
     Raises:
         StoreError, SpecError, DataError: as `evalsuite score` reports them.
@@ -171,7 +182,7 @@ def score(
 
     files = list(plugins)
     known = registry_of(None, files) if registry is None and files else registry
-    scored = score_run(Path(path), rules, known)
+    scored = score_run(Path(path), rules, known, reasoning)
     if scored.errors:
         key, reason = next(iter(scored.errors.items()))
         raise EvalsuiteError(f"{path}: {key} is not scored: {reason}", "The other tasks are.")

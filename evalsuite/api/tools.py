@@ -111,7 +111,8 @@ def save_statistics(
         UnavailableError: the network's weights are not here.
         StoreError: the file cannot be written.
     """
-    from evalsuite.data.images import images_in
+    from evalsuite.content import Image
+    from evalsuite.data.folders import images_in
     from evalsuite.distances import network_spec
     from evalsuite.distances import save_statistics as save
     from evalsuite.errors import SpecError
@@ -123,7 +124,7 @@ def save_statistics(
     if (folder is None) == (task is None):
         raise SpecError("Statistics need a folder of images or a benchmark (--task).", "Give one of the two.")
     if folder is not None:
-        images = images_in(Path(folder))
+        images: Sequence[Image] = images_in(Path(folder))
     else:
         assert task is not None
         options = option_texts(task_options or {})
@@ -134,7 +135,7 @@ def save_statistics(
         found = built.reference()
         if isinstance(found, Path):
             raise SpecError(f"The reference is {found}, which holds statistics already.", "Use it as it is.")
-        images = list(found)
+        images = found
     return save(images, load_network(network_spec(network, mode), device), Path(out))
 
 

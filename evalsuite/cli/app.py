@@ -31,13 +31,10 @@ from evalsuite.cli import (
     tradeoff,
     weights,
 )
-from evalsuite.cli.common import tell
+from evalsuite.cli.common import PlainFormatter, say, tell
+from evalsuite.cli.ending import ERROR, PIPE_CLOSED, Signals, unforeseen
 from evalsuite.cli.environment import settle
 from evalsuite.errors import EvalsuiteError
-
-ERROR = 2
-"""Exit code of an error. 0: all went well; 1: measured, but more samples failed than allowed, or a check
-found problems; 130: Ctrl-C."""
 
 app = typer.Typer(
     name="evalsuite",
@@ -74,9 +71,9 @@ def _options(
 ) -> None:
     _session.debug = debug
     level = logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(
-        level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("evalsuite").setLevel(level)
     logging.getLogger("evalsuite_tasks").setLevel(level)
     logging.getLogger("evalsuite_baselines").setLevel(level)
@@ -106,19 +103,46 @@ image_sets.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The entry point; ends the process with one of the exit codes."""
+    """The entry point; ends the process with one of the exit codes.
+
+    0: all went well; 1: measured, but more samples failed than allowed, or a check found problems; 2: error;
+    130, 143, 129: ended by Ctrl-C, SIGTERM, SIGHUP; 141: what reads the output has gone.
+    """
     settle()
     _session.debug = False
-    try:
-        # Ends with SystemExit: 0, a command's own code, 2 for wrong usage, 130 for Ctrl-C.
-        app(args=None if arguments is None else list(arguments), prog_name="evalsuite")
-    except EvalsuiteError as error:
-        if _session.debug:
-            raise
-        tell(error)
-        sys.exit(ERROR)
-    except MemoryError:
-        if _session.debug:
-            raise
-        tell(EvalsuiteError("Out of memory.", "Use a smaller --batch-size; what is answered is kept."))
-        sys.exit(ERROR)
+    signals = Signals()
+    with signals.watched():
+        try:
+            # Ends with SystemExit: 0, a command's own code, 2 for wrong usage, 130 for Ctrl-C.
+            app(args=None if arguments is None else list(arguments), prog_name="evalsuite")
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):
+                sys.exit(PIPE_CLOSED)
+            sys.exit(signals.exit_code(end.code))  # type: ignore[arg-type]
+        except BaseException as error:
+            _tell(error)
+            sys.exit(ERROR)
+
+
+def _tell(error: BaseException) -> None:
+    """What went wrong in one line; with `--debug` after the trace."""
+    foreseen = _foreseen(error)
+    if foreseen is None:
+        unforeseen(error, debug=_session.debug)
+        return
+    if _session.debug:
+        import traceback
+
+        say("".join(traceback.format_exception(error)), err=True)
+    tell(foreseen)
+
+
+def _foreseen(error: BaseException) -> EvalsuiteError | None:
+    """The error as one that is written for users; None where nobody foresaw it."""
+    if isinstance(error, EvalsuiteError):
+        return error
+    if isinstance(error, MemoryError):
+        return EvalsuiteError("Out of memory.", "Use a smaller --batch-size; what is answered is kept.")
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return EvalsuiteError(f"{error.filename}: {error.strerror}.", "Check the path and its permissions.")
+    return None

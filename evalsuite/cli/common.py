@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from evalsuite.errors import EvalsuiteError, SpecError, StoreError
+from evalsuite.errors import EvalsuiteError, SpecError
+from evalsuite.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from evalsuite.model.reasoning import Reasoning
     from evalsuite.registry import Registry
 
 _PIPED_WIDTH = 240
 """Into a pipe or a file nothing is cut or folded at 80 characters."""
+
+ReasoningOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reasoning",
+        help="strip (default) scores what stands behind reasoning (<think>…</think>), keep the whole text. "
+        "Stored answers keep it in any case.",
+    ),
+]
+
+
+def reasoning_of(value: str | None) -> Reasoning | None:
+    """`--reasoning`. Raises SpecError for what is neither strip nor keep."""
+    if value not in (None, "strip", "keep"):
+        raise SpecError(f"--reasoning {value!r} is neither strip nor keep.", "Write --reasoning keep.")
+    return cast("Reasoning | None", value)
+
 
 PluginOption = Annotated[
     list[Path] | None,
@@ -28,23 +48,43 @@ PluginOption = Annotated[
 
 def output() -> Console:
     """Standard output, for results."""
-    from rich.console import Console
+    from evalsuite.cli.console import PlainConsole
 
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+    return PlainConsole(
+        width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=False, emoji=False
+    )
 
 
 def messages() -> Console:
     """Standard error, for progress and notes."""
-    from rich.console import Console
+    from evalsuite.cli.console import PlainConsole
 
-    return Console(stderr=True, width=None if sys.stderr.isatty() else _PIPED_WIDTH, highlight=False)
+    return PlainConsole(
+        stderr=True,
+        width=None if sys.stderr.isatty() else _PIPED_WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+def say(text: str, *, err: bool = False, nl: bool = True) -> None:
+    """Prints text as it is, but for characters that a terminal would obey; `nl` ends the line."""
+    typer.echo(plain(text), err=err, nl=nl)
+
+
+class PlainFormatter(logging.Formatter):
+    """Log lines without characters that a terminal would obey; they quote files, models and servers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
 
 
 def tell(error: EvalsuiteError) -> None:
     """One line with what is wrong, one with what to do, on standard error."""
-    typer.echo(f"error: {error.what}", err=True)
+    say(f"error: {error.what}", err=True)
     if error.remedy:
-        typer.echo(error.remedy, err=True)
+        say(error.remedy, err=True)
 
 
 def registry_with(plugins: Iterable[Path] | None) -> Registry:
@@ -53,12 +93,13 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
 
     registry = load_registry(plugins or ())
     for name, reason in registry.broken.items():
-        typer.echo(f"warning: {name} is left out: {reason}", err=True)
+        say(f"warning: {name} is left out: {reason}", err=True)
     return registry
 
 
 def show_numbers(paths: Sequence[Path]) -> None:
     """The leaderboard of runs, and what of their headlines is missing, with the reason."""
+    from evalsuite.judging.state import missing_of
     from evalsuite.leaderboards import load, table
     from evalsuite.leaderboards.rendering import console
     from evalsuite.store import RunReader
@@ -68,10 +109,10 @@ def show_numbers(paths: Sequence[Path]) -> None:
         with RunReader(path) as reader:
             for result in reader.metrics():
                 numbers = numbers or bool(result.estimates)
-                reason = result.missing.get(result.info.headline.name)
+                reason = missing_of(reader, result).get(result.info.headline.name)
                 if reason:
                     told = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
-                    typer.echo(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)
+                    say(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)
     if numbers:
         output().print(console(table(load(paths))))
 
@@ -89,15 +130,6 @@ def grid(*columns: str) -> Table:
     for column in columns:
         table.add_column(Text(column), overflow="fold")
     return table
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Writes a file the user asked for, with the folders above it. Raises StoreError where it cannot be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written ({error.strerror}).", "Choose another file.") from error
 
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

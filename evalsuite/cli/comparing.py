@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with, write_file
+from evalsuite.cli.common import PluginOption, messages, output, registry_with
+from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
 
@@ -29,7 +30,16 @@ def compare(
         list[str] | None,
         typer.Option(
             "--allow",
-            help="May differ: version, protocol, rules, judge, split, data, scorer, seed, limit; repeatable.",
+            help="May differ: version, protocol, rules, judge, split, data, scorer, form, seed, limit; "
+            "repeatable.",
+        ),
+    ] = None,
+    allow_missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-missing",
+            metavar="TASK",
+            help="The candidate may lack this task of the base, or this number (TASK/METRIC); repeatable.",
         ),
     ] = None,
     task: Annotated[
@@ -60,7 +70,8 @@ def compare(
 ) -> None:
     """Compare a candidate with a base on the same samples, and say whether it passes.
 
-    Exit status: 0 passed; 1 a gate is not passed (regression); 2 error, also
+    Exit status: 0 passed; 1 a gate is not passed (regression, or a task of the
+    base that the candidate lacks); 2 error, also
     when the runs were not measured alike and the difference is not allowed.
     """
     from evalsuite import comparison as room
@@ -71,8 +82,8 @@ def compare(
         )
     registry = registry_with(plugin) if plugin else None
     found = room.compare(
-        base, candidate, gates=gate, allow=allow or (), tasks=task or (), all_metrics=all_metrics,
-        groups=groups, resamples=resamples, registry=registry,
+        base, candidate, gates=gate, allow=allow or (), allow_missing=allow_missing or (), tasks=task or (),
+        all_metrics=all_metrics, groups=groups, resamples=resamples, registry=registry,
     )  # fmt: skip
     output().print(room.console(found))
     flipped = room.flips_of(found, None, flips)

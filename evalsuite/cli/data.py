@@ -66,7 +66,7 @@ def _tell(report: DataReport) -> None:
     def line(name: str, text: object) -> None:
         console.print(f"{name:<10}{text}", markup=False)
 
-    console.print(f"[bold]{report.name}[/bold]: ", end="")
+    console.print(report.name, style="bold", end=": ")
     console.print(report.title, markup=False)
     line("licence", report.licence)
     line("home", report.home)
@@ -79,7 +79,8 @@ def _tell(report: DataReport) -> None:
             line("images", f"{report.images - report.missing_images:,} of {report.images:,} files are here")
     for problem in report.problems:
         line("problem", problem)
-    console.print("[green]complete[/green]" if report.complete else "[red]incomplete[/red]")
+    whole = ("complete", "green") if report.complete else ("incomplete", "red")
+    console.print(whole[0], style=whole[1])
 
 
 def _tell_source(source: SourceReport, used: bool) -> None:
@@ -88,7 +89,7 @@ def _tell_source(source: SourceReport, used: bool) -> None:
     console.print(f"{'source':<10}{source.reader}{where}{' (used)' if used else ''}", markup=False)
     for file in source.files:
         colour = _MARKS[file.state]
-        console.print(f"  [{colour}]{file.state:<8}[/{colour}] ", end="")
+        console.print(f"  {file.state:<8} ", style=colour, end="")
         told = [file.role, file.name, _size(file.size), file.detail]
         console.print("  ".join(text for text in told if text), markup=False)
     if source.get:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import grid, messages, output
+from evalsuite.cli.common import grid, messages, output, say
 
 if TYPE_CHECKING:
     from evalsuite.dreamllm.inspection import Inspection
@@ -42,7 +42,7 @@ def inspect_(
     found = inspect_dreamllm(source)
     if as_json:
         values: dict[str, Any] = asdict(found) | {"parameters": found.parameters, "loads": found.loads}
-        typer.echo(json.dumps(values, indent=2, ensure_ascii=False))
+        say(json.dumps(values, indent=2, ensure_ascii=False))
     else:
         _show(found)
     if not found.loads:
@@ -50,10 +50,9 @@ def inspect_(
 
 
 def _show(found: Inspection) -> None:
-    from rich.markup import escape
-
     console = output()
-    console.print(f"[bold]{escape(found.folder)}[/bold]: DreamLLM, {found.layout or 'unknown'} layout\n")
+    console.print(found.folder, style="bold", end="")
+    console.print(f": DreamLLM, {found.layout or 'unknown'} layout\n")
     if found.parts:
         table = grid("part", "parameters", "tensors", "stored as", "files")
         table.columns[1].justify = table.columns[2].justify = "right"
@@ -74,7 +73,7 @@ def _show(found: Inspection) -> None:
     console.print(facts)
     for title, lines in (("warnings", found.warnings), ("it does not load", found.problems)):
         if lines:
-            console.print(f"\n[bold]{title}[/bold]")
+            console.print(f"\n{title}", style="bold")
             for line in lines:
                 console.print(f"- {line}", markup=False)
 

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, pairs, registry_with, show_numbers
+from evalsuite.cli.common import (
+    PluginOption,
+    ReasoningOption,
+    pairs,
+    reasoning_of,
+    registry_with,
+    say,
+    show_numbers,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -19,13 +27,13 @@ def register(app: typer.Typer) -> None:
 def import_(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run to be made.")],
     task: Annotated[str, typer.Option("--task", "-t", help="Task that the predictions answer.")],
-    predictions: Annotated[Path, typer.Option(help="File with the predictions.")],
+    predictions: Annotated[Path, typer.Option(help="File with the predictions, or MMMU's folder of them.")],
     form: Annotated[
         str,
         typer.Option(
             "--format",
-            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, lmms-eval or vlmevalkit; "
-            "recognised where it is left out.",
+            help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, mmmu, lmms-eval or "
+            "vlmevalkit; recognised where it is left out.",
         ),
     ] = "",
     model: Annotated[
@@ -45,6 +53,7 @@ def import_(
     ignore_unknown: Annotated[
         bool, typer.Option("--ignore-unknown", help="The file also answers other benchmarks.")
     ] = False,
+    reasoning: ReasoningOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Make a run of predictions that were made elsewhere, and score it."""
@@ -62,10 +71,11 @@ def import_(
         model=model,
         partial=partial,
         ignore_unknown=ignore_unknown,
+        reasoning=reasoning_of(reasoning) or "strip",
         registry=registry_with(plugin),
     )
     for key, reason in scored.errors.items():
-        typer.echo(f"error: {run}: {key}: {reason}", err=True)
+        say(f"error: {run}: {key}: {reason}", err=True)
     show_numbers([run])
     raise typer.Exit(1 if scored.errors else 0)
 
@@ -73,7 +83,9 @@ def import_(
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     form: Annotated[str, typer.Option("--format", help="evalai, coco, mmvet or mmbench.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="File to write; it must not exist.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")
+    ],
     task: Annotated[
         str | None, typer.Option("--task", "-t", help="Task of the run; may be left out where there is one.")
     ] = None,
@@ -91,4 +103,4 @@ def export(
             raise SpecError(f"{run} has several tasks: {', '.join(keys)}.", "Name one with --task.")
         task = keys[0]
     count = export_predictions(run, task, form, out, registry=registry_with(plugin) if plugin else None)
-    typer.echo(f"{out}: {count} answers")
+    say(f"{out}: {count} answers")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with
-
-if TYPE_CHECKING:
-    pass
+from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
+from evalsuite.durable import write_file
 
 _Mode = Annotated[
     str,
@@ -53,11 +51,14 @@ def statistics(
     Other tools (pytorch-fid, clean-fid …) read the file too.
     """
     from evalsuite.api.tools import save_statistics
+    from evalsuite.data.folders import told_record
 
     made = save_statistics(
         out, mode, folder=folder, task=task, data=data, task_options=pairs(task_option, "--task-option"),
         network=network, device=device, registry=registry_with(plugin) if task else None,
     )  # fmt: skip
+    if made.images is not None:
+        messages().print(told_record(made.images), markup=False)
     assert made.protocol is not None
     messages().print(
         f"written: {out} ({made.count} images, {made.mu.size} dimensions, mode {made.protocol.mode})",
@@ -74,8 +75,18 @@ def distance(
     ] = "",
     network: _Network = "inception",
     device: _Device = "auto",
+    json: Annotated[
+        Path | None,
+        typer.Option("--json", help="JSON file to write: distances, mode, what was read of each side."),
+    ] = None,
 ) -> None:
-    """Fréchet distance (FID with the Inception network) of two sets of images."""
+    """Fréchet distance (FID with the Inception network) of two sets of images.
+
+    Of a folder every image counts, at any depth, behind links too; names that
+    begin with a dot are skipped. How many were read is told for each side.
+    """
+    from json import dumps
+
     from evalsuite.api.tools import distance as measure
 
     names = [name.strip() for name in also.split(",") if name.strip()]
@@ -84,5 +95,9 @@ def distance(
     for name, value in found.values.items():
         table.add_row(name, f"{value:.6g}", found.network, found.mode)
     output().print(table)
+    for line in found.told:
+        messages().print(line, markup=False)
+    if json is not None:
+        write_file(json, (dumps(found.record(), indent=1, ensure_ascii=False) + "\n").encode())
     for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
+        say(f"note: {note}", err=True)

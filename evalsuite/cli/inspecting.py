@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, output, registry_with
-from evalsuite.cli.judging import account
+from evalsuite.cli.common import PluginOption, grid, output, registry_with, say
+from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
@@ -48,12 +48,12 @@ def list_(
         raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all", *LISTS)))
     registry = registry_with(plugin)
     if what in LISTS:
-        typer.echo(LISTS[what](registry), nl=False)
+        say(LISTS[what](registry), nl=False)
         return
     console = output()
     for name in kinds if what == "all" else [what]:
         if what == "all":
-            console.print(f"\n[bold]{name}[/bold]")
+            console.print(f"\n{name}", style="bold")
         console.print(kinds[name](registry))
 
 
@@ -117,10 +117,11 @@ def list_runs(
     ],
 ) -> None:
     """Show how far runs are."""
-    from evalsuite.leaderboards.frame import open_runs
+    from evalsuite.leaderboards.frame import open_runs, scored_tasks
 
-    table = grid("run", "model", "tasks", "answered", "failed", "last session")
-    for reader in open_runs(paths):
+    table = grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
+    left_out: dict[str, str] = {}
+    for reader in open_runs(paths, left_out):
         with reader:
             counts = reader.counts().values()
             sessions = reader.manifest.sessions
@@ -130,14 +131,17 @@ def list_runs(
                 ", ".join(reader.task_keys),
                 f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
                 str(sum(c.failed for c in counts)),
-                _last(sessions[-1]) if sessions else "",
+                scored_tasks(reader),
+                _last(sessions[-1], reader.statuses()[-1]) if sessions else "",
             )
     output().print(table)
+    for path, reason in left_out.items():
+        output().print(f"left out: {path}: {reason}", markup=False)
 
 
-def _last(session: Session) -> str:
-    """How and when a session ended; one that goes on cannot be told from one that was killed."""
-    return f"{session.status} {session.ended}" if session.ended else f"begun {session.started}, not ended"
+def _last(session: Session, status: str) -> str:
+    """How and when a session ended; of one that was killed, and of one that goes on, when it began."""
+    return f"{status} {session.ended}" if session.ended else f"{status}, begun {session.started}"
 
 
 @runs.command("show")
@@ -152,12 +156,37 @@ def show_run(
         _show(reader, whole)
 
 
+def _show_usage(reader: RunReader) -> None:
+    """What served models and judges took, and how far the judging is."""
+    from evalsuite.errors import StoreError
+    from evalsuite.judging.state import judging_states, told_state
+    from evalsuite.running.usage import usage_of
+
+    console = output()
+    for key in reader.task_keys:
+        if took := usage(usage_of(reader, key)):
+            console.print(f"used       {key}: {took}", markup=False)
+    try:
+        states = judging_states(reader)
+    except StoreError as error:  # its server answered under two names
+        console.print(f"judged     {error}", markup=False)
+        return
+    for state in states:
+        console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
+        if how_far := told_state(state):
+            console.print(f"           {how_far}", markup=False)
+
+
 _FEW = 20
 """Failed samples that are shown without `--all`."""
 
 
 def _show(reader: RunReader, whole: bool) -> None:
     from rich.text import Text
+
+    from evalsuite.judging.state import missing_of
+    from evalsuite.leaderboards.frame import run_remarks
+    from evalsuite.store.results import KEPT
 
     console = output()
     manifest = reader.manifest
@@ -196,10 +225,12 @@ def _show(reader: RunReader, whole: bool) -> None:
             name = f"{result.task} {e.metric.name} ({result.rules}{by})"
             numbers.add_row(name, e.group, *shown, str(e.n), e.method)
     console.print(numbers)
+    for key, text in run_remarks(reader):
+        console.print(f"remark     {key}: {text}", markup=False)
     if parts:
         console.print(f"           and {parts} numbers of parts (--all shows them)")
     for result in reader.metrics():
-        for metric, reason in result.missing.items():
+        for metric, reason in missing_of(reader, result).items():
             console.print(f"left out   {result.task} {metric}: {reason}", markup=False)
         for metric, lack in result.notes.items():
             console.print(f"incomplete {result.task} {metric}: {lack}", markup=False)
@@ -210,13 +241,17 @@ def _show(reader: RunReader, whole: bool) -> None:
                 markup=False,
             )
     for result in reader.metrics():
-        if result.judging:
-            console.print(f"judged     {result.task}: {account(result.judging)}", markup=False)
-    for session in manifest.sessions:
+        kept = KEPT in result.form
+        if result.form:
+            console.print(f"form       {result.task}: {result.form}", markup=False)
+        if result.answers is not None and (counted := result.answers.told(kept)):
+            console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
+    _show_usage(reader)
+    for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"
         console.print(
-            f"session    {session.started} to {session.ended or '?'} {session.status}, {where.machine}, "
+            f"session    {session.started} to {session.ended or '?'} {status}, {where.machine}, "
             f"torch {where.packages.get('torch', '-')}, commit {commit}",
             markup=False,
         )
@@ -242,33 +277,55 @@ def verify_runs(
     for path in runs_in(paths):
         found = verify(path)
         sound = sound and found.sound
-        typer.echo(
+        say(
             f"{path}: {'sound' if found.sound else 'DAMAGED'}, {found.records} records, {found.images} images"
             + (f", {found.stray_images} stray files" if found.stray_images else "")
         )
         for problem in found.problems:
-            typer.echo(f"  {problem}")
+            say(f"  {problem}")
+        if found.lost_samples:
+            say(
+                f"  {found.lost_samples} answered samples have lost images: the run's command with "
+                "--retry-failed asks them again"
+            )
     raise typer.Exit(0 if sound else 1)
 
 
 def doctor(
     data: Annotated[bool, typer.Option("--data/--no-data", help="Look for every benchmark's data.")] = True,
     plugin: PluginOption = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="Run the miniature on the GPU instead: speed, memory, rounding.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
 ) -> None:
     """Say what works here, what is missing, and how to get it. Fetches nothing."""
+    if gpu:
+        _doctor_gpu(device)
+        return
     from evalsuite.doctor import examine
 
     console = output()
-    marks = {"ok": "[green]ok[/green]", "missing": "[yellow]missing[/yellow]", "broken": "[red]broken[/red]"}
+    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     broken = 0
     area = ""
     for finding in examine(plugin or (), data=data):
         if finding.area != area:
             area = finding.area
-            console.print(f"\n[bold]{area}[/bold]")
+            console.print(f"\n{area}", style="bold")
         broken += finding.state == "broken"
-        console.print(f"  {marks[finding.state]:<26} ", end="")
+        console.print(f"  {finding.state:<8} ", style=marks[finding.state], end="")
         console.print(f"{finding.name}: {finding.detail}", markup=False)
         if finding.remedy:
             console.print(f"          {finding.remedy}", style="dim", markup=False)
     raise typer.Exit(1 if broken else 0)
+
+
+def _doctor_gpu(device: str) -> None:
+    """A tiny run of every capability in every precision; prints a block to paste into an issue."""
+    from evalsuite.gpu_check import block, measure
+    from evalsuite.registry import load_registry
+
+    rows = list(measure(load_registry(), device))
+    say(block(rows))
+    raise typer.Exit(1 if any(row.error for row in rows) else 0)

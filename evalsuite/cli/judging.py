@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers
+from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, say, show_numbers
+from evalsuite.durable import write_file
+from evalsuite.plain import plain
 
 if TYPE_CHECKING:
     from evalsuite.judging.asking import JudgeOutcome
-    from evalsuite.store import Judging
+    from evalsuite.store import Cost, Judging, TaskResult
 
 
 def register(app: typer.Typer, runs: typer.Typer) -> None:
@@ -88,6 +91,10 @@ def judge(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Ask again where the judge gave nothing before.")
     ] = False,
+    max_failures: Annotated[
+        float,
+        typer.Option(min=0, help="Failed judgements allowed: a share below 1, else a count."),
+    ] = 0.0,
     plugin: PluginOption = None,
 ) -> None:
     """Ask a judge about stored answers, and score them by what it says.
@@ -96,8 +103,9 @@ def judge(
     stopped it, only what is missing is asked. Several judges of one run stay
     apart, each with its own numbers.
 
-    Exit status: 0 all is well; 1 the judge gave nothing for some answers, or a
-    task could not be scored; 2 error; 130 interrupted.
+    Exit status: 0 all is well; 1 more judgements failed than --max-failures
+    (or answers whose numbers are off the judge's scale), or a task could not
+    be scored; 2 error; 130 interrupted.
     """
     from evalsuite.api.running import judge_named
     from evalsuite.cli.progress import RunProgress
@@ -135,7 +143,10 @@ def judge(
     show_numbers(runs)
     for outcome in outcomes:
         _tell(outcome)
-    failed = any(outcome.failed or outcome.scored.errors for outcome in outcomes)
+    failed = any(
+        outcome.too_many_failures(max_failures) or outcome.off_scale > max_failures or outcome.scored.errors
+        for outcome in outcomes
+    )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -176,12 +187,9 @@ def judgements(
         raise StoreError(f"{run} has no judgements.", "`evalsuite judge` makes them.")
     text = "\n".join(lines) + "\n"
     if out is None:
-        typer.echo(text, nl=False)
+        typer.echo(plain(text) if sys.stdout.isatty() else text, nl=False)
         return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    write_file(out, text)
     messages().print(f"written: {out} ({len(lines)} judgements)", markup=False)
 
 
@@ -191,24 +199,44 @@ def _value(text: str) -> Any:
 
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
 def _tell(outcome: JudgeOutcome) -> None:
     for key, reason in outcome.scored.errors.items():
-        typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+        say(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
     for result in outcome.scored.results:
         if result.judging is not None and result.judging.judge == outcome.judge:
             tally = outcome.tallies[result.task]
-            typer.echo(
+            say(
                 f"{outcome.path}: {result.task}: {account(result.judging)}; {tally.asked} of them new",
                 err=True,
             )
             if tally.failed:
-                typer.echo(
-                    f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True
-                )
+                say(f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True)
+            if result.unscored:
+                say(_unscored(outcome.path, result), err=True)
+    for key, tally in outcome.tallies.items():
+        if tally.open:
+            say(
+                f"{outcome.path}: {key}: {tally.open} of {tally.known} judgements failed "
+                f"(`evalsuite runs judgements {outcome.path}` says why; --retry-failed asks again)",
+                err=True,
+            )
+
+
+def _unscored(path: Path, result: TaskResult) -> str:
+    """How many answers of a judged task have no score, with the most frequent reason."""
+    from collections import Counter
+
+    from evalsuite.store import RunReader
+
+    with RunReader(path) as reader:
+        failures = reader.scores(result.task, result.rules, result.judge)["failure"]
+        reasons = Counter(reason for reason in failures if reason)
+    reason, count = reasons.most_common(1)[0]
+    return f"{path}: {result.task}: {result.unscored} answers have no score; {count} of them: {reason}"
 
 
 def account(judging: Judging) -> str:
@@ -219,4 +247,18 @@ def account(judging: Judging) -> str:
     cost = "unknown" if judging.cost is None else f"{judging.cost:.4g}"
     runs = f" in {judging.runs} runs" if judging.runs > 1 else ""
     failed = f", {judging.failed} failed" if judging.failed else ""
-    return f"{judging.questions} judgements by {judging.served}{runs}{failed}, {tokens}, cost {cost}"
+    retries = f", {judging.retries} retries" if judging.retries else ""
+    return f"{judging.questions} judgements by {judging.served}{runs}{failed}, {tokens}{retries}, cost {cost}"
+
+
+def usage(cost: Cost) -> str:
+    """What the answers of a served model took, in one line; empty for a local model."""
+    if not cost.served and cost.prompt_tokens is None and not cost.retries:
+        return ""
+    tokens = "unknown tokens"
+    if cost.prompt_tokens is not None:
+        generated = "unknown" if cost.completion_tokens is None else f"{cost.completion_tokens:,}"
+        tokens = f"{cost.prompt_tokens:,} + {generated} tokens"
+    charged = "unknown" if cost.charged is None else f"{cost.charged:.4g}"
+    served = f"answered by {' and '.join(cost.served)}, " if cost.served else ""
+    return f"{served}{tokens}, {cost.retries} retries, cost {charged}"

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, show_numbers, tell
+from evalsuite.cli.common import (
+    PluginOption,
+    ReasoningOption,
+    messages,
+    pairs,
+    reasoning_of,
+    registry_with,
+    say,
+    show_numbers,
+    tell,
+)
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -68,7 +78,11 @@ def run(
         typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads that decode and tokenise ahead. Default: 1.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads that prepare ahead. Default: one per core, at most 8, on a GPU; else 1.",
+        ),
     ] = None,
     prefetch: Annotated[
         int | None, typer.Option(min=1, help="Maximum prepared requests in memory. Default: 256.")
@@ -118,6 +132,26 @@ def run(
         bool | None,
         typer.Option("--same-gpus", help="Refuse workers with another GPU.", rich_help_panel="Scale"),
     ] = None,
+    batch_invariant: Annotated[
+        bool | None,
+        typer.Option(
+            "--batch-invariant",
+            help="Ask one at a time where a batch gives other bits than single requests, be it by rounding.",
+        ),
+    ] = None,
+    image_format: Annotated[
+        str | None, typer.Option(help="How images are stored: png (default) or webp; both lossless.")
+    ] = None,
+    image_level: Annotated[
+        int | None, typer.Option(min=0, max=9, help="Effort of that: 0 is fast, 9 small. No pixel changes.")
+    ] = None,
+    equal_failures: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Stop after so many samples in a row with the same failure; 0: never. Default: 25."
+        ),
+    ] = None,
+    reasoning: ReasoningOption = None,
     image_shards: Annotated[
         int | None,
         typer.Option(
@@ -143,6 +177,8 @@ def run(
         "image_shards": image_shards, "workers": workers, "ray_address": ray_address,
         "gpus_per_worker": gpus_per_worker, "cpus_per_worker": cpus_per_worker,
         "worker_timeout": worker_timeout, "same_gpus": same_gpus,
+        "batch_invariant": batch_invariant, "image_format": image_format, "image_level": image_level,
+        "equal_failures": equal_failures,
     }  # fmt: skip
     file = read_file(config)
     asked = Asked(
@@ -150,6 +186,7 @@ def run(
         dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data,
         options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
+        reasoning=reasoning_of(reasoning),
         execution={name: value for name, value in execution.items() if value is not None},
         spelling=lambda name: f"--{name.replace('_', '-')}",
     )  # fmt: skip
@@ -183,19 +220,21 @@ def score(
     rules: Annotated[
         str | None, typer.Option(help="Named rules, several with commas; those of the run by default.")
     ] = None,
+    reasoning: ReasoningOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Score stored answers again: needs the benchmark's data, but no model."""
     from evalsuite.running.scoring import score_run
 
     registry = registry_with(plugin) if plugin else None
+    how = reasoning_of(reasoning)
     failed = False
     for run_path in runs:
         for named in rules.split(",") if rules else [None]:
-            scored = score_run(run_path, named.strip() if named else None, registry)
+            scored = score_run(run_path, named.strip() if named else None, registry, how)
             for key, reason in scored.errors.items():
                 failed = True
-                typer.echo(f"error: {run_path}: {key}: {reason}", err=True)
+                say(f"error: {run_path}: {key}: {reason}", err=True)
     show_numbers(runs)
     raise typer.Exit(1 if failed else 0)
 
@@ -208,9 +247,9 @@ def _show(outcomes: list[RunOutcome]) -> None:
     console = messages()
     for outcome in outcomes:
         for key, reason in outcome.scoring_errors.items():
-            typer.echo(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
+            say(f"error: {outcome.path}: {key} is not scored: {reason}", err=True)
         if outcome.missing:
-            typer.echo(f"error: {outcome.path}: {outcome.missing} samples were not asked", err=True)
+            say(f"error: {outcome.path}: {outcome.missing} samples were not asked", err=True)
         if outcome.failed:
             with RunReader(outcome.path) as reader:
                 reasons = Counter(f"{record.task}: {record.error}" for record in reader.failures())

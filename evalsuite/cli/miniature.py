@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import messages
+from evalsuite.cli.common import messages, say
+from evalsuite.durable import new_folder
+from evalsuite.errors import DataError
 
 
 def register(app: typer.Typer) -> None:
@@ -30,11 +33,23 @@ def make(
     from evalsuite.mini.data import SEED, ensure_world
     from evalsuite.mini.write import write_world
 
+    seed = SEED if seed is None else seed
     if out is None:
-        out = ensure_world(SEED if seed is None else seed)
+        out = ensure_world(seed)
     else:
-        write_world(out, SEED if seed is None else seed)
-    typer.echo(out)
+        with new_folder(out, partial(_is_world, seed=seed), what="this world") as folder:
+            write_world(folder, seed)
+    say(str(out))
+
+
+def _is_world(folder: Path, seed: int) -> bool:
+    """Whether a folder holds the world of that seed, so that it may be written again."""
+    from evalsuite.mini.write import read_manifest
+
+    try:
+        return read_manifest(folder).seed == seed
+    except DataError:
+        return False
 
 
 @mini.command("train")
@@ -52,7 +67,7 @@ def train(
     from evalsuite.mini.training.run import train as start
 
     if show:
-        typer.echo("\n".join(stage_names(recipe)))
+        say("\n".join(stage_names(recipe)))
         return
     logging.getLogger("evalsuite").setLevel(logging.INFO)
     shipped = start(recipe, work, resume=not fresh, stages=stage)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, write_file
+from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
+from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
@@ -246,7 +247,7 @@ def _show(found: TableReference, done: Reproduction) -> None:
     console.print(_grid(VERDICT_HEADER, verdict_rows(done.comparisons)))
     console.print(verdict_summary(done.comparisons))
     for (row, task), why in done.errors.items():
-        typer.echo(f"error: {row}: {task}: {why}", err=True)
+        say(f"error: {row}: {task}: {why}", err=True)
 
 
 def _left_out(table: PublishedTable) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with, write_file
+from evalsuite.cli.common import PluginOption, messages, output, registry_with
+from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
 _SUFFIXES = {"tex": "latex", "markdown": "md", "htm": "html"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import PluginOption, registry_with
+from evalsuite.cli.common import PluginOption, registry_with, say
 from evalsuite.cli.outline import Entry, Section, outline
 
 if TYPE_CHECKING:
@@ -38,20 +38,20 @@ def show_task(
     plugin: PluginOption = None,
 ) -> None:
     """Show a benchmark's data, protocols with example prompts, scoring rules, metrics. Fetches nothing."""
-    typer.echo(task_outline(registry_with(plugin).task(name), data), nl=False)
+    say(task_outline(registry_with(plugin).task(name), data), nl=False)
 
 
 @show.command("model")
 def show_model(name: Name, plugin: PluginOption = None) -> None:
     """Show what a model can do, and its options. Loads nothing."""
     registry = registry_with(plugin)
-    typer.echo(model_outline(name.partition(":")[0], registry), nl=False)
+    say(model_outline(name.partition(":")[0], registry), nl=False)
 
 
 @show.command("suite")
 def show_suite(name: Name, plugin: PluginOption = None) -> None:
     """Show the tasks of a suite, with protocols and options, and its models."""
-    typer.echo(suite_outline(name, registry_with(plugin)), nl=False)
+    say(suite_outline(name, registry_with(plugin)), nl=False)
 
 
 def task_outline(entry: TaskEntry, data: Path | None = None) -> str:
@@ -71,6 +71,7 @@ def task_outline(entry: TaskEntry, data: Path | None = None) -> str:
             Entry("version", made.version), Entry("split", made.split + count),
             Entry("licence", made.licence), Entry("home", made.home),
         ]  # fmt: skip
+        head += [Entry(f"since version {version}", why) for version, why in made.changes.items()]
     sections = [Section(entry.name, head, note=entry.title)]
     notes = _notes(made)
     if notes:
@@ -106,7 +107,7 @@ def model_outline(name: str, registry: Registry) -> str:
     declared = entry.declared_options
     if declared:
         sections.append(
-            Section("Options (--option NAME=VALUE)", [Entry(one.name, _option_text(one)) for one in declared])
+            Section("Options (--option NAME=VALUE)", [Entry(one.name, one.describe()) for one in declared])
         )
     sections.append(Section(f"Tasks that it can do ({len(fitting)})", note=", ".join(sorted(fitting))))
     return outline(sections)
@@ -286,9 +287,4 @@ def _starred(name: str, headline: bool) -> str:
 
 
 def _options(entry: TaskEntry) -> list[Entry]:
-    return [Entry(one.name, _option_text(one)) for one in entry.declared_options or ()]
-
-
-def _option_text(option: Any) -> str:
-    default = f"; default {option.default}" if option.default is not None else ""
-    return f"{option.help} ({option.kind}{default})" if option.help else f"{option.kind}{default}"
+    return [Entry(one.name, one.describe()) for one in entry.declared_options or ()]

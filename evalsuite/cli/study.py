@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from evalsuite.cli.common import PluginOption, messages, output, registry_with
-from evalsuite.errors import SpecError, StoreError
+from evalsuite.durable import write_file
+from evalsuite.errors import SpecError
 
 _app = typer.Typer(
     name="study", help="Ask people: a page that shows documents blind, and what their votes say.",
@@ -103,9 +104,5 @@ def read(
         output().print(markdown(results, share), markup=False, end="")
         return
     content = as_json(results) if out.suffix == ".json" else markdown(results, share)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    write_file(out, content)
     messages().print(f"written: {out}", markup=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from evalsuite.comparison.gates import Gates, Limits
-from evalsuite.comparison.sides import Measurement
+from evalsuite.comparison.sides import Measurement, Side
+from evalsuite.errors import SpecError, suggest
 from evalsuite.stats import CORRECTIONS, Difference
 from evalsuite.task import Metric
 
@@ -82,7 +83,7 @@ class Check:
     """One limit: whether it was held, and a sentence that says so.
 
     Args:
-        rule: `min`, `max`, `max_drop`, `max_drop_relative`, `margin` or `failures`.
+        rule: `min`, `max`, `max_drop`, `max_drop_relative`, `margin`, `failures` or `missing`.
     """
 
     task: str
@@ -206,6 +207,50 @@ def failures_checks(
     return [Check(key, "", "", "failures", passed, f"{now} of {total} samples have no score, {limit}")]
 
 
-def unscored_check(key: str) -> Check:
-    """Of a task that the candidate was asked but that has no scores: it must not pass by its absence."""
-    return Check(key, "", "", "failures", False, "the candidate was asked this task but has no scores of it")
+def missing_checks(
+    base: Side,
+    candidate: Side,
+    lost: Mapping[str, Sequence[str]],
+    tasks: Sequence[str],
+    allowed: Collection[str],
+) -> list[Check]:
+    """What the base has and the candidate lacks: nothing passes by its absence.
+
+    Args:
+        lost: task -> metrics that are compared and that only the base has.
+        tasks: only these; all when empty.
+        allowed: tasks, and numbers as `TASK/METRIC`, that may be missing.
+
+    Raises SpecError where `allowed` names what the base does not have.
+    """
+    known = [*base.tasks, *(f"{key}/{name}" for key in base.tasks for name in _metrics_of(base, key))]
+    for name in allowed:
+        if name not in known:
+            raise SpecError(f"{name!r} cannot be missing: the base does not have it.", suggest(name, known))
+    checks = []
+
+    def check(key: str, metric: str, what: str, rule: str = "missing") -> None:
+        name = f"{key}/{metric}" if metric else key
+        passed = key in allowed or name in allowed
+        remedy = "allowed by name" if passed else f"--allow-missing {_quoted(name)} lets it pass"
+        checks.append(Check(key, metric, "", rule, passed, f"{what}; {remedy}"))
+
+    for key in base.tasks:
+        if tasks and key not in tasks:
+            continue
+        if key not in candidate.tasks:
+            if key in candidate.unscored:
+                check(key, "", "the candidate was asked this task but has no scores of it", "failures")
+            else:
+                check(key, "", "the candidate was never asked this task")
+        for metric in lost.get(key, ()):
+            check(key, metric, f"the base has {metric}, the candidate does not")
+    return checks
+
+
+def _metrics_of(side: Side, key: str) -> list[str]:
+    return list(dict.fromkeys(e.metric.name for e in side.tasks[key][0].result.numbers()))
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'" if " " in name else name

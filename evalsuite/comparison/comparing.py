@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,8 @@ from evalsuite.comparison.checks import (
     checks_of,
     failures_checks,
     judged,
+    missing_checks,
     null_of,
-    unscored_check,
 )
 from evalsuite.comparison.gates import Gates, load_gates
 from evalsuite.comparison.measuring import TaskPair
@@ -124,6 +124,7 @@ def compare(
     *,
     gates: Gates | Path | str | None = None,
     allow: Iterable[str] = (),
+    allow_missing: Iterable[str] = (),
     tasks: Sequence[str] = (),
     all_metrics: bool = False,
     groups: bool = False,
@@ -140,6 +141,8 @@ def compare(
         gates: limits, or a TOML file with them; None: fail when a headline is shown to be worse.
         allow: what may differ between the sides (`version`, `protocol`, `rules`, `judge`, `split`, `data`,
             `scorer`, `seed`, `limit`), beside what the gates allow.
+        allow_missing: tasks of the base, or numbers as `TASK/METRIC`, that the candidate may lack, beside
+            what the gates allow; whatever else it lacks is a failed check.
         tasks: only these; all that both sides have when empty.
         all_metrics: every metric instead of each task's headline and those that gates name.
         groups: breakdowns too.
@@ -157,11 +160,13 @@ def compare(
             raise SpecError(f"{name!r} is nothing that can be allowed.", suggest(name, ASPECTS))
     with ExitStack() as stack:
         sides = with_same_judges(open_side(paths_of(base), stack), open_side(paths_of(candidate), stack))
-        keys = _common(sides[0], sides[1], tasks, found)
+        absent = {*allow_missing, *found.allow_missing}
+        keys = _common(sides[0], sides[1], tasks, found, absent)
         different = {key: differences(sides[0].tasks[key], sides[1].tasks[key]) for key in keys}
         _refuse(different, allowed)
         rows: list[Compared] = []
         checks: list[Check] = []
+        lost: dict[str, list[str]] = {}
         for key in keys:
             measured = sides[0].tasks[key], sides[1].tasks[key]
             pair = TaskPair(
@@ -170,7 +175,8 @@ def compare(
             )  # fmt: skip
             rows += _rows(key, pair, measured[1][0], found, all_metrics, groups)
             checks += failures_checks(key, *measured, found)
-        checks += [unscored_check(key) for key in _unscored(sides[0], sides[1], tasks)]
+            lost[key] = _lost(pair, measured[0][0], all_metrics)
+        checks += missing_checks(sides[0], sides[1], lost, tasks, absent)
         judged_rows = judged(rows, found)
         checks += [check for row in judged_rows for check in checks_of(row, found.alpha)]
         notes = notes_on(sides[0], sides[1], different, judged_rows)
@@ -180,7 +186,9 @@ def compare(
     )  # fmt: skip
 
 
-def _common(base: Side, candidate: Side, tasks: Sequence[str], gates: Gates) -> list[str]:
+def _common(
+    base: Side, candidate: Side, tasks: Sequence[str], gates: Gates, absent: Collection[str]
+) -> list[str]:
     common = [key for key in candidate.tasks if key in base.tasks]
     if not common:
         raise SpecError(
@@ -192,7 +200,7 @@ def _common(base: Side, candidate: Side, tasks: Sequence[str], gates: Gates) -> 
         if name not in common:
             raise SpecError(f"The runs have no task {name!r} in common.", suggest(name, common))
     for name in gates.tasks:
-        if name not in common:
+        if name not in common and name not in absent:
             one_sided = [s.name for s in (base, candidate) if name in s.tasks]
             where = f" (only {one_sided[0]} has it)" if one_sided else ""
             raise SpecError(
@@ -201,9 +209,15 @@ def _common(base: Side, candidate: Side, tasks: Sequence[str], gates: Gates) -> 
     return [key for key in common if not tasks or key in tasks]
 
 
-def _unscored(base: Side, candidate: Side, tasks: Sequence[str]) -> list[str]:
-    """Tasks that the candidate was asked, and that only the base has scores of."""
-    return [key for key in candidate.unscored if key in base.tasks and (not tasks or key in tasks)]
+def _lost(pair: TaskPair, base: Measurement, all_metrics: bool) -> list[str]:
+    """The metrics that only the base has, of those that are compared: the headline, or all."""
+    known = {metric.name for metric, group in pair.metrics() if not group}
+    whole = [e.metric.name for e in base.result.numbers() if not e.group]
+    return [
+        name
+        for name in dict.fromkeys(whole)
+        if name not in known and (all_metrics or name == base.result.info.headline.name)
+    ]
 
 
 def _refuse(different: dict[str, dict[str, str]], allowed: set[str]) -> None:

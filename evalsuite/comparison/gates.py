@@ -62,6 +62,8 @@ class Gates(_Strict):
     correction: Correction = "holm"
     allow: tuple[Aspect, ...] = ()
     """What may differ between the runs."""
+    allow_missing: tuple[str, ...] = ()
+    """What the candidate may lack of the base: a task by its name, or one number of it as `TASK/METRIC`."""
     max_failures: float | None = Field(default=None, ge=0)
     """Share of a task's samples that may be without score; by default no more than the base has."""
     defaults: Drops = Drops()
@@ -105,7 +107,7 @@ def load_gates(path: Path) -> Gates:
         value = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SpecError(f"{path} cannot be read ({error.strerror}).", "Check --gate.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # also numbers and depths without end
         raise SpecError(f"{path} is not TOML: {error}.", "Correct the file; docs/ci.md shows one.") from error
     try:
         gates = Gates.model_validate(value)

@@ -11,7 +11,8 @@ from evalsuite.comparison.comparing import Comparison
 from evalsuite.comparison.flips import Flip
 from evalsuite.comparison.wording import foot, p_text, summary
 from evalsuite.content import Image
-from evalsuite.errors import EvalsuiteError, StoreError
+from evalsuite.durable import write_file
+from evalsuite.errors import EvalsuiteError
 
 _MARKS = {"better": "🟢", "worse": "🔴", "equivalent": "⚪", "no evidence": "⚪"}
 _LONGEST = 300
@@ -128,13 +129,8 @@ def _copy(picture: Image, folder: Path) -> str:
     signatures = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"RIFF", ".webp"), (b"GIF8", ".gif"))
     suffix = next((suffix for start, suffix in signatures if data.startswith(start)), ".bin")
     name = hashlib.sha256(data).hexdigest()[:24] + suffix
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    except OSError as error:
-        raise StoreError(
-            f"{folder} cannot be written ({error.strerror}).", "Choose another --images."
-        ) from error
+    if not (folder / name).exists():
+        write_file(folder / name, data, remedy="Choose another --images.")
     return name
 
 

@@ -75,7 +75,8 @@ class TaskPair:
     def difference(self, metric: str, group: str, null: float = 0.0) -> Difference:
         """Candidate minus base, in natural units; `p_null` tests against `null`."""
         if self.base.is_mean(metric, group) and self.candidate.is_mean(metric, group):
-            return self._of_means(self.base.means(metric, group), self.candidate.means(metric, group), null)
+            a, b = self.base.means(metric, group), self.candidate.means(metric, group)
+            return self._of_means(a, b, null, share=self._share(metric, group))
         try:
             return self._of_functions(metric, group, null)
         except EvalsuiteError as error:
@@ -100,7 +101,12 @@ class TaskPair:
             raise SpecError(f"The runs share {len(shared)} samples of {self.base.key}.", "Name other runs.")
         scores = [[float(side[i].mean()) for i in shared] for side in (a, b)]
         clusters = Clusters.of([self.base.clusters.get(i, "") for i in shared])
-        return spread_of(scores[0], scores[1], clusters), len(shared)
+        return spread_of(scores[0], scores[1], clusters, share=self._share(metric, "")), len(shared)
+
+    def _share(self, metric: str, group: str) -> bool:
+        """Whether the number is a share of something, so that scores of 0 and 1 are right and wrong."""
+        sides = (self.base, self.candidate)
+        return not any(side.numbers[metric, group].metric.exceeds_one for side in sides)
 
     def _paired(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
         """The shared samples where the sides can be compared on them, else none."""
@@ -109,7 +115,7 @@ class TaskPair:
         shared = sorted(set(a) & set(b))
         return shared if shared and len(shared) >= _PAIRED_SHARE * min(len(a), len(b)) else []
 
-    def _of_means(self, a: _Scores, b: _Scores, null: float) -> Difference:
+    def _of_means(self, a: _Scores, b: _Scores, null: float, *, share: bool) -> Difference:
         options = {**self._options, "resamples": self._resamples, "null": null}
         shared = self._paired(list(a), list(b))
         ids = (shared, shared) if shared else (list(a), list(b))
@@ -124,7 +130,7 @@ class TaskPair:
         ]
         means = [scores.mean(axis=1) for scores in arrays]
         if shared:
-            found = paired_means(means[0], means[1], clusters[0], **options)
+            found = paired_means(means[0], means[1], clusters[0], share=share, **options)
         else:
             found = unpaired_means((means[0], clusters[0]), (means[1], clusters[1]), **options)
         if max(scores.shape[1] for scores in arrays) == 1:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from evalsuite.comparison.checks import Compared
 from evalsuite.comparison.sides import Side
+from evalsuite.leaderboards.marks import partial, stale
 
 _SOFTWARE = ("evalsuite", "torch", "transformers", "diffusers", "pillow")
 """Packages that are known to move answers or scores."""
@@ -35,6 +36,26 @@ def _software(base: Side, candidate: Side) -> list[str]:
     return notes
 
 
+def _incomplete(base: Side, candidate: Side, keys: Collection[str]) -> list[str]:
+    """Data that are not the official split, samples not asked or judged yet, answers newer than the
+    scores."""
+    found: dict[str, None] = {}
+    for which, side in (("base", base), ("candidate", candidate)):
+        for key in keys:
+            for one in side.tasks[key]:
+                record = one.run.manifest.task(key)
+                if told := partial(one.result.info, record):
+                    found[f"{key}: {told}."] = None
+                if one.result.unfinished:
+                    count = f"{one.result.unfinished} of {one.result.total}"
+                    found[f"{key}: {count} samples are missing in the {which}."] = None
+                if late := stale(one.result, one.run.counts()):
+                    found[
+                        f"{key}: {late} answers of the {which} came after its scores (`evalsuite score`)."
+                    ] = None
+    return list(found)
+
+
 def notes_on(
     base: Side, candidate: Side, different: dict[str, dict[str, str]], rows: Sequence[Compared]
 ) -> list[str]:
@@ -51,6 +72,7 @@ def notes_on(
             unscored = [key for key in alone if key in other.unscored]
             told = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
             notes.append(f"Only the {which} has {', '.join(alone)}{told}.")
+    notes += _incomplete(base, candidate, different)
     notes += _software(base, candidate)
     unpaired = [row.name for row in rows if not row.difference.paired]
     if unpaired:

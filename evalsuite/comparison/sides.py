@@ -11,8 +11,9 @@ from typing import Any, Literal, Protocol, get_args
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.leaderboards.frame import open_runs
 from evalsuite.store import RunReader, TaskResult
+from evalsuite.store.forms import form_of
 
-Aspect = Literal["version", "protocol", "rules", "judge", "split", "data", "scorer", "seed", "limit"]
+Aspect = Literal["version", "protocol", "rules", "judge", "split", "data", "scorer", "form", "seed", "limit"]
 """What makes two numbers incomparable unless the user allows it."""
 ASPECTS: tuple[str, ...] = get_args(Aspect)
 
@@ -180,6 +181,12 @@ def differences(base: Sequence[Measurement], candidate: Sequence[Measurement]) -
         a, b = _scorer(first.details), _scorer(second.details)
         names = ", ".join(name for name in sorted(a.keys() | b.keys()) if a.get(name) != b.get(name))
         found["scorer"] = f"scorer differs in {names}"
+    a, b = (
+        one.result.form or form_of(one.run.manifest.model, one.result.info.capability)
+        for one in (base[0], candidate[0])
+    )
+    if a != b:
+        found["form"] = f"form {a or 'usual'} against {b or 'usual'}"
     seeds = [sorted(one.result.seed for one in side) for side in (base, candidate)]
     if seeds[0] != seeds[1]:
         found["seed"] = f"seed {_listed(seeds[0])} against {_listed(seeds[1])}"
@@ -193,7 +200,7 @@ def _scorer(details: dict[str, Any]) -> dict[str, Any]:
     return {
         name: _scorer(value) if isinstance(value, dict) else value
         for name, value in details.items()
-        if not (name == "source" and "sha256" in details)
+        if not (name == "source" and "sha256" in details) and name != "read"
     }
 
 

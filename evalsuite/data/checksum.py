@@ -64,7 +64,7 @@ def _recall(path: Path, key: list[object]) -> str:
     try:
         entry = json.loads(path.read_text(encoding="utf-8"))
         return str(entry["sha256"]) if entry["key"] == key else ""
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalsuite.content import Image
 from evalsuite.data.files import inside
+from evalsuite.data.folders import images_in
 from evalsuite.errors import DataError
 
 OBJECT, LIVE = "object", "live"
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _PROMPT = re.compile(r"""^\s*(['"])(?P<text>.*)\1\.format\(\s*unique_token\s*,\s*class_token\s*\)\s*,?\s*$""")
 _REMEDY = "Take prompts_and_classes.txt of the repository google/dreambooth."
 
@@ -101,13 +101,10 @@ def read_subjects(benchmark: Benchmark, folder: Path, live: Iterable[str]) -> It
     for name, class_name in benchmark.classes.items():
         place = inside(folder, name)
         try:
-            files = sorted(file for file in place.iterdir() if file.suffix.lower() in _SUFFIXES)
-        except OSError as error:
+            found = images_in(place)
+        except DataError as error:
             raise DataError(
-                f"The images of subject {name} are not at {place} ({error.strerror}).",
-                "Fetch the data set again.",
+                f"The images of subject {name} cannot be read: {error.what}", "Fetch the data set again."
             ) from error
-        if not files:
-            raise DataError(f"{place} holds no image of subject {name}.", "Fetch the data set again.")
-        pictures = tuple(Image(path=file, name=f"{name}/{file.name}") for file in files)
+        pictures = tuple(replace(image, name=f"{name}/{image.name}") for image in found)
         yield Subject(name, class_name, LIVE if class_name in alive else OBJECT, pictures)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from evalsuite.data.opening import require_file
 from evalsuite.errors import DataError
 
 ENVIRONMENT = "EVALSUITE_DATA"
@@ -93,9 +94,11 @@ def present(folder: Path, name: str) -> Path | None:
     """As `require`; None where it is not there."""
     path = inside(folder, name)
     packed = path.with_name(path.name + ".gz")
+    require_file(path)
     if path.exists():
         return path
-    return packed if path.suffix in _READ_PACKED and packed.is_file() else None
+    require_file(packed)
+    return packed if path.suffix in _READ_PACKED and packed.exists() else None
 
 
 def require(folder: Path, name: str, origin: Origin) -> Path:
@@ -122,6 +125,8 @@ def require_all(folder: Path, pattern: str, origin: Origin) -> list[Path]:
     found = sorted(folder.glob(pattern)) or sorted(folder.glob(pattern.rsplit("/", 1)[-1]))
     if not found:
         raise DataError(f"{origin.benchmark}: no file matches {pattern} in {folder}.", origin.remedy)
+    for path in found:
+        require_file(path)
     missing = _missing_shards(found)
     if missing:
         raise DataError(

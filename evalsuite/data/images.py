@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import logging
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Image
+from evalsuite.data import in_flight
+from evalsuite.data.folders import images_in as images_in
 from evalsuite.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 89_478_485
 """Pillow's own bound (a quarter of a GiB of RGB): larger images are refused unless the caller allows more."""
+
+FORMATS = (
+    "PNG", "JPEG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO", "PCX",
+)  # fmt: skip
+"""Raster formats that are decoded, by PIL's names. What PIL knows besides (PostScript, which it hands to
+another program, WMF, fonts, scientific arrays …) is no image of a data set, whatever its name says."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +38,15 @@ _DAMAGED = (
 )
 """What PIL's decoders raise for broken files: OSError (truncated), SyntaxError (PNG), EOFError (GIF),
 RuntimeError (AVIF, DDS) …"""
+
+
+@cache
+def raster_formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this build of PIL has; JPEG includes MPO."""
+    from PIL import Image as pil
+
+    pil.init()
+    return tuple(name for name in FORMATS if name in pil.OPEN)
 
 
 def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: bool = False) -> PILImage:
@@ -58,19 +75,24 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
     if not data:
         raise DataError(f"Image {image.where} is empty (0 bytes).", "Fetch it again.")
     try:
-        with pil.open(io.BytesIO(data)) as opened:
+        with pil.open(io.BytesIO(data), formats=raster_formats()) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise DataError(
                     f"Image {image.where} is {width}×{height}, more than {max_pixels:,} pixels.",
                     "Raise max_pixels if the file is to be trusted.",
                 )
-            opened.load()
-            upright: PILImage = ImageOps.exif_transpose(opened) if apply_orientation else opened
-            return upright.convert("RGB")
+            with in_flight.held(width * height * _BYTES, image.where):
+                opened.load()
+                upright: PILImage = ImageOps.exif_transpose(opened) if apply_orientation else opened
+                if upright.mode == "RGB" and width * height > _LARGE:
+                    return upright  # a copy, which `convert` would make, takes as much memory again
+                return upright.convert("RGB")
     except UnidentifiedImageError as error:
         raise DataError(
-            f"Image {image.where} is not an image that PIL knows ({len(data):,} bytes).", "Fetch it again."
+            f"Image {image.where} is not an image that can be decoded "
+            f"({len(data):,} bytes, {_looks_like(data)}).",
+            "Fetch it again, or convert it to PNG or JPEG.",
         ) from error
     except (pil.DecompressionBombError, pil.DecompressionBombWarning) as error:
         raise DataError(f"Image {image.where} is too large to be decoded safely: {error}") from error
@@ -80,12 +102,27 @@ def decode(image: Image, *, max_pixels: int = MAX_PIXELS, apply_orientation: boo
         ) from error
 
 
+_BYTES = 8
+"""Memory that decoding takes per pixel: as decoded and as RGB, four bytes each."""
+_LARGE = 16 * 2**20
+_STARTS = (
+    (b"%!", "PostScript"), (b"\xc5\xd0\xd3\xc6", "PostScript"), (b"%PDF", "PDF"), (b"<svg", "SVG"),
+    (b"<?xml", "XML"), (b"<!DOCTYPE", "a web page"), (b"<html", "a web page"), (b"PK", "a zip archive"),
+    (b"version https://git-lfs", "a Git LFS pointer"), (b"{", "JSON"), (b"\x1f\x8b", "gzipped"),
+)  # fmt: skip
+
+
+def _looks_like(data: bytes) -> str:
+    head = data[:64].lstrip()
+    return next((name for start, name in _STARTS if head.startswith(start)), f"begins {data[:8]!r}")
+
+
 def image_size(image: Image) -> tuple[int, int]:
     """Width and height in pixels, from the header alone. Raises DataError for a file that is no image."""
     from PIL import Image as pil
 
     try:
-        with pil.open(io.BytesIO(image.read())) as opened:
+        with pil.open(io.BytesIO(image.read()), formats=raster_formats()) as opened:
             return opened.size
     except (*_DAMAGED, pil.DecompressionBombError) as error:
         raise DataError(f"Image {image.where} cannot be read ({error}).", "Fetch it again.") from error
@@ -112,16 +149,3 @@ def _webp_chunks(data: bytes) -> set[bytes]:
         found.add(name)
         at += 8 + (16 if name == b"ANMF" else size + size % 2)
     return found
-
-
-def images_in(folder: Path) -> list[Image]:
-    """The images of a folder and its subfolders by name. Raises DataError where there are none."""
-    if not folder.is_dir():
-        raise DataError(f"There is no folder {folder}.", "Check the path.")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not found:
-        raise DataError(f"The folder {folder} holds no images.", f"Known: {', '.join(_SUFFIXES)}.")
-    return [Image(path=path, name=str(path.relative_to(folder))) for path in found]
-
-
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")

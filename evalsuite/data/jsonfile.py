@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
+from evalsuite.data.opening import require_readable
 from evalsuite.errors import DataError
 
 
@@ -31,6 +33,8 @@ def read_json(path: Path, object_hook: Callable[[dict[str, Any]], Any] | None = 
             f"{path} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
             "The file may be incomplete: fetch it again.",
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} {_absurd(error)}.", "Is this the right file?") from error
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read ({_reason(error)}).", "Check the file, or fetch it again."
@@ -54,6 +58,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise DataError(
                         f"{path}, line {number}: not valid JSON ({error.msg} at column {error.colno}).",
                         "The file may be incomplete: fetch it again.",
+                    ) from error
+                except (ValueError, RecursionError) as error:
+                    raise DataError(
+                        f"{path}, line {number} {_absurd(error)}.", "Is this the right file?"
                     ) from error
                 if not isinstance(row, dict):
                     raise DataError(
@@ -88,10 +96,48 @@ def field(row: Any, name: str, kind: type | tuple[type, ...], where: str) -> Any
     return value
 
 
+_UNPACKED = 2**28
+_RATIO = 100
+"""A packed file may unpack to 256 MiB, or to 100 times its size; JSON packs to a tenth or so."""
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends with an OSError where it is longer than it may be."""
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._stream = stream
+        self._left = most
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError("it unpacks to far more than a data file does")
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
 def _open(path: Path) -> IO[str]:
+    require_readable(path)
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig")
+        packed = cast(IO[bytes], gzip.open(path, "rb"))  # noqa: SIM115  (the text above it closes it)
+        most = max(_UNPACKED, _RATIO * path.stat().st_size)
+        return io.TextIOWrapper(io.BufferedReader(_Bounded(packed, most)), encoding="utf-8-sig")
     return path.open(encoding="utf-8-sig")
+
+
+def _absurd(error: Exception) -> str:
+    """What is wrong with JSON that is valid but that no data set holds."""
+    if isinstance(error, RecursionError):
+        return "holds lists or objects nested too deeply"
+    return "holds a number of more than 4,300 digits" if "digits" in str(error) else f"is malformed ({error})"
 
 
 def _encoding(path: Path, error: UnicodeDecodeError) -> DataError:

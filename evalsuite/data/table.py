@@ -57,11 +57,15 @@ def image_cell(cell: Any, name: str) -> Image:
     Args:
         name: how messages call it when the cell has no path.
 
+    A null or empty cell gives an image that cannot be read: one among many is the failure of its sample.
+
     Raises:
-        DataError: the cell holds no image. A path alone is refused: it points into the machine of whoever
-            made the data set.
+        DataError: the column is of another form. A path alone is refused: it points into the machine of
+            whoever made the data set.
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
+    if not data and not path and (cell is None or isinstance(cell, dict | bytes)):
+        return Image(data=b"", name=name, problem=f"{name} holds no image (a null or empty cell).")
     if not isinstance(data, bytes) or not data:
         what = f"only the path {path!r}" if path else f"no image ({type(cell).__name__})"
         raise DataError(f"{name} holds {what}.", "The image bytes must be embedded in the table.")

@@ -30,6 +30,7 @@ class _Row:
     offset: int
     cells: dict[str, str]
     reference: str
+    empty: bool = False
 
 
 class ImageTable:
@@ -166,9 +167,7 @@ class ImageTable:
         if index in self._rows:
             raise DataError(f"{where}: index {index} occurs twice.", "Remove one of the two.")
         reference = image if len(image) < _SHORTEST_IMAGE else ""
-        if not image and self._every_row:
-            raise DataError(f"{where} (index {index}) has no image.", "Is the file complete?")
-        self._rows[index] = _Row(line, offset, cells, reference)
+        self._rows[index] = _Row(line, offset, cells, reference, empty=not image)
 
     def _records(self, stream: object, line: int, offset: int) -> Iterator[tuple[int, int, list[str]]]:
         """Line number, byte offset and cells of each record; a quoted cell may span lines."""

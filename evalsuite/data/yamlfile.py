@@ -6,16 +6,20 @@ file written for a newer evalsuite, which says so by `format: N`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from evalsuite.errors import SpecError, suggest
+from evalsuite.data.opening import require_readable
+from evalsuite.errors import DataError, SpecError, reason_of, suggest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
 
+_LONGEST = 16_000_000
+_DEEPEST = 1000
 _Kind = TypeVar("_Kind", bound="BaseModel")
 
 FORMAT = 1
@@ -31,19 +35,43 @@ def read_yaml(path: Path) -> Any:
     import yaml
 
     try:
+        require_readable(path)
         with path.open(encoding="utf-8") as stream:
-            value = yaml.load(stream, Loader=_loader())
+            text = stream.read(_LONGEST + 1)
+        if len(text) > _LONGEST:
+            raise SpecError(f"{path} has more than {_LONGEST:,} characters.", "Is this the right file?")
+        if _depth(text) > _DEEPEST:
+            raise SpecError(f"{path} is nested more than {_DEEPEST} levels deep.", "Is this the right file?")
+        value = yaml.load(text, Loader=_loader())
     except OSError as error:
         raise SpecError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
+    except DataError as error:
+        raise SpecError(error.what, error.remedy) from error
     except _RepeatedKey as error:
         raise SpecError(f"{path}, {error}", "Remove one of the two.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SpecError(
             f"{path} is not valid YAML: {' '.join(str(error).split())}", "Correct the file."
         ) from error
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        # a date that is none, a huge number
+        raise SpecError(
+            f"{path} holds a value that cannot be read ({reason_of(error, 200)}).", "Correct the file."
+        ) from error
     if isinstance(value, dict) and "format" in value:
         _check_format(path, value.pop("format"))
     return value
+
+
+def _depth(text: str) -> int:
+    """An upper bound of how deeply lists and mappings are nested: the parser's C code has no bound of its
+    own and would end the process."""
+    depth = deepest = 0
+    for sign in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if sign in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    indents = max((len(line) - len(line.lstrip(" -?:")) for line in text.splitlines()), default=0)
+    return deepest + indents
 
 
 def validated(path: Path, value: Any, kind: type[_Kind]) -> _Kind:

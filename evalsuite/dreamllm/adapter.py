@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast, get_args
@@ -11,7 +10,7 @@ import torch
 from PIL.Image import Image as PilImage
 from torch import Tensor
 
-from evalsuite.content import Image, Text
+from evalsuite.content import Image, RawImage, Text
 from evalsuite.data.images import decode
 from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, to_images
@@ -26,6 +25,7 @@ from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.devices import resolve
 from evalsuite.model.entry import ModelOptions
+from evalsuite.model.memory import batch_that_fits, cache_per_token, images_that_fit
 from evalsuite.model.schedulers import known_scheduler
 from evalsuite.model.weights import configuration, count, fingerprint
 from evalsuite.options import Option, check_options
@@ -112,6 +112,11 @@ class DreamLLMAdapter:
     def info(self) -> ModelInfo:
         return self._info
 
+    @property
+    def networks(self) -> tuple[torch.nn.Module, ...]:
+        """The whole model, for the engine's self-check."""
+        return (self.model,)
+
     # -- the CPU step --------------------------------------------------------------------------------------
 
     def prepare(self, request: Request) -> Prepared:
@@ -148,6 +153,34 @@ class DreamLLMAdapter:
         asked = any(message.images or message.text.strip() for message in request.messages)
         raw = isinstance(request.output, GenerateDocument) and not asked
         return PLAIN if raw else self._template
+
+    def batch_that_fits(self, prepared: Prepared) -> int:
+        """How many requests like this one memory holds, by their key-value caches and UNet activations."""
+        config, output = self.model.config, prepared.request.output
+        tokens, copies, images = len(prepared.payload.ids), 1, None
+        if isinstance(output, GenerateText):
+            tokens, copies = tokens + output.max_new_tokens, output.num_beams
+        elif isinstance(output, ScoreChoices):
+            choices = prepared.payload.choices
+            tokens, copies = tokens + max(map(len, choices)), len(choices)
+        elif isinstance(output, GenerateImages):
+            tokens, images = tokens + config.num_dream_queries + 2, output
+        elif isinstance(output, GenerateDocument):
+            block = len(self.processor.dream_block) + len(self.processor.image_block)
+            tokens, images = tokens + output.max_new_tokens + output.max_images * block, output.image
+        each = cache_per_token(config.text_config.to_dict(), self.model.dream_queries.element_size())
+        fits = batch_that_fits(each, min(tokens, config.sequence_limit) * copies, self._device)
+        if images is not None:
+            factor = config.vae_factor
+            wanted = images_that_fit(
+                (images.width or config.resolution) // factor,
+                (images.height or config.resolution) // factor,
+                int(self.model.unet.config.block_out_channels[0]),
+                next(self.model.unet.parameters()).element_size(),
+                self._device,
+            )
+            fits = min(fits, max(1, wanted // max(1, images.count)))
+        return max(1, fits)
 
     # -- device steps --------------------------------------------------------------------------------------
 
@@ -193,12 +226,12 @@ class DreamLLMAdapter:
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         negative = None
         if output.negative:
-            ids = torch.tensor([self.processor.encode([output.negative])], device=self._device)
+            ids = torch.tensor([self.processor.encode([output.negative])])
             negative = self._sampler.condition(ids).expand(len(condition), -1, -1)
         images = to_images(self._sampler.sample(condition, generators, how, negative=negative))
         details = {"steps": how.steps, "guidance_scale": how.guidance_scale, "scheduler": how.scheduler}
         return [
-            ImageResponse(tuple(map(_png, images[i * output.count : (i + 1) * output.count])), details)
+            ImageResponse(tuple(map(_raw, images[i * output.count : (i + 1) * output.count])), details)
             for i in range(len(batch))
         ]
 
@@ -218,7 +251,7 @@ class DreamLLMAdapter:
         )
         return [
             DocumentResponse(
-                tuple(Text(part) if isinstance(part, str) else _png(part) for part in written.parts),
+                tuple(Text(part) if isinstance(part, str) else _raw(part) for part in written.parts),
                 truncated=not written.ended,
                 details={"tokens": written.tokens, "pictures": len(written.images)},
             )
@@ -228,8 +261,8 @@ class DreamLLMAdapter:
     # -- pieces --------------------------------------------------------------------------------------------
 
     def _inputs(self, batch: Sequence[Prepared]) -> tuple[Tensor, Tensor]:
-        ids, mask = self.processor.pad_left([item.payload.ids for item in batch])
-        return ids.to(self._device), mask.to(self._device)
+        """On the CPU: the model takes them to the device when it knows what they say."""
+        return self.processor.pad_left([item.payload.ids for item in batch])
 
     def _pixels(self, batch: Sequence[Prepared]) -> Tensor | None:
         pixels = [item.payload.pixels for item in batch if item.payload.pixels is not None]
@@ -289,7 +322,5 @@ def _flag(options: Mapping[str, str], key: str) -> bool:
     return bool(Option(key, type=bool).parse(options.get(key, "no")))
 
 
-def _png(image: PilImage) -> Image:
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    return Image(buffer.getvalue(), name="generated.png")
+def _raw(image: PilImage) -> Image:
+    return RawImage(name="generated.png", pixels=image)

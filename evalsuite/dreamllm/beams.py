@@ -78,8 +78,9 @@ def beam_search(
     """
     batch, device = state.batch, state.mask.device
     with_prompt = length_normalization == "prompt+generated"
-    prompts = [state.mask.shape[1]] * batch if count_padding else state.lengths.tolist()
-    state.select(torch.arange(batch, device=device).repeat_interleave(num_beams))
+    prompts = [state.mask.shape[1]] * batch if count_padding else list(state.counts)
+    state.select([row for row in range(batch) for _ in range(num_beams)])
+    forbidden = torch.tensor(list(suppress), device=device) if suppress else None
     scores = torch.full((batch, num_beams), -1e9, device=device)
     scores[:, 0] = 0.0
     finished = [_Finished(num_beams) for _ in range(batch)]
@@ -91,14 +92,16 @@ def beam_search(
 
     for step in range(max(limits)):
         log_probabilities = torch.log_softmax(state.logits, dim=-1)
-        if suppress:
-            log_probabilities[:, list(suppress)] = -1e9
+        if forbidden is not None:
+            log_probabilities.index_fill_(1, forbidden, -1e9)
         vocabulary = log_probabilities.shape[-1]
         totals = (log_probabilities.view(batch, num_beams, vocabulary) + scores[:, :, None]).flatten(1)
         values, indices = totals.topk(2 * num_beams, dim=1)
+        # both in one copy to the host; float64 holds them exactly
+        pairs = torch.stack([values.double(), indices.double()], -1).tolist()
         chosen_beams, chosen_tokens, chosen_scores = [], [], []
         for row in range(batch):
-            ranked = list(zip(values[row].tolist(), indices[row].tolist(), strict=True))
+            ranked = [(value, int(index)) for value, index in pairs[row]]
             beams, tokens, kept = _extend(
                 ranked, vocabulary, eos, finished[row], running[row], partial(normalised, row)
             )

@@ -27,6 +27,7 @@ from evalsuite.dreamllm.weights import (
     write_tensors,
 )
 from evalsuite.errors import CheckpointError
+from evalsuite.model.loading import LoadReport, likely_cause
 
 REFERENCES = "references.json"
 """File that names the frozen parts which lie outside a checkpoint's folder."""
@@ -296,9 +297,10 @@ def check_fit(model: DreamLLMForCausalLM, tensors: Mapping[str, StoredTensor], w
         faults = [
             f"{label} {_some(keys)}" for label, keys in (("missing", missing), ("unknown", surplus)) if keys
         ]
+        cause, remedy = likely_cause(LoadReport(tuple(missing), tuple(surplus)))
         raise CheckpointError(
-            f"{where}: the weights do not fit the configuration: {'; '.join(faults)}.",
-            "The folder mixes files of different models, or lacks a part.",
+            f"{where}: the weights do not fit the configuration: {'; '.join(faults)}.{cause and ' ' + cause}",
+            remedy if cause else "The folder mixes files of different models, or lacks a part.",
         )
     wrong = [
         f"{name} is {tensors[name].shape}, not {tuple(expected[key].shape)}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 import evalsuite
@@ -23,7 +24,7 @@ from evalsuite.dreamllm.keys import MAIN, to_upstream
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.dreamllm.weights import StoredTensor, open_tensors, write_json, write_tensors
-from evalsuite.errors import CheckpointError, SpecError
+from evalsuite.errors import CheckpointError, SpecError, StoreError, text_of
 
 Layout = Literal["evalsuite", "upstream"]
 LAYOUTS: tuple[Layout, ...] = ("evalsuite", "upstream")
@@ -102,8 +103,8 @@ def convert(
         stored.pop("lm_head.weight", None)
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
+        part.mkdir(parents=True)
         manifest = _Writer(source, part, stored, dtype, max_shard_size).write(to)
         precision = dtype or getattr(torch, stored["model.embed_tokens.weight"].dtype)
         _write_rest(part, config, processor, to, precision)
@@ -111,6 +112,11 @@ def convert(
         if target.exists():
             target.rmdir()
         part.rename(target)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # A full disk is an OSError to Python, a RuntimeError to torch and an error of its own to safetensors.
+        raise StoreError(
+            f"{target} cannot be written ({text_of(error)}).", "Free some space, or name another folder."
+        ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return manifest

@@ -45,18 +45,23 @@ class DecodingState:
         count_padding: bool = False,
     ) -> None:
         device = model.dream_queries.device
-        input_ids = input_ids.to(device)
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask.to(device)
-        self.model, self.mask = model, mask
-        if not count_padding and not bool(mask[:, -1].all()):
+        # the host keeps a copy, so that it need not wait for the device to know lengths and padding
+        here = (
+            torch.ones(input_ids.shape, dtype=torch.long) if attention_mask is None else attention_mask.cpu()
+        )
+        if not count_padding and not bool(here[:, -1].all()):
             raise SampleError(
                 "A prompt is padded on the right.", "Pad prompts left (DreamLLMProcessor.pad_left)."
             )
-        self.lengths = torch.full_like(mask[:, 0], mask.shape[1]) if count_padding else mask.sum(1)
+        counted = torch.ones_like(here) if count_padding else here
+        self._here = here
+        self.model, self.mask = model, here.to(device)
+        self.lengths = counted.sum(1).to(device)
+        self.counts: list[int] = counted.sum(1).tolist()
         limit = model.config.sequence_limit
-        if int(self.lengths.max()) + room > limit:
+        if max(self.counts) + room > limit:
             raise SampleError(
-                f"A prompt of {int(self.lengths.max())} tokens leaves no room for {room} more; "
+                f"A prompt of {max(self.counts)} tokens leaves no room for {room} more; "
                 f"the model's limit is {limit}.",
                 "Use fewer images or a shorter text.",
             )
@@ -66,15 +71,14 @@ class DecodingState:
             None if image_features is None else image_features.to(device),
             strict=strict,
         )
-        counted = torch.ones_like(mask) if count_padding else mask
-        positions = (counted.cumsum(1) - 1).clamp(min=0)
+        positions = (counted.cumsum(1) - 1).clamp(min=0).to(device)
         self.cache: Any = None
         self.logits, self.states = self._pass(embeddings, positions)
 
     def _pass(self, embeddings: Tensor, positions: Tensor, every: bool = False) -> tuple[Tensor, Tensor]:
         output = self.model.model(
             inputs_embeds=embeddings,
-            attention_mask=self.mask,
+            attention_mask=self._attention_mask(embeddings.shape[1]),
             position_ids=positions,
             past_key_values=self.cache,
             use_cache=True,
@@ -82,6 +86,13 @@ class DecodingState:
         self.cache = output.past_key_values
         states = output.last_hidden_state
         return self.model.lm_head(states if every else states[:, -1]).float(), states
+
+    def _attention_mask(self, width: int) -> Tensor | None:
+        """What the library would make of the mask for one more token, without asking the device whether
+        anything is padded."""
+        if width > 1 or self.cache is None or self.model.config.text_config._attn_implementation != "sdpa":
+            return self.mask
+        return None if bool(self._here.all()) else self.mask[:, None, None, :].bool()
 
     @property
     def batch(self) -> int:
@@ -94,13 +105,12 @@ class DecodingState:
         position's, or with `every` all n positions'.
 
         Args:
-            mask: (batch, n), 0 where a row has padding (at its right end).
+            mask: (batch, n), 0 where a row has padding (at its right end); better on the CPU.
         """
-        more = (
-            torch.ones(embeddings.shape[:2], dtype=self.mask.dtype, device=self.mask.device)
-            if mask is None
-            else mask
-        )
+        here = torch.ones(embeddings.shape[:2], dtype=self._here.dtype) if mask is None else mask.cpu()
+        more = torch.ones_like(here, device=self.mask.device) if mask is None else mask.to(self.mask.device)
+        self._here = torch.cat([self._here, here], dim=1)
+        self.counts = [count + n for count, n in zip(self.counts, here.sum(1).tolist(), strict=True)]
         positions = self.lengths[:, None] + (more.cumsum(1) - 1).clamp(min=0)
         self.mask = torch.cat([self.mask, more], dim=1)
         self.lengths = self.lengths + more.sum(1)
@@ -113,6 +123,8 @@ class DecodingState:
 
     def select(self, rows: Sequence[int] | Tensor) -> None:
         """Keep (and repeat, reorder) rows of the batch."""
-        index = torch.as_tensor(rows, device=self.mask.device)
+        here = torch.as_tensor(rows, device="cpu")
+        index = here.to(self.mask.device)
+        self._here, self.counts = self._here[here], [self.counts[row] for row in here.tolist()]
         self.cache.reorder_cache(index)
         self.mask, self.lengths, self.logits = self.mask[index], self.lengths[index], self.logits[index]

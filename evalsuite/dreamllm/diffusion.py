@@ -66,7 +66,7 @@ class ImageSampler:
 
     def __init__(self, model: DreamLLMForCausalLM) -> None:
         self.model = model
-        self._unconditional: Tensor | None = None
+        self._unconditional: dict[torch.dtype, Tensor] = {}
 
     @torch.no_grad()
     def condition(
@@ -103,10 +103,11 @@ class ImageSampler:
     @torch.no_grad()
     def unconditional(self, count: int) -> Tensor:
         """States after the empty prompt, (count, Q, hidden): what guidance leads away from."""
-        if self._unconditional is None:
+        dtype = self.model.dream_queries.dtype  # the weights may be widened for a while
+        if dtype not in self._unconditional:
             bos = torch.tensor([[self.model.config.tokens.bos]])
-            self._unconditional = self.condition(bos)
-        return self._unconditional.expand(count, -1, -1)
+            self._unconditional[dtype] = self.condition(bos)
+        return self._unconditional[dtype].expand(count, -1, -1)
 
     def initial_latents(
         self, generators: Sequence[torch.Generator], how: SamplingConfig = SamplingConfig()
@@ -155,7 +156,7 @@ class ImageSampler:
             raise SpecError(f"{how.steps} denoising steps are too few.", "Use at least 1.")
         scheduler = build_scheduler(how.scheduler, model.config.scheduler_config)
         device, dtype = model.dream_queries.device, next(model.unet.parameters()).dtype
-        scheduler.set_timesteps(how.steps, device=device)
+        scheduler.set_timesteps(how.steps)  # on the CPU, where the tables are: no step waits for the device
         if latents is None:
             several = [generators] if isinstance(generators, torch.Generator) else list(generators)
             latents = self.initial_latents(several, how)
@@ -181,8 +182,11 @@ class ImageSampler:
 
     @torch.no_grad()
     def decode(self, latents: Tensor, batch: int = 8) -> Tensor:
-        """Latents to pixels in [0, 1], (n, 3, height, width), float32; at most `batch` at a time."""
+        """Latents to pixels in [0, 1], (n, 3, height, width), float32; at most `batch` of 512 x 512 at a
+        time, fewer of larger ones."""
         vae = self.model.vae
+        sides = self.model.config.vae_factor**2 * latents.shape[-2] * latents.shape[-1]
+        batch = max(1, min(batch, batch * 512 * 512 // sides))
         dtype = next(vae.parameters()).dtype
         scaled = (latents / vae.config.scaling_factor).to(dtype)
         pixels = torch.cat([vae.decode(part).sample.float() for part in scaled.split(batch)])

@@ -66,6 +66,7 @@ def splice(embeddings: Tensor, rows: Tensor, columns: Tensor, values: Tensor) ->
         a new tensor; gradients flow into `embeddings` (elsewhere) and `values`.
     """
     count, length = values.shape[0], values.shape[1]
+    rows, columns = rows.to(embeddings.device), columns.to(embeddings.device)
     positions = columns[:count, None] + 1 + torch.arange(length, device=columns.device)
     index = (rows[:count, None].expand_as(positions), positions)
     return embeddings.index_put(index, values.to(embeddings.dtype))
@@ -73,5 +74,6 @@ def splice(embeddings: Tensor, rows: Tensor, columns: Tensor, values: Tensor) ->
 
 def gather(states: Tensor, rows: Tensor, columns: Tensor, length: int) -> Tensor:
     """The `length` positions after each start token: (batch, sequence, hidden) -> (n, length, hidden)."""
+    rows, columns = rows.to(states.device), columns.to(states.device)
     positions = columns[:, None] + 1 + torch.arange(length, device=columns.device)
     return states[rows[:, None], positions]

@@ -35,16 +35,17 @@ def sampling_probabilities(logits: Tensor, temperature: float, top_k: int = 0, t
     """Probabilities to draw from: temperature, then the k likeliest, then the smallest nucleus of mass top_p.
 
     Args:
-        logits: (vocabulary,).
+        logits: (…, vocabulary).
     """
     scores = logits.float() / temperature
     if 0 < top_k < scores.shape[-1]:
-        scores = scores.masked_fill(scores < scores.topk(top_k).values[-1], -torch.inf)
+        least = scores.topk(top_k, dim=-1).values[..., -1:]
+        scores = scores.masked_fill(scores < least, -torch.inf)
     if top_p < 1.0:
-        ascending, order = scores.sort()
+        ascending, order = scores.sort(dim=-1)
         drop = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
-        drop[-1] = False
-        scores = scores.masked_fill(torch.zeros_like(drop).scatter(0, order, drop), -torch.inf)
+        drop[..., -1] = False
+        scores = scores.masked_fill(torch.zeros_like(drop).scatter(-1, order, drop), -torch.inf)
     return scores.softmax(-1)
 
 
@@ -100,7 +101,7 @@ def generate_text(
     state = DecodingState(
         model, input_ids, attention_mask, images=images, image_features=image_features, strict=strict
     )
-    limits = [min(max_new_tokens, model.config.sequence_limit - int(length)) for length in state.lengths]
+    limits = [min(max_new_tokens, model.config.sequence_limit - length) for length in state.counts]
     if num_beams > 1:
         found = beam_search(
             state,
@@ -117,13 +118,15 @@ def generate_text(
     if temperature > 0 and seeds is not None:
         draws = [torch.Generator().manual_seed(seed) for seed in seeds]
 
+    forbidden = token_index(suppress, state.mask.device)
     rows: list[list[int]] = [[] for _ in range(state.batch)]
     ended = [False] * state.batch
     active = list(range(state.batch))
     while active:
-        tokens = choose(state.logits, active, draws, temperature, top_k, top_p, suppress)
+        some = None if draws is None else [draws[row] for row in active]
+        chosen = choose(state.logits, some, temperature, top_k, top_p, forbidden)
         going: list[int] = []
-        for position, (row, token) in enumerate(zip(active, tokens, strict=True)):
+        for position, (row, token) in enumerate(zip(active, chosen.tolist(), strict=True)):
             rows[row].append(token)
             ended[row] = token == end
             if not ended[row] and len(rows[row]) < limits[row] and not (stop and stop(row, rows[row])):
@@ -132,33 +135,44 @@ def generate_text(
             break
         if len(going) < len(active):
             state.select(going)
+            chosen = chosen[torch.tensor(going, device=chosen.device)]
         active = [active[position] for position in going]
-        state.append(torch.tensor([[rows[row][-1]] for row in active], device=state.mask.device))
+        state.append(chosen[:, None])
     return [Generated(tuple(ids), done) for ids, done in zip(rows, ended, strict=True)]
+
+
+def token_index(ids: Sequence[int], device: torch.device) -> Tensor | None:
+    """Token ids on the device, once for a whole text; None for none."""
+    return torch.tensor(list(ids), device=device) if ids else None
 
 
 def choose(
     logits: Tensor,
-    rows: Sequence[int],
     draws: Sequence[torch.Generator] | None,
     temperature: float = 0.0,
     top_k: int = 0,
     top_p: float = 1.0,
-    suppress: Sequence[int] = (),
-) -> list[int]:
-    """The next token of each row, (rows, vocabulary) -> ids: the likeliest, or drawn from the row's
-    generator."""
-    if suppress:
-        logits = logits.index_fill(1, torch.tensor(list(suppress), device=logits.device), -torch.inf)
-    if draws is None:
-        return [int(token) for token in logits.argmax(-1)]
-    # drawn on the CPU, so that a device does not change the draw
-    return [
-        int(
-            torch.multinomial(sampling_probabilities(one, temperature, top_k, top_p), 1, generator=draws[row])
-        )
-        for row, one in zip(rows, logits.cpu(), strict=True)
-    ]
+    suppress: Tensor | None = None,
+) -> Tensor:
+    """The next token of each row, (rows, vocabulary) -> (rows,) on its device: the likeliest, or sampled.
+
+    A row's token is that of `torch.multinomial` on the CPU with the row's generator: the token whose
+    probability over an exponential variate is largest. Only the variates come from the CPU, so that neither
+    device nor batch changes a seed's meaning; they are made while the device still computes the logits.
+
+    Args:
+        draws: a generator per row, on the CPU; None takes the likeliest token.
+        suppress: ids that are never chosen, on the device.
+    """
+    noise = None
+    if draws is not None:
+        noise = torch.stack([torch.empty(logits.shape[-1]).exponential_(1, generator=one) for one in draws])
+    if suppress is not None:
+        logits = logits.index_fill(1, suppress, -torch.inf)
+    if noise is None:
+        return logits.argmax(-1)
+    probabilities = sampling_probabilities(logits, temperature, top_k, top_p)
+    return (probabilities / noise.to(logits.device)).argmax(-1)
 
 
 @torch.no_grad()
@@ -193,19 +207,24 @@ def score_continuations(
     )
     device = state.mask.device
     state.select([row for row, _ in flat])
-    first = torch.log_softmax(state.logits, -1)
-    totals = [first[index, ids[0]] for index, (_, ids) in enumerate(flat)]
+    chosen = torch.full((len(flat), longest), model.config.tokens.pad)
+    real = torch.zeros((len(flat), longest), dtype=torch.long)
+    for index, (_, ids) in enumerate(flat):
+        chosen[index, : len(ids)] = torch.tensor(ids)
+        real[index, : len(ids)] = 1
+    targets = chosen.to(device)
+    found = [torch.log_softmax(state.logits, -1).gather(1, targets[:, :1])]
     if longest > 1:
-        width = longest - 1
-        ids_in = torch.full((len(flat), width), model.config.tokens.pad, device=device)
-        mask = torch.zeros((len(flat), width), dtype=state.mask.dtype, device=device)
-        for index, (_, ids) in enumerate(flat):
-            ids_in[index, : len(ids) - 1] = torch.tensor(ids[:-1], device=device)
-            mask[index, : len(ids) - 1] = 1
-        state.append(ids_in, mask, every=True)
-        rest = torch.log_softmax(state.logits, -1)
-        for index, (_, ids) in enumerate(flat):
-            for position, token in enumerate(ids[1:]):
-                totals[index] = totals[index] + rest[index, position, token]
-    values = iter([float(total) for total in totals])
+        # the last token of each continuation is weighed, not read
+        state.append(targets[:, :-1], real[:, 1:], every=True)
+        found.append(torch.log_softmax(state.logits, -1).gather(2, targets[:, 1:, None])[..., 0])
+    values = iter(_sums(torch.cat(found, 1).cpu(), real))
     return [[next(values) for _ in several] for several in continuations]
+
+
+def _sums(values: Tensor, real: Tensor) -> list[float]:
+    """Per row, its real values added from the left: (rows, n), (rows, n) -> rows."""
+    totals = values[:, 0]
+    for position in range(1, values.shape[1]):
+        totals = torch.where(real[:, position].bool(), totals + values[:, position], totals)
+    return [float(total) for total in totals]

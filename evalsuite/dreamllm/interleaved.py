@@ -16,7 +16,7 @@ from torch import Tensor
 
 from evalsuite.dreamllm.decoding import DecodingState
 from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, dream_embeddings, to_images
-from evalsuite.dreamllm.generation import choose
+from evalsuite.dreamllm.generation import choose, token_index
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.processing import DreamLLMProcessor
 from evalsuite.errors import SpecError
@@ -118,7 +118,7 @@ class _Page:
 
     def __init__(self, seed: int, sampling: Sampling) -> None:
         self.seed = seed
-        self.draws = [torch.Generator().manual_seed(seed)] if sampling.temperature > 0 else None
+        self.draws = torch.Generator().manual_seed(seed)
         self.parts: list[list[int] | Image.Image] = [[]]
         self.written = self.drawn = 0
         self.ended = False
@@ -158,10 +158,14 @@ class _Writer:
         self.processor, self.sampler, self.state, self.how = processor, sampler, state, how
         self.sampling, self.max_images, self.max_new_tokens = sampling, max_images, max_new_tokens
         self.model, self.tokens = sampler.model, sampler.model.config.tokens
+        # fillers and ends of blocks are placed by this loop, never written by the model
+        tokens = self.tokens
+        never = [tokens.image_start, tokens.image_end, tokens.image_patch, tokens.dream_end, tokens.pad]
+        self.suppress = token_index(never, state.mask.device)
 
     def write(self, pages: Sequence[_Page]) -> None:
         while pages:
-            tokens = [self._next(page, row) for row, page in enumerate(pages)]
+            tokens = self._next(pages)
             going = [row for row, page in enumerate(pages) if self._goes_on(page, row, tokens[row])]
             if len(going) < len(pages):
                 if not going:
@@ -173,16 +177,26 @@ class _Writer:
             self._say(pages, {row: tokens[row] for row, draw in enumerate(draws) if not draw})
 
     def _room(self, row: int) -> int:
-        return self.model.config.sequence_limit - int(self.state.lengths[row])
+        return self.model.config.sequence_limit - self.state.counts[row]
 
-    def _next(self, page: _Page, row: int) -> int:
-        # fillers and ends of blocks are placed by this loop, never written by the model
-        tokens = self.tokens
-        suppress = [tokens.image_start, tokens.image_end, tokens.image_patch, tokens.dream_end, tokens.pad]
-        if page.drawn >= self.max_images or self._room(row) < self._picture_length():
-            suppress.append(tokens.dream_start)
-        how, logits = self.sampling, self.state.logits[row : row + 1]
-        return choose(logits, [0], page.draws, how.temperature, how.top_k, how.top_p, suppress)[0]
+    def _next(self, pages: Sequence[_Page]) -> list[int]:
+        """The next token of every page; the host waits for the device once."""
+        full = [
+            row
+            for row, page in enumerate(pages)
+            if page.drawn >= self.max_images or self._room(row) < self._picture_length()
+        ]
+        logits, how = self.state.logits, self.sampling
+        if full:
+            logits = logits.index_put(
+                (
+                    torch.tensor(full, device=logits.device),
+                    torch.tensor(self.tokens.dream_start, device=logits.device),
+                ),
+                logits.new_tensor(-torch.inf),
+            )
+        draws = [page.draws for page in pages] if how.temperature > 0 else None
+        return choose(logits, draws, how.temperature, how.top_k, how.top_p, self.suppress).tolist()
 
     def _goes_on(self, page: _Page, row: int, token: int) -> bool:
         page.ended = token == self.tokens.eos
@@ -202,7 +216,7 @@ class _Writer:
         generators = [pages[row].generator() for row in rows]
         pictures = to_images(self.sampler.sample(condition, generators, self.how))
         pixels = self.processor.pixels(pictures).to(device)
-        block = torch.tensor([self.processor.image_block], device=device)
+        block = torch.tensor([self.processor.image_block])
         seen = self.model.embed(block.expand(len(rows), -1), pixels)
         embeddings = seen.new_zeros(count, *seen.shape[1:])
         embeddings[rows] = seen
@@ -213,20 +227,19 @@ class _Writer:
     def _say(self, pages: Sequence[_Page], tokens: Mapping[int, int]) -> None:
         if not tokens:
             return
-        ids = torch.full((len(pages), 1), self.tokens.pad, device=self.state.mask.device)
         for row, token in tokens.items():
             pages[row].say(token)
-            ids[row] = token
-        self._append(self.model.model.embed_tokens(ids), list(tokens))
+        ids = torch.tensor([[tokens.get(row, self.tokens.pad)] for row in range(len(pages))])
+        self._append(self.model.model.embed_tokens(ids.to(self.state.mask.device)), list(tokens))
 
     def _append(self, embeddings: Tensor, rows: list[int]) -> Tensor:
         """Feed embeddings (batch, n, hidden) to these rows; the others wait as they are."""
         state = self.state
         if len(rows) == state.batch:
             return state.append_embeddings(embeddings)
-        mask = torch.zeros(embeddings.shape[:2], dtype=state.mask.dtype, device=state.mask.device)
+        mask = torch.zeros(embeddings.shape[:2], dtype=state.mask.dtype)
         mask[rows] = 1
         before = state.logits
         states = state.append_embeddings(embeddings, mask)
-        state.logits = torch.where(mask[:, :1].bool(), state.logits, before)
+        state.logits = torch.where(mask[:, :1].bool().to(before.device), state.logits, before)
         return states

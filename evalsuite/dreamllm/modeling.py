@@ -178,7 +178,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         """Token embeddings with images and dream queries in their places, (batch, sequence, hidden).
 
         Args:
-            input_ids: (batch, sequence).
+            input_ids: (batch, sequence), better on the CPU.
             images: (n, 3, side, side) for the n image blocks, in reading order over the batch.
             image_features: (n, P, vision width) instead of `images`: what `encode_images` gave.
             insert_dream_queries: upstream leaves the filler embeddings unless images to draw are passed;
@@ -190,7 +190,8 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
             SampleError: blocks and images do not match.
         """
         tokens = self.config.tokens
-        embeddings = self.model.embed_tokens(input_ids)
+        # where blocks are is found on the ids as they come: on the CPU, the host need not wait for the device
+        embeddings = self.model.embed_tokens(input_ids.to(self.dream_queries.device))
         if input_ids.shape[1] < 2:
             return embeddings
         if insert_dream_queries:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from evalsuite.errors import CheckpointError
+from evalsuite.errors import CheckpointError, text_of
 
 STEMS = ("model", "pytorch_model", "diffusion_pytorch_model")
 """File names, without extension, that transformers and diffusers give to weights."""
@@ -33,7 +33,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} does not exist.", "Is this the checkpoint's folder?") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON: {error}.") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} does not hold a JSON object.")
@@ -84,7 +84,7 @@ def open_tensors(path: Path) -> dict[str, StoredTensor]:
     except CheckpointError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = next(iter(text_of(error).splitlines()), type(error).__name__)
         raise CheckpointError(
             f"{path} cannot be read: {reason}",
             "The file is damaged, or holds more than tensors; fetch it again.",

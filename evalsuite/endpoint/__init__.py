@@ -10,10 +10,11 @@ from __future__ import annotations
 from evalsuite.endpoint.client import Endpoint
 from evalsuite.endpoint.messages import chat_messages, data_uri
 from evalsuite.endpoint.server import Server
-from evalsuite.endpoint.types import Chat, ImageReply, ImageRequest, Reply, TokenLogprob
+from evalsuite.endpoint.types import Chat, Completion, ImageReply, ImageRequest, Reply, TokenLogprob
 
 __all__ = [
     "Chat",
+    "Completion",
     "Endpoint",
     "ImageReply",
     "ImageRequest",

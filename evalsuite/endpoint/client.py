@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from evalsuite.content import Image
 from evalsuite.endpoint import errors
-from evalsuite.endpoint.messages import chat_messages, encoded, sendable
+from evalsuite.endpoint.messages import chat_messages, sendable
+from evalsuite.endpoint.pixels import ImageFormat, encoded
+from evalsuite.endpoint.replies import completion_of, images_of, names_of, reply_of, require_answer
 from evalsuite.endpoint.server import Server
-from evalsuite.endpoint.types import Chat, ImageReply, ImageRequest, Reply, TokenLogprob
+from evalsuite.endpoint.transport import bounded_client
+from evalsuite.endpoint.types import Chat, Completion, ImageReply, ImageRequest, Reply
 from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, UnavailableError
-
-if TYPE_CHECKING:
-    from openai.types.chat import ChatCompletion
-    from openai.types.chat.chat_completion import Choice
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -45,7 +43,7 @@ class Endpoint:
 
     def __init__(self, server: Server) -> None:
         try:
-            import openai
+            import openai  # noqa: F401
         except ImportError as error:
             raise UnavailableError(
                 "Models behind a server need the package openai.", "pip install 'evalsuite[api]'"
@@ -53,11 +51,20 @@ class Endpoint:
         self.server = server
         self._runner = asyncio.Runner()
         # Retries are ours: they are counted, wait as long as the server says, and wait together.
-        self._client = openai.AsyncOpenAI(
-            api_key=server.key(), base_url=server.base_url, timeout=server.timeout, max_retries=0
-        )
+        self._client = bounded_client(server)
         self._reached = False
         self._paused_until = 0.0
+        self._retries = server.retries
+
+    @contextmanager
+    def impatient(self, retries: int) -> Iterator[None]:
+        """Sends a request again `retries` times at most, whatever the server's settings are; a rate limit is
+        waited for as ever."""
+        self._retries = min(retries, self.server.retries)
+        try:
+            yield
+        finally:
+            self._retries = self.server.retries
 
     def map(self, chats: Sequence[Chat]) -> list[Reply | SampleError | UnavailableError]:
         """Asks all, `in_flight` at a time; replies in the order of `chats`, errors as `in_order` has them."""
@@ -126,18 +133,49 @@ class Endpoint:
             raise fatal
 
     async def ask(self, chat: Chat) -> Reply:
-        """One answer. Raises SampleError for this request's own trouble, UnavailableError for the
-        server's."""
-        body = self._body(chat)
+        """One answer. Raises SampleError for this request's own trouble (a reply without an answer, too),
+        UnavailableError for the server's."""
+        reply = await self.reply(chat)
+        require_answer(reply, chat, self._who)
+        return reply
+
+    async def reply(self, chat: Chat) -> Reply:
+        """What the server sends, whether it is an answer or not. Raises as `ask` does."""
+        changes: list[str] = []
+        body = self._body(chat, changes)
 
         async def call() -> Reply:
-            made: ChatCompletion = await self._client.chat.completions.create(**body)
-            return _reply(made)
+            made = await self._client.chat.completions.with_raw_response.create(**body)
+            return reply_of(made.http_response.text)
 
         reply, seconds, retries = await self._patiently(call)
-        if reply.finish_reason == "content_filter" and not reply.text:
-            raise SampleError(f"{self.server.model} at {self.server.address} filters the answer away.")
+        return replace(reply, seconds=seconds, retries=retries, image_changes=tuple(changes))
+
+    async def complete(self, asked: Completion) -> Reply:
+        """A bare text continued (`completions`). Raises as `ask` does; an empty continuation is one."""
+        body: dict[str, Any] = {"model": self.server.model, "prompt": sendable(asked.prompt)}
+        for name in ("max_tokens", "temperature", "top_p", "seed", "logprobs"):
+            if getattr(asked, name) is not None:
+                body[name] = getattr(asked, name)
+        if asked.stop:
+            body["stop"] = list(asked.stop)
+        if asked.echo:
+            body["echo"] = True
+        if extra := {**self.server.extra, **asked.extra}:
+            body["extra_body"] = extra
+
+        async def call() -> Reply:
+            made = await self._client.completions.with_raw_response.create(**body)
+            return completion_of(made.http_response.text)
+
+        reply, seconds, retries = await self._patiently(call)
+        if not asked.echo:
+            require_answer(reply, asked, self._who)
         return replace(reply, seconds=seconds, retries=retries)
+
+    @property
+    def _who(self) -> str:
+        return f"{self.server.model} at {self.server.address}"
 
     async def draw(self, drawing: ImageRequest) -> ImageReply:
         """Images from the images endpoint (`images/generations`, `images/edits`). Raises as `ask` does."""
@@ -150,15 +188,17 @@ class Endpoint:
             body["size"] = drawing.size
         if drawing.extra:
             body["extra_body"] = dict(drawing.extra)
-        files = [_file(place, image) for place, image in enumerate(drawing.images)]
+        files = [_file(place, image, self.server.image_format) for place, image in enumerate(drawing.images)]
 
         async def call() -> ImageReply:
             images = self._client.images
             if files:
-                made = await images.edit(image=files if len(files) > 1 else files[0], **body)
+                made = await images.with_raw_response.edit(
+                    image=files if len(files) > 1 else files[0], **body
+                )
             else:
-                made = await images.generate(**body)
-            return _drawn(made)
+                made = await images.with_raw_response.generate(**body)
+            return images_of(made.http_response.text)
 
         drawn, seconds, retries = await self._patiently(call)
         return replace(drawn, seconds=seconds, retries=retries)
@@ -167,7 +207,8 @@ class Endpoint:
         """What the server offers. Raises UnavailableError when it cannot be asked."""
 
         async def call() -> list[str]:
-            return [model.id async for model in self._client.models.list()]
+            made = await self._client.models.with_raw_response.list()
+            return names_of(made.http_response.text)
 
         _refuse_inside_a_loop()
         try:
@@ -199,7 +240,8 @@ class Endpoint:
             await self._pause()
             started = time.monotonic()
             try:
-                result = await call()
+                async with asyncio.timeout(self.server.timeout):
+                    result = await call()
             except _expected() as error:
                 await self._wait_or_raise(error, attempt)
             else:
@@ -213,7 +255,8 @@ class Endpoint:
         too_long = asked is not None and asked > server.longest_wait
         # A server that was never reached is not there: waiting for a minute would only hide a wrong address.
         absent = errors.is_unreachable(error) and not self._reached
-        if attempt >= server.retries or too_long or absent or not errors.may_pass(error):
+        most = server.retries if errors.is_rate_limit(error) else self._retries
+        if attempt >= most or too_long or absent or not errors.may_pass(error):
             raise errors.explain(error, server, attempt + 1, asked) from error
         wait = asked
         if wait is None:
@@ -228,13 +271,18 @@ class Endpoint:
             # Not all at once when the pause is over.
             await asyncio.sleep(left + random.uniform(0.0, min(0.25, self.server.backoff)))
 
-    def _body(self, chat: Chat) -> dict[str, Any]:
+    def _body(self, chat: Chat, changes: list[str]) -> dict[str, Any]:
         server = self.server
         body: dict[str, Any] = {
             "model": server.model,
-            "messages": chat_messages(chat.messages, image_detail=server.image_detail),
+            "messages": chat_messages(
+                chat.messages,
+                image_detail=server.image_detail,
+                image_format=server.image_format,
+                changes=changes,
+            ),
         }
-        extra = dict(chat.extra)
+        extra = {**server.extra, **chat.extra}
         if chat.prefill:
             if server.prefill == "refuse":
                 raise SampleError(
@@ -277,7 +325,8 @@ def _expected() -> tuple[type[Exception], ...]:
     import openai
 
     # A body that is no JSON comes through the package as the decoder's own error.
-    return (openai.APIError, json.JSONDecodeError, errors.Unusable)
+    own = (errors.Unusable, errors.Rejected, errors.TooLong, errors.Elsewhere)
+    return (openai.APIError, json.JSONDecodeError, TimeoutError, *own)
 
 
 async def _coroutine(work: Awaitable[_Result]) -> _Result:
@@ -293,60 +342,6 @@ async def _ended(running: Iterable[asyncio.Task[_Result]]) -> None:
     await asyncio.wait(running)
 
 
-def _reply(made: ChatCompletion) -> Reply:
-    # Servers are compatible more or less: what should be there may be None in spite of its type.
-    choices = getattr(made, "choices", None)
-    if not choices or getattr(choices[0], "message", None) is None:
-        raise errors.Unusable(f"no choices in {str(made)[:200]}")
-    choice, usage = choices[0], made.usage
-    return Reply(
-        text=sendable(choice.message.content or ""),
-        finish_reason=choice.finish_reason or "",
-        prompt_tokens=usage.prompt_tokens if usage else None,
-        completion_tokens=usage.completion_tokens if usage else None,
-        model=made.model or "",
-        system_fingerprint=made.system_fingerprint or "",
-        logprobs=_logprobs(choice),
-    )
-
-
-def _logprobs(choice: Choice) -> tuple[TokenLogprob, ...]:
-    if choice.logprobs is None:
-        return ()
-    return tuple(
-        TokenLogprob(
-            token.token, token.logprob, tuple((top.token, top.logprob) for top in token.top_logprobs or ())
-        )
-        for token in choice.logprobs.content or ()
-    )
-
-
-def _file(place: int, image: Image) -> tuple[str, bytes, str]:
-    kind, data = encoded(image)
-    return f"image-{place}.{kind.rpartition('/')[2]}", data, kind
-
-
-def _drawn(made: Any) -> ImageReply:
-    pictures = getattr(made, "data", None) or ()
-    if not pictures:
-        raise errors.Unusable(f"no images in {str(made)[:200]}")
-    images = []
-    for place, picture in enumerate(pictures):
-        if not picture.b64_json:
-            raise SampleError(
-                "The server gives the addresses of its images instead of the images.",
-                "Ask for them: response_format=b64_json among the extra fields.",
-            )
-        try:
-            images.append(
-                Image(data=base64.b64decode(picture.b64_json, validate=True), name=f"picture-{place}")
-            )
-        except binascii.Error as error:
-            raise errors.Unusable(f"image {place} is not base64 ({error})") from error
-    usage = getattr(made, "usage", None)
-    return ImageReply(
-        tuple(images),
-        tuple(picture.revised_prompt or "" for picture in pictures),
-        usage.input_tokens if usage else None,
-        usage.output_tokens if usage else None,
-    )
+def _file(place: int, image: Image, image_format: ImageFormat) -> tuple[str, bytes, str]:
+    made = encoded(image, image_format)
+    return f"image-{place}.{made.kind.rpartition('/')[2]}", made.data, made.kind

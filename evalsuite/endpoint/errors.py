@@ -8,6 +8,7 @@ filtered, an answer that never comes) is a SampleError: it costs this sample onl
 from __future__ import annotations
 
 import email.utils
+import re
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -29,21 +30,57 @@ _LONGEST = 400
 """Characters of a server's own words that are quoted."""
 
 
+REFUSED = "refuses to answer"
+NO_ANSWER = "gave no answer"
+"""What reasons of failed samples say, so that they can be counted."""
+
+_KEY_WORDS = re.compile(
+    r"api[ _-]?key|access[ _-]?(key|token)|auth[a-z]*[ _-](key|token|failed|error)|bearer|unauthori[sz]ed"
+    r"|authenticat|credential|(invalid|wrong|missing|incorrect)[ _-]key",
+    re.IGNORECASE,
+)
+
+
 class Unusable(Exception):
     """An answer of status 200 that is none; may pass."""
+
+
+class Rejected(Exception):
+    """An error with status 200, of a kind that comes again."""
+
+
+class TooLong(Exception):
+    """A reply beyond `Server.max_reply`, which is its only argument (MiB)."""
+
+
+class Elsewhere(Exception):
+    """A redirect to another host, which is its only argument."""
+
+
+def root_of(error: BaseException | None, kind: type[Exception]) -> Exception | None:
+    """The first of `kind` among an error and its causes: the client wraps what its transport raises."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, kind):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def may_pass(error: Exception) -> bool:
     """Whether sending the same request again can help."""
     import openai
 
+    if any(root_of(error, kind) for kind in (TooLong, Elsewhere, Rejected)):
+        return False
     if isinstance(error, openai.APIStatusError):
         if _code(error) == "insufficient_quota":
             return False
         return error.status_code in (408, 409, 429) or error.status_code >= 500
     if isinstance(error, openai.APIConnectionError | openai.APIResponseValidationError):
         return True
-    return isinstance(error, Unusable | ValueError)  # no answer at all, or one that is no JSON
+    return isinstance(error, Unusable | ValueError | TimeoutError)  # no answer at all, or one that is no JSON
 
 
 def is_unreachable(error: Exception) -> bool:
@@ -79,9 +116,21 @@ def explain(error: Exception, server: Server, attempts: int, wait: float | None 
 
     who = f"{server.model} at {server.address}"
     tried = f" ({attempts} attempts)" if attempts > 1 else ""
+    if root_of(error, TooLong):
+        return SampleError(
+            f"{who} sent more than {server.max_reply:g} MiB.",
+            "A reply of that length is none; --option max_reply=… (MiB) allows more.",
+        )
+    if elsewhere := root_of(error, Elsewhere):
+        return UnavailableError(
+            f"{server.address} redirects to {elsewhere}: prompts and images are not sent to another host.",
+            "If that is the server you mean, give its address as base_url.",
+        )
+    if isinstance(error, Rejected):
+        return SampleError(f"{who} refuses the request: {_quoted(str(error), server)}")
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, server, who, tried, wait)
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, openai.APITimeoutError | TimeoutError):
         return SampleError(
             f"{who} did not answer within {server.timeout:g} s{tried}.",
             "Allow more time, or fewer requests at once.",
@@ -105,13 +154,15 @@ def _of_status(
     error: APIStatusError, server: Server, who: str, tried: str, wait: float | None
 ) -> EvalsuiteError:
     said, code, status = _quoted(_message(error), server), _code(error), error.status_code
-    if status in (401, 403):
+    too_long = code == "context_length_exceeded" or any(word in said.lower() for word in _LENGTH_WORDS)
+    about_key = 400 <= status < 500 and status not in (404, 429) and not too_long
+    if status in (401, 403, 407) or (about_key and _KEY_WORDS.search(f"{code} {_message(error)}")):
         # What the server says is not quoted: it may repeat parts of the key.
         return UnavailableError(
             f"{server.address} refuses the key in {server.key_env} for {server.model} (status {status}).",
             f"Set {server.key_env} to a key that may use this model.",
         )
-    if code == "insufficient_quota":
+    if code == "insufficient_quota" or status == 402:
         return UnavailableError(
             f"The quota at {server.address} is used up: {said}", "See your plan and billing there."
         )
@@ -126,13 +177,45 @@ def _of_status(
             f"{who} limits the rate of requests{tried}: {said}{patience}",
             "Send fewer at once, or start again later: what is answered is kept.",
         )
-    if code == "context_length_exceeded" or any(word in said.lower() for word in _LENGTH_WORDS):
-        return SampleError(f"The request is too long for {who}: {said}")
+    if too_long:
+        return SampleError(
+            f"The request is too long for {who}: {said}",
+            "Start the server with a longer context, or use a protocol with a shorter prompt or answer.",
+        )
+    if unsupported := _unsupported(error, said):
+        return SampleError(f"{who} takes no {unsupported}: {said}", _without(unsupported, server))
     if "content_filter" in code or "content_policy" in code or "moderation" in code:
         return SampleError(f"{who} refuses the content: {said}")
     if status >= 500:
         return SampleError(f"{who} failed with status {status}{tried}: {said}", "See the server's own log.")
     return SampleError(f"{who} refuses the request (status {status}): {said}")
+
+
+_PARAMETERS = ("max_tokens", "temperature", "top_p", "seed", "stop", "logprobs", "top_logprobs")
+
+
+def _unsupported(error: APIStatusError, said: str) -> str:
+    """The parameter that a server does not take; "" where it complains of something else."""
+    lower = said.lower()
+    if not any(word in lower for word in ("unsupported", "not support", "unknown parameter", "unrecognized")):
+        return ""
+    named = str(getattr(error, "param", None) or "")
+    if named in _PARAMETERS:
+        return named
+    return next((name for name in _PARAMETERS if f"'{name}'" in lower or f"`{name}`" in lower), "")
+
+
+def _without(parameter: str, server: Server) -> str:
+    if parameter == "max_tokens" and server.limit_name == "max_tokens":
+        return (
+            "Use --option limit_name=max_completion_tokens (`evalsuite judge`: --limit-name "
+            "max_completion_tokens). Reasoning models often refuse a temperature too: --option "
+            "omit=temperature,top_p leaves them their default."
+        )
+    if "logprobs" in parameter:
+        return "Choose a server that gives log-probabilities, or leave the task out."
+    judge = f"`evalsuite judge`: --parameter {parameter}=null"
+    return f"Leave it to the server: --option omit={parameter} ({judge})."
 
 
 def _message(error: APIStatusError) -> str:

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.content import Image, Message, Text
+from evalsuite.endpoint.pixels import Encoded, ImageFormat, encoded
 from evalsuite.errors import SampleError
 
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-)
-"""What OpenAI's documentation lists, WebP besides; servers need not read anything else."""
 
-
-def chat_messages(messages: Sequence[Message], *, image_detail: str = "") -> list[dict[str, Any]]:
+def chat_messages(
+    messages: Sequence[Message],
+    *,
+    image_detail: str = "",
+    image_format: ImageFormat = "auto",
+    changes: list[str] | None = None,
+) -> list[dict[str, Any]]:
     """The `messages` of a chat-completions request.
 
     A turn of text alone is a string, which every server takes; one with images is a list of `text` and
     `image_url` parts in their order, images as data URIs.
 
+    Args:
+        image_format: how images are encoded; see `pixels.ImageFormat`.
+        changes: is given what was done to each image that is not sent as it is.
+
     Raises:
         SampleError: an image in a system or assistant turn: the protocol has no place for it.
         DataError: an image that cannot be read.
     """
-    return [_message(message, image_detail) for message in messages]
+    return [
+        _message(message, image_detail, image_format, [] if changes is None else changes)
+        for message in messages
+    ]
 
 
 def sendable(text: str) -> str:
@@ -42,7 +47,9 @@ def sendable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _message(message: Message, image_detail: str) -> dict[str, Any]:
+def _message(
+    message: Message, image_detail: str, image_format: ImageFormat, changes: list[str]
+) -> dict[str, Any]:
     if not message.images:
         return {"role": message.role, "content": sendable(message.text)}
     if message.role != "user":
@@ -56,7 +63,10 @@ def _message(message: Message, image_detail: str) -> dict[str, Any]:
             if part.text:
                 parts.append({"type": "text", "text": sendable(part.text)})
         else:
-            address = {"url": data_uri(part)}
+            made = encoded(part, image_format)
+            if made.change:
+                changes.append(made.change)
+            address = {"url": _uri(made)}
             parts.append(
                 {
                     "type": "image_url",
@@ -66,25 +76,14 @@ def _message(message: Message, image_detail: str) -> dict[str, Any]:
     return {"role": message.role, "content": parts}
 
 
-def data_uri(image: Image) -> str:
-    """The image as `data:image/…;base64,…`: its own bytes, or as PNG where servers may not read its format.
+def data_uri(image: Image, image_format: ImageFormat = "auto") -> str:
+    """The image as `data:image/…;base64,…`: its own bytes where all readers see the same in them, else
+    PNG.
 
     Raises DataError for an image that cannot be read.
     """
-    kind, data = encoded(image)
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    return _uri(encoded(image, image_format))
 
 
-def encoded(image: Image) -> tuple[str, bytes]:
-    """Media type and bytes of an image in a format that servers read (PNG, JPEG, GIF, WebP)."""
-    data = image.read()
-    for signature, kind in _SIGNATURES:
-        if data.startswith(signature):
-            return kind, data
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp", data
-    from evalsuite.data.images import decode
-
-    stream = io.BytesIO()
-    decode(image).save(stream, "PNG")
-    return "image/png", stream.getvalue()
+def _uri(made: Encoded) -> str:
+    return f"data:{made.kind};base64,{base64.b64encode(made.data).decode('ascii')}"

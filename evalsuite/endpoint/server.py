@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from evalsuite.endpoint.pixels import ImageFormat
 from evalsuite.errors import SpecError, UnavailableError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -22,7 +24,7 @@ class Server:
         base_url: up to and with `/v1`, e.g. `http://localhost:8000/v1`.
         model: as the server calls it.
         key_env: environment variable that holds the API key. The key itself is never kept, shown or stored.
-        timeout: seconds one attempt may take.
+        timeout: seconds one attempt may take, from sending to the end of the reply.
         retries: how often a request is sent again after a failure that may pass: 429, 408, 409, 5xx, a
             time-out, a connection that broke.
         backoff: seconds before the first retry; doubled each time, with jitter. A server's `Retry-After` goes
@@ -35,6 +37,9 @@ class Server:
             thing; `continue`: the flags of vLLM and SGLang; `assistant`: a last turn of the assistant, which
             some servers take as the beginning.
         image_detail: `low` or `high`, where the server knows it; empty leaves it to the server.
+        image_format: how images are sent; see `evalsuite.endpoint.pixels.ImageFormat`.
+        max_reply: MiB of a reply, unpacked; a longer one is that request's failure.
+        extra: further fields of every request's body (`chat_template_kwargs`, `reasoning_effort` …).
 
     Raises:
         SpecError: a URL that is none, or that carries a user, a password or a query (where keys stand); a
@@ -52,6 +57,9 @@ class Server:
     limit_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     prefill: Literal["refuse", "continue", "assistant"] = "refuse"
     image_detail: str = ""
+    image_format: ImageFormat = "auto"
+    max_reply: float = 64.0
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -77,6 +85,7 @@ class Server:
         if not self.model:
             raise SpecError(f"No model of {self.address} is named.", "Name one; `GET /models` lists them.")
         least = {"timeout": 0.001, "retries": 0, "backoff": 0.0, "longest_wait": 0.0, "in_flight": 1}
+        least["max_reply"] = 0.001
         for name, bound in least.items():
             if not getattr(self, name) >= bound:
                 raise SpecError(f"{name}={getattr(self, name)!r} is out of range.", f"At least {bound:g}.")

@@ -55,6 +55,28 @@ class Chat:
         return fingerprint(self.describe(digest))
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A bare text to be continued (`completions`): no chat template stands between it and the model.
+
+    Args:
+        prompt: the text.
+        max_tokens, temperature, top_p, seed, stop, extra: as in `Chat`.
+        logprobs: alternatives of each token; None for none.
+        echo: the prompt's own tokens come back too, with their log-probabilities.
+    """
+
+    prompt: str
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    logprobs: int | None = None
+    echo: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
 _PARAMETERS = ("max_tokens", "temperature", "top_p", "seed", "prefill", "logprobs")
 
 
@@ -65,6 +87,8 @@ class TokenLogprob:
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
+    offset: int | None = None
+    """Where it begins in the text, in characters; of `completions` only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +104,11 @@ class Reply:
         logprobs: per token, where they were asked for.
         seconds: from sending to receiving, of the attempt that succeeded.
         retries: attempts that failed before it.
+        has_content: whether the reply had a content at all; null is none.
+        reasoning: what the server's parser took for reasoning.
+        refusal: why the model does not answer, where it says so.
+        tool_calls: how many the model makes instead of, or beside, an answer.
+        image_changes: what was done to images before they were sent, one entry per image that was changed.
     """
 
     text: str
@@ -91,6 +120,11 @@ class Reply:
     logprobs: tuple[TokenLogprob, ...] = ()
     seconds: float = 0.0
     retries: int = 0
+    has_content: bool = True
+    reasoning: str = ""
+    refusal: str = ""
+    tool_calls: int = 0
+    image_changes: tuple[str, ...] = ()
 
     @property
     def truncated(self) -> bool:

@@ -10,6 +10,7 @@ from evalsuite.engine.engine import RequestLoop
 from evalsuite.engine.executor import Executor, LocalExecutor
 from evalsuite.engine.plan import Source, TaskPlan, plan_task
 from evalsuite.engine.progress import NullProgress, Progress
+from evalsuite.engine.self_check import verdicts_of
 from evalsuite.engine.sizing import sizes_for
 from evalsuite.engine.worker import Worker
 
@@ -25,6 +26,7 @@ __all__ = [
     "blinded",
     "plan_task",
     "sizes_for",
+    "verdicts_of",
 ]
 
 if not TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,9 +17,9 @@ from evalsuite.engine.blind import without_images
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import Item, Source
 from evalsuite.engine.seeds import request_seed
-from evalsuite.errors import EvalsuiteError, SampleError
-from evalsuite.model import METHODS, Model, Prepared
-from evalsuite.request import Request, fingerprint
+from evalsuite.errors import SampleError, is_interruption, reason_of
+from evalsuite.model import METHODS, Model, ModelInfo, Prepared
+from evalsuite.request import Request, fingerprint, require_length
 from evalsuite.task import HasReferenceAnswer, Task
 
 _MESSAGE_LIMIT = 2000
@@ -67,6 +69,8 @@ def make_ready(
             raise SampleError("The task asks nothing about this sample.", "Its `request` returned None.")
         request = replace(request, seed=request_seed(seed, task.info.name, sample.id, step))
         request = without_images(request) if blind else request
+        for message in request.messages:
+            require_length(message.text, "The question")
         hashes["request_hash"] = request.fingerprint(digest)
         method = METHODS[request.output.capability]
         if not callable(getattr(model, method, None)):
@@ -75,7 +79,9 @@ def make_ready(
             prepared = _annotated(task, model, item, request)
         else:
             prepared = model.prepare(request)
-    except Exception as caught:  # a broken sample, task or adapter must cost this sample only
+    except BaseException as caught:  # a broken sample, task or adapter must cost this sample only
+        if is_interruption(caught):
+            raise
         prepared, error = None, error_text(caught)
     size = 0 if prepared is None else nbytes(prepared.payload) + images_nbytes(prepared.request)
     return Ready(item, prepared, error, **hashes, method=method, nbytes=size)
@@ -89,6 +95,20 @@ def _annotated(task: Task, model: Any, item: Item, request: Request) -> Prepared
         raise SampleError("The annotations hold no answer to this.", "Are those of this split public?")
     prepared: Prepared = model.prepare_annotated(request, answer)
     return prepared
+
+
+def prepare_threads(wanted: int | str, model: ModelInfo) -> int:
+    """How many threads prepare: what the user said, or for `auto` by what else needs the cores.
+
+    Beside a GPU one per core, at most 8: the thread that feeds it mostly waits. Where the model computes on
+    the CPU one: more would take cores from it.
+    """
+    if isinstance(wanted, int):
+        return wanted
+    if str(model.details.get("device", "cpu")).startswith("cpu"):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, 8)
 
 
 class Preparer:
@@ -110,6 +130,11 @@ class Preparer:
         self._pending: deque[Future[Ready]] = deque()
         self._seen = 0
         self._seen_bytes = 0
+        self._gate = threading.Condition()
+        self._submitted = 0
+        self._taken = 0
+        self._waiting_bytes = 0
+        self._closed = False
 
     @property
     def pending(self) -> int:
@@ -121,13 +146,34 @@ class Preparer:
             item = source.next()
             if item is None:
                 return
-            self._pending.append(self._pool.submit(self._prepare, item))
+            self._pending.append(self._pool.submit(self._prepare_within, item, self._submitted))
+            self._submitted += 1
 
     def next(self) -> Ready:
         """The oldest item, waiting for it if need be."""
+        with self._gate:
+            self._taken += 1
+            self._gate.notify_all()
         ready = self._pending.popleft().result()
+        with self._gate:
+            self._waiting_bytes -= ready.nbytes
+            self._gate.notify_all()
         self._seen += 1
         self._seen_bytes += ready.nbytes
+        return ready
+
+    def _prepare_within(self, item: Item, number: int) -> Ready:
+        """Prepares an item when there is room for it; the one that is wanted next always goes on.
+
+        The mean of those seen says nothing of a row of large images after small ones.
+        """
+        with self._gate:
+            self._gate.wait_for(
+                lambda: self._waiting_bytes <= self._size or number <= self._taken or self._closed
+            )
+        ready = self._prepare(item)
+        with self._gate:
+            self._waiting_bytes += ready.nbytes
         return ready
 
     def _allowed(self) -> int:
@@ -143,14 +189,15 @@ class Preparer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pending.clear()
+        with self._gate:
+            self._closed = True
+            self._gate.notify_all()
         self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
 
 def error_text(error: BaseException) -> str:
     """One line that says what went wrong; for errors not written for users, with their type."""
-    text = str(error) if isinstance(error, EvalsuiteError) else f"{type(error).__name__}: {error}"
-    line = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
-    return line if len(line) <= _MESSAGE_LIMIT else line[:_MESSAGE_LIMIT] + " …"
+    return reason_of(error, _MESSAGE_LIMIT)
 
 
 def images_nbytes(request: Request) -> int:

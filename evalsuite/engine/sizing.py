@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from evalsuite.engine.batching import Scope
+from evalsuite.engine.remembered import Remembered
 from evalsuite.model import ModelInfo
 from evalsuite.request import fingerprint
 
@@ -96,34 +94,15 @@ class SizeMemory:
     """
 
     def __init__(self, path: Path, model: ModelInfo) -> None:
-        self._path = path
-        self._owner = fingerprint(
-            [_machine(model.details), model.fingerprint, model.details.get("dtype", "")]
-        )
+        owner = fingerprint([_machine(model.details), model.fingerprint, model.details.get("dtype", "")])
+        self._sizes = Remembered(path, owner)
 
     def get(self, key: str) -> int | None:
-        found = self._read().get(self._owner, {}).get(key)
+        found = self._sizes.get(key)
         return found if isinstance(found, int) and found >= 1 else None
 
     def put(self, key: str, size: int) -> None:
-        from filelock import FileLock
-
-        with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{self._path}.lock"):
-                known = self._read()
-                known.setdefault(self._owner, {})[key] = size
-                fresh = self._path.with_suffix(f".{os.getpid()}")
-                fresh.write_text(json.dumps(known, indent=1), encoding="utf-8")
-                fresh.replace(self._path)
-
-    def _read(self) -> dict[str, dict[str, Any]]:
-        try:
-            known = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        whole = isinstance(known, dict) and all(isinstance(sizes, dict) for sizes in known.values())
-        return known if whole else {}
+        self._sizes.put(key, size)
 
 
 def sizes_for(wanted: int | str, model: ModelInfo, cache: Path) -> BatchSizes:

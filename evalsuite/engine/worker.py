@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from evalsuite.engine.batching import Batch, Scope
-from evalsuite.engine.checks import Answer, check_contract, same_answer
+from evalsuite.engine.checks import Answer, check_contract
+from evalsuite.engine.differences import Seen
+from evalsuite.engine.faults import device_lost, is_device_lost, is_out_of_memory, release_device_memory
 from evalsuite.engine.prepare import error_text
-from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
-from evalsuite.model import Model, Prepared
+from evalsuite.engine.remembered import Remembered
+from evalsuite.engine.self_check import SelfCheck
+from evalsuite.errors import AdapterError, SampleError, UnavailableError, is_interruption
+from evalsuite.model import Model, Prepared, probing
 from evalsuite.model.types import independent_requests
 from evalsuite.request import Response
+
+if TYPE_CHECKING:
+    import torch
 
 _CHECKS = 4
 """Groups of one task that are checked: an adapter may have as many groups as samples."""
 
-_MEMORY_WORDS = ("out of memory", "can't allocate memory", "cannot allocate memory")
+_WRITING = ("generate_text", "generate_documents")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ class _Attempt:
     error: str = ""
     memory: bool = False
     seconds: float = 0.0
+    seen: tuple[Seen, ...] = ()
 
 
 class Worker:
@@ -67,18 +75,28 @@ class Worker:
 
     A batch that runs out of memory is halved and the size that fits is remembered for its scope; at size 1
     the sample fails. Any other error in a batch makes it run one by one, so that only the guilty sample
-    fails. An adapter that says UnavailableError stops the run; what it had answered of the batch is kept. The
-    first batch of a scope (of a task's first four) is compared with single requests; where answers differ,
-    that scope runs one by one.
+    fails. An adapter that says UnavailableError stops the run, as a device does that is lost; what had been
+    answered of the batch is kept. The first batch of a scope (of a task's first four) is compared with single
+    requests; where a bug of batching shows, that scope runs one by one.
 
     Args:
         model: the adapter.
         self_check: whether to make that comparison.
+        batch_invariant: whether answers of a batch must be those of single requests bit by bit.
+        verdicts: of earlier comparisons; None remembers nothing.
     """
 
-    def __init__(self, model: Model, *, self_check: bool = True) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        self_check: bool = True,
+        batch_invariant: bool = False,
+        verdicts: Remembered | None = None,
+    ) -> None:
         self.model = model
         self._self_check = self_check and not independent_requests(model)
+        self._check = SelfCheck(model, verdicts, batch_invariant=batch_invariant)
         self._fits: dict[Scope, int] = {}
         self._alone: set[Scope] = set()
         self._foreseen: dict[Scope, int] = {}
@@ -120,15 +138,13 @@ class Worker:
         chunks = deque(_split(range(len(prepared)), self.limit(scope, len(prepared))))
         while chunks:
             chunk = chunks.popleft()
-            attempt = self._attempt(scope.method, [prepared[i] for i in chunk])
+            checking = self._needs_check(scope, chunk)
+            attempt = self._attempt(scope.method, [prepared[i] for i in chunk], observe=checking)
             if attempt.responses is not None:
-                if self._needs_check(scope, chunk):
-                    difference = self._difference(scope, prepared, chunk, attempt.responses)
-                    if difference:
-                        notes.append(difference)
-                        self._alone.add(scope)
-                        chunks.extendleft(reversed(_split(chunk, 1)))
-                        continue
+                if checking and self._is_unsafe(scope, [prepared[i] for i in chunk], attempt.seen, notes):
+                    self._alone.add(scope)
+                    chunks.extendleft(reversed(_split(chunk, 1)))
+                    continue
                 share = attempt.seconds / len(chunk)
                 for i, answer in zip(chunk, attempt.responses, strict=True):
                     if not isinstance(answer, UnavailableError):
@@ -160,41 +176,54 @@ class Worker:
             return ""
         return f"a batch of {len(prepared)} would not fit into memory by estimate; going on with {fits}"
 
-    def _attempt(self, method: str, batch: list[Prepared]) -> _Attempt:
+    def _attempt(self, method: str, batch: list[Prepared], *, observe: bool = False) -> _Attempt:
         started = time.perf_counter()
         try:
-            responses = check_contract(
-                self.model.info.name, method, batch, getattr(self.model, method)(batch)
-            )
-            return _Attempt(responses, seconds=time.perf_counter() - started)
+            with probing.next_token_logits(self._networks(method) if observe else ()) as logits:
+                found = getattr(self.model, method)(batch)
+            responses = check_contract(self.model.info.name, method, batch, found)
+            seen = see(responses, logits) if observe else ()
+            return _Attempt(responses, seconds=time.perf_counter() - started, seen=seen)
         except (AdapterError, UnavailableError):
             raise
-        except Exception as caught:  # whatever an adapter raises costs a sample, not the run
+        except BaseException as caught:  # whatever an adapter raises costs a sample, not the run
+            if is_interruption(caught):
+                raise
+            if is_device_lost(caught):
+                raise device_lost(caught) from caught
             memory = is_out_of_memory(caught)
             error = error_text(caught)
         # Outside `except`: the traceback, which keeps the failed batch's tensors alive, is gone by now.
         if memory:
-            _release_device_memory()
+            release_device_memory()
         return _Attempt(None, error, memory, time.perf_counter() - started)
+
+    def _networks(self, method: str) -> tuple[torch.nn.Module, ...]:
+        """Those whose next-token logits say more about an answer than the answer does."""
+        return probing.networks_of(self.model) if method in _WRITING else ()
 
     def _needs_check(self, scope: Scope, chunk: Sequence[int]) -> bool:
         if not self._self_check or len(chunk) == 1 or scope in self._checked:
             return False
         return sum(known.task == scope.task for known in self._checked) < _CHECKS
 
-    def _difference(
-        self, scope: Scope, prepared: list[Prepared], chunk: Sequence[int], responses: list[Answer]
-    ) -> str:
-        """Asks the dearest and the cheapest alone: padding, the usual culprit, differs most there."""
+    def _is_unsafe(self, scope: Scope, batch: list[Prepared], seen: Sequence[Seen], notes: list[str]) -> bool:
+        """Whether the batch answered otherwise than single requests do; says so in `notes`."""
         self._checked.add(scope)
-        for position in (0, len(chunk) - 1):
-            alone = self._attempt(scope.method, [prepared[chunk[position]]])
-            if alone.responses is None or not same_answer(alone.responses[0], responses[position]):
-                return (
-                    "answers in a batch differ from answers one at a time; this group is asked one at a time "
-                    "(a bug of the adapter's batching or numerics of its precision)"
-                )
-        return ""
+
+        def ask(some: Sequence[Prepared]) -> list[Seen] | None:
+            attempt = self._attempt(scope.method, list(some), observe=True)
+            return None if attempt.responses is None else list(attempt.seen)
+
+        verdict = self._check.review(scope, batch, seen, ask)
+        if verdict.note:
+            notes.append(verdict.note)
+        if verdict.reason:
+            notes.append(
+                "answers in a batch differ from answers one at a time; this group is asked one at a time "
+                f"({verdict.reason}: a bug of the adapter's batching)"
+            )
+        return bool(verdict.reason)
 
     @staticmethod
     def _prepared(prepared: Prepared | None) -> Prepared:
@@ -208,19 +237,23 @@ def _outcome(answer: Response | SampleError, seconds: float, batch_size: int) ->
     return Outcome(answer, "", seconds, batch_size)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether device or machine ran out of memory; torch's errors are known by name, without torch."""
-    if isinstance(error, OutOfMemoryError | MemoryError):
-        return True
-    if any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__):
-        return True
-    return isinstance(error, RuntimeError) and any(word in str(error).lower() for word in _MEMORY_WORDS)
+def see(responses: Sequence[Answer], logits: Sequence[torch.Tensor]) -> tuple[Seen, ...]:
+    """Each response with its rows of the logits, as long as the rows are those of the beginning.
 
-
-def _release_device_memory() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    Args:
+        logits: (rows, vocabulary) of each decoding step; rows is a multiple of the responses (beams), and
+            the first of a response's is taken.
+    """
+    count = len(responses)
+    usable: list[torch.Tensor] = []
+    for step in logits:
+        if len(step) % count or (usable and len(step) != len(usable[-1])):
+            break
+        usable.append(step)
+    return tuple(
+        Seen(response, tuple(step[i * (len(step) // count)] for step in usable))
+        for i, response in enumerate(responses)
+    )
 
 
 def _split(indices: Sequence[int], size: int) -> list[Sequence[int]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
+from evalsuite.durable import write_file, writing
 from evalsuite.errors import SpecError, StoreError, UnavailableError, suggest
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import TextResponse
@@ -17,6 +18,9 @@ from evalsuite.store import RunReader
 from evalsuite.task import Answered, Task
 
 from .importing import ROTATION
+
+_DIGITS = 18
+"""Of a number that servers take for an id."""
 
 
 @runtime_checkable
@@ -36,19 +40,18 @@ def export_predictions(
         task: its key in the run.
         form: a name in `EXPORTS`: `evalai` (VQA's, VizWiz's servers), `coco` (caption results), `mmvet` (the
             judge's script), `mmbench` (one row per rotation; `.tsv`, or `.xlsx` where openpyxl is installed).
-        out: the file; it must not exist.
+        out: the file; an earlier export of the same form is replaced.
 
     Returns:
         How many entries were written.
 
     Raises:
-        StoreError: the run is not one, or does not answer every question of the benchmark; `out` exists.
+        StoreError: the run is not one, or does not answer every question of the benchmark; `out`
+            holds something else.
         SpecError: unknown format or task, answers that are no text, questions without options for `mmbench`.
     """
     if form not in EXPORTS:
         raise SpecError(f"There is no export format {form!r}.", suggest(form, EXPORTS))
-    if out.exists():
-        raise StoreError(f"{out} exists.", "Remove it, or name another file.")
     with RunReader(run) as reader:
         specs = dict(zip(task_keys(reader.spec), reader.spec.tasks, strict=True))
         if task not in specs:
@@ -58,10 +61,12 @@ def export_predictions(
         answers = StoredAnswers(reader, task, built)
         _complete(run, task, built, reader)
         rows = EXPORTS[form](built, answers)
+    if out.exists() and not _is_export(out, rows):
+        raise StoreError(f"{out} exists and is no earlier export.", "Remove it, or name another file.")
     if out.suffix in (".tsv", ".xlsx"):
         _write_table(out, rows)
     else:
-        out.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+        write_file(out, json.dumps(rows, ensure_ascii=False))
     return len(rows)
 
 
@@ -85,7 +90,7 @@ def _evalai(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
     """VQA's servers want numbered questions, VizWiz' the name of the image."""
     return [
         {"question_id": int(one.sample.id), "answer": _texts(task, one)}
-        if one.sample.id.isdecimal()
+        if one.sample.id.isdecimal() and len(one.sample.id) <= _DIGITS
         else {"image": one.sample.id, "answer": _texts(task, one)}
         for one in answers
     ]
@@ -94,7 +99,7 @@ def _evalai(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
 def _coco(task: Task, answers: Iterable[Answered]) -> list[dict[str, Any]]:
     rows = []
     for one in answers:
-        if not one.sample.id.isdecimal():
+        if not one.sample.id.isdecimal() or len(one.sample.id) > _DIGITS:
             raise SpecError(f"Image id {one.sample.id!r} is no number.", "This is no COCO caption benchmark.")
         rows.append({"image_id": int(one.sample.id), "caption": _texts(task, one)})
     return rows
@@ -129,15 +134,38 @@ EXPORTS: Mapping[str, Callable[[Task, Iterable[Answered]], Any]] = MappingProxyT
 """Format -> what is written."""
 
 
-def _write_table(out: Path, rows: Any) -> None:
+def _is_export(out: Path, rows: Any) -> bool:
+    """Whether a file holds an export of this form, or nothing, so that it may be replaced."""
+    if not out.is_file() or not out.stat().st_size:
+        return not out.is_dir()
+    try:
+        if out.suffix in (".tsv", ".xlsx"):
+            import pandas as pd
+
+            old = pd.read_csv(out, sep="\t", nrows=1) if out.suffix == ".tsv" else pd.read_excel(out, nrows=1)
+            return list(old.columns) == list(_frame(rows).columns)
+        found = json.loads(out.read_text(encoding="utf-8"))
+    except Exception:  # pandas raises whatever its parsers do
+        return False
+    if isinstance(rows, list) and isinstance(found, list):
+        return all(isinstance(one, dict) and one.keys() == rows[0].keys() for one in found) if rows else True
+    return isinstance(rows, dict) and isinstance(found, dict) and found.keys() == rows.keys()
+
+
+def _frame(rows: Any) -> Any:
     import pandas as pd
 
-    frame = pd.DataFrame(rows if isinstance(rows, list) else list(rows.items()))
+    return pd.DataFrame(rows if isinstance(rows, list) else list(rows.items()))
+
+
+def _write_table(out: Path, rows: Any) -> None:
+    frame = _frame(rows)
     if out.suffix == ".tsv":
-        frame.to_csv(out, sep="\t", index=False)
+        write_file(out, frame.to_csv(sep="\t", index=False))
         return
     try:
-        frame.to_excel(out, index=False)
+        with writing(out) as temporary:
+            frame.to_excel(temporary, index=False)
     except ImportError as error:
         raise UnavailableError(
             f"{out} needs the package openpyxl.", "pip install openpyxl, or write .tsv."

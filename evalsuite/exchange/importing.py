@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.engine.plan import plan_task
-from evalsuite.errors import DataError, SpecError
+from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
 from evalsuite.model import ModelInfo
+from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import TextResponse, fingerprint
+from evalsuite.request import TextResponse, fingerprint, require_length
 from evalsuite.running.resolving import build_task
 from evalsuite.running.scoring import Scored, score_all
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import Record, RunWriter, TaskRecord
 from evalsuite.task import Sample, Task
+
+
+@runtime_checkable
+class KnowsForeignIds(Protocol):
+    """A task whose samples have other numbers in other tools' files; optional."""
+
+    def foreign_id(self, number: int) -> str:
+        """The sample that such a file knows by this number; empty where none does."""
+        ...
+
 
 ROTATION = 1_000_000
 """In prediction files of rotated questions, index `i + k * ROTATION` is the k-th rotation of question i."""
@@ -32,6 +44,7 @@ def import_predictions(
     model: str = "",
     partial: bool = False,
     ignore_unknown: bool = False,
+    reasoning: Reasoning = "strip",
     registry: Registry | None = None,
 ) -> Scored:
     """Writes predictions into a new run at `out` and scores them.
@@ -47,6 +60,7 @@ def import_predictions(
         model: as it is to stand in leaderboards; empty: the file's name without its ending.
         partial: some questions may lack an answer.
         ignore_unknown: the file may answer questions of other benchmarks, too.
+        reasoning: `keep` scores answers with the reasoning in front of them.
         registry: None loads the installed plugins.
 
     Raises:
@@ -76,7 +90,9 @@ def import_predictions(
             " matters here.",
         )
     form = form or recognize(predictions)
-    model = model or predictions.name.removesuffix(".gz").rpartition(".")[0] or predictions.name
+    if not model:
+        stem = "" if predictions.is_dir() else predictions.name.removesuffix(".gz").rpartition(".")[0]
+        model = stem or predictions.name
     given = read_predictions(predictions, form)
     plan = plan_task(task.name, built, seed=0, limit=None)
     info = ModelInfo(
@@ -92,7 +108,7 @@ def import_predictions(
         total=plan.total,
         available=plan.available,
     )
-    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,))
+    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,), reasoning=reasoning)
     with RunWriter.open(out, run, [record], ExecutionOptions()) as writer:
         writer.set_model(info)
         writer.save(_records(task.name, built, matched))
@@ -112,13 +128,17 @@ def _match(
         samples[sample.id] = _turns(sample), _question(sample)
         of_image.setdefault(sample.cluster, []).append(sample.id)
     order = list(samples)
+    foreign = _foreign(task, given, samples)
     found: dict[str, dict[int, str]] = {}
     unknown: list[Prediction] = []
     for one in given:
         name, turn = one.key, 0
         if one.position is not None:
             name = order[one.position] if one.position < len(order) else ""
-        elif name not in samples and name.isdecimal():
+        elif foreign:
+            # The file numbers several benchmarks at once: its other numbers are none of this one.
+            name = foreign.get(name, "")
+        elif name not in samples and name.isdecimal() and len(name) <= 18:
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
         if name not in samples and one.prompt:
@@ -168,6 +188,16 @@ def _match(
     return {name: [found[name][turn] for turn in sorted(found[name])] for name in order if name in found}
 
 
+def _foreign(task: Task, given: Sequence[Prediction], samples: Collection[str]) -> dict[str, str]:
+    """The file's numbers that are another tool's for samples of this benchmark; empty where the file has
+    none."""
+    if not isinstance(task, KnowsForeignIds):
+        return {}
+    numbers = {one.key: int(one.key) for one in given if one.position is None and one.key.isdecimal()}
+    found = {key: task.foreign_id(number) for key, number in numbers.items()}
+    return {key: name for key, name in found.items() if name in samples and name != key}
+
+
 def _turns(sample: Sample) -> int:
     """How many answers a sample has: one, or one for each rotation of its options."""
     return len(getattr(sample.record, "rotations", ())) or 1
@@ -194,15 +224,25 @@ def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Re
         texts = answers.get(sample.id, [])
         shown, target = _hashes(task, sample) if texts else ("", "")
         for step, text in enumerate(texts):
+            error = _too_long(text)
             yield Record(
                 task=key,
                 sample=sample.id,
                 step=step,
-                response=TextResponse(text),
+                response=None if error else TextResponse(text),
+                error=error,
                 last=step == len(texts) - 1,
                 sample_hash=shown,
                 target_hash=target,
             )
+
+
+def _too_long(text: str) -> str:
+    try:
+        require_length(text, "The answer")
+    except SampleError as error:
+        return str(error)
+    return ""
 
 
 def _hashes(task: Task, sample: Sample) -> tuple[str, str]:

@@ -49,6 +49,12 @@ def recognize(path: Path) -> str:
     """
     if path.suffix in (".tsv", ".csv", ".xlsx"):
         return "vlmevalkit"
+    if path.is_dir():
+        if any(path.glob("*/output.json")):
+            return "mmmu"
+        raise DataError(
+            f"{path} is a folder without <subject>/output.json.", "Name the file with the predictions."
+        )
     first = _first_entry(path)
     if isinstance(first, dict) and first:
         if isinstance(first.get("logs"), list):
@@ -75,7 +81,7 @@ _FIELDS = (
     ("lmms-eval", {"filtered_resps"}), ("lmms-eval", {"resps"}), ("vlmevalkit", {"index", "prediction"}),
     ("gqa", {"questionId", "prediction"}), ("docvqa", {"questionId", "answer"}),
     ("vqa", {"question_id", "answer"}), ("llava", {"question_id", "text"}), ("coco", {"image_id", "caption"}),
-    ("vizwiz", {"image", "answer"}), ("pope", {"question", "answer"}),
+    ("vizwiz", {"image", "answer"}), ("pope", {"question", "answer"}), ("mmmu", {"id", "response"}),
 )  # fmt: skip
 """Format, and the fields that its entries have; the first that fits is taken."""
 
@@ -116,7 +122,12 @@ def _records(path: Path, key: str, answer: str) -> Iterator[Prediction]:
         raise DataError(f"{path} must be a list of results, not {type(rows).__name__}.", "Name its --format.")
     for position, row in enumerate(rows):
         where = f"{path}, entry {position}"
-        yield Prediction(_key(field(row, key, (int, str), where)), field(row, answer, str, where), where)
+        yield Prediction(
+            _key(field(row, key, (int, str), where)),
+            field(row, answer, str, where),
+            where,
+            prompt=_asked(row),
+        )
 
 
 def _lines(path: Path, key: str, answer: str) -> Iterator[Prediction]:
@@ -127,7 +138,7 @@ def _lines(path: Path, key: str, answer: str) -> Iterator[Prediction]:
             _key(field(row, key, (int, str), where)),
             field(row, answer, str, where),
             where,
-            prompt=_text(row.get("prompt")),
+            prompt=_asked(row),
         )
 
 
@@ -144,10 +155,30 @@ def _pairs(path: Path) -> Iterator[Prediction]:
 
 
 def _ordered(path: Path) -> Iterator[Prediction]:
-    """POPE's official answers: JSON lines (or objects one after the other) in the order of the questions."""
+    """POPE's official answers: JSON lines (or objects one after the other) in the order of the questions,
+    each with the question, so that another order is seen."""
     for position, (number, row) in enumerate(read_lines(path)):
         where = f"{path}, line {number}"
-        yield Prediction("", field(row, "answer", str, where), where, position)
+        yield Prediction("", field(row, "answer", str, where), where, position, _asked(row))
+
+
+def _subjects(path: Path) -> Iterator[Prediction]:
+    """MMMU's own outputs: a folder with `<subject>/output.json`, or one such file; lists of `{id,
+    response}`."""
+    files = sorted(path.glob("*/output.json")) if path.is_dir() else [path]
+    if not files:
+        raise DataError(f"{path} has no <subject>/output.json.", "Give the folder that MMMU's scripts wrote.")
+    for file in files:
+        rows = read_json(file)
+        if not isinstance(rows, list):
+            raise DataError(
+                f"{file} must be a list of answers, not {type(rows).__name__}.", "Is this MMMU's output.json?"
+            )
+        for place, row in enumerate(rows):
+            where = f"{file}, entry {place}"
+            yield Prediction(
+                field(row, "id", str, where), field(row, "response", str, where), where, prompt=_asked(row)
+            )
 
 
 def _table(path: Path) -> Iterator[Prediction]:
@@ -256,11 +287,17 @@ FORMATS: Mapping[str, Callable[[Path], Iterator[Prediction]]] = MappingProxyType
         "pope": _ordered,
         "mmbench": _table,
         "mmvet": _pairs,
+        "mmmu": _subjects,
         "lmms-eval": _lmms_eval,
         "vlmevalkit": _table,
     }
 )
 """Format -> reader: official result files, LLaVA's answer lines, other harnesses' logs."""
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    """What was asked, where a result file says it."""
+    return next((text for name in ("prompt", "question") if (text := _text(row.get(name)))), "")
 
 
 def _text(value: object) -> str:

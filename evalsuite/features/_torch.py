@@ -15,6 +15,7 @@ from evalsuite.features.preprocess import Geometry, preprocess
 from evalsuite.features.weights import find_folder
 from evalsuite.model.devices import resolve
 from evalsuite.model.entry import ModelOptions
+from evalsuite.model.loading import LoadReport, likely_cause
 from evalsuite.model.weights import fingerprint
 
 if TYPE_CHECKING:
@@ -88,13 +89,17 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
         transformers_logging.set_verbosity(verbosity)
         if bar:
             transformers_logging.enable_progress_bar()
-    missing = sorted(key for key in info["missing_keys"] if "position_ids" not in key and "pooler" not in key)
+    absent = sorted(key for key in info["missing_keys"] if "position_ids" not in key)
+    missing = [key for key in absent if "pooler" not in key]
     if missing:
         raise CheckpointError(
             f"{folder} holds no complete {kind.__name__}: {missing[0]} and {len(missing) - 1} "
             "more tensors are missing.",
-            "Give the folder of the right checkpoint.",
+            " ".join(likely_cause(LoadReport.of(info))) or "Give the folder of the right checkpoint.",
         )
+    with torch.no_grad():  # features do not go through a pooler; random weights would change the fingerprint
+        for key in absent:
+            model.get_parameter(key).zero_()
     return model.eval()
 
 
@@ -162,7 +167,7 @@ def _require_kind(kind: Any, folder: Path, source: str) -> None:
     it."""
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{folder / 'config.json'} cannot be read ({error}).", "Fetch it again."
         ) from error

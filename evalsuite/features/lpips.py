@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import CheckpointError, SampleError, SpecError
+from evalsuite.errors import CheckpointError, SampleError, SpecError, text_of
 from evalsuite.features._torch import Described, batched, device_of, file_sha256
 from evalsuite.features.base import NetworkSpec
 from evalsuite.features.weights import find_file
@@ -311,7 +311,7 @@ def _read(paths: Sequence[Path], shapes: Mapping[str, tuple[int, ...]]) -> dict[
             found |= torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, ValueError, EOFError, OSError, TypeError, pickle.UnpicklingError) as error:
             raise CheckpointError(
-                f"The weights {path} cannot be read ({error}).", f"Fetch them again: {path.name}."
+                f"The weights {path} cannot be read ({text_of(error)}).", f"Fetch them again: {path.name}."
             ) from error
     for key, shape in shapes.items():
         if key not in found or tuple(found[key].shape) != shape:

@@ -23,8 +23,11 @@ def protocol_of(network: FeatureNetwork) -> Protocol:
     )
 
 
-def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
+def statistics_of(images: Sequence[Image], network: FeatureNetwork, what: str = "reference") -> Gaussian:
     """Mean and covariance of images under a network, memory flat in their number.
+
+    Args:
+        what: how messages call the set.
 
     Raises DataError when images are broken or missing: a reference set must be complete.
     """
@@ -33,15 +36,17 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork) -> Gaussian:
     for _, pictures in decoded_batches(images, state):
         if not state.failures:  # what cannot be told in the end need not be computed
             sums.update(network.images(pictures))
-    require_complete(state, len(images))
+    require_complete(state, len(images), what)
     return sums.finalize(protocol_of(network))
 
 
-def require_complete(state: Decoded, count: int) -> None:
-    """Raises DataError with the first reason where any of `count` reference images was broken."""
+def require_complete(state: Decoded, count: int, what: str = "reference") -> None:
+    """Raises DataError with the first reason where any of `count` images was broken; `what` is the set's
+    name in
+    the message."""
     if state.failures:
         raise DataError(
-            f"{len(state.failures)} of {count} reference images cannot be read; the first: "
+            f"{len(state.failures)} of {count} {what} images cannot be read; the first: "
             f"{next(iter(state.failures.values()))}",
-            "A reference set must be complete.",
+            f"A {what} set must be complete.",
         )

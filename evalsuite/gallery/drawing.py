@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Document, Image, Text
-from evalsuite.errors import SpecError, StoreError
+from evalsuite.durable import writing
+from evalsuite.errors import SpecError
 from evalsuite.gallery.documents import strips
 from evalsuite.gallery.sheets import FAINT, GAP, INK, PAPER, fit, font_for, thumbnail, wrapped
 from evalsuite.registry import Registry, load_registry
@@ -97,11 +98,8 @@ def _page(shown: Sequence[Shown], columns: int, size: int) -> Picture:
 
 def _save(sheet: Picture, target: Path) -> None:
     kind, how = _ENCODERS[target.suffix.lower()]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(target, kind, **how)
-    except OSError as error:
-        raise StoreError(f"{target} cannot be written ({error}).", "Choose another --out.") from error
+    with writing(target) as temporary:
+        sheet.save(temporary, kind, **how)
 
 
 _ENCODERS: Mapping[str, tuple[str, dict[str, Any]]] = {

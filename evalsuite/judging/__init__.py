@@ -12,6 +12,6 @@ Scoring needs no network: without judgements the headline is missing, with the c
 from __future__ import annotations
 
 from evalsuite.judging.exchange import Exchange, Question, with_judgements
-from evalsuite.judging.protocol import Judged, unjudged
+from evalsuite.judging.protocol import Judged, NotAskedError, unjudged
 
-__all__ = ["Exchange", "Judged", "Question", "unjudged", "with_judgements"]
+__all__ = ["Exchange", "Judged", "NotAskedError", "Question", "unjudged", "with_judgements"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -57,10 +58,17 @@ class JudgeOptions:
 
 @dataclass(slots=True)
 class Tally:
-    """What one call did for one task: questions that were answered and that failed now."""
+    """What one call did for one task.
+
+    Args:
+        asked, failed: questions that were answered, and that failed, now.
+        known, open: all questions, those of earlier calls included, and those without a judgement.
+    """
 
     asked: int = 0
     failed: int = 0
+    known: int = 0
+    open: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,33 @@ class JudgeOutcome:
 
     @property
     def failed(self) -> int:
+        """Questions of this call that got no reply."""
         return sum(tally.failed for tally in self.tallies.values())
+
+    @property
+    def unscored(self) -> int:
+        """Answers without a score by this judge: a failed judgement, now or before, or numbers that may not
+        be counted."""
+        return sum(
+            result.unscored
+            for result in self.scored.results
+            if result.judging is not None and result.judging.judge == self.judge
+        )
+
+    @property
+    def off_scale(self) -> int:
+        """Answers that have judgements to the end, but no score: numbers off the judge's scale."""
+        return max(0, self.unscored - sum(tally.open for tally in self.tallies.values()))
+
+    def too_many_failures(self, allowed: float) -> bool:
+        """Whether more questions are without a judgement than allowed, those of earlier calls included.
+
+        Args:
+            allowed: a share of all below 1, else a count.
+        """
+        known = sum(tally.known for tally in self.tallies.values())
+        without = sum(tally.open for tally in self.tallies.values())
+        return without > (allowed * known if allowed < 1 else allowed)
 
 
 def judge_run(
@@ -112,11 +146,16 @@ def judge_run(
         with RunWriter.for_scoring(path) as writer:
             found = judged_tasks(writer.manifest, registry, tasks, rules)
             tallies = {}
-            with opened(server, registry) as endpoint:
-                for key, task in found.items():
-                    asker = _JudgeLoop(writer, key, task, judge, endpoint, options)
-                    progress.on_stage(f"judging {key}")
-                    tallies[key] = asker.ask_all(progress)
+            try:
+                with opened(server, registry) as endpoint:
+                    for key, task in found.items():
+                        asker = _JudgeLoop(writer, key, task, judge, endpoint, options)
+                        progress.on_stage(f"judging {key}")
+                        tallies[key] = asker.ask_all(progress)
+            except EvalsuiteError:
+                with suppress(EvalsuiteError):  # the first error is the one to tell
+                    score_all(writer, found)  # what was judged until then counts, and says how far it is
+                raise
             progress.on_stage("scoring")
             scored = score_all(writer, found)
         return JudgeOutcome(path, judge.named(judge.model), tallies, scored)
@@ -197,6 +236,13 @@ class _JudgeLoop:
         progress.on_start(len(answers) * self._options.runs, 0)
         for _, result in self._endpoint.each(self._missing(answers, progress), self._ask):
             progress.on_batch(1, 1 if isinstance(result, SampleError) else result, self._key)
+        latest: dict[tuple[str, int], tuple[int, bool]] = {}
+        for (question, attempt, run), judgement in self._known.items():
+            # a task may ask again where a judgement cannot be read: the last attempt counts
+            place = (question, run)
+            latest[place] = max(latest.get(place, (-1, False)), (attempt, bool(judgement.failure)))
+        self._tally.known = len(latest)
+        self._tally.open = sum(failed for _, failed in latest.values())
         return self._tally
 
     def _missing(self, answers: StoredAnswers, progress: Progress) -> Iterator[_Open]:

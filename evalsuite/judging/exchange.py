@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from evalsuite.endpoint.types import Chat
-from evalsuite.errors import DataError, EvalsuiteError, SampleError
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, is_interruption, reason_of
 from evalsuite.judging.protocol import Judged
 from evalsuite.request import fingerprint
 from evalsuite.task import Answered, Judgement
@@ -51,8 +51,10 @@ class Exchange:
             chat = self._task.question(self._answered, tuple(self.said))
         except EvalsuiteError:
             raise
-        except Exception as error:  # a reply that the task's code did not foresee must cost this sample only
-            raise SampleError(f"No question could be made ({type(error).__name__}: {error}).") from error
+        except BaseException as error:  # a reply that the task's code did not foresee costs this sample only
+            if is_interruption(error):
+                raise
+            raise SampleError(f"No question could be made ({reason_of(error)}).") from error
         if chat is None:
             return None
         try:

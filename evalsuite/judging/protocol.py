@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from evalsuite.endpoint.types import Chat
+from evalsuite.errors import SampleError
 from evalsuite.task import Answered, Judgement, Task
+
+
+class NotAskedError(SampleError):
+    """The judge has not been asked about this answer to the end: the sample has no score yet, and has not
+    failed."""
 
 
 @runtime_checkable
@@ -40,6 +46,6 @@ class Judged(Task, Protocol):
 def unjudged(task: Judged) -> str:
     """Why the headline is missing where nobody has judged, and what would judge."""
     return (
-        f"no judge has seen the answers: `evalsuite judge RUN --task {task.info.name} --judge {task.judge} "
-        "--base-url URL`"
+        f"no judge has been asked about the answers: `evalsuite judge RUN --task {task.info.name} "
+        f"--judge {task.judge} --base-url URL`"
     )

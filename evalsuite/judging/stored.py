@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 
 from evalsuite.errors import StoreError
 from evalsuite.judging.exchange import Place
+from evalsuite.model.reasoning import answer_of
 from evalsuite.store import Judge, Judging, RunReader, RunWriter, StoredJudgement
 from evalsuite.task import Judgement
 
@@ -75,8 +76,11 @@ def verdicts(run: RunReader | RunWriter, judge: Judge, key: str) -> Verdicts:
 
 
 def spoken(row: StoredJudgement) -> Judgement:
-    """The judgement as tasks see it."""
-    return Judgement(row.text or "", row.model, row.error)
+    """The judgement as tasks see it: without the reasoning in front of it, failed where nothing follows."""
+    if row.error:
+        return Judgement("", row.model, row.error)
+    found = answer_of(row.text or "", truncated=row.finish_reason == "length")
+    return Judgement(found.text, row.model, found.missing)
 
 
 def _total(values: Sequence[_Number | None]) -> _Number | None:

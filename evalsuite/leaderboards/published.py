@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError
+from evalsuite.leaderboards.columns import complete
 from evalsuite.published import Publication, PublishedCell, PublishedColumn, PublishedRow
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def with_published(frame: pandas.DataFrame, publications: Iterable[Publication])
     """
     import pandas
 
-    publications = list(publications)
+    publications, frame = list(publications), complete(frame)
     rows: list[dict[str, Any]] = []
     seen: set[tuple[Any, ...]] = set()
     for publication in publications:
@@ -58,7 +59,9 @@ def with_published(frame: pandas.DataFrame, publications: Iterable[Publication])
             "See `evalsuite published list`.",
         )
     added = pandas.DataFrame(rows, columns=list(frame.columns)).astype(frame.dtypes.to_dict())
-    return pandas.concat([frame, added], ignore_index=True)
+    found = pandas.concat([frame, added], ignore_index=True)
+    found.attrs = dict(frame.attrs)
+    return found
 
 
 _OF_METRIC = ("task", "title", "metric", "headline", "scale", "digits", "higher_is_better", "level")
@@ -91,10 +94,13 @@ def _row(
         "value": cell.value / like["scale"],
         "low": math.nan,
         "high": math.nan,
+        "form": "", "answers": "", "doubts": "",
         "n": 0, "failures": 0, "missing": 0, "total": 0, "limit": None, "seed": 0,
         "seconds": 0.0, "tokens": 0, "images": 0,
         "method": cell.confidence,
         "model_fingerprint": f"published {row.model}",
         "evalsuite": "",
         "run": f"{RUN}{publication}/{table}",
+        "partial": "", "undeclared": "", "stale": 0, "reason": "",
+        "marks": "¶", "remarks": "as published, not measured here",
     }  # fmt: skip

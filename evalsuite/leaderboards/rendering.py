@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.leaderboards.table import Cell, Column, Table
+from evalsuite.plain import cell as safe_cell
+from evalsuite.plain import plain, plain_line, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -53,7 +55,7 @@ def markdown(table: Table) -> str:
         return f"{text}{cell.marks}" + (f" <sub>{ends}</sub>" if ends else "")
 
     def escaped(text: str) -> str:
-        text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+        text = plain_line(text).replace("&", "&amp;").replace("<", "&lt;")
         # Within a word an underscore is one; elsewhere it would be emphasis. `](` makes a link.
         return re.sub(r"[\\|*`~]|(?<![^\W_])_|_(?![^\W_])|\](?=\()", r"\\\g<0>", text)
 
@@ -100,7 +102,7 @@ def latex(table: Table) -> str:
         *(" & ".join(row) + r" \\" for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
-        *(f"% {' '.join(line.split())}" for line in legend(table)),
+        *(f"% {printable(plain_line(line), '')}" for line in legend(table)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -153,6 +155,15 @@ def console(table: Table) -> RenderableType:
     return Group(drawn, *(Text(line, style="dim") for line in legend(table)))
 
 
+def _safe_cells(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The frame without texts that a spreadsheet would take for formulas; numbers stay numbers."""
+    texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
+    safe = frame.copy()
+    for name in texts:
+        safe[name] = [safe_cell(plain(one)) if isinstance(one, str) else one for one in frame[name]]
+    return safe
+
+
 def _parquet(frame: pandas.DataFrame) -> bytes:
     buffer = BytesIO()
     frame.to_parquet(buffer, index=False)
@@ -160,7 +171,7 @@ def _parquet(frame: pandas.DataFrame) -> bytes:
 
 
 _FRAMES: dict[str, Callable[[pandas.DataFrame], bytes]] = {
-    "csv": lambda frame: frame.to_csv(index=False).encode(),
+    "csv": lambda frame: _safe_cells(frame).to_csv(index=False).encode("utf-8", "backslashreplace"),
     "json": lambda frame: (str(frame.to_json(orient="records", indent=1)) + "\n").encode(),
     "parquet": _parquet,
 }
@@ -178,7 +189,15 @@ def render(frame: pandas.DataFrame, table: Table, kind: str) -> bytes:
     raise SpecError(f"There is no format {kind!r}.", suggest(kind, FORMATS))
 
 
-_LATEX_MARKS = {"†": "dag", "‡": "ddag", "§": "S", "¶": "P"}
+_LATEX_MARKS = {
+    "†": "dag",
+    "‡": "ddag",
+    "§": "S",
+    "¶": "P",
+    "‖": "textbardbl",
+    "◊": "textlozenge",
+    "∗": "textasteriskcentered",
+}
 _TEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",
@@ -195,7 +214,7 @@ _TEX_SPECIAL = re.compile("[" + re.escape("".join(_TEX)) + "]")
 
 
 def _tex(text: str) -> str:
-    return _TEX_SPECIAL.sub(lambda found: _TEX[found.group()], text)
+    return _TEX_SPECIAL.sub(lambda found: _TEX[found.group()], printable(plain_line(text), ""))
 
 
 def _has_interval(table: Table) -> list[bool]:

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError, suggest
-from evalsuite.leaderboards.published import RUN, is_published
+from evalsuite.leaderboards.columns import complete
+from evalsuite.leaderboards.marks import marks_of, notes_of
+from evalsuite.leaderboards.published import is_published
 
 if TYPE_CHECKING:
     import pandas
 
-SUBSET, FAILED, UNFINISHED, PUBLISHED = "†", "‡", "§", "¶"
-UNREAD, LACKING = "◊", "‖"
-
-_VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer")
+_VARIANTS = ("protocol", "rules", "judge", "version", "split", "data", "scorer", "form")
 """What makes numbers of one task incomparable; where it differs, it is in the column's name."""
 
 
@@ -58,7 +57,7 @@ class Cell:
     Args:
         value, low, high: in natural units; ends are NaN where there is no interval.
         marks: † subset, ‡ failed samples, § unfinished, ◊ unread answers, ‖ not over all groups, ¶ published,
-            not measured here.
+            not measured here, ∗ no number, ‼ a note doubts it.
         rank: 1 + number of models whose whole interval is better; equal ranks cannot be told apart. None
             where the cell is not comparable with the others of its column: another subset, or published.
         best, second: by value, among the comparable; ties share.
@@ -114,6 +113,7 @@ def table(
     """
     import pandas
 
+    frame = complete(frame)
     frame = frame if groups else frame[frame["group"] == ""]
     known = list(dict.fromkeys(frame["task"]))
     for name in tasks:
@@ -123,7 +123,8 @@ def table(
     frame = frame[frame["task"].isin(order)]
     headlines = frame if all_metrics else frame[frame["headline"]]
     # A task whose headline could not be computed (absent weights) still shows what it has.
-    bare = set(order) - set(headlines["task"])
+    lost = frame["reason"].map(lambda reason: isinstance(reason, str) and bool(reason))
+    bare = set(order) - set(headlines[~lost[headlines.index]]["task"])
     shown = frame[frame.index.isin(headlines.index) | frame["task"].isin(bare)]
     records: list[dict[str, Any]] = [
         {
@@ -133,8 +134,10 @@ def table(
         for record in shown.to_dict("records")
     ]
     records.sort(key=lambda record: order.index(record["task"]))
+    _place_numberless(records)
     _merge_scorers(records)
     names = _row_names(records)
+    every, records = records, _shown(records)
     variants = _variants(records)
     cells: dict[Column, dict[str, Cell]] = {}
     comparable: dict[Column, dict[str, Hashable]] = {}
@@ -156,7 +159,40 @@ def table(
     count = len(rows)  # a list that is being sorted has no length
     rows.sort(key=lambda row: _mean_rank(row, count))
     levels = {float(record["level"]) for record in records}
-    return Table(tuple(ranked), tuple(rows), tuple(_notes(records, names)), max(levels, default=0.95))
+    notes = notes_of(every, names, frame.attrs.get("left out", ()))
+    return Table(tuple(ranked), tuple(rows), tuple(notes), max(levels, default=0.95))
+
+
+def _place_numberless(records: Sequence[dict[str, Any]]) -> None:
+    """What has no number stands in the column of those that have one: who judges, and with which network, was
+    not decided yet."""
+    alike = ("task", "protocol", "rules", "version", "split", "data")
+    real = [record for record in records if not _numberless(record)]
+    for record in records:
+        if not _numberless(record):
+            continue
+        for parts in (alike, ("task",)):
+            peer = next((r for r in real if all(r[part] == record[part] for part in parts)), None)
+            if peer is not None:
+                record |= {
+                    name: peer[name] for name in (*(_VARIANTS if parts is alike else ()), "scorer", "judge")
+                }
+                break
+
+
+def _numberless(record: Mapping[str, Any]) -> bool:
+    return isinstance(record.get("reason"), str) and bool(record["reason"])
+
+
+def _shown(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without columns in which nobody has a number, unless their task has no other."""
+    have = {(r["task"], r["metric"], r["group"]) for r in records if not _numberless(r)}
+    tasks = {task for task, _, _ in have}
+    return [
+        record
+        for record in records
+        if record["task"] not in tasks or (record["task"], record["metric"], record["group"]) in have
+    ]
 
 
 def _merge_scorers(records: Sequence[dict[str, Any]]) -> None:
@@ -170,27 +206,8 @@ def _merge_scorers(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(record: Mapping[str, Any]) -> Cell:
-    marks = (
-        (SUBSET if _subset(record) is not None else "")
-        + (FAILED if record["failures"] else "")
-        + (UNFINISHED if record["missing"] else "")
-        + (UNREAD if _unread(record) else "")
-        + (LACKING if _lacks(record) else "")
-        + (PUBLISHED if is_published(record) else "")
-    )
-    return Cell(float(record["value"]), float(record["low"]), float(record["high"]), int(record["n"]), marks)
-
-
-def _unread(record: Mapping[str, Any]) -> int:
-    """Answers that the scorer could not read; 0 where nothing is known."""
-    found = record.get("unread")
-    return int(found) if isinstance(found, int | float) and found == found else 0
-
-
-def _lacks(record: Mapping[str, Any]) -> str:
-    """What the number is not over."""
-    found = record.get("lacks")
-    return found if isinstance(found, str) else ""
+    value, low, high = (float(record[end]) for end in ("value", "low", "high"))
+    return Cell(value, low, high, int(record["n"]), marks_of(record))
 
 
 def _subset(record: Mapping[str, Any]) -> Hashable:
@@ -289,38 +306,3 @@ def _mean_rank(row: Row, count: int) -> float:
     middle, behind = (count + 1) / 2, count + 1
     ranks = [middle if cell is None else behind if cell.rank is None else cell.rank for cell in row.cells]
     return sum(ranks) / max(len(ranks), 1)
-
-
-def _notes(records: Sequence[Mapping[str, Any]], names: Mapping[tuple[str, str], str]) -> list[str]:
-    subsets: dict[str, None] = {}
-    failed: dict[str, None] = {}
-    unfinished: dict[str, None] = {}
-    published: dict[str, None] = {}
-    unread: dict[str, None] = {}
-    lacking: dict[str, None] = {}
-    for record in records:
-        if is_published(record):
-            published[f"{str(record['run']).removeprefix(RUN)}, {record['method']}"] = None
-        what = f"{names[record['model'], record['run']]} on {record['task']}"
-        if record["limit"] is not None:
-            subsets[f"--limit {record['limit']}"] = None
-        if record["failures"]:
-            failed[f"{what} ({record['failures']} of {record['total']})"] = None
-        if record["missing"]:
-            unfinished[f"{what} ({record['missing']} of {record['total']} missing)"] = None
-        if count := _unread(record):
-            unread[f"{what} ({count} of {record['total']})"] = None
-        if lacks := _lacks(record):
-            lacking[f"{what}, {record['metric']} ({lacks})"] = None
-    return [
-        *([f"{SUBSET} a subset of the benchmark ({', '.join(subsets)})"] if subsets else []),
-        *([f"{FAILED} failed samples, not in the score: {', '.join(failed)}"] if failed else []),
-        *([f"{UNFINISHED} unfinished: {', '.join(unfinished)}"] if unfinished else []),
-        *(
-            [f"{UNREAD} unread answers, counted as the scorer counts them: {', '.join(unread)}"]
-            if unread
-            else []
-        ),
-        *([f"{LACKING} incomplete: {', '.join(lacking)}"] if lacking else []),
-        *([f"{PUBLISHED} as published, not measured here ({'; '.join(published)})"] if published else []),
-    ]

@@ -11,16 +11,16 @@ from __future__ import annotations
 import json
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evalsuite.errors import DataError, SampleError
+from evalsuite.errors import DataError, SampleError, text_of
 
 __all__ = [
     "Extrapolated",
@@ -97,43 +97,73 @@ class Gaussian:
         sigma: (D, D) covariance, divided by count - 1.
         count: how many features it was made of; None where the file does not say.
         protocol: how the features were made; None where the file does not say.
+        images: which images they are of, as `ImageFolder.record` says it; None where the file does not say.
     """
 
     mu: Floats
     sigma: Floats
     count: int | None = None
     protocol: Protocol | None = None
+    images: Mapping[str, Any] | None = None
 
     def save(self, path: Path | str) -> None:
         """Writes `path` as .npz with `mu` and `sigma`, which pytorch-fid, clean-fid and U-ViT's scripts read,
-        and what they do not look at: `count`, and `protocol` as JSON text."""
+        and what they do not look at: `count`, and `protocol` and `images` as JSON text."""
         arrays: dict[str, Any] = {"mu": self.mu, "sigma": self.sigma}
         if self.count is not None:
             arrays["count"] = np.int64(self.count)
         if self.protocol is not None:
             arrays["protocol"] = np.array(json.dumps(asdict(self.protocol)))
+        if self.images is not None:
+            arrays["images"] = np.array(json.dumps(dict(self.images)))
         with Path(path).open("wb") as stream:
             np.savez(stream, **arrays)
 
     @classmethod
     def load(cls, path: Path | str) -> Gaussian:
         """Reads an .npz with `mu` and `sigma`. Raises DataError when it is missing or is something else."""
+        _check_archive(Path(path))
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                mu = np.asarray(arrays["mu"], dtype=np.float64)
-                sigma = np.asarray(arrays["sigma"], dtype=np.float64)
+                mu, sigma = _real(arrays["mu"]), _real(arrays["sigma"])
                 count = int(arrays["count"]) if "count" in arrays else None
                 protocol = Protocol(**json.loads(str(arrays["protocol"]))) if "protocol" in arrays else None
+                images = json.loads(str(arrays["images"])) if "images" in arrays else None
         except _DAMAGED as error:
             raise DataError(
-                f"Feature statistics {path} cannot be read ({error}).",
-                "It must be an .npz file with the arrays mu (D,) and sigma (D, D), as pytorch-fid writes it.",
+                f"Feature statistics {path} cannot be read ({text_of(error)}).",
+                _REMEDY,
             ) from error
         if mu.ndim != 1 or sigma.shape != (mu.size, mu.size):
             raise DataError(f"Feature statistics {path}: mu {mu.shape} and sigma {sigma.shape} do not fit.")
         if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
             raise DataError(f"Feature statistics {path} contain NaN or infinity.", "Compute them again.")
-        return cls(mu, sigma, count, protocol)
+        return cls(mu, sigma, count, protocol, images)
+
+
+_LARGEST = 2**30
+"""Bytes of the arrays of a file of statistics; 2,048 dimensions take 34 MB."""
+_REMEDY = "It must be an .npz file with the arrays mu (D,) and sigma (D, D), as pytorch-fid writes it."
+
+
+def _real(values: Any) -> Floats:
+    """As float64. Raises TypeError for complex numbers, whose imaginary parts would be lost."""
+    if np.iscomplexobj(values):
+        raise TypeError("complex numbers")
+    return np.asarray(values, dtype=np.float64)
+
+
+def _check_archive(path: Path) -> None:
+    """Raises DataError for what is no archive, and for one that would unpack to more than memory holds."""
+    try:
+        if not path.is_file():
+            raise DataError(f"Feature statistics {path} cannot be read (there is no such file).", _REMEDY)
+        with ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (OSError, BadZipFile, ValueError) as error:
+        raise DataError(f"Feature statistics {path} cannot be read ({text_of(error)}).", _REMEDY) from error
+    if size > _LARGEST:
+        raise DataError(f"Feature statistics {path} would unpack to {size / 2**30:,.1f} GiB.", _REMEDY)
 
 
 class GaussianStatistics:

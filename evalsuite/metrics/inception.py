@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError
+from evalsuite.errors import CheckpointError, SampleError, SpecError, UnavailableError, text_of
 from evalsuite.metrics.resize import SIDE, resize
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ def load_inception(path: Path | str | None, device: str = "cpu") -> Inception | 
             return ScriptedInception(torch.jit.load(path, map_location=device).eval(), digest, device)
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, EOFError, OSError, AttributeError, pickle.UnpicklingError) as error:
-        what = f"The Inception weights {path} cannot be read ({error})."
+        what = f"The Inception weights {path} cannot be read ({text_of(error)})."
         raise CheckpointError(what, _WEIGHTS_REMEDY) from error
     if not isinstance(weights, Mapping):
         raise CheckpointError(f"The Inception weights {path} hold no state dict.", _WEIGHTS_REMEDY)

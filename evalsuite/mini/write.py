@@ -122,7 +122,7 @@ def read_manifest(folder: Path) -> Manifest:
             int(data["version"]), int(data["seed"]), Sizes(**data["sizes"]), str(data["content"]),
             {str(name): str(digest) for name, digest in data["files"].items()},
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
             f"{path} is not the manifest of a miniature world ({error}).", "Write the world again."
         ) from error

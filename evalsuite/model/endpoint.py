@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
-    from evalsuite.endpoint import Chat, Endpoint, ImageReply, ImageRequest, Reply, Server
+    from evalsuite.endpoint import Chat, Completion, Endpoint, ImageReply, ImageRequest, Reply, Server
     from evalsuite.engine.serving import EngineProcess
 
 __all__ = [
     "Chat",
+    "Completion",
     "Endpoint",
     "EngineProcess",
     "ImageReply",
@@ -24,7 +25,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = attach(
         __name__,
         {
-            "evalsuite.endpoint": "Chat Endpoint ImageReply ImageRequest Reply Server",
+            "evalsuite.endpoint": "Chat Completion Endpoint ImageReply ImageRequest Reply Server",
             "evalsuite.engine.serving": "EngineProcess",
         },
     )

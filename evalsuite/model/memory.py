@@ -79,14 +79,36 @@ def batch_that_fits(cache: int, tokens: int, device: torch.device) -> int:
     return int(RESERVE * free_memory(device) // (cache * max(1, tokens))) if cache else sys.maxsize
 
 
+def images_that_fit(
+    width: int, height: int, channels: int, bytes_each: int, device: torch.device, *, guided: bool = True
+) -> int:
+    """How many images of latents (height, width) the free memory holds while a UNet denoises them.
+
+    By the activations of its finest level, of which about 24 live at once (skip connections, and what one
+    block computes); attention without a stored matrix of weights.
+
+    Args:
+        channels: of the finest level.
+        guided: the unconditional half is computed in the same pass.
+    """
+    each = ACTIVATIONS * width * height * channels * bytes_each * (1 + guided)
+    return max(1, int(RESERVE * free_memory(device) // each))
+
+
+ACTIVATIONS = 24
+"""Feature maps of a UNet's finest level that live at once."""
+
+
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free on a device; for the CPU, what the machine can give without swapping."""
+    """Bytes that are free on a device, those included that torch keeps there for later; for the CPU, what the
+    machine can give without swapping."""
     import psutil
     import torch
 
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        return int(free)
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free) + int(kept)
     return int(psutil.virtual_memory().available)
 
 
@@ -149,6 +171,7 @@ def _elements(path: Path) -> int:
     except (
         OSError,
         ArithmeticError,
+        RecursionError,
         ValueError,
         struct.error,
         MemoryError,
@@ -165,7 +188,7 @@ def _elements(path: Path) -> int:
 def _config(folder: Path) -> dict[str, Any]:
     try:
         found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

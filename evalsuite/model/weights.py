@@ -5,22 +5,45 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
 
 
 def fingerprint(modules: Iterable[torch.nn.Module]) -> str:
-    """sha256 over names, dtypes, shapes and values of all weights, however they were stored."""
+    """sha256 over names, dtypes, shapes and values of all weights, wherever they lie: on a device, in the
+    machine's memory, or offloaded to disk.
+
+    Raises CheckpointError for weights that lie nowhere.
+    """
     import torch
 
     digest = hashlib.sha256()
     for module in modules:
         for name, tensor in sorted(module.state_dict().items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(memoryview(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()))
+            held = _offloaded(module, name) if tensor.device.type == "meta" else tensor
+            digest.update(f"{name} {held.dtype} {tuple(held.shape)}".encode())
+            values: Any = held.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+            digest.update(memoryview(values))
     return digest.hexdigest()
+
+
+def _offloaded(module: torch.nn.Module, name: str) -> torch.Tensor:
+    """A weight that accelerate keeps elsewhere until its layer runs."""
+    owner, _, leaf = name.rpartition(".")
+    hook = getattr(module.get_submodule(owner), "_hf_hook", None)
+    for one in getattr(hook, "hooks", (hook,)):
+        kept = getattr(one, "weights_map", None)
+        if kept is not None:
+            found: torch.Tensor = kept[leaf]
+            return found
+    raise CheckpointError(
+        f"The weight {name} of a {type(module).__name__} is not loaded and not offloaded either.",
+        "Load the checkpoint with another device_map, or fetch it again.",
+    )
 
 
 _READ = frozenset({".json", ".jinja", ".txt", ".model", ".tiktoken", ".py"})

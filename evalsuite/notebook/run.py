@@ -168,21 +168,34 @@ class Run:
         return f"Run({str(self.path)!r}: {self.model}, {', '.join(self.tasks)})"
 
     def _repr_html_(self) -> str:
+        from evalsuite.leaderboards import frame_of
         from evalsuite.notebook.html import page, table, text
 
         rows = []
-        metrics = self.metrics
+        with RunReader(self.path) as reader:
+            metrics = frame_of([reader], unscored=True)
         for key, count in self.counts.items():
             name = self.manifest.task(key).info.name
             found = metrics[(metrics["task"] == name) & metrics["headline"] & (metrics["group"] == "")]
-            told = "not scored"
+            told, remarks = "not scored", ""
             if len(found):
                 row = found.iloc[0]
+                remarks = str(row["remarks"])
+            if len(found) and row["value"] == row["value"]:  # not NaN
                 value, low, high = (row[end] * row["scale"] for end in ("value", "low", "high"))
                 digits = int(row["digits"])
-                told = f"{row['metric']} {value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
-            rows.append((text(key), text(told), f"{count.answered} of {count.total}", str(count.failed)))
-        head = ("task", "headline", "answered", "failed")
+                marked = f"{value:.{digits}f}{row['marks']}"
+                told = f"{row['metric']} {marked} ({low:.{digits}f} to {high:.{digits}f})"
+            rows.append(
+                (
+                    text(key),
+                    text(told),
+                    f"{count.answered} of {count.total}",
+                    str(count.failed),
+                    text(remarks),
+                )
+            )
+        head = ("task", "headline", "answered", "failed", "remarks")
         title = f"<div><b>{text(self.model)}</b> <span class='faint'>{text(self.path)}</span></div>"
         return page(title + table(head, rows))
 

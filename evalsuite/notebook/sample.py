@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import EvalsuiteError
+from evalsuite.model.reasoning import without_reasoning
 from evalsuite.registry import Registry
 from evalsuite.request import (
     ChoiceResponse,
@@ -198,7 +199,8 @@ def _from_data(
         turns: list[Turn] = []
         earlier: list[Response] = []
         for step in steps:
-            turns.append(Turn(task.request(sample, tuple(earlier)), step.response, step.error))
+            before = tuple(map(without_reasoning, earlier))
+            turns.append(Turn(task.request(sample, before), step.response, step.error))
             if step.response is not None:
                 earlier.append(step.response)
         found[sample.id] = (tuple(turns), task.target(sample))

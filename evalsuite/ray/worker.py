@@ -10,15 +10,25 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, Source, blinded, sizes_for
+from evalsuite.engine import (
+    LocalExecutor,
+    NullProgress,
+    RequestLoop,
+    Source,
+    blinded,
+    sizes_for,
+    verdicts_of,
+)
 from evalsuite.engine.engine import Sink
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.plan import TaskPlan
 from evalsuite.engine.pool import Begun, WorkerInfo
+from evalsuite.engine.probing import probe
 from evalsuite.engine.streaming import Streamed, stream
 from evalsuite.engine.worker import Worker
 from evalsuite.errors import EvalsuiteError
+from evalsuite.model.reasoning import without_reasoning
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.task import Sample
 
@@ -46,6 +56,7 @@ class LeaseWorker:
         self._spec = spec
         self._options = options
         self._plans: dict[str, TaskPlan] = {}
+        self._probed: set[str] = set()
 
     def load(self, node: str) -> WorkerInfo | LoadError:
         """Loads plugins and the model; says what and where it is."""
@@ -59,7 +70,13 @@ class LeaseWorker:
             self._model = build_model(self._spec, self._registry)
         except EvalsuiteError as error:
             return LoadError(type(error), error.what, error.remedy)
-        self._worker = Worker(self._model, self_check=self._options.self_check)
+        checked = self._options.self_check
+        self._worker = Worker(
+            self._model,
+            self_check=checked,
+            batch_invariant=self._options.batch_invariant,
+            verdicts=verdicts_of(self._model, cache_folder()) if checked else None,
+        )
         self._executor = LocalExecutor(
             self._worker, sizes_for(self._options.batch_size, self._model.info, cache_folder())
         )
@@ -111,11 +128,18 @@ class LeaseWorker:
 
     def _stream(self, key: str, samples: tuple[Sample, ...], begun: Begun) -> Iterator[Streamed]:
         annotated = self._registry.model(self._spec.model.name)[0].reads_annotations
+        if self._spec.reasoning == "strip":
+            begun = {name: tuple(map(without_reasoning, found)) for name, found in begun.items()}
 
         def ask(source: Source, sink: Sink) -> None:
+            if key not in self._probed:
+                self._probed.add(key)
+                blind = self._spec.model.blind
+                for text in probe(self._model, key, self._plans[key].task, samples, blind=blind):
+                    sink.note(key, text)
             loop = RequestLoop(
                 self._model, self._executor, sink, self._options, self._spec.seed, NullProgress(),
-                self._spec.model.blind, annotated,
+                self._spec.model.blind, annotated, self._spec.reasoning,
             )  # fmt: skip
             loop.ask(source)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from evalsuite.judging.state import missing_of
 from evalsuite.report.charts import Bar, Mark, Scale, Spoke, band, corners, histogram, polygon, ring, spokes
 from evalsuite.report.gathering import Answers, Page, rules_of
 from evalsuite.report.privacy import without_folders
@@ -218,7 +219,7 @@ def gaps(page: Page) -> list[Gap]:
     found: dict[tuple[str, str], list[str]] = {}
     for one in page.answers:
         for result in one.results:
-            for metric, reason in result.missing.items():
+            for metric, reason in missing_of(one.reader, result).items():
                 labels = found.setdefault((metric, without_folders(reason)), [])
                 if one.label not in labels:
                     labels.append(one.label)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, is_interruption, reason_of
 from evalsuite.registry import Registry
 from evalsuite.report.privacy import without_folders
 from evalsuite.running.resolving import build_task, task_keys
@@ -112,9 +112,11 @@ def _build(answers: Answers, registry: Registry) -> tuple[Task | None, str]:
         found = task.fingerprint()
     except EvalsuiteError as error:
         return None, str(error)
-    except Exception as error:  # a plugin of another version, a data file of another form
+    except BaseException as error:  # a plugin of another version, a data file of another form
+        if is_interruption(error):
+            raise
         _log.debug("building %s failed", answers.key, exc_info=True)
-        return None, f"The task cannot be built ({type(error).__name__}: {error})."
+        return None, f"The task cannot be built ({reason_of(error)})."
     measured = answers.record.data_fingerprint
     if found != measured:
         return None, f"The data here (fingerprint {found[:12]}) are not those measured ({measured[:12]})."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image
-from evalsuite.data.images import MAX_PIXELS, decode
+from evalsuite.data.images import MAX_PIXELS, decode, raster_formats
 from evalsuite.errors import DataError, EvalsuiteError
 from evalsuite.report.output import Output
 from evalsuite.report.privacy import without_folders
@@ -81,7 +81,7 @@ class Pictures:
         from PIL import Image as pil
 
         try:
-            with pil.open(io.BytesIO(data)) as opened:
+            with pil.open(io.BytesIO(data), formats=raster_formats()) as opened:
                 (width, height), suffix = opened.size, _SUFFIXES.get(opened.format or "", "")
                 if opened.getexif().get(_ORIENTATION, 1) != 1:
                     suffix = ""  # browsers would turn it; models see it as it is stored

@@ -1,31 +1,48 @@
-"""The folder of a site: taken only when it is empty or ours, written file by file, stale files removed."""
+"""The folder of a site: taken only when it is empty or ours, and there only when it is whole."""
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from evalsuite.errors import StoreError
+from evalsuite.durable import new_folder, reporting
 from evalsuite.report.encoding import script
 
 MARKER = "evalsuite-report.json"
 """Says that a folder is a report, and so may be written anew."""
 
-_FOLDERS = ("assets", "data", "images", "thumbnails", "tasks", "samples")
-_PAGES = ("index.html", "provenance.html")
+_MADE = ("assets", "data", "images", "thumbnails", "tasks", "samples", "index.html", "provenance.html")
+_REMEDY = "Choose another --out, or make a smaller report with --max-samples or --no-images."
 
 
-class Output:
-    """Writes a site; whatever an earlier report left in the folder and this one did not write is removed.
+@contextmanager
+def site(root: Path) -> Iterator[Output]:
+    """A site to write; when the block ends it takes the place of an earlier one.
 
     Files that are not a report's own (a `CNAME`, a `.git`) stay.
 
+    Raises:
+        StoreError: the folder is a file, holds something else than a report, or cannot be written.
+    """
+    with new_folder(root, is_report, what="an earlier report", made=_MADE, remedy=_REMEDY) as folder:
+        output = Output(folder)
+        yield output
+        text = json.dumps({"what": "a report of evalsuite", "complete": True})
+        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def is_report(folder: Path) -> bool:
+    """Whether `evalsuite report` made a folder."""
+    return (folder / MARKER).is_file()
+
+
+class Output:
+    """Writes the files of a site.
+
     Args:
-        root: the folder. Raises StoreError when it is a file, holds something else than a report, or cannot
-            be written.
+        root: an empty folder.
     """
 
     def __init__(self, root: Path) -> None:
@@ -33,21 +50,11 @@ class Output:
         self.size = 0
         """Bytes written."""
         self._written: set[str] = set()
-        with _reporting(root):
-            if root.exists() and not root.is_dir():
-                raise StoreError(f"{root} is a file, not a folder.", "Choose another --out.")
-            if root.is_dir() and any(root.iterdir()) and not (root / MARKER).is_file():
-                raise StoreError(
-                    f"{root} is not empty and not an earlier report.",
-                    "Choose another --out, or empty it yourself.",
-                )
-            root.mkdir(parents=True, exist_ok=True)
-        self._mark(complete=False)
 
     def write(self, name: str, data: bytes) -> None:
         """Writes a file; `name` is relative to the site and made by us, never by a model or a data set."""
         target = self.root / name
-        with _reporting(target):
+        with reporting(target, _REMEDY):
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
         self._written.add(name)
@@ -60,38 +67,3 @@ class Output:
     def has(self, name: str) -> bool:
         """Whether this report wrote the file already."""
         return name in self._written
-
-    def finish(self) -> None:
-        """Removes what earlier reports left, and marks the site as complete."""
-        with _reporting(self.root):
-            for folder in _FOLDERS:
-                for path in sorted((self.root / folder).rglob("*"), reverse=True):
-                    if path.is_dir() and not path.is_symlink():
-                        if not any(path.iterdir()):
-                            path.rmdir()
-                    elif path.relative_to(self.root).as_posix() not in self._written:
-                        path.unlink()
-            for page in _PAGES:
-                if page not in self._written:
-                    (self.root / page).unlink(missing_ok=True)
-        self._mark(complete=True)
-
-    def _mark(self, *, complete: bool) -> None:
-        with _reporting(self.root):
-            text = json.dumps({"what": "a report of evalsuite", "complete": complete})
-            (self.root / MARKER).write_text(text + "\n", encoding="utf-8")
-
-
-@contextmanager
-def _reporting(where: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(
-                f"The disk is full: {where} could not be written.",
-                "Free some space, or make a smaller report with --max-samples or --no-images.",
-            ) from error
-        raise StoreError(
-            f"{where} cannot be written ({error.strerror or error}).", "Choose another --out."
-        ) from error

@@ -17,7 +17,8 @@ from evalsuite.report import breakdown, provenance
 from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.gathering import Page, gather
 from evalsuite.report.images import Pictures
-from evalsuite.report.output import Output
+from evalsuite.report.output import Output, site
+from evalsuite.report.privacy import without_folders
 from evalsuite.report.standings import standings
 from evalsuite.store import RunReader
 from evalsuite.task import ExplainsProtocol
@@ -88,7 +89,8 @@ def write_report(
         SpecError: no run has a task of `tasks`.
     """
     with ExitStack() as stack:
-        readers = open_runs([Path(run) for run in runs])
+        left_out: dict[str, str] = {}
+        readers = open_runs([Path(run) for run in runs], left_out)
         for reader in readers:
             stack.callback(reader.close)
         known = list(dict.fromkeys(r.info.name for reader in readers for r in reader.manifest.tasks))
@@ -96,13 +98,14 @@ def write_report(
             if name not in known:
                 raise SpecError(f"No run has a task {name!r}.", suggest(name, known))
         registry = registry or load_registry(dict.fromkeys(p for r in readers for p in r.spec.plugins))
-        output = Output(out)
-        pictures = Pictures(output if images else None)
-        pages = [_task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)]
-        _write_pages(output, title, readers, pages, pictures, tasks)
-        for name in _ASSETS:
-            output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())
-        output.finish()
+        with site(out) as output:
+            pictures = Pictures(output if images else None)
+            pages = [
+                _task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)
+            ]
+            _write_pages(output, title, readers, pages, pictures, tasks, left_out)
+            for name in _ASSETS:
+                output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())
     return Written(len(pages), sum(page.samples for page in pages), pictures.count, output.size)
 
 
@@ -129,6 +132,7 @@ def _write_pages(
     pages: Sequence[_TaskPage],
     pictures: Pictures,
     tasks: Sequence[str],
+    left_out: Mapping[str, str],
 ) -> None:
     environment = _environment()
     found = provenance.accounts(readers)
@@ -139,7 +143,7 @@ def _write_pages(
         # A lone surrogate in a name cannot be written as UTF-8; it is shown as its escape.
         output.write(name, text.encode("utf-8", "backslashreplace"))
 
-    frame = frame_of(readers)
+    frame = frame_of(readers, unscored=any(reader.metrics() for reader in readers))
     if tasks:
         frame = frame[frame["task"].isin(tasks)]
     names = [one.page.info.name for one in pages]
@@ -156,7 +160,10 @@ def _write_pages(
         for answers in one.page.answers
         if not answers.results
     ]
-    render("leaderboard.html", "index.html", "", board=board, unscored=unscored, accounts=found)
+    absent = [f"{Path(run).name}: {without_folders(reason)}" for run, reason in left_out.items()]
+    render(
+        "leaderboard.html", "index.html", "", board=board, unscored=unscored, accounts=found, left_out=absent
+    )
     for one in pages:
         render(
             "task.html",

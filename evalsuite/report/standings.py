@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalsuite.leaderboards import Cell, Column, table
 from evalsuite.leaderboards.rendering import NOTHING, interval, legend, number
 from evalsuite.report.charts import Mark, Scale
+from evalsuite.report.privacy import without_folders
 
 if TYPE_CHECKING:
     import pandas
@@ -84,7 +85,7 @@ def standings(frame: pandas.DataFrame, hrefs: Mapping[str, str]) -> Standings:
         )
         for row in rows
     ]
-    return Standings(tuple(headings), tuple(found), tuple(legend(whole)))
+    return Standings(tuple(headings), tuple(found), tuple(map(without_folders, legend(whole))))
 
 
 def _href(column: Column, hrefs: Mapping[str, str]) -> str:

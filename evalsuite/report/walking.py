@@ -11,7 +11,8 @@ from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.engine import subset
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, is_interruption, reason_of
+from evalsuite.model.reasoning import without_reasoning
 from evalsuite.report.gathering import Answers, Page
 from evalsuite.request import Request, Response
 from evalsuite.store import Record
@@ -83,8 +84,10 @@ def _visit(page: Page, task: Task, sample: Sample) -> Visit:
     steps = tuple(_steps(task, sample, a.reader.steps(a.key, sample.id)) for a in page.answers)
     try:
         target = task.target(sample)
-    except Exception as error:
-        target = {"not available": str(error)}
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        target = {"not available": reason_of(error)}
     return Visit(sample.id, steps, sample, target)
 
 
@@ -94,12 +97,14 @@ def _steps(task: Task, sample: Sample, records: Sequence[Record]) -> tuple[Step,
     for record in records:
         request, unknown = None, ""
         try:
-            request = task.request(sample, tuple(earlier))
+            request = task.request(sample, tuple(map(without_reasoning, earlier)))
         except EvalsuiteError as error:
             unknown = error.what
-        except Exception as error:  # a sample whose record the task's code cannot take
+        except BaseException as error:  # a sample whose record the task's code cannot take
+            if is_interruption(error):
+                raise
             _log.debug("asking about %s failed", sample.id, exc_info=True)
-            unknown = f"{type(error).__name__}: {error}"
+            unknown = reason_of(error)
         found.append(Step(record, request, unknown))
         if record.response is not None:
             earlier.append(record.response)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.leaderboards.frame import open_runs
+from evalsuite.leaderboards.marks import partial
 from evalsuite.published import PublishedColumn
 from evalsuite.running.resolving import task_keys
 from evalsuite.spec import TaskSpec
@@ -20,6 +21,7 @@ class Found:
 
     Args:
         fingerprint, parameters, details: of the model, where it says.
+        partial: why the data were not the official split; empty where they were.
         options: of the task in the run's specification.
     """
 
@@ -30,6 +32,7 @@ class Found:
     result: TaskResult
     options: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)
+    partial: str = ""
 
     def answers(self, task: TaskSpec) -> bool:
         """Whether it is of this task in this protocol (the default: any) with these options."""
@@ -67,6 +70,7 @@ def _of_run(reader: RunReader) -> list[Found]:
             result,
             dict(specs[result.task].options),
             model.details if model else {},
+            partial(result.info, reader.manifest.task(result.task)),
         )
         for result in reader.metrics()
         if result.task in specs
@@ -88,7 +92,7 @@ def best_for(column: PublishedColumn, found: Sequence[Found]) -> Found | None:
             any(one.options.get(name) != value for name, value in column.options.items()),
             bool(column.protocol) and result.info.protocol != column.protocol,
             result.rules != column.rules,
-            result.limit is not None,
+            result.limit is not None or bool(one.partial),
             result.failures,
         )
 

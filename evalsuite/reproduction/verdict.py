@@ -124,8 +124,11 @@ def _otherwise(row: PublishedRow, column: PublishedColumn, found: Found) -> list
         told.append(f"rules: {result.rules}, published {column.rules}")
     if result.limit is not None:
         told.append(f"subset: {result.total} samples drawn")
-    if missing := result.total - result.answered - result.failed:
-        told.append(f"unfinished: {missing} of {result.total} samples were not asked")
+    if found.partial and "subset" not in column.options:
+        told.append(f"data: {found.partial}")
+    if missing := result.unfinished:
+        judged = " or judged" if result.unjudged else ""
+        told.append(f"unfinished: {missing} of {result.total} samples were not asked{judged}")
     if result.failures:
         told.append(f"failures: {result.failures} of {result.total} samples have no score")
     return told

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from evalsuite.errors import SpecError, suggest
+from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry
 from evalsuite.running.runfile import RunFile, read_file
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec, slug
@@ -44,6 +45,7 @@ class Asked:
     options: Mapping[str, str] = field(default_factory=dict)
     task_options: Mapping[str, str] = field(default_factory=dict)
     plugins: Sequence[Path] = ()
+    reasoning: Reasoning | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
     spelling: Callable[[str], str] = str
 
@@ -109,6 +111,7 @@ def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned]
             seed=asked.seed if asked.seed is not None else file.seed or 0,
             limit=asked.limit if asked.limit is not None else file.limit,
             plugins=(*file.plugins, *asked.plugins),
+            reasoning=asked.reasoning or file.reasoning or "strip",
         )
         runs.append(Planned(spec, folder, tuple(task.name for task in tasks if task not in fitting)))
     return runs, execution_options(asked.execution, file.execution, asked.spelling)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +22,13 @@ from evalsuite.engine import (
     blinded,
     plan_task,
     sizes_for,
+    verdicts_of,
 )
+from evalsuite.engine.faults import release_device_memory
+from evalsuite.engine.probing import probe
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
+from evalsuite.model.reasoning import Reasoning, without_reasoning
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
 from evalsuite.running.distributing import ask_distributed, is_distributed
@@ -109,11 +114,12 @@ def run(
             plan_task(key, build_task(task, registry), seed=spec.seed, limit=spec.limit)
             for key, task in zip(task_keys(spec), spec.tasks, strict=True)
         ]
-        model = None if begun or is_distributed(options) else _load(spec, registry, progress)
+        loaded = [] if begun or is_distributed(options) else [_load(spec, registry, progress)]
         new = not out.exists()
         with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
             try:
-                _ask(writer, plans, spec, options, registry, progress, model)
+                _ask(writer, plans, spec, options, registry, progress, loaded)
+                _free()
                 outcome = _score(writer, plans, options, progress)
             except BaseException as error:
                 with suppress(StoreError):  # the disk may be full: the first error is the one to tell
@@ -135,34 +141,78 @@ def _ask(
     options: ExecutionOptions,
     registry: Registry,
     progress: Progress,
-    model: Model | None,
+    loaded: list[Model],
 ) -> None:
+    """Asks what is missing.
+
+    Args:
+        loaded: the model, if it is loaded already; taken out, so that nobody holds it when this is done.
+    """
+    if options.retry_failed:
+        for plan in plans:
+            count = writer.discard_lost(plan.key)
+            if count:
+                progress.on_note(plan.key, f"the images of {count} answered samples are lost: asked again")
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }
     total = sum(plan.total for plan in plans)
     done = sum(len(names) for names in finished.values())
     if done >= total:
+        loaded.clear()
         progress.on_start(total, done)
         return
     if is_distributed(options):
         progress.on_start(total, done)
         ask_distributed(writer, plans, finished, spec, options, progress)
         return
-    model = model or _load(spec, registry, progress)
+    model = loaded.pop() if loaded else _load(spec, registry, progress)
     annotated = registry.model(spec.model.name)[0].reads_annotations
     info = blinded(model.info) if spec.model.blind else model.info
     if annotated:
         info = replace(info, details={**info.details, "reads_annotations": True})
     writer.set_model(info)
-    worker = Worker(model, self_check=options.self_check)
+    worker = Worker(
+        model,
+        self_check=options.self_check,
+        batch_invariant=options.batch_invariant,
+        verdicts=verdicts_of(model, cache_folder()) if options.self_check else None,
+    )
     executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
-    asker = RequestLoop(model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated)
+    asker = RequestLoop(
+        model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated, spec.reasoning
+    )
     progress.on_start(total, done)
     for plan in plans:
         if len(finished[plan.key]) < plan.total:
-            begun = {name: _answers(writer, plan.key, name) for name in writer.begun(plan.key)}
+            _probe(writer, plan, model, finished[plan.key], spec, progress)
+            begun = {
+                name: _answers(writer, plan.key, name, spec.reasoning) for name in writer.begun(plan.key)
+            }
             asker.ask(Source(plan, finished[plan.key], begun))
+
+
+def _free() -> None:
+    """Makes room for the networks that score: the model has answered."""
+    gc.collect()
+    release_device_memory()
+
+
+def _probe(
+    writer: RunWriter,
+    plan: TaskPlan,
+    model: Model,
+    finished: Collection[str],
+    spec: RunSpec,
+    progress: Progress,
+) -> None:
+    """Notes what the model cannot show; raises UnavailableError for what it cannot do."""
+    missing = (sample for sample in plan.samples() if sample.id not in finished)
+    known = {(note.task, note.text) for note in writer.notes()}
+    for text in probe(model, plan.key, plan.task, missing, blind=spec.model.blind):
+        if (plan.key, text) not in known:
+            writer.note(plan.key, text)
+            progress.on_note(plan.key, text)
 
 
 def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
@@ -170,8 +220,9 @@ def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
     return build_model(spec, registry)
 
 
-def _answers(writer: RunWriter, key: str, sample: str) -> tuple[Response, ...]:
-    return tuple(r.response for r in writer.steps(key, sample) if r.response is not None)
+def _answers(writer: RunWriter, key: str, sample: str, reasoning: Reasoning) -> tuple[Response, ...]:
+    found = tuple(r.response for r in writer.steps(key, sample) if r.response is not None)
+    return found if reasoning == "keep" else tuple(map(without_reasoning, found))
 
 
 def _score(

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalsuite.errors import SpecError, suggest
+from evalsuite.errors import SpecError, leaving, suggest
 from evalsuite.model import METHODS, Model
 from evalsuite.model.entry import ModelOptions
 from evalsuite.registry import Registry, load_registry
@@ -68,11 +68,12 @@ def build_task(spec: TaskSpec, registry: Registry, rules: str | None = None) -> 
     """Makes a task; `rules` replaces the specification's. Raises DataError when its data are missing."""
     entry = registry.task(spec.name)
     resolved = _with_defaults(spec if rules is None else spec.model_copy(update={"rules": rules}), entry)
-    return entry.build(
-        TaskOptions(
-            protocol=resolved.protocol, rules=resolved.rules, data=resolved.data, options=resolved.options
+    with leaving(f"Task {spec.name!r}"):
+        return entry.build(
+            TaskOptions(
+                protocol=resolved.protocol, rules=resolved.rules, data=resolved.data, options=resolved.options
+            )
         )
-    )
 
 
 def built_task(run: RunReader, key: str, registry: Registry | None = None) -> Task:
@@ -92,11 +93,15 @@ def build_model(spec: RunSpec, registry: Registry) -> Model:
     Raises CheckpointError or UnavailableError where it cannot be loaded, SpecError where it lacks a method.
     """
     entry, argument = registry.model(spec.model.name)
-    model = entry.build(
-        ModelOptions(
-            argument=argument, device=spec.model.device, dtype=spec.model.dtype, options=spec.model.options
+    with leaving(f"Model {spec.model.name!r}"):
+        model = entry.build(
+            ModelOptions(
+                argument=argument,
+                device=spec.model.device,
+                dtype=spec.model.dtype,
+                options=spec.model.options,
+            )
         )
-    )
     wanted = [registry.task(task.name).with_options(task.options) for task in spec.tasks]
     for capability in {needed for task in wanted for needed in task.needs}:
         if not callable(getattr(model, METHODS[capability], None)):

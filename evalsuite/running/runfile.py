@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from evalsuite.data.yamlfile import read_yaml, validated
+from evalsuite.model.reasoning import Reasoning
 from evalsuite.spec import ExecutionOptions, ModelSpec, TaskSpec
 
 
@@ -58,6 +59,8 @@ class RunFile(BaseModel):
     options: _OptionTexts = Field(default_factory=dict)
     """Of the models."""
     task_options: _OptionTexts = Field(default_factory=dict)
+    reasoning: Reasoning | None = None
+    """`strip` (default) or `keep`: what scoring does with reasoning in front of an answer."""
     plugins: tuple[Path, ...] = ()
     """Python files with tasks or models of one's own."""
     execution: ExecutionOptions = ExecutionOptions()

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import overload
 
 from evalsuite.engine.hashing import sample_hash
-from evalsuite.errors import DataError, EvalsuiteError, SpecError
+from evalsuite.errors import DataError, EvalsuiteError, SpecError, is_interruption, reason_of
 from evalsuite.judging import Judged, with_judgements
 from evalsuite.judging.stored import Verdicts, verdicts
+from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import DocumentResponse, ImageResponse, TextResponse
+from evalsuite.running.answers import reading_of
 from evalsuite.running.resolving import build_task, task_keys
-from evalsuite.store import Cost, Judge, Record, RunReader, RunWriter, TaskResult
+from evalsuite.running.usage import usage_of
+from evalsuite.store import Judge, Record, RunReader, RunWriter, TaskResult
+from evalsuite.store.forms import form_of
 from evalsuite.store.manifest import Manifest, TaskRecord
 from evalsuite.store.results import stored
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Task
@@ -48,6 +51,11 @@ class StoredAnswers(Sequence[Answered]):
         key: the task in the run.
         task: gives the samples.
         complete: adds to an answer what else is known of it.
+        reasoning: what is done with reasoning in front of answers; None: as the task was scored last, else as
+            the run says.
+
+    `failed` names the samples that could not be asked or answered, `unanswered` those whose reasoning has no
+    answer behind it; neither are among the answers.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class StoredAnswers(Sequence[Answered]):
         key: str,
         task: Task,
         complete: Callable[[Answered], Answered] | None = None,
+        reasoning: Reasoning | None = None,
     ) -> None:
         self._run = run
         self._key = key
@@ -64,7 +73,12 @@ class StoredAnswers(Sequence[Answered]):
         self._checked = False
         self._kept: list[Answered] | None = None
         self.failed = {record.sample: record.error for record in run.failures(key)}
-        self._answered = run.answered(key)
+        self.reading = reading_of(run, key, reasoning)
+        answered = run.answered(key)
+        self.unanswered = {
+            name: reason for name, reason in self.reading.unanswered.items() if name in answered
+        }
+        self._answered = answered - self.unanswered.keys()
 
     def __len__(self) -> int:
         return len(self._answered)
@@ -78,7 +92,8 @@ class StoredAnswers(Sequence[Answered]):
             records = self._run.steps(self._key, sample.id)
             if not self._checked:
                 self._check(sample, records[0])
-            one = Answered(sample, tuple(r.response for r in records if r.response is not None))
+            responses = [r.response for r in records if r.response is not None]
+            one = Answered(sample, self.reading.read(responses))
             yield one if self._complete is None else self._complete(one)
         if found != len(self._answered):
             raise DataError(
@@ -106,12 +121,17 @@ class StoredAnswers(Sequence[Answered]):
 
 
 def compute(
-    run: RunReader | RunWriter, key: str, task: Task, judged: Verdicts | None = None
+    run: RunReader | RunWriter,
+    key: str,
+    task: Task,
+    judged: Verdicts | None = None,
+    reasoning: Reasoning | None = None,
 ) -> tuple[Scores, StoredAnswers]:
     """The rows and statistics of one task of a run.
 
     Args:
         judged: what a judge said; None takes what the judge said that was asked first, where there is one.
+        reasoning: see `StoredAnswers`.
 
     Raises:
         DataError: the data have changed.
@@ -122,17 +142,19 @@ def compute(
         judged = verdicts(run, judge, key)
     if judged is not None and isinstance(task, Judged):
         complete = partial(with_judgements, task, known=judged.known, runs=judged.runs)
-    answers = StoredAnswers(run, key, task, complete)
+    answers = StoredAnswers(run, key, task, complete, reasoning)
     if not len(answers):
         return Scores((), ()), answers
     try:
         scores = task.score(answers)
     except EvalsuiteError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         _log.debug("scoring %s failed", key, exc_info=True)
         raise EvalsuiteError(
-            f"Scoring task {key!r} failed ({type(error).__name__}: {error}).",
+            f"Scoring task {key!r} failed ({reason_of(error)}).",
             "Its responses are kept; when the scorer is mended, `evalsuite score` needs no model.",
         ) from error
     if len(scores.rows) != len(answers):
@@ -151,14 +173,21 @@ def judges_of(run: RunReader | RunWriter, key: str, task: Task) -> list[Judge | 
     return list(run.judges(key)) or [None]
 
 
-def score_task(writer: RunWriter, key: str, task: Task, judge: Judge | None = None) -> TaskResult:
+def score_task(
+    writer: RunWriter,
+    key: str,
+    task: Task,
+    judge: Judge | None = None,
+    reasoning: Reasoning | None = None,
+) -> TaskResult:
     """Scores one task of a run and writes its table; `save_results` of the writer keeps the numbers."""
     from evalsuite.stats import estimate
 
     judged = verdicts(writer, judge, key) if judge else None
-    scores, answers = compute(writer, key, task, judged)
+    scores, answers = compute(writer, key, task, judged, reasoning)
     numbers = estimate(scores, seed=writer.manifest.spec.seed)
-    failed = [SampleScore(name, failure=reason) for name, reason in answers.failed.items()]
+    without = {**answers.failed, **answers.unanswered}
+    failed = [SampleScore(name, failure=reason) for name, reason in without.items()]
     info = replace(task.info, judge=judged.name) if judged else replace(task.info)
     writer.save_scores(key, info.rules, [*scores.rows, *failed], info.judge)
     record = writer.manifest.task(key)
@@ -169,26 +198,42 @@ def score_task(writer: RunWriter, key: str, task: Task, judge: Judge | None = No
         seed=writer.manifest.spec.seed,
         limit=writer.manifest.spec.limit,
         total=record.total,
-        answered=len(answers),
+        answered=len(answers) + len(answers.unanswered),
         failed=len(answers.failed),
-        unscored=sum(bool(row.failure) for row in scores.rows),
-        cost=_cost(writer, key),
+        unscored=sum(bool(row.failure) for row in scores.rows) + len(answers.unanswered),
+        unjudged=_unjudged(task, scores),
+        cost=usage_of(writer, key),
         estimates=stored(numbers),
         missing=dict(scores.missing),
         details=dict(scores.details),
         judging=judged.account() if judged else None,
         unread=sum(row.unread for row in scores.rows if not row.failure),
         notes=dict(scores.notes),
+        form=form_of(writer.manifest.model, task.info.capability, answers.reading.reasoning),
+        answers=answers.reading.counts,
     )
 
 
-def score_run(path: Path, rules: str | None = None, registry: Registry | None = None) -> Scored:
+def _unjudged(task: Task, scores: Scores) -> int:
+    """Answers that a judge has not been asked about to the end: they have neither scores nor a failure."""
+    if not isinstance(task, Judged) or task.info.judge:
+        return 0
+    return sum(not row.failure and not row.values for row in scores.rows)
+
+
+def score_run(
+    path: Path,
+    rules: str | None = None,
+    registry: Registry | None = None,
+    reasoning: Reasoning | None = None,
+) -> Scored:
     """Scores a run again, without its model.
 
     Args:
         path: the run.
         rules: named rules, for the tasks that have them; None: those of the run's specification.
         registry: None loads installed plugins and those of the run.
+        reasoning: `keep` scores answers with their reasoning; None: as before.
 
     Raises:
         StoreError: it is no run, or it is being written.
@@ -204,7 +249,8 @@ def score_run(path: Path, rules: str | None = None, registry: Registry | None = 
                 check_same(writer.manifest.task(key), task)
             except DataError as error:
                 changed[key] = str(error)
-        scored = score_all(writer, {key: task for key, task in tasks.items() if key not in changed})
+        unchanged = {key: task for key, task in tasks.items() if key not in changed}
+        scored = score_all(writer, unchanged, reasoning)
     return Scored(scored.results, {**changed, **scored.errors})
 
 
@@ -219,19 +265,23 @@ def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None
     return {key: build_task(spec, registry, rules) for key, spec in pairs}
 
 
-def score_all(writer: RunWriter, tasks: Mapping[str, Task]) -> Scored:
+def score_all(writer: RunWriter, tasks: Mapping[str, Task], reasoning: Reasoning | None = None) -> Scored:
     """Scores tasks one by one, a judged one by each of its judges; one that cannot be scored does not stop
     the others."""
     results: list[TaskResult] = []
     errors: dict[str, str] = {}
     for key, task in tasks.items():
         try:
-            results += [score_task(writer, key, task, judge) for judge in judges_of(writer, key, task)]
+            results += [
+                score_task(writer, key, task, judge, reasoning) for judge in judges_of(writer, key, task)
+            ]
         except EvalsuiteError as error:
             errors[key] = str(error)
-        except Exception as error:  # statistics of a task's own function, a table it cannot write
-            _log.exception("scoring %s failed", key)
-            errors[key] = f"Scoring task {key!r} failed ({type(error).__name__}: {error})."
+        except BaseException as error:  # statistics of a task's own function, a table it cannot write
+            if is_interruption(error):
+                raise
+            _log.debug("scoring %s failed", key, exc_info=True)
+            errors[key] = f"Scoring task {key!r} failed ({reason_of(error)})."
     writer.save_results(results)
     return Scored(tuple(results), errors)
 
@@ -245,17 +295,3 @@ def check_same(record: TaskRecord, task: Task) -> None:
             f"measured with {record.data_fingerprint[:12]}…).",
             "Put the run's own data back, or measure again with another --out.",
         )
-
-
-def _cost(run: RunWriter, key: str) -> Cost:
-    seconds, tokens, images = 0.0, 0, 0
-    for record in run.records(key):
-        seconds += record.seconds
-        match record.response:
-            case TextResponse(tokens=int(count)):
-                tokens += count
-            case ImageResponse(images=drawn):
-                images += len(drawn)
-            case DocumentResponse(parts=parts):
-                images += sum(hasattr(part, "sha256") for part in parts)
-    return Cost(seconds=round(seconds, 3), tokens=tokens, images=images)

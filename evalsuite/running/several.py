@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from evalsuite.engine import NullProgress, Progress
-from evalsuite.errors import EvalsuiteError
+from evalsuite.errors import EvalsuiteError, reason_of
 from evalsuite.registry import Registry
 from evalsuite.running.builder import Planned
 from evalsuite.running.measuring import RunOutcome, run
 from evalsuite.spec import ExecutionOptions
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +68,13 @@ def measure_all(
                 raise
             failed(planned, error)
             ended.append(Ended(planned, None, error))
+        except Exception as caught:  # nobody foresaw it: it must not stop the other models
+            if len(runs) == 1:
+                raise
+            _log.debug("%s failed", planned.spec.model.name, exc_info=True)
+            unforeseen = EvalsuiteError(
+                f"An error that nobody foresaw: {reason_of(caught)}.", "--debug shows where."
+            )
+            failed(planned, unforeseen)
+            ended.append(Ended(planned, None, unforeseen))
     return ended

@@ -56,7 +56,8 @@ def estimate(scores: Scores, *, resamples: int = 1000, seed: int = 0, level: flo
 
     How the interval comes about is in `Estimate.method`:
 
-    - means of scores that are all 0 or 1, no clusters: Clopper–Pearson, exact;
+    - means of scores that are all 0 or 1, no clusters: Clopper–Pearson, exact; not of a metric that says
+      `exceeds_one`, or that has a score outside [0, 1] in any row: zeros only of CIDEr are no proportion;
     - other means: bootstrap over clusters (BCa; see `resampling.bca_interval`); CIDEr is one, the mean of
       per-image scores whose document frequencies are those of the whole set;
     - functions of the whole corpus (BLEU): bootstrap over clusters, widened percentile interval;
@@ -74,11 +75,30 @@ def estimate(scores: Scores, *, resamples: int = 1000, seed: int = 0, level: flo
     Raises:
         DataError: a score is NaN or infinite; names the column and the sample.
     """
-    return [_estimate(statistic, scores.rows, resamples, seed, level) for statistic in scores.statistics]
+    means = {each.metric.name: each.metric for each in scores.statistics if each.function is None}
+    shares = {name: _is_share(metric, scores.rows) for name, metric in means.items()}
+    return [
+        _estimate(each, scores.rows, shares.get(each.metric.name, False), resamples, seed, level)
+        for each in scores.statistics
+    ]
+
+
+def _is_share(metric: Metric, rows: Sequence[SampleScore]) -> bool:
+    """Whether a column's mean is a share of something: all its scores are in [0, 1], and may be nothing
+    else."""
+    if metric.exceeds_one:
+        return False
+    scored = (row.values for row in rows if not row.failure and metric.name in row.values)
+    return all(0 <= values[metric.name] <= 1 for values in scored)
 
 
 def _estimate(
-    statistic: Statistic, rows: Sequence[SampleScore], resamples: int, seed: int, level: float
+    statistic: Statistic,
+    rows: Sequence[SampleScore],
+    share: bool,
+    resamples: int,
+    seed: int,
+    level: float,
 ) -> Estimate:
     metric, n = statistic.metric, len(statistic.rows)
     if statistic.most_resamples is not None:
@@ -96,7 +116,7 @@ def _estimate(
     values = _column(metric.name, statistic, rows)
     if statistic.resampling == "none":
         return told(float(values.mean()), np.nan, np.nan, "no interval")
-    return told(*_of_mean(values, clusters, resamples, level, rng))
+    return told(*_of_mean(values, clusters, share, resamples, level, rng))
 
 
 def _column(name: str, statistic: Statistic, rows: Sequence[SampleScore]) -> Floats:
@@ -120,11 +140,11 @@ def _column(name: str, statistic: Statistic, rows: Sequence[SampleScore]) -> Flo
 
 
 def _of_mean(
-    values: Floats, clusters: Clusters, resamples: int, level: float, rng: np.random.Generator
+    values: Floats, clusters: Clusters, share: bool, resamples: int, level: float, rng: np.random.Generator
 ) -> tuple[float, float, float, str]:
     value = float(values.mean())
     constant = bool((values == values[0]).all())
-    binary = bool(((values == 0) | (values == 1)).all())
+    binary = share and bool(((values == 0) | (values == 1)).all())
     if binary and clusters.trivial:
         low, high = clopper_pearson(int(values.sum()), len(values), level)
         return value, low, high, "Clopper-Pearson"

@@ -29,13 +29,14 @@ def paired_difference(
     seed: int = 0,
     level: float = 0.95,
     null: float = 0.0,
+    share: bool = True,
 ) -> Difference:
     """The mean of b - a over the samples that both have, with interval and p-value.
 
     Args:
         a, b: score of each sample by its id.
         clusters: cluster of each sample by its id; samples that are not in it stand alone.
-        resamples, seed, level, null: as for `paired_means`.
+        resamples, seed, level, null, share: as for `paired_means`.
 
     Raises:
         DataError: no sample is in both, or a score is not a number.
@@ -51,7 +52,9 @@ def paired_difference(
             f"Sample {shared[int(bad[0])]!r} has a score that is not a number.", "Score the run again."
         )
     grouped = Clusters.of([(clusters or {}).get(i, "") for i in shared])
-    return paired_means(first, second, grouped, resamples=resamples, seed=seed, level=level, null=null)
+    return paired_means(
+        first, second, grouped, resamples=resamples, seed=seed, level=level, null=null, share=share
+    )
 
 
 def paired_means(
@@ -63,6 +66,7 @@ def paired_means(
     seed: int = 0,
     level: float = 0.95,
     null: float = 0.0,
+    share: bool = True,
 ) -> Difference:
     """The mean of b - a over the same rows, with interval and p-value.
 
@@ -80,13 +84,15 @@ def paired_means(
         level: confidence in (0, 1).
         null: `p_null` tests against this difference; for the permutation test the differences are shifted by
             it.
+        share: scores are shares of something; False where they can exceed 1 (`Metric.exceeds_one`), whatever
+            these rows happen to hold: no score interval then.
     """
     difference = b - a
     n = len(difference)
     better, worse = int((difference > 0).sum()), int((difference < 0).sum())
     sums = clusters.sums(difference)
     rng = np.random.default_rng([seed, n])
-    unit = bool(((a >= 0) & (a <= 1) & (b >= 0) & (b <= 1)).all())
+    unit = share and bool(((a >= 0) & (a <= 1) & (b >= 0) & (b <= 1)).all())
     binary = unit and bool(((a % 1 == 0) & (b % 1 == 0)).all())
     low = high = np.nan
     if binary and clusters.trivial:

@@ -90,7 +90,7 @@ def disagreement(baseline: float, difference: float = 0.0, correlation: float = 
     return p + q - 2 * both
 
 
-def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters) -> Spread:
+def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters, *, share: bool = True) -> Spread:
     """The spread of two runs' scores on the same samples.
 
     The design effect is the cluster-robust variance of the mean difference over that of independent samples;
@@ -99,12 +99,13 @@ def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters) -> Spr
     Args:
         a, b: scores of the same samples, at least two.
         clusters: of the samples.
+        share: False where scores can exceed 1 (`Metric.exceeds_one`), whatever these samples happen to hold.
     """
     import numpy as np
 
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     difference = second - first
-    binary = bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
+    binary = share and bool(np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all())
     # Around no difference: what the test sees were the models equally good.
     variance = float((difference**2).mean()) if binary else float(difference.var(ddof=1))
     alone = float(((difference - difference.mean()) ** 2).sum())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Document, Image, Part, Text
+from evalsuite.errors import reason_of
 from evalsuite.request import ChoiceResponse, DocumentResponse, ImageResponse, Response, TextResponse
 from evalsuite.store.images import ImageReference, locate
 
@@ -18,13 +20,42 @@ Find = Callable[[ImageReference], Image]
 def encode(response: Response, put: Put) -> str:
     """JSON text of a response. `put` stores an image and gives its reference.
 
-    What in `details` JSON cannot hold is written as its `str`.
+    What in `details` JSON cannot hold is written as its `str`; details that cannot be written at all are left
+    out, never the answer.
     """
     value = _to_json(response, put)
     try:
         return json.dumps(value, separators=(",", ":"), default=str)
-    except TypeError:  # a key that JSON cannot hold; rare, and only looked for when it happens
-        return json.dumps(_with_text_keys(value), separators=(",", ":"), default=str)
+    except Exception:  # keys that JSON cannot hold, cycles; rare, and only looked for when it happens
+        value["details"] = storable(value["details"])
+        return json.dumps(value, separators=(",", ":"), default=str)
+
+
+def storable(details: Mapping[Any, Any]) -> dict[str, Any]:
+    """The details as JSON can hold them; what cannot be is replaced by the reason.
+
+    >>> cyclic = {}; cyclic["self"] = cyclic
+    >>> storable({"a": 1, "b": cyclic})
+    {'a': 1, 'b': 'not stored (ValueError: Circular reference detected)'}
+    """
+    found: dict[str, Any] = {}
+    for key, value in details.items():
+        try:
+            plain = _with_text_keys(value)
+            found[str(key)] = json.loads(json.dumps(plain, default=str))
+        except Exception as error:
+            with suppress(Exception):
+                found[str(key)] = f"not stored ({_why(value, error)})"
+    return found
+
+
+def _why(value: Any, error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        try:
+            json.dumps(value, default=str, skipkeys=True)
+        except Exception as found:
+            return reason_of(found, 200)
+    return reason_of(error, 200)
 
 
 def decode(text: str, root: Path, find: Find | None = None) -> Response:

@@ -62,7 +62,8 @@ def connect_for_writing(root: Path, *, begun: bool = False) -> sqlite3.Connectio
     if begun:
         _check_there(root)
     with reporting(file):
-        connection = sqlite3.connect(file, timeout=30, isolation_level=None)
+        # The engine saves in a thread of its own, and never in two at once.
+        connection = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
         if begun:
             connection.execute("SELECT 1 FROM responses LIMIT 1").fetchone()
         connection.execute("PRAGMA journal_mode=WAL")

@@ -45,6 +45,7 @@ def collect(plugins: Iterable[Path] = ()) -> Environment:
         cpus=os.cpu_count() or 1,
         memory_gib=_memory(),
         gpus=gpus(),
+        numerics=numerics(),
         plugins={
             str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in plugins if path.is_file()
         },
@@ -101,3 +102,26 @@ def gpus() -> tuple[str, ...]:
     if torch is None or not torch.cuda.is_available():
         return ()
     return tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+
+
+def numerics() -> dict[str, str]:
+    """Settings that change the bits a GPU computes; none where there is no GPU, or before torch is loaded.
+
+    TF32 is torch's default for convolutions: a run in `float32` is not float32 throughout.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return {}
+    found = {
+        "cuda": torch.version.cuda or torch.version.hip,
+        "cudnn": torch.backends.cudnn.version(),
+        "tf32_convolutions": torch.backends.cudnn.allow_tf32,
+        "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "bf16_reduced_precision_reduction": (
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
+        ),
+    }
+    return {name: str(value).lower() for name, value in found.items()}

@@ -55,6 +55,8 @@ def store(root: Path, data: bytes) -> ImageReference:
     reference = reference_of(data)
     target = locate(root, reference)
     if not target.exists():
+        with reporting(target):
+            (root / IMAGES).mkdir(exist_ok=True)
         write_durably(target, data)
     return reference
 

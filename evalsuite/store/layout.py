@@ -54,7 +54,8 @@ def write_durably(target: Path, data: bytes) -> None:
     Raises StoreError when the disk is full or the folder cannot be written.
     """
     with reporting(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        # Never the run itself: one that was moved or deleted must not come into being again, in part.
+        target.parent.mkdir(exist_ok=True)
         temporary = target.parent / f".tmp-{os.getpid()}-{target.name}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:

@@ -43,6 +43,8 @@ class Environment(_Part):
     cpus: int
     memory_gib: float | None = None
     gpus: tuple[str, ...] = ()
+    numerics: dict[str, str] = Field(default_factory=dict)
+    """Settings of torch that change what a GPU computes: TF32, cuDNN's choice of kernels, determinism."""
     plugins: dict[str, str] = Field(default_factory=dict)
     """sha256 of each plugin file."""
 
@@ -70,8 +72,9 @@ class Session(_Part):
 
     started: str
     ended: str = ""
-    status: Literal["running", "finished", "interrupted", "failed"] = "running"
-    """A session that was killed stays `running`; whether it still is, the lock says."""
+    status: Literal["running", "finished", "interrupted", "failed", "killed"] = "running"
+    """A session that was killed stays `running` until the next one begins; whether it still is, the lock
+    says: `RunReader.statuses`."""
     execution: ExecutionOptions
     environment: Environment
     pool: str = ""
@@ -118,7 +121,7 @@ def read_manifest(root: Path) -> Manifest:
     try:
         value: Any = json.loads(text)
         found = value["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             f"{file} is not a run's description ({type(error).__name__}: {error}).", "Restore it from a copy."
         ) from error

@@ -12,6 +12,7 @@ from evalsuite.spec import RunSpec
 from evalsuite.store import database, judgements, results
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST
+from evalsuite.store.lock import is_written
 from evalsuite.store.manifest import Manifest, read_manifest
 from evalsuite.store.records import Counts, Note, Record
 from evalsuite.store.results import TaskResult
@@ -64,6 +65,16 @@ class RunReader:
     def answered(self, task: str) -> set[str]:
         """Samples all of whose steps are answered."""
         return database.finished(self._connection, self.path, task, failed=False)
+
+    def statuses(self) -> tuple[str, ...]:
+        """How each session ended: finished, interrupted, failed, killed; running while a process writes."""
+        found = [session.status for session in self.manifest.sessions]
+        running = is_written(self.path)
+        last = len(found) - 1
+        return tuple(
+            "killed" if status == "running" and not (running and i == last) else status
+            for i, status in enumerate(found)
+        )
 
     def counts(self) -> dict[str, Counts]:
         """Per task: samples to be asked, answered, failed."""

@@ -49,11 +49,62 @@ class _StoredEstimate(_Part):
 
 
 class Cost(_Part):
-    """What the answers took: device seconds, generated tokens (of models that tell), generated images."""
+    """What the answers took.
+
+    Args:
+        seconds: of the device, or of waiting for a server.
+        tokens: generated, of models that count them; `images`: generated.
+        prompt_tokens, completion_tokens: as a server counted them; None where it did not, or there is none.
+        retries: attempts that failed before a request was answered.
+        served: the model as its server named it; several where it changed on the way.
+        charged: in the currency of the prices given (`price_in`, `price_out`); None where one is unknown.
+    """
 
     seconds: float = 0.0
     tokens: int = 0
     images: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    retries: int = 0
+    served: tuple[str, ...] = ()
+    charged: float | None = None
+
+
+KEPT = "reasoning kept"
+"""In a result's form: its answers were scored with their reasoning."""
+
+
+class AnswerCounts(_Part):
+    """What a reader of a number should know of the answers behind it, in samples.
+
+    Args:
+        empty: answered with nothing.
+        truncated: ended by the token limit.
+        refused: the model or its server refused.
+        reasoned: an answer stood behind reasoning, which was taken away (or kept: see `TaskResult.form`).
+        unanswered: reasoning without an answer behind it; not scored.
+    """
+
+    empty: int = 0
+    truncated: int = 0
+    refused: int = 0
+    reasoned: int = 0
+    unanswered: int = 0
+
+    def told(self, kept: bool = False) -> str:
+        """In words, what there is none of left out.
+
+        >>> AnswerCounts(empty=2, truncated=1).told()
+        '2 empty, 1 truncated'
+        """
+        words = {
+            "empty": self.empty,
+            "truncated": self.truncated,
+            "refused": self.refused,
+            f"with reasoning ({'kept' if kept else 'not scored'})": self.reasoned,
+            "without an answer behind their reasoning": self.unanswered,
+        }
+        return ", ".join(f"{count:,} {word}" for word, count in words.items() if count)
 
 
 class Judging(_Part):
@@ -83,8 +134,8 @@ class TaskResult(_Part):
     """The numbers of one task of one run under one set of rules.
 
     `info` carries name, version, protocol and rules; `total` samples were to be asked, `answered` were,
-    `failed` could not be asked or answered, `unscored` were answered but could not be scored. Only the other
-    `answered - unscored` enter the estimates.
+    `failed` could not be asked or answered, `unscored` were answered but could not be scored, `unjudged` were
+    answered and their judge has not been asked to the end. Only the others enter the estimates.
     """
 
     task: str
@@ -103,6 +154,7 @@ class TaskResult(_Part):
     """Metrics that could not be computed on the scoring machine, with the reason."""
     details: dict[str, Any] = {}
     """What the scorer put on record: feature networks with the sha256 of their weights."""
+    unjudged: int = 0
     judging: Judging | None = None
     """What the judge took; None where nobody judges."""
     unread: int | None = None
@@ -110,6 +162,11 @@ class TaskResult(_Part):
     them. None where the run was scored before that was recorded."""
     notes: dict[str, str] = {}
     """What a metric's number lacks though it could be computed."""
+    form: str = ""
+    """What else is part of the protocol: how the model was asked for likelihoods (`chat template` …), whether
+    reasoning was kept. Empty for the usual form."""
+    answers: AnswerCounts | None = None
+    """None in results of version 0.1."""
 
     @property
     def rules(self) -> str:
@@ -127,7 +184,12 @@ class TaskResult(_Part):
     @property
     def n(self) -> int:
         """Samples with a score."""
-        return self.answered - self.unscored
+        return self.answered - self.unscored - self.unjudged
+
+    @property
+    def unfinished(self) -> int:
+        """Samples that have neither a score nor a failure yet: not asked, or not judged."""
+        return self.total - self.answered - self.failed + self.unjudged
 
     def numbers(self) -> list[Estimate]:
         """The estimates in the task's order."""

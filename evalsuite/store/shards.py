@@ -127,7 +127,7 @@ class ShardWriter:
 
     def _open(self, file: Path) -> int:
         if self._descriptor is None:
-            file.parent.mkdir(parents=True, exist_ok=True)
+            file.parent.mkdir(exist_ok=True)
             self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
             sync_folder(file.parent)
         return self._descriptor

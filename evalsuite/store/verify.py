@@ -24,12 +24,14 @@ class Verification:
         records, images: how many were checked.
         stray_images: files in `images/` that no response refers to; harmless, left by a kill between writing
             an image and committing its row.
+        lost_samples: answered samples whose images are gone or damaged; `--retry-failed` asks them again.
     """
 
     problems: tuple[str, ...]
     records: int
     images: int
     stray_images: int
+    lost_samples: int = 0
 
     @property
     def sound(self) -> bool:
@@ -45,8 +47,9 @@ def verify(path: Path | str) -> Verification:
     except StoreError as error:
         return Verification((error.what,), 0, 0, 0)
     problems: list[str] = []
-    seen: set[images.ImageReference] = set()
     keys = {task.key for task in manifest.tasks}
+    lost: set[tuple[str, str]] = set()
+    wrong: dict[images.ImageReference, str] = {}
     records = stray = 0
 
     def check(reference: images.ImageReference) -> str:
@@ -79,10 +82,11 @@ def verify(path: Path | str) -> Verification:
                 try:
                     found = codec.references(response)
                     for reference in found:
-                        if reference not in seen:
-                            wrong = check(reference)
-                            seen.add(reference)
-                            problems += [f"{name}: {wrong}"] if wrong else []
+                        if reference not in wrong:
+                            wrong[reference] = check(reference)
+                            problems += [f"{name}: {wrong[reference]}"] if wrong[reference] else []
+                        if wrong[reference]:
+                            lost.add((task, sample))
                 except (ValueError, KeyError, TypeError, StoreError) as error:
                     problems.append(f"{name}: its response cannot be read ({error})")
         for key, counts in tally(manifest, database.count(connection, path)).items():
@@ -96,5 +100,5 @@ def verify(path: Path | str) -> Verification:
     finally:
         connection.close()
     files = {file.name for file in (path / IMAGES).glob("??/*") if not file.name.startswith(".tmp-")}
-    stray += len(files - {reference.file_name for reference in seen})
-    return Verification(tuple(problems), records, len(seen), stray)
+    stray += len(files - {reference.file_name for reference in wrong})
+    return Verification(tuple(problems), records, len(wrong), stray, len(lost))

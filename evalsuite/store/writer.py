@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -14,13 +15,14 @@ import evalsuite
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
 from evalsuite.spec import ExecutionOptions, RunSpec
-from evalsuite.store import codec, database, environment, judgements, results
+from evalsuite.store import codec, database, environment, judgements, lost, results
+from evalsuite.store.codec import storable
 from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
 from evalsuite.store.lock import WriterLock
 from evalsuite.store.manifest import Manifest, Session, TaskRecord, WorkerRecord, read_manifest
-from evalsuite.store.records import Counts, Record
+from evalsuite.store.records import Counts, Note, Record
 from evalsuite.store.results import TaskResult
 from evalsuite.task import SampleScore
 
@@ -76,6 +78,7 @@ class RunWriter:
         self.path = path
         self.manifest = manifest
         self._lock = lock
+        self._session_open = False
         self._connection = database.connect_for_writing(path, begun=manifest.model is not None)
         self._images = ImageSink(path, self._connection, image_shards)
 
@@ -99,13 +102,15 @@ class RunWriter:
                 manifest = read_manifest(path)
                 _same("specification", path, _spec_difference(manifest.spec, spec))
                 _same("benchmark or data", path, _differences(manifest.tasks, tasks))
-                sessions = (*manifest.sessions, session)
+                sessions = (*map(_dead, manifest.sessions), session)
             else:
                 manifest = Manifest(evalsuite=evalsuite.__version__, spec=spec, tasks=tuple(tasks))
                 sessions = (session,)
             manifest = manifest.model_copy(update={"spec": spec, "sessions": sessions})
             manifest.write(path)
-            return cls(path, lock, manifest, execution.image_shards)
+            writer = cls(path, lock, manifest, execution.image_shards)
+            writer._session_open = True
+            return writer
         except BaseException:
             lock.release()
             raise
@@ -141,20 +146,42 @@ class RunWriter:
                     [f"configuration: {beside[0]} -> {beside[1]}"],
                 )
         *before, current = self.manifest.sessions
-        here = current.environment.model_copy(update={"gpus": environment.gpus()})
+        here = current.environment.model_copy(
+            update={"gpus": environment.gpus(), "numerics": environment.numerics()}
+        )
         current = current.model_copy(update={"environment": here})
+        info = replace(info, details=storable(info.details))
         self._update(model=info, sessions=(*before, current))
 
     def save(self, records: Iterable[Record]) -> None:
         """Makes records durable: images first, then all rows in one commit. When it returns, they count."""
+        self._lock.check()
         put = self._images.put
-        encoded = [(r, None if r.response is None else codec.encode(r.response, put)) for r in records]
-        with self._images.commit() as places:
-            database.insert(self._connection, self.path, encoded, places)
+        try:
+            encoded = [(r, None if r.response is None else codec.encode(r.response, put)) for r in records]
+            with self._images.commit() as places:
+                self._lock.check()  # again, as near to the commit as can be: writing images takes a while
+                database.insert(self._connection, self.path, encoded, places)
+        except StoreError:
+            self._lock.check()  # a folder that was moved meanwhile is the better reason
+            raise
 
     def note(self, task: str, text: str) -> None:
         """Keeps something a reader of the results should know; the same note twice is kept once."""
+        self._lock.check()
         database.add_note(self._connection, self.path, task, text)
+
+    def discard_lost(self, task: str) -> int:
+        """Forgets the answers of a task whose images are gone or damaged, so that they are asked again; a
+        note says so. Returns how many samples that were."""
+        self._lock.check()
+        found = lost.find(self._connection, self.path, task)
+        if found.samples:
+            lost.forget(self._connection, self.path, task, found)
+            self.note(
+                task, f"images of {len(found.samples)} answered samples were lost; they are asked again"
+            )
+        return len(found.samples)
 
     def finished(self, task: str, *, retry_failed: bool = False) -> set[str]:
         """Samples not to be asked again; with `retry_failed`, those that failed are not among them."""
@@ -172,6 +199,10 @@ class RunWriter:
         """Samples all of whose steps are answered."""
         return database.finished(self._connection, self.path, task, failed=False)
 
+    def notes(self) -> list[Note]:
+        """What the engine thought a reader of the results should know, oldest first."""
+        return database.notes(self._connection, self.path)
+
     def failures(self, task: str) -> list[Record]:
         """The failed requests of a task."""
         return list(database.failures(self._connection, self.path, task))
@@ -186,6 +217,7 @@ class RunWriter:
 
     def save_judgement(self, judge: Judge, judgement: StoredJudgement) -> None:
         """Makes a judgement durable. When it returns, it counts."""
+        self._lock.check()
         judgements.insert(self._connection, self.path, judge, judgement)
 
     def judges(self, task: str) -> list[Judge]:
@@ -198,10 +230,12 @@ class RunWriter:
 
     def save_scores(self, task: str, rules: str, rows: Sequence[SampleScore], judge: str = "") -> None:
         """Writes the per-sample scores of a task."""
+        self._lock.check()
         results.write_scores(self.path, task, rules, rows, judge)
 
     def save_results(self, found: Sequence[TaskResult]) -> None:
         """Puts the numbers into `metrics.json`."""
+        self._lock.check()
         results.write_results(self.path, found)
 
     def set_workers(self, pool: str, lease_size: int, workers: Sequence[WorkerRecord]) -> None:
@@ -221,6 +255,7 @@ class RunWriter:
         """Notes in `run.json` when and how the current session ended."""
         *before, current = self.manifest.sessions
         ended = current.model_copy(update={"ended": _now(), "status": status})
+        self._session_open = False
         self._update(sessions=(*before, ended))
 
     def close(self) -> None:
@@ -241,11 +276,15 @@ class RunWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._session_open:
+            with suppress(StoreError):  # the disk may be full: the first error is the one to tell
+                self.end_session("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         self.close()
 
     def _update(self, **changes: object) -> None:
         changed = self.manifest.model_copy(update=changes)
         if changed != self.manifest:
+            self._lock.check()
             changed.write(self.path)
             self.manifest = changed
 
@@ -255,12 +294,16 @@ def tally(manifest: Manifest, counted: dict[str, tuple[int, int]]) -> dict[str, 
     return {task.key: Counts(task.total, *counted.get(task.key, (0, 0))) for task in manifest.tasks}
 
 
+_BESIDE = ("title", "source", "metrics", "count", "drawn")
+"""Fields of a task's info that may change between versions: what is asked does not hang on them."""
+
+
 def _differences(stored: Sequence[TaskRecord], asked: Sequence[TaskRecord]) -> list[str]:
     lines = []
     for ours, theirs in zip(stored, asked, strict=True):
         mine, other = ours.model_dump(mode="json"), theirs.model_dump(mode="json")
         for field, value in mine.pop("info").items():
-            if other["info"][field] != value and field not in ("title", "source"):
+            if other["info"][field] != value and field not in _BESIDE:
                 lines.append(f"{ours.key}.{field}: {value!r} -> {other['info'][field]!r}")
         lines += [
             f"{ours.key}.{field}: {value!r} -> {other[field]!r}"
@@ -268,6 +311,11 @@ def _differences(stored: Sequence[TaskRecord], asked: Sequence[TaskRecord]) -> l
             if other[field] != value
         ]
     return lines
+
+
+def _dead(session: Session) -> Session:
+    """A session that says it is running while another has the lock was killed."""
+    return session.model_copy(update={"status": "killed"}) if session.status == "running" else session
 
 
 def _now() -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from evalsuite.errors import DataError, StoreError
+from evalsuite.durable import write_file
+from evalsuite.errors import DataError
 
 KEY = "key.json"
 PAGE = "page"
@@ -65,12 +66,7 @@ class Key(_Strict):
     def save(self, folder: Path) -> None:
         """Writes `key.json`. Raises StoreError."""
         path = folder / KEY
-        try:
-            path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise StoreError(
-                f"{path} cannot be written ({error.strerror}).", "Choose another --out."
-            ) from error
+        write_file(path, self.model_dump_json(indent=1) + "\n")
 
 
 def read_key(folder: Path) -> Key:
@@ -82,6 +78,6 @@ def read_key(folder: Path) -> Key:
         raise DataError(
             f"{path} cannot be read ({error.strerror}).", "Name the folder that `evalsuite study make` wrote."
         ) from error
-    except (ValueError, ValidationError) as error:
+    except (ValueError, RecursionError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise DataError(f"{path} is no key of a study ({first}).", "Make the study again.") from error

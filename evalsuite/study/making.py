@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from evalsuite.content import Document, Text
-from evalsuite.errors import SpecError
+from evalsuite.durable import new_folder
+from evalsuite.errors import DataError, SpecError
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import (
     DocumentResponse,
@@ -24,7 +26,7 @@ from evalsuite.request import (
 )
 from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.store import RunReader
-from evalsuite.study.key import LEFT, RIGHT, TIE, Item, Key, Mode, Source
+from evalsuite.study.key import KEY, LEFT, PAGE, RIGHT, TIE, Item, Key, Mode, Source, read_key
 from evalsuite.study.page import Shown, write_page
 from evalsuite.task import Sample, Task
 
@@ -33,6 +35,7 @@ QUESTIONS: Mapping[Mode, str] = {
     "compare": "Which of the two do you prefer?",
 }
 """Neutral defaults. The wording of the DreamLLM paper's study is not known."""
+_REMEDY = "Choose another --out, or remove it."
 REFERENCE = "reference"
 """The name of the true documents among the sources."""
 
@@ -80,7 +83,8 @@ def make(
     design: Design = Design(),
     registry: Registry | None = None,
 ) -> Key:
-    """Writes the page of a study and its key into a folder that is empty or does not exist yet.
+    """Writes the page of a study and its key into a folder that is empty, does not exist, or holds the same
+    study.
 
     Raises:
         SpecError: the runs have no such task, nothing to show, or two runs are of one name; a design that
@@ -135,9 +139,20 @@ def make(
         Shown(item.id, prompts[item.sample], tuple(shown[item.sample, name] for name in item.sources))
         for item in study.items
     ]
-    write_page(study, pages, out, rng)
-    study.save(out)
+    with new_folder(
+        out, partial(_is_same, study=study), what="this study", made=(PAGE, KEY), remedy=_REMEDY
+    ) as folder:
+        write_page(study, pages, folder, rng)
+        study.save(folder)
     return study
+
+
+def _is_same(folder: Path, study: Key) -> bool:
+    """Whether a folder holds this very study; another one's votes could not be read without its key."""
+    try:
+        return read_key(folder).study == study.study
+    except DataError:
+        return False
 
 
 def _check(design: Design) -> None:

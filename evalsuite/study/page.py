@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from evalsuite.content import Document, Image
 from evalsuite.data.images import decode
-from evalsuite.errors import StoreError
 from evalsuite.study.key import PAGE, Key
 
 if TYPE_CHECKING:
@@ -32,43 +31,37 @@ class Shown:
 
 
 def write_page(study: Key, items: Sequence[Shown], out: Path, rng: random.Random) -> None:
-    """Writes `page/index.html` and its images.
+    """Writes `page/index.html` and its images into the folder `out`.
 
     Images get names drawn at random and are encoded anew as PNG, so that neither name, format nor metadata
     tells where they come from. The page allows no script but its own and no address but its folder.
 
     Raises:
-        StoreError: the folder is not empty or cannot be written.
+        OSError: the folder cannot be written.
         DataError: an image is broken.
     """
     folder = out / PAGE
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise StoreError(f"{out} is not empty.", "Choose another --out, or remove it.")
-        (folder / "images").mkdir(parents=True)
-        pictures = _Pictures(folder, rng)
-        shown = [
-            {
-                "id": item.id,
-                "prompt": pictures.parts(item.prompt),
-                "documents": [pictures.parts(document) for document in item.documents],
-            }
-            for item in items
-        ]
-        script = (ASSETS / "study.js").read_text(encoding="utf-8")
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        page = _environment().from_string((ASSETS / "study.html").read_text(encoding="utf-8"))
-        html = page.render(
-            study=study,
-            items=shown,
-            script=script,
-            digest=digest,
-            style=(ASSETS / "study.css").read_text(encoding="utf-8"),
-        )
-        (folder / "index.html").write_text(html, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{out} cannot be written ({error.strerror}).", "Choose another --out.") from error
+    (folder / "images").mkdir(parents=True)
+    pictures = _Pictures(folder, rng)
+    shown = [
+        {
+            "id": item.id,
+            "prompt": pictures.parts(item.prompt),
+            "documents": [pictures.parts(document) for document in item.documents],
+        }
+        for item in items
+    ]
+    script = (ASSETS / "study.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = _environment().from_string((ASSETS / "study.html").read_text(encoding="utf-8"))
+    html = page.render(
+        study=study,
+        items=shown,
+        script=script,
+        digest=digest,
+        style=(ASSETS / "study.css").read_text(encoding="utf-8"),
+    )
+    (folder / "index.html").write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
 class _Pictures:

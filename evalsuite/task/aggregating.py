@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError, suggest
+from evalsuite.task.aggregate_values import Column, Node, Over, Parts, Rounded, Where
 from evalsuite.task.aggregates import SAMPLE, Aggregate, MetricSpec, Population
 from evalsuite.task.types import Breakdown, SampleScore, Statistic, mean_statistics
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float64]]
-    Ints = np.ndarray[Any, np.dtype[np.int64]]
+    from evalsuite.task.aggregate_values import Floats
 
 _NAMED = 3
 """So many missing labels or samples are named in a note."""
@@ -157,114 +154,16 @@ def _matches(labels: Mapping[str, str], spec: Aggregate) -> bool:
     )
 
 
-class _Node:
-    """A value of sets of rows.
-
-    Args:
-        needs: rows that it is computed over, shape (rows,) of bool.
-    """
-
-    needs: Any
-    notes: list[str]
-
-    def value(self, chosen: Ints) -> float:
-        """Over these rows (repeats allowed); NaN where it is undefined."""
-        raise NotImplementedError
-
-
-class _Column(_Node):
-    """The mean of a column over the rows that have it; `own`: as the rows bring it."""
-
-    def __init__(self, values: Floats, notes: Sequence[str] = (), *, own: bool = False) -> None:
-        import numpy as np
-
-        self.own = own
-        self.values = values
-        self.needs = ~np.isnan(values)
-        self.notes = list(notes)
-
-    def value(self, chosen: Ints) -> float:
-        import numpy as np
-
-        values = self.values[chosen]
-        values = values[~np.isnan(values)]
-        return float(values.sum() / len(values)) if len(values) else math.nan
-
-
-class _Parts(_Node):
-    """The sum or mean of several values over the same rows."""
-
-    def __init__(self, parts: Sequence[_Node], added: bool) -> None:
-        import numpy as np
-
-        self.parts, self.added = parts, added
-        self.needs = np.logical_or.reduce([part.needs for part in parts])
-        self.notes = [note for part in parts for note in part.notes]
-
-    def value(self, chosen: Ints) -> float:
-        values = [part.value(chosen) for part in self.parts]
-        return sum(values) if self.added else sum(values) / len(values)
-
-
-class _Over(_Node):
-    """The sum or mean over the values of a label.
-
-    A sum is undefined where a value of the label has no row; a mean is over those that have.
-    """
-
-    def __init__(self, part: _Node, codes: Ints, count: int, added: bool, notes: Sequence[str]) -> None:
-        self.part, self.codes, self.count, self.added = part, codes, count, added
-        self.needs = part.needs & (codes >= 0)
-        self.notes = [*part.notes, *notes]
-
-    def value(self, chosen: Ints) -> float:
-        import numpy as np
-
-        codes = self.codes[chosen]
-        order = np.argsort(codes, kind="stable")
-        starts = np.searchsorted(codes[order], np.arange(self.count + 1))
-        pieces = [(order[a:b]) for a, b in itertools.pairwise(starts) if b > a]
-        if not pieces or (self.added and len(pieces) < self.count):
-            return math.nan
-        # In the order in which the label's values occur, so that sums round as a plain loop's do.
-        pieces.sort(key=lambda piece: int(piece[0]))
-        values = [self.part.value(chosen[piece]) for piece in pieces]
-        return sum(values) if self.added else sum(values) / len(values)
-
-
-class _Where(_Node):
-    """A value over the rows that match."""
-
-    def __init__(self, part: _Node, mask: Any) -> None:
-        self.part, self.mask = part, mask
-        self.needs = part.needs & mask
-        self.notes = part.notes
-
-    def value(self, chosen: Ints) -> float:
-        return self.part.value(chosen[self.mask[chosen]])
-
-
-class _Rounded(_Node):
-    """A value rounded to some digits."""
-
-    def __init__(self, part: _Node, digits: int) -> None:
-        self.part, self.digits = part, digits
-        self.needs, self.notes = part.needs, part.notes
-
-    def value(self, chosen: Ints) -> float:
-        return round(self.part.value(chosen), self.digits)
-
-
 class _Compiler:
     """From declarations to nodes; groups that are met on the way are kept for the clusters."""
 
     def __init__(self, specs: Mapping[str, MetricSpec], rows: _Rows) -> None:
         self.specs, self.rows = specs, rows
         self.groups: list[list[list[int]]] = []
-        self._made: dict[str, _Node] = {}
+        self._made: dict[str, Node] = {}
         self._open: list[str] = []
 
-    def metric(self, spec: MetricSpec) -> _Node:
+    def metric(self, spec: MetricSpec) -> Node:
         if spec.name not in self._made:
             self._open.append(spec.name)
             try:
@@ -273,32 +172,32 @@ class _Compiler:
                 self._open.pop()
         return self._made[spec.name]
 
-    def _operand(self, one: str | Aggregate) -> _Node:
+    def _operand(self, one: str | Aggregate) -> Node:
         if isinstance(one, Aggregate):
             return self._node(one, "")
         if one in self.specs and one not in self._open:
             return self.metric(self.specs[one])
-        return _Column(self.rows.column(one), own=True)
+        return Column(self.rows.column(one), own=True)
 
-    def _node(self, spec: Aggregate, name: str) -> _Node:
+    def _node(self, spec: Aggregate, name: str) -> Node:
         node = self._exact(spec, name)
-        return node if spec.round is None else _Rounded(node, spec.round)
+        return node if spec.round is None else Rounded(node, spec.round)
 
-    def _exact(self, spec: Aggregate, name: str) -> _Node:
+    def _exact(self, spec: Aggregate, name: str) -> Node:
         mask = self._mask(spec)
         if spec.all_of:
             return self._all(spec, mask)
         parts = [self._operand(one) for one in spec.of or (name,)]
-        part = parts[0] if len(parts) == 1 else _Parts(parts, added=bool(spec.sum_over))
+        part = parts[0] if len(parts) == 1 else Parts(parts, added=bool(spec.sum_over))
         if spec.over:
             return self._over(spec, part, mask)
         if mask is None:
             return part
-        if isinstance(part, _Column):
+        if isinstance(part, Column):
             import numpy as np
 
-            return _Column(np.where(mask, part.values, math.nan), part.notes)
-        return _Where(part, mask)
+            return Column(np.where(mask, part.values, math.nan), part.notes)
+        return Where(part, mask)
 
     def _mask(self, spec: Aggregate) -> Any:
         import numpy as np
@@ -311,7 +210,7 @@ class _Compiler:
             [_matches({**row.labels, SAMPLE: row.id}, spec) for row in self.rows.rows], dtype=bool
         )
 
-    def _over(self, spec: Aggregate, part: _Node, mask: Any) -> _Node:
+    def _over(self, spec: Aggregate, part: Node, mask: Any) -> Node:
         import numpy as np
 
         values = self.rows.label(spec.over)
@@ -330,14 +229,14 @@ class _Compiler:
         }
         absent = [value for value in wanted if value not in number]
         notes = [f"no scored sample with {spec.over} {_few(absent)}"] if absent and known else []
-        node = _Over(part, codes, len(known), bool(spec.sum_over), notes)
-        return node if mask is None else _Where(node, mask)
+        node = Over(part, codes, len(known), bool(spec.sum_over), notes)
+        return node if mask is None else Where(node, mask)
 
-    def _all(self, spec: Aggregate, mask: Any) -> _Column:
+    def _all(self, spec: Aggregate, mask: Any) -> Column:
         import numpy as np
 
         part = self._operand(spec.all_of)
-        if not isinstance(part, _Column):
+        if not isinstance(part, Column):
             raise SpecError(f"all_of needs scores of samples; {spec.all_of!r} is a number over many.")
         # An answer that the benchmark's scorer drops is in no mean, but its group is not all right.
         members_of = part.needs | self.rows.dropped(spec.all_of) if part.own else part.needs
@@ -372,7 +271,7 @@ class _Compiler:
         unseen = len(whole.keys() - groups.keys())
         if unseen:
             notes.append(f"{unseen:,} of {len(whole):,} groups have no scored sample")
-        return _Column(found, notes)
+        return Column(found, notes)
 
     def _sizes(self, spec: Aggregate) -> Counter[tuple[str, ...]]:
         """Members of each group in the whole data."""
@@ -407,7 +306,7 @@ class _Aggregation:
         self.found = Aggregated(self.rows, [])
 
     def result(self) -> Aggregated:
-        nodes: dict[str, _Node] = {}
+        nodes: dict[str, Node] = {}
         for spec in self.specs:
             if spec.plain:
                 continue
@@ -417,7 +316,7 @@ class _Aggregation:
                 self.found.missing[spec.name] = str(reason)
         for spec in self.specs:
             node = nodes.get(spec.name)
-            if isinstance(node, _Column):
+            if isinstance(node, Column):
                 self._fill(spec.name, node.values)
         clusters = joined([row.cluster for row in self.rows], self.compiler.groups)
         self.rows[:] = [
@@ -442,12 +341,12 @@ class _Aggregation:
             if kept != row.values:
                 self.rows[i] = replace(row, values=kept)
 
-    def _statistics(self, spec: MetricSpec, node: _Node) -> None:
+    def _statistics(self, spec: MetricSpec, node: Node) -> None:
         import numpy as np
 
         if notes := list(dict.fromkeys(node.notes)):
             self.found.notes[spec.name] = "; ".join(notes)
-        if isinstance(node, _Column):
+        if isinstance(node, Column):
             by = self.by if not spec.all_of else [name for name in self.by if self._constant(name)]
             self.found.statistics.extend(mean_statistics(spec.metric(), self.rows, by=by))
             return

@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 _SUBSET = Option("subset", "random subset that is the same everywhere: 600, or 600@7 with seed 7")
 _SOURCE = Option("source", "reader to use where there are several; by default the first with its files here")
 _SHOTS = Option("shots", "in-context examples before every question: 4, or 4@7 with seed 7", default="0")
+_WARNED: set[tuple[str, int]] = set()
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 
@@ -80,6 +81,8 @@ class Plan:
             title=made.title,
             source=made.home,
             needs=made.needs,
+            count=made.count,
+            drawn="subset" in self.options,
         )
 
     def _protocol(self) -> str:
@@ -257,7 +260,8 @@ class Plan:
                 f"{self.benchmark.name}: {self.source.folder} holds no samples.", "Fetch it again."
             )
         official = self.benchmark.count
-        if official and len(seen) != official:
+        if official and len(seen) != official and (self.benchmark.name, len(seen)) not in _WARNED:
+            _WARNED.add((self.benchmark.name, len(seen)))  # samples are read several times in a run
             _log.warning(
                 "%s has %d samples here, the official split has %d.", self.benchmark.name, len(seen), official
             )
@@ -405,7 +409,8 @@ def _named(benchmark: str, what: str, wanted: str | None, known: Mapping[str, An
 
 def _subset(value: str) -> tuple[int, int]:
     count, _, seed = value.partition("@")
-    if not count.isdecimal() or int(count) < 1 or (seed and not seed.isdecimal()):
+    whole = count.isdecimal() and (seed or "0").isdecimal() and len(value) < 30
+    if not whole or int(count) < 1:
         raise SpecError(
             f"Option subset={value!r} is not a number of samples.", "Write subset=600 or subset=600@7."
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from evalsuite.errors import EvalsuiteError, SpecError, suggest
+from evalsuite.errors import EvalsuiteError, SpecError, is_interruption, reason_of, suggest
 
 GROUP = "evalsuite.families"
 """Entry points of installed families: name -> module with `build(plan) -> Task`."""
@@ -82,10 +82,12 @@ def import_file(path: Path, what: str) -> ModuleType:
     except EvalsuiteError:
         del sys.modules[name]
         raise
-    except Exception as error:
+    except BaseException as error:
         del sys.modules[name]
+        if is_interruption(error):
+            raise
         raise SpecError(
-            f"{what[:1].upper()}{what[1:]} fails to import from {path}: {type(error).__name__}: {error}.",
+            f"{what[:1].upper()}{what[1:]} fails to import from {path}: {reason_of(error)}.",
             "Run the file alone to see why.",
         ) from error
     return module

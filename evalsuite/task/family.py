@@ -40,6 +40,13 @@ class FamilyTask(ABC):
     def samples(self) -> Iterator[Sample]:
         return self.plan.select(self._samples)
 
+    def foreign_id(self, number: int) -> str:
+        """The sample that another tool's files know by this number; empty where none does."""
+        for how in self.plan.benchmark.foreign_ids:
+            if number >= how.offset:
+                return f"{how.prefix}{number - how.offset}"
+        return ""
+
     @abstractmethod
     def _samples(self) -> Iterator[Sample]:
         """All samples of the data, before any subset is drawn."""

@@ -58,7 +58,7 @@ class Shots:
     def parse(cls, value: str) -> Shots | None:
         """From `4` or `4@7`; None for 0. Raises SpecError for anything else."""
         count, at, seed = value.partition("@")
-        if not count.isdecimal() or (at and not seed.isdecimal()):
+        if not count.isdecimal() or len(value) > 30 or (at and not seed.isdecimal()):
             raise SpecError(
                 f"Option shots={value!r} is not a number of examples.", "Write shots=4 or shots=4@7."
             )

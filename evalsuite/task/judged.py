@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evalsuite.endpoint import Chat as Chat
 from evalsuite.errors import SpecError
+from evalsuite.judging import NotAskedError as NotAskedError
 from evalsuite.judging import unjudged as unjudged
 from evalsuite.options import Option
 from evalsuite.task import Answered, TaskInfo

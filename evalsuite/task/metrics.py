@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         relative_score,
         viescore,
     )
+    from evalsuite.metrics.judge_checks import checked_grade, checked_imgedit_grade, checked_scores
     from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
     from evalsuite.metrics.likelihood import choose
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
@@ -52,6 +53,9 @@ __all__ = [
     "anls",
     "boxes_in",
     "center_inside",
+    "checked_grade",
+    "checked_imgedit_grade",
+    "checked_scores",
     "choose",
     "circular_hit",
     "cmmd",
@@ -113,6 +117,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.judge": (
                 "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore"
             ),
+            "evalsuite.metrics.judge_checks": "checked_grade checked_imgedit_grade checked_scores",
             "evalsuite.metrics.letters": "LETTER_RULES mmmu_open_hit read_letter",
             "evalsuite.metrics.likelihood": "choose",
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from evalsuite.data.dreambooth import Subject
     from evalsuite.data.edits import Session, Turn, read_table_of_edits
     from evalsuite.data.files import Origin, inside
+    from evalsuite.data.folders import ImageFolder, images_in
     from evalsuite.data.hub import cached, snapshot
-    from evalsuite.data.images import decode, image_size, images_in, lossy
+    from evalsuite.data.images import decode, image_size, lossy
     from evalsuite.data.inspection import DataReport
     from evalsuite.data.jsonfile import field, read_json, read_lines
     from evalsuite.data.prompts import read_narratives, read_prompt_table
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Captioned",
     "DataReport",
+    "ImageFolder",
     "ImageTable",
     "InterleavedDocument",
     "McqQuestion",
@@ -94,8 +96,9 @@ if not TYPE_CHECKING:
             "evalsuite.data.dreambooth": "Subject",
             "evalsuite.data.edits": "Session Turn read_table_of_edits",
             "evalsuite.data.files": "Origin inside",
+            "evalsuite.data.folders": "ImageFolder images_in",
             "evalsuite.data.hub": "cached snapshot",
-            "evalsuite.data.images": "decode image_size images_in lossy",
+            "evalsuite.data.images": "decode image_size lossy",
             "evalsuite.data.inspection": "DataReport",
             "evalsuite.data.jsonfile": "field read_json read_lines",
             "evalsuite.data.prompts": "read_narratives read_prompt_table",

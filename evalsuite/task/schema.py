@@ -50,6 +50,16 @@ class Remove(Strict):
         return text.replace(self.remove, "")
 
 
+class ForeignIds(Strict):
+    """How another tool's files number this benchmark's samples, for `evalsuite import`: a number in a file
+    stands for the sample `prefix` + (number - `offset`)."""
+
+    offset: int = Field(default=0, ge=0)
+    prefix: str = ""
+    note: str = ""
+    """Whose files do."""
+
+
 class ProtocolSpec(Strict):
     """A named protocol: the wording, exact to the space, the decoding and the postprocessing of the
     answer."""
@@ -115,6 +125,8 @@ class Benchmark(Strict):
     """An installed family (`vqa`), a module beside this file (`my_family.py`), or a dotted module name."""
     version: str
     """Raised whenever the samples, a prompt or a score can change."""
+    changes: dict[str, str] = Field(default_factory=dict)
+    """Version above 1 -> why it was raised, one line."""
     split: str
     licence: str
     home: str
@@ -131,8 +143,10 @@ class Benchmark(Strict):
     by: tuple[Breakdown, ...] = ()
     """Labels that metrics are broken down by; `{name: capability, of: capabilities}` for every part of one
     that holds several."""
-    count: int | None = Field(default=None, ge=1)
+    count: int | None = Field(default=None, ge=0)
     """Samples in the complete official split."""
+    foreign_ids: tuple[ForeignIds, ...] = ()
+    """Other numberings of the samples in prediction files."""
     sources: tuple[Source, ...] = Field(min_length=1)
     protocols: dict[str, ProtocolSpec] = Field(min_length=1)
     """The first is the default."""

@@ -22,7 +22,8 @@ class Metric:
         higher_is_better: direction.
         headline: shown when there is room for one number of the task.
         digits: digits after the point for display.
-        exceeds_one: scores can be larger than 1, so that the number is no share of anything (CIDEr).
+        exceeds_one: the number is no share of anything: its scores can be larger than 1 (CIDEr), or measure a
+            distance or a similarity. Such a number never has the interval of a proportion.
     """
 
     name: str
@@ -48,6 +49,9 @@ class TaskInfo:
         title, source: for people: full name; paper or official repository.
         judge: the model whose judgements the score is made of; empty where nobody judges.
         needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
+        count: samples of the official split, by which a table sees that data are not whole; 0: there is no
+            official split (generated data, a task of one's own); None: nobody has declared it.
+        drawn: the samples are a drawn subset (option `subset`).
     """
 
     name: str
@@ -61,6 +65,8 @@ class TaskInfo:
     source: str = ""
     judge: str = ""
     needs: tuple[Capability, ...] = ()
+    count: int | None = 0
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", all_needs(self.capability, self.needs))

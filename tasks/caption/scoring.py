@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SampleError
+from evalsuite.request import require_length
 from evalsuite.task import (
     Answered,
     Breakdown,
@@ -97,6 +98,9 @@ class Scorer:
         for one in answered:
             try:
                 said = self.answer(one)
+                require_length(said, "The caption")
+                for reference in _references(one):
+                    require_length(reference, "A reference caption")
             except SampleError as error:
                 rows.append(row_of(one)(failure=str(error)))
                 continue

@@ -83,7 +83,7 @@ class JudgedChoiceTask(ChoiceTask):
                         raise SampleError(f"the judge gave nothing: {judgement.failure}")
                 picks, undecided, place = self._judged(one, answers, decided, said)
                 if place is not None:
-                    return row(failure="the judge has not read this answer to the end"), False
+                    return row(), False  # not asked to the end: no failure
                 hits = self._hits(one.sample, answers, picks)
                 runs.append(hits | {"undecided": float(undecided)})
         except EvalsuiteError as error:

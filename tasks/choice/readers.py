@@ -13,6 +13,8 @@ from evalsuite.errors import DataError
 from evalsuite.task import Located
 from evalsuite.task.readers import ImageTable, image_cell, read_table
 
+_DIGITS = 18
+"""Of an index at most; Python itself refuses numbers of more than 4,300."""
 ROTATION = 1_000_000
 """Row `i + k * ROTATION` is the k-th rotated copy of row `i`."""
 LETTERS = string.ascii_uppercase
@@ -76,7 +78,12 @@ def read_tsv(source: Located) -> Iterator[ChoiceQuestion]:
         for place, row in rows[1:]:
             own = table.holder(row["index"])
             if own not in (first["index"], table.holder(first["index"])) and image is not None:
-                _same_image(image, table.image(own), place)
+                try:
+                    copied = table.image(own)
+                except DataError as error:
+                    image, problem = None, str(error)
+                    break
+                _same_image(image, copied, place)
         yield _question(where, rows, image, problem)
 
 
@@ -101,7 +108,8 @@ def read_columns(source: Located) -> Iterator[ChoiceQuestion]:
             continue  # a rotated copy: it shows the image of its original
         image, problem = None, ""
         try:
-            image = image_cell(row["image"], f"{where} (index {row['index']})")
+            found = image_cell(row["image"], f"{where} (index {row['index']})")
+            image, problem = (None, found.problem) if found.problem else (found, "")
         except DataError as error:
             problem = str(error)
         yield _question(where, rows, image, problem)
@@ -118,7 +126,7 @@ def _groups(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
     groups: dict[int, list[tuple[int, _Row]]] = {}
     for where, row in rows:
         index = row["index"]
-        if not index.removesuffix(".0").isdecimal():
+        if not index.removesuffix(".0").isdecimal() or len(index) > _DIGITS:
             raise DataError(f"{where}: the index is {index!r}, not a number.", "Is this MMBench's file?")
         turn, number = divmod(int(index.removesuffix(".0")), ROTATION)
         groups.setdefault(number, []).append((turn, (where, row)))

@@ -12,7 +12,7 @@ from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import GenerateImages, ImageResponse, Request, Response
 from evalsuite.task import Answered, Judgement, Plan, Sample, SampleScore, Scores, row_of
 from evalsuite.task import judged as judging
-from evalsuite.task.judged import Chat, JudgedFamilyTask, check_options, unjudged
+from evalsuite.task.judged import Chat, JudgedFamilyTask, NotAskedError, check_options, unjudged
 
 from .graders import Grader, ImgEdit, Viescore
 from .readers import READERS, JudgedEdit
@@ -22,11 +22,27 @@ from .settings import Settings
 OPTIONS = judging.OPTIONS
 
 GRADERS: Mapping[str, Callable[[Plan], Grader]] = {
-    "viescore-gpt": lambda _: Viescore(images_first=False, max_tokens=1400, temperature=None),
-    "viescore-qwen": lambda _: Viescore(images_first=True, max_tokens=512, temperature=0.0),
-    "imgedit": lambda plan: ImgEdit(plan.source),
+    "viescore-gpt": lambda plan: Viescore(
+        images_first=False, max_tokens=1400, temperature=None, checked=_checked(plan)
+    ),
+    "viescore-qwen": lambda plan: Viescore(
+        images_first=True, max_tokens=512, temperature=0.0, checked=_checked(plan)
+    ),
+    "imgedit": lambda plan: ImgEdit(plan.source, checked=_checked(plan)),
 }
 """Scoring rules of this family: who is asked what."""
+UNCHECKED = "+unchecked"
+"""A rule with this at its end counts what the official script counts: numbers outside the judge's scale, and
+answers to a part of the questions."""
+
+
+def _checked(plan: Plan) -> bool:
+    return not plan.rule_name.endswith(UNCHECKED)
+
+
+def _rule(plan: Plan) -> str:
+    """The grader's name in `GRADERS`."""
+    return plan.rule_name.removesuffix(UNCHECKED)
 
 
 def build(plan: Plan) -> EditJudgedTask:
@@ -35,7 +51,7 @@ def build(plan: Plan) -> EditJudgedTask:
     name."""
     check_options(plan)
     name = plan.benchmark.name
-    if plan.rule_name not in GRADERS:
+    if _rule(plan) not in GRADERS:
         raise SpecError(f"{name}: there is no grader {plan.rule_name!r}.", suggest(plan.rule_name, GRADERS))
     output = plan.output()
     if not isinstance(output, GenerateImages) or output.count != 1:
@@ -58,7 +74,7 @@ class EditJudgedTask(JudgedFamilyTask):
         super().__init__(plan)
         self._settings = settings
         self._read = partial(plan.reader(READERS), plan.source)
-        self._grader = GRADERS[plan.rule_name](plan)
+        self._grader = GRADERS[_rule(plan)](plan)
 
     @property
     def judge(self) -> str:
@@ -89,8 +105,9 @@ class EditJudgedTask(JudgedFamilyTask):
         if self.grades_file is None:
             return None
         if self._settings.grades == "imgedit":
-            return read_imgedit_scores(self.grades_file)
-        return read_gedit_scores(self.grades_file, str(self.plan.source.settings["language"]))
+            return read_imgedit_scores(self.grades_file, checked=_checked(self.plan))
+        language = str(self.plan.source.settings["language"])
+        return read_gedit_scores(self.grades_file, language, checked=_checked(self.plan))
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         rows: list[SampleScore] = []
@@ -109,6 +126,8 @@ class EditJudgedTask(JudgedFamilyTask):
         row = row_of(one)
         try:
             grades = self._grades(one)
+        except NotAskedError:
+            return row()
         except SampleError as error:
             return row(failure=str(error))
         told = " ".join(f"{name} {value:g}" for name, value in grades.items())
@@ -126,10 +145,10 @@ class EditJudgedTask(JudgedFamilyTask):
         for said in one.judgements:
             failed = bool(said and said[-1].failure)
             if not failed and self._grader.question(one.sample.record, result, said) is not None:
-                raise SampleError("the judge has not graded this edit to the end")
+                raise NotAskedError("the judge has not graded this edit to the end")
             graded.append(self._grader.grade(said))
         if not graded:
-            raise SampleError("the judge has not graded this edit")
+            raise NotAskedError("the judge has not graded this edit")
         return {name: sum(grade[name] for grade in graded) / len(graded) for name in graded[0]}
 
 

@@ -14,7 +14,13 @@ from evalsuite.content import Document, Image, Message, Part, Text
 from evalsuite.errors import SampleError
 from evalsuite.task import Judgement, Located
 from evalsuite.task.judged import Chat
-from evalsuite.task.metrics import imgedit_grade, parse_viescore, viescore
+from evalsuite.task.metrics import (
+    checked_imgedit_grade,
+    checked_scores,
+    imgedit_grade,
+    parse_viescore,
+    viescore,
+)
 from evalsuite.task.readers import decode, field, read_json
 
 from .readers import JudgedEdit
@@ -48,11 +54,16 @@ class Viescore:
         images_first: images stand before the text, lossless, as the script asks Qwen2.5-VL; else behind it,
             as JPEG, as it asks GPT.
         max_tokens, temperature: as the script has them.
+        checked: a reply counts only with both scores, each from 0 to 10; else whatever the script counts
+        does.
     """
 
     _ROUNDS = 2
 
-    def __init__(self, *, images_first: bool, max_tokens: int, temperature: float | None) -> None:
+    def __init__(
+        self, *, images_first: bool, max_tokens: int, temperature: float | None, checked: bool = True
+    ) -> None:
+        self._checked = checked
         self._images_first = images_first
         self._max_tokens = max_tokens
         self._temperature = temperature
@@ -92,6 +103,9 @@ class Viescore:
             raise SampleError(
                 f"the judge's scores cannot be read: {' / '.join(j.text for j in said[-2:])!r:.200}"
             )
+        if self._checked:
+            for judgement in said[-2:]:
+                checked_scores(parse_viescore(judgement.text))
         return dict(zip(("G_SC", "G_PQ", "G_O"), scores, strict=True))
 
     def _chat(self, text: str, pictures: Document) -> Chat:
@@ -119,10 +133,16 @@ def _scores(said: Sequence[Judgement]) -> tuple[float, float, float] | None:
 class ImgEdit:
     """One question: the prompt of the edit's type from the benchmark's own file, then source and result;
     every line
-    `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade."""
+    `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade.
 
-    def __init__(self, source: Located) -> None:
+    Args:
+        checked: an answer counts only with three such lines, each from 1 to 5; else whatever the script
+        counts.
+    """
+
+    def __init__(self, source: Located, *, checked: bool = True) -> None:
         self._source = source
+        self._checked = checked
 
     @cached_property
     def _prompts(self) -> Mapping[str, object]:
@@ -141,6 +161,8 @@ class ImgEdit:
 
     def grade(self, said: Sequence[Judgement]) -> Mapping[str, float]:
         _heard(said)
+        if self._checked:
+            return {"score": checked_imgedit_grade(said[-1].text)}
         grade = imgedit_grade(said[-1].text)
         if grade is None:
             raise SampleError(f"the judge's answer has no line `name: digits`: {said[-1].text!r:.200}")

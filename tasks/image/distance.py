@@ -22,6 +22,7 @@ from evalsuite.task.features import (
     statistics_of,
 )
 from evalsuite.task.metrics import FeatureSet, Gaussian
+from evalsuite.task.readers import ImageFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +91,9 @@ def reference_record(reference: Path | Sequence[Image], found: Gaussian) -> dict
         asdict(found.protocol) if found.protocol is not None else {"mode": "unknown: the file does not say"}
     )
     source = str(reference) if isinstance(reference, Path) else f"{len(reference)} images"
-    return {"of": source, "count": found.count, **made}
+    record = {"of": source, "count": found.count, **made}
+    read = reference.record() if isinstance(reference, ImageFolder) else found.images
+    return record | {"read": dict(read)} if read else record
 
 
 def _cached(
@@ -103,7 +106,10 @@ def _cached(
 ) -> T:
     cached = _cache_file(images, network, suffix)
     if cached.is_file():
-        return load(cached)
+        try:
+            return load(cached)
+        except (DataError, OSError, ValueError, EOFError) as error:
+            _log.info("%s is damaged and is made again (%s).", cached, error)
     found = compute(images, network)
     try:
         cached.parent.mkdir(parents=True, exist_ok=True)

@@ -174,13 +174,13 @@ class ImageTask(FamilyTask):
         )
         return self.with_aggregates(scorer.score(answered))
 
-    def reference(self) -> Path | list[Image]:
+    def reference(self) -> Path | Sequence[Image]:
         """What distances are measured to: a statistics file, or images."""
         chosen = self._reference_option
         if chosen is not None and chosen.is_file():
             return chosen
         if chosen is not None:
-            return images_in(chosen)
+            return images_in(chosen, "reference")
         if self.settings.reference == "listed":
             return list({p.image_id: p.reference for p in self.prompts if p.reference is not None}.values())
         return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]

@@ -7,22 +7,30 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
-from evalsuite.errors import SampleError
+from evalsuite.errors import SampleError, SpecError, suggest
 from evalsuite.request import Request, Response
 from evalsuite.task import Answered, Judgement, Plan, Sample, SampleScore, Scores, row_of
 from evalsuite.task import judged as judging
-from evalsuite.task.judged import Chat, JudgedFamilyTask, check_options, unjudged
+from evalsuite.task.judged import Chat, JudgedFamilyTask, NotAskedError, check_options, unjudged
 
 from .readers import READERS, Question
 from .scoring import BY, SCORE, SPREAD, grade_of, grade_question, read_grades, spread
 from .settings import Settings
 
 OPTIONS = judging.OPTIONS
+CHECKED, UNCHECKED = "checked", "unchecked"
+"""Scoring rules of this family: whether five replies on another scale fail, or make the official 0."""
 
 
 def build(plan: Plan) -> JudgedTask:
-    """The task of a judged benchmark. Raises SpecError for grades without a judge's name."""
+    """The task of a judged benchmark. Raises SpecError for grades without a judge's name, and for an unknown
+    rule."""
     check_options(plan)
+    if plan.rule_name not in (CHECKED, UNCHECKED):
+        raise SpecError(
+            f"{plan.benchmark.name}: there is no rule {plan.rule_name!r} for grades.",
+            suggest(plan.rule_name, (CHECKED, UNCHECKED)),
+        )
     plan.source.path(next(iter(plan.source.files)))
     return JudgedTask(plan)
 
@@ -78,7 +86,6 @@ class JudgedTask(JudgedFamilyTask):
             if grades:
                 runs[place] = grades
         if not seen:
-            # Nobody has judged yet: no answer has failed.
             bare = [replace(row, failure="") for row in rows]
             return Scores(bare, (), {spec.name: unjudged(self) for spec in self._metrics})
         count = len(next(iter(runs.values()), ()))
@@ -91,6 +98,8 @@ class JudgedTask(JudgedFamilyTask):
         try:
             said = self.answer(one)
             grades = self._grades(one)
+        except NotAskedError:
+            return row(), ()
         except SampleError as error:
             return row(failure=str(error)), ()
         values = {SCORE: sum(grades) / len(grades)}
@@ -102,11 +111,12 @@ class JudgedTask(JudgedFamilyTask):
         """One per run of the judge. Raises SampleError where there is none."""
         if self._file is not None:
             given = self._file.get(one.sample.id, ())
-        else:
-            grades = [grade_of(self._grader, said) for said in one.judgements]
-            given = tuple(grade for grade in grades if grade is not None)
-            if len(given) < len(grades):
-                raise SampleError(f"the judge has graded this answer in {len(given)} of {len(grades)} runs")
-        if not given:
-            raise SampleError("the judge has not graded this answer")
+            if not given:
+                raise SampleError("the judge has not graded this answer")
+            return given
+        checked = self.plan.rule_name == CHECKED
+        grades = [grade_of(self._grader, said, checked=checked) for said in one.judgements]
+        given = tuple(grade for grade in grades if grade is not None)
+        if len(given) < len(grades) or not given:
+            raise NotAskedError(f"the judge has graded this answer in {len(given)} of {len(grades)} runs")
         return given

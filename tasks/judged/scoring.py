@@ -10,7 +10,7 @@ from evalsuite.content import user
 from evalsuite.errors import DataError, SampleError
 from evalsuite.task import EachOf, Judgement, Metric, Statistic
 from evalsuite.task.judged import Chat
-from evalsuite.task.metrics import parse_grade
+from evalsuite.task.metrics import checked_grade, parse_grade
 from evalsuite.task.readers import field, read_json
 
 from .settings import GraderSettings
@@ -52,20 +52,24 @@ def grade_question(
     )
 
 
-def grade_of(settings: GraderSettings, said: Sequence[Judgement]) -> float | None:
+def grade_of(settings: GraderSettings, said: Sequence[Judgement], *, checked: bool = True) -> float | None:
     """The grade in [0, 1]; 0 after as many replies that are none as the rule allows; None where the judge has
-    not been
-    asked to the end.
+    not been asked to the end.
 
-    Raises SampleError where the judge gave nothing.
+    Args:
+        checked: replies that grade on another scale, or are all empty, make no 0.
+
+    Raises SampleError where the judge gave nothing, or nothing that may be counted.
     """
+    heard = []
     for judgement in said:
         if judgement.failure:
             raise SampleError(f"the judge gave nothing: {judgement.failure}")
-        grade = parse_grade(judgement.text)
-        if grade is not None:
-            return grade
-    return 0.0 if len(said) >= settings.tries else None
+        heard.append(judgement.text)
+    if checked:
+        return checked_grade(heard, tries=settings.tries)
+    read = (grade for grade in map(parse_grade, heard) if grade is not None)
+    return next(read, 0.0 if len(heard) >= settings.tries else None)
 
 
 def read_grades(path: Path) -> dict[str, tuple[float, ...]]:

@@ -84,7 +84,9 @@ class LanguageTask(FamilyTask):
         self._read = partial(plan.reader(READERS), plan.source, self._form)
         plan.check_metrics((PLAIN, NORMALISED))
         self._columns = plan.columns
-        self._per_option = "option" in fields_of(plan.protocol.template)
+        names = fields_of(plan.protocol.template)
+        self._per_option = "option" in names
+        self._named = tuple(name for name in names if name != "option")
 
     def _samples(self) -> Iterator[Sample]:
         for item in self._read():
@@ -114,6 +116,13 @@ class LanguageTask(FamilyTask):
         return tuple(self._tidy(text) for text in texts)
 
     def _context(self, item: Item, option: str = "") -> str:
+        absent = [name for name in self._named if name not in item.fields]
+        if absent:
+            raise SampleError(
+                f"{item.id}: this source has no {absent[0].replace('_', ' ')}, which protocol "
+                f"{self.plan.protocol_name!r} of {self.plan.benchmark.name} shows.",
+                "Use the official file, or the hub's columns that the benchmark names.",
+            )
         return self._tidy(_text(self.plan.protocol.template, {**item.fields, "option": option}))
 
     def _tidy(self, text: str) -> str:

@@ -68,13 +68,24 @@ def _winogrande(row: _Row, name: str, where: str) -> Item:
     return Item(str(row.get("qID") or name), fields, choices, _gold(row.get("answer"), 1, 2, where))
 
 
+_TITLE = " -- "
+"""Stands between title and passage in SuperGLUE's rows; no official title holds it."""
+
+
 def _boolq(row: _Row, name: str, where: str) -> Item:
-    question = field(row, "question", str, where)
-    fields = {
-        "passage": field(row, "passage", str, where),
-        "question": question,
-        "question_capital": question[:1].upper() + question[1:],
-    }
+    """The official file has title and passage apart, SuperGLUE's columns have one text of both: `passage` is
+    the text alone and `titled_passage` both, from either. A row of the official file without its title has no
+    `titled_passage`."""
+    passage, question = field(row, "passage", str, where), field(row, "question", str, where)
+    fields = {"question": question, "question_capital": question[:1].upper() + question[1:]}
+    if "title" in row:
+        title = field(row, "title", str, where)
+        fields |= {"passage": passage, "titled_passage": f"{title}{_TITLE}{passage}"}
+    elif "answer" in row:
+        fields["passage"] = passage
+    else:
+        title, between, rest = passage.partition(_TITLE)
+        fields |= {"passage": rest if between else passage, "titled_passage": passage}
     right = row.get("label", row.get("answer"))
     return Item(
         name, fields, ("no", "yes"), _gold(int(right) if isinstance(right, bool) else right, 0, 2, where)

@@ -89,10 +89,10 @@ class YesNoTask(FamilyTask):
             for one in answered
         ]
         found = self.scores(rows, self._metrics)
-        counted = report(self._counted, found.rows, answered, self._counting)
+        counted, undefined = report(self._counted, found.rows, answered, self._counting)
         order = {spec.name: place for place, spec in enumerate(self.plan.benchmark.metrics)}
         ordered = sorted([*found.statistics, *counted], key=lambda one: order[one.metric.name])
-        return replace(found, statistics=ordered)
+        return replace(found, statistics=ordered, missing={**found.missing, **undefined})
 
     rule_kinds = (("yes-no",), MappingProxyType({}))
 

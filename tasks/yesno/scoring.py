@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -39,12 +40,16 @@ def counting(where: str, rules: RuleSet, metrics: Sequence[MetricSpec]) -> str:
 
 def report(
     metrics: Sequence[MetricSpec], rows: Sequence[SampleScore], answered: Sequence[Answered], rule: str
-) -> list[Statistic]:
-    """POPE's columns: ratios of counts over the whole set of scored questions."""
+) -> tuple[list[Statistic], dict[str, str]]:
+    """POPE's columns: ratios of counts over the whole set of scored questions.
+
+    Returns the statistics, and the columns that are undefined (0 / 0) with the reason: a model that never says
+    yes has no precision, and under the official rule no F1.
+    """
     import numpy as np
 
     if not metrics:
-        return []
+        return [], {}
     scored = [i for i, row in enumerate(rows) if not row.failure]
     truth = np.array([answered[i].sample.record.label for i in scored], dtype=bool)
     said = np.array([{"yes": 1, "no": 0}.get(rows[i].parsed, -1) for i in scored], dtype=np.int8)
@@ -56,4 +61,13 @@ def report(
 
         return value
 
-    return [Statistic(spec.metric(), scored, column(spec.name)) for spec in metrics]
+    found: list[Statistic] = []
+    undefined: dict[str, str] = {}
+    for spec in metrics:
+        value = column(spec.name)
+        if scored and math.isnan(value(np.arange(len(scored)))):
+            yes = int((said == 1).sum())
+            undefined[spec.name] = f"undefined (0 / 0) under these rules: {yes} of {len(scored)} answers are yes"
+        else:
+            found.append(Statistic(spec.metric(), scored, value))
+    return found, undefined

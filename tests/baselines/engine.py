@@ -25,7 +25,7 @@ parser.add_argument("--dies-at", default="")
 parser.add_argument("--broken", action="store_true")
 parser.add_argument("--never", action="store_true")
 parser.add_argument("--pids", type=Path)
-options = parser.parse_args()
+options = parser.parse_args() if __name__ == "__main__" else parser.parse_args(["0"])
 started = time.monotonic()
 answered = 0
 
@@ -69,10 +69,11 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None: ...
 
 
-if options.pids:
-    with options.pids.open("a") as pids:
-        pids.write(f"{os.getpid()}\n")
-if options.broken:
-    print("CUDA error: no kernel image is available", file=sys.stderr)
-    sys.exit(3)
-ThreadingHTTPServer(("127.0.0.1", options.port), Handler).serve_forever()
+if __name__ == "__main__":
+    if options.pids:
+        with options.pids.open("a") as pids:
+            pids.write(f"{os.getpid()}\n")
+    if options.broken:
+        print("CUDA error: no kernel image is available", file=sys.stderr)
+        sys.exit(3)
+    ThreadingHTTPServer(("127.0.0.1", options.port), Handler).serve_forever()

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PilImage
 
 from evalsuite.content import Image, user
@@ -178,3 +179,13 @@ def test_a_pipeline_that_will_not_fit_is_refused_before_it_is_loaded(folders, mo
     with pytest.raises(UnavailableError, match=r"will not fit: .* parameters need .*memory_check=no"):
         build(folders / "sd")
     assert build(folders / "sd", memory_check="no").info.parameters
+
+
+def test_two_loads_of_every_pipeline_give_one_fingerprint(folders):
+    kinds = sorted(folder for folder in folders.iterdir() if (folder / "model_index.json").is_file())
+    assert len(kinds) > 1
+    for folder in kinds:
+        torch.manual_seed(1)
+        first = build(folder).info.fingerprint
+        torch.manual_seed(2)
+        assert build(folder).info.fingerprint == first, folder.name

@@ -112,7 +112,9 @@ def test_letters_are_scored_by_the_first_tokens_log_probabilities(registry, tmp_
         (response,) = model.score_choices([model.prepare(request)])
         assert response.best == 1
         assert response.log_likelihoods == (-3.0, -0.5), "A is unseen: at most the least that was given"
-        assert response.details == {"at_most": ["A"]}
+        assert response.details["at_most"] == ["A"]
+        assert response.details["model"] == "judge-2026-01-01"
+        assert response.details["prompt_tokens"] > 0
         words = Request((user("Which?"),), ScoreChoices((" a long answer", " another")))
         (refused,) = model.score_choices([model.prepare(words)])
         assert isinstance(refused, SampleError)

@@ -13,6 +13,7 @@ from scipy import stats as scipy_stats
 from evalsuite.comparison import Gates, compare
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.stats import tango
+from tests.cli.program import here
 from tests.comparison.runs import make_run, registry
 
 
@@ -211,6 +212,51 @@ def test_a_task_without_scores_does_not_pass_by_its_absence(tmp_path: Path) -> N
     assert [(check.task, check.rule) for check in found.failed] == [("more-numbers", "failures")]
     assert any("not scored on the other side: more-numbers" in note for note in found.notes)
     assert compare(*paths, tasks=["numbers"]).passed
+
+
+def test_a_task_that_the_candidate_was_never_asked_fails_unless_it_is_allowed_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values, _ = right_and_wrong(20, 0, 0)
+    base = make_run(tmp_path / "a", values, tasks=["numbers", "more-numbers"])
+    candidate = make_run(tmp_path / "b", values)
+    found = compare(base, candidate)
+    assert not found.passed
+    assert [(check.task, check.rule) for check in found.failed] == [("more-numbers", "missing")]
+    assert "never asked this task; --allow-missing more-numbers" in found.failed[0].message
+    assert compare(base, candidate, allow_missing=["more-numbers"]).passed
+    assert compare(base, candidate, gates=Gates(allow_missing=("more-numbers",))).passed
+    assert compare(base, candidate, tasks=["numbers"]).passed
+    assert compare(candidate, base).passed  # what only the candidate has hides nothing
+    with pytest.raises(SpecError, match=r"'more-numberz' cannot be missing.*more-numbers"):
+        compare(base, candidate, allow_missing=["more-numberz"])
+    typed = ("compare", base, candidate, "--resamples", "100")
+    refused = here(capsys, *typed, "--junit", tmp_path / "j.xml")
+    assert refused.returncode == 1
+    assert "FAIL more-numbers (missing)" in refused.stdout
+    assert 'type="missing"' in (tmp_path / "j.xml").read_text()
+    assert here(capsys, *typed, "--allow-missing", "more-numbers").returncode == 0
+
+
+def test_a_headline_that_only_the_base_has_fails_unless_it_is_allowed_by_name(tmp_path: Path) -> None:
+    values, _ = right_and_wrong(20, 0, 0)
+    paths = [make_run(tmp_path / name, values) for name in "ab"]
+    file = paths[1] / "metrics.json"
+    metrics = json.loads(file.read_text())
+    (result,) = metrics["results"]
+    first = result["info"]["metrics"][0]["name"]
+    kept = [one for one in result["estimates"] if one["metric"]["name"] != first]
+    other = [
+        {**one, "metric": {**one["metric"], "name": "other"}}
+        for one in result["estimates"]
+        if not one["group"]
+    ]
+    for path, estimates in ((paths[0], [*result["estimates"], *other]), (paths[1], [*kept, *other])):
+        result["estimates"] = estimates
+        (path / "metrics.json").write_text(json.dumps(metrics))
+    found = compare(*paths)
+    assert [(c.task, c.metric, c.rule) for c in found.failed] == [("numbers", first, "missing")]
+    assert compare(*paths, allow_missing=[f"numbers/{first}"]).passed
 
 
 def test_the_frame_has_a_row_per_number(tmp_path: Path) -> None:

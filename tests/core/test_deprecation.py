@@ -25,11 +25,16 @@ def test_a_module_is_found_by_its_old_name_with_a_warning(old: str) -> None:
     assert module.__spec__.name == new
 
 
-def test_a_module_inside_a_package_that_moved_is_found_too() -> None:
-    sys.modules.pop("evalsuite.leaderboard.table", None)
-    with pytest.warns(DeprecationWarning, match=r"evalsuite\.leaderboards\.table"):
+def test_a_module_inside_a_package_that_moved_is_found_too_and_hides_no_function() -> None:
+    import evalsuite.leaderboards
+
+    for name in [name for name in sys.modules if name.startswith("evalsuite.leaderboard.")]:
+        del sys.modules[name]
+    sys.modules.pop("evalsuite.leaderboard", None)
+    with pytest.warns(DeprecationWarning, match=r"evalsuite\.leaderboards"):
         found = importlib.import_module("evalsuite.leaderboard.table")
-    assert found is importlib.import_module("evalsuite.leaderboards.table")
+    assert found is sys.modules["evalsuite.leaderboards.table"]
+    assert callable(evalsuite.leaderboards.table)
 
 
 def test_importing_the_old_module_hides_no_function() -> None:

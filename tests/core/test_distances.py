@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import struct
 import zlib
@@ -70,6 +71,71 @@ def test_distance_of_folders_and_of_their_statistics_is_the_same(
     assert float(rows["frechet"]) == pytest.approx(frechet_distance(*moments), rel=1e-4)
     assert rows["frechet"] in by_file.stdout
     assert "kid needs the images of both sides" in by_file.stderr
+
+
+def test_linked_folders_count_as_copies_do_and_what_was_read_is_told_and_recorded(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half of the images behind a link, beside checkpoints of a notebook: the same set, the same distance."""
+    ref, gen = save(tmp_path / "ref"), save(tmp_path / "gen", seed=1)
+    sym, store = tmp_path / "sym", tmp_path / "store" / "b"
+    for folder in (sym / "a", store, sym / ".ipynb_checkpoints"):
+        folder.mkdir(parents=True)
+    for index, path in enumerate(sorted(gen.iterdir())):
+        shutil.copy(path, sym / "a" if index < 6 else store)
+    shutil.copy(ref / "000.png", sym / ".ipynb_checkpoints" / "000-checkpoint.png")
+    (sym / "notes.txt").write_text("half is elsewhere")
+    (sym / "b").symlink_to(store)
+    linked = here(capsys, *asked("distance", clip, sym, ref, "--json", tmp_path / "d.json"))
+    copied = here(capsys, *asked("distance", clip, gen, ref))
+    assert linked.stdout == copied.stdout
+    assert f"generated: {sym}: 12 images (6 in linked folders); skipped 1 hidden" in linked.stderr
+    assert f"reference: {ref}: 12 images" in linked.stderr
+    assert "losses" not in linked.stderr
+    record = json.loads((tmp_path / "d.json").read_text())
+    assert [record["sides"][side]["images"] for side in ("generated", "reference")] == [12, 12]
+    assert record["sides"]["generated"]["linked"] == 6
+    assert record["sides"]["generated"]["skipped"][".txt files"] == 1
+    assert record["features"]["mode"] == "openai"
+    made = here(capsys, *asked("statistics", clip, sym, "-o", tmp_path / "sym.npz"))
+    assert "12 images (6 in linked folders)" in made.stderr
+    assert Gaussian.load(tmp_path / "sym.npz").images == record["sides"]["generated"]
+    by_file = here(capsys, *asked("distance", clip, tmp_path / "sym.npz", ref))
+    assert by_file.stdout == copied.stdout
+    assert "statistics of 12 images" in by_file.stderr
+
+
+def test_generated_jpegs_are_warned_about_and_reference_jpegs_are_not(
+    clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    png, jpeg = save(tmp_path / "png"), tmp_path / "jpeg"
+    jpeg.mkdir()
+    for index, picture in enumerate(pictures(12)):
+        picture.save(jpeg / f"{index}.jfif", "JPEG") if index < 3 else picture.save(jpeg / f"{index}.png")
+    warned = here(capsys, *asked("distance", clip, jpeg, png))
+    assert "3 of 12 generated images are JPEG, whose losses are measured too" in warned.stderr
+    assert "losses" not in here(capsys, *asked("distance", clip, png, jpeg)).stderr
+
+
+@pytest.mark.parametrize("side", ["generated", "reference"])
+def test_an_error_names_the_side_that_it_is_about(
+    side: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = save(tmp_path / "good", count=4), save(tmp_path / "bad", count=4)
+    (bad / "x.png").write_bytes(b"no image")
+    (tmp_path / "none").mkdir()
+
+    def said(folder: Path) -> str:
+        pair = (folder, good) if side == "generated" else (good, folder)
+        done = here(capsys, *asked("distance", clip, *pair))
+        assert done.returncode == 2
+        return done.stderr
+
+    other = {"generated": "reference", "reference": "generated"}[side]
+    assert f"1 of 5 {side} images cannot be read" in said(bad)
+    assert f"The {side} folder {tmp_path / 'none'} holds no images" in said(tmp_path / "none")
+    assert f"There is no {tmp_path / 'gone'} (the {side} side)" in said(tmp_path / "gone")
+    assert not any(other in said(tmp_path / name) for name in ("none", "gone"))
 
 
 def test_statistics_of_another_mode_or_without_a_record(

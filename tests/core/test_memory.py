@@ -83,3 +83,19 @@ def test_a_file_that_is_no_safetensors_is_named(tmp_path: Path, data: bytes) -> 
 
 def test_without_weights_or_network_there_is_no_estimate(tmp_path: Path) -> None:
     assert estimate(str(tmp_path), 32) is None
+
+
+def test_memory_that_torch_keeps_for_later_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * 2**30, 80 * 2**30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 60 * 2**30)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 20 * 2**30)
+    assert memory.free_memory(torch.device("cuda:0")) == 42 * 2**30
+
+
+def test_images_that_fit_shrink_with_their_area_and_guidance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda device: 10 * 2**30)
+    small = memory.images_that_fit(64, 64, 320, 2, CPU)
+    assert 10 < small < 200
+    assert memory.images_that_fit(128, 128, 320, 2, CPU) == pytest.approx(small / 4, abs=1)
+    assert memory.images_that_fit(64, 64, 320, 2, CPU, guided=False) == pytest.approx(2 * small, abs=1)
+    assert memory.images_that_fit(10**4, 10**4, 320, 2, CPU) == 1

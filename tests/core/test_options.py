@@ -95,6 +95,8 @@ def test_what_adapters_declare_is_what_they_take() -> None:
     from evalsuite_baselines.served import adapter as served
     from evalsuite_baselines.server import chat, serving
 
+    from evalsuite.isolated import adapter as isolated
+
     def names(options: tuple[Option, ...]) -> set[str]:
         return {option.name for option in options}
 
@@ -105,6 +107,7 @@ def test_what_adapters_declare_is_what_they_take() -> None:
     assert names(declared.SERVER) == set(serving.OPTIONS)
     engine = {*serving.OPTIONS, *served.OWN, "omit", "ignore_beams"} - {"base_url"}
     assert names(declared.ENGINE) == engine
+    assert names(declared.ISOLATED) == set(isolated.OWN)
     by_name = {option.name: option for option in declared.CHAT}
     assert set(by_name["prefill"].choices) == {"refuse", "continue", "assistant"}
     assert all(name in by_name["omit"].help for name in chat.PARAMETERS)

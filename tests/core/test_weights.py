@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from evalsuite.errors import CheckpointError
 from evalsuite.model.weights import configuration, fingerprint
 
 
@@ -66,3 +67,25 @@ def test_weights_count_by_name_dtype_shape_and_value() -> None:
     assert fingerprint([one]) == found
     assert fingerprint([torch.nn.Linear(3, 2)]) != found
     assert fingerprint([one.half()]) != found
+
+
+@pytest.mark.parametrize("where", ["cpu", "disk"])
+def test_offloaded_weights_have_the_fingerprint_of_loaded_ones(tmp_path: Path, where: str) -> None:
+    from accelerate import cpu_offload, disk_offload
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Sequential(torch.nn.Linear(4, 2)))
+    found = fingerprint([model])
+    if where == "cpu":
+        cpu_offload(model, execution_device=torch.device("cpu"))
+    else:
+        disk_offload(model, str(tmp_path), execution_device=torch.device("cpu"))
+    assert any(weight.device.type == "meta" for weight in model.parameters())
+    assert fingerprint([model]) == found
+
+
+def test_weights_that_lie_nowhere_are_named() -> None:
+    with torch.device("meta"):
+        model = torch.nn.Linear(3, 2)
+    with pytest.raises(CheckpointError, match="weight bias of a Linear is not loaded"):
+        fingerprint([model])

@@ -92,8 +92,16 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
             list(read_table([tmp_path / name], COLUMNS))
 
 
-@pytest.mark.parametrize("cell", [None, {}, {"bytes": None, "path": None}, b"", 5])
-def test_a_cell_without_an_image_is_refused(cell: Any) -> None:
+@pytest.mark.parametrize("cell", [None, {}, {"bytes": None, "path": None}, {"bytes": b"", "path": None}, b""])
+def test_a_null_cell_is_the_failure_of_its_sample(cell: Any) -> None:
+    image = image_cell(cell, "row 3")
+    for use in (image.read, image.sha256):
+        with pytest.raises(DataError, match="row 3 holds no image"):
+            use()
+
+
+@pytest.mark.parametrize("cell", [5, [None], "text", [{"bytes": b"x"}]])
+def test_a_column_of_another_form_is_refused(cell: Any) -> None:
     with pytest.raises(DataError, match="row 3 holds no image"):
         image_cell(cell, "row 3")
 

@@ -102,7 +102,6 @@ def test_base64_cut_at_a_byte_is_refused_by_the_decoder(tmp_path: Path) -> None:
         ([["1", "q", "x"]], HEADER, "line 2 has 3 cells instead of 4"),
         ([["1", "q", "x", "IMAGE"], ["1", "q", "x", "IMAGE"]], HEADER, "line 3: index 1 occurs twice"),
         ([["", "q", "x", "IMAGE"]], HEADER, "line 2 has no index"),
-        ([["1", "q", "x", ""]], HEADER, r"line 2 \(index 1\) has no image"),
         ([["1", "q", "x", "9"]], HEADER, "line 2: the image refers to row '9', which does not exist"),
         (
             [["1", "q", "x", "2"], ["2", "q", "x", "1"]],
@@ -118,6 +117,13 @@ def test_malformed_tables_are_refused(
     filled = [[packed() if cell == "IMAGE" else cell for cell in row] for row in rows]
     with pytest.raises(DataError, match=message):
         ImageTable(write(tmp_path, filled, header), required=("question",))
+
+
+def test_a_row_without_an_image_is_the_failure_of_its_sample(tmp_path: Path) -> None:
+    table = ImageTable(write(tmp_path, [["1", "q", "x", ""], ["2", "q", "x", packed()]]))
+    with pytest.raises(DataError, match=r"index 1 \(line 2\): there is no image"):
+        table.image("1")
+    assert table.image("2").read()
 
 
 def test_a_comma_separated_file_is_told_apart(tmp_path: Path) -> None:

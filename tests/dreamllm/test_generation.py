@@ -217,10 +217,13 @@ class Scripted:
         self.script = list(script)
         import evalsuite.dreamllm.interleaved as room
 
-        def choose(logits, rows, draws, temperature, top_k, top_p, suppress):
-            while self.script and self.script[0] in suppress:
+        def choose(logits, draws, temperature, top_k, top_p, suppress):
+            def is_forbidden(token):
+                return token in suppress.tolist() or bool(logits[0, token].isneginf())
+
+            while self.script and is_forbidden(self.script[0]):
                 self.script.pop(0)
-            return [self.script.pop(0) if self.script else MODEL.config.tokens.eos]
+            return torch.tensor([self.script.pop(0) if self.script else MODEL.config.tokens.eos])
 
         monkeypatch.setattr(room, "choose", choose)
 
@@ -310,10 +313,11 @@ def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch) -> None:
     original = room.choose
     following: list = []
 
-    def choose(logits, rows, draws, *how):
+    def choose(logits, draws, *how):
         # a mixture: the script says what kind of step it is, the model's own logits which word
-        token = next(following)()
-        return [token] if token in (start, eos) else original(logits, rows, draws, *how)
+        said = [next(following)() for _ in logits]
+        words = original(logits, draws, *how).tolist()
+        return torch.tensor([t if t in (start, eos) else w for t, w in zip(said, words, strict=True)])
 
     monkeypatch.setattr(room, "choose", choose)
     rows = [PROCESSOR.encode(prompt) for prompt in PROMPTS]

@@ -6,13 +6,15 @@ It prints its address. `FUNCTION(body)` gives an answer's text, or a dictionary 
 Requests are appended to the log before they are answered. `POST /script` with a list puts faults in front of
 the next requests: `{"status": 429, "headers": {"Retry-After": "1"}, "error": {...}}`, `{"cut": true}` (closes
 the connection without a word), `{"sleep": 2}` (then answers), `{"raw": "text"}` (status 200, another body),
-`{}` (answers).
+`{"drip": 0.2}` (a byte in so many seconds, without an end), `{"endless": true}` (as fast as it is read),
+`{"gzip": 100}` (so many MiB of zeros, packed), `{}` (answers).
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import gzip
 import importlib
 import json
 import os
@@ -81,6 +83,12 @@ class _Handler(BaseHTTPRequestHandler):
                 {"error": fault.get("error", {"message": "a fault"})},
                 fault.get("headers", {}),
             )
+        elif "drip" in fault:
+            self._flow(fault["drip"], 1)
+        elif fault.get("endless"):
+            self._flow(0.0, 2**20)
+        elif "gzip" in fault:
+            self._packed(fault["gzip"])
         elif "raw" in fault:
             self._send(200, fault["raw"])
         elif self.server.key and self.headers.get("Authorization") != f"Bearer {self.server.key}":
@@ -90,6 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
             )
         elif self.path.endswith("/chat/completions"):
             self._chat(body)
+        elif self.path.endswith("/completions"):
+            self._send(200, self.server.answers(body))
         elif "/images/" in self.path:
             self._images(body)
         else:
@@ -110,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         shown = " ".join(words[:limit]) if cut else text
         choice: dict[str, Any] = {
             "index": 0,
-            "message": {"role": "assistant", "content": shown},
+            "message": {"role": "assistant", "content": shown} | made.get("message", {}),
             "finish_reason": made.get("finish_reason", "length" if cut else "stop"),
         }
         if body.get("logprobs"):
@@ -123,6 +133,12 @@ class _Handler(BaseHTTPRequestHandler):
             }
         asked = " ".join(json.dumps(message["content"]) for message in body["messages"])
         usage = {"prompt_tokens": len(asked.split()), "completion_tokens": len(shown.split())}
+        usage |= made.get("usage", {})
+        if "logprobs" in made:
+            choice["logprobs"] = made["logprobs"]
+        if "status" in made:
+            self._send(made["status"], {"error": made["error"]})
+            return
         self._send(
             200,
             {
@@ -132,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "model": made.get("model", f"{body['model']}-2026-01-01"),
                 "system_fingerprint": "fp_local",
                 "choices": [choice],
-                "usage": usage | {"total_tokens": sum(usage.values())},
+                "usage": usage | {"total_tokens": sum(count or 0 for count in usage.values())},
             },
         )
 
@@ -143,6 +159,26 @@ class _Handler(BaseHTTPRequestHandler):
         usage = {"input_tokens": 3, "output_tokens": 7, "total_tokens": 10}
         usage |= {"input_tokens_details": {"image_tokens": 0, "text_tokens": 3}}  # type: ignore[dict-item]
         self._send(200, {"created": 0, "data": data, "usage": usage})
+
+    def _flow(self, pause: float, size: int) -> None:
+        """A body without an end, until the client has enough of it."""
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.close_connection = True
+        piece = b"%x\r\n" % size + b" " * size + b"\r\n"
+        for _ in range(4096):
+            self.wfile.write(piece)
+            time.sleep(pause)
+
+    def _packed(self, mebibytes: int) -> None:
+        data = gzip.compress(bytes(mebibytes * 2**20), 1)
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         data = body.encode() if isinstance(body, str) else json.dumps(body).encode()

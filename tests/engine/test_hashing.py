@@ -15,7 +15,7 @@ from evalsuite.task.table_readers import YesNoQuestion
 
 
 def test_a_field_that_a_record_gained_is_described_only_where_it_says_something() -> None:
-    labels = ("labels", dict, field(default_factory=dict, metadata=ADDED))
+    labels: Any = ("labels", dict, field(default_factory=dict, metadata=ADDED))
     record = make_dataclass("Record", [("id", str), labels, ("hint", str, field(default=""))])
     assert describe(record("a")) == {"id": "a", "hint": ""}
     assert describe(record("a", {"x": "y"})) == {"id": "a", "labels": {"x": "y"}, "hint": ""}

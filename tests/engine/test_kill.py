@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from evalsuite.engine.saver import BEHIND
 from evalsuite.errors import EvalsuiteError
 from evalsuite.spec import RunSpec
 from evalsuite.store import RunReader, TaskResult, verify
@@ -81,7 +82,8 @@ def test_a_run_killed_at_twenty_random_moments_gives_the_same_metrics_and_asks_e
     again = Counter(asked)
     extra = sum(again.values()) - len(again)
     assert len(again) == 600
-    assert extra <= KILLS * BATCH, f"{extra} requests asked again after {KILLS} kills"
+    # the batch at the device, and the one being saved behind it
+    assert extra <= KILLS * BATCH * (1 + BEHIND), f"{extra} requests asked again after {KILLS} kills"
     for position, known in answered_before:
         repeated = {_name(question) for question in asked[position:]} & known
         assert not repeated, "asked again although its response was in the store"

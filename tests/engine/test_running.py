@@ -443,3 +443,27 @@ def test_a_new_run_whose_model_cannot_be_loaded_leaves_nothing_on_record(tmp_pat
         run_sums(sums_spec(unloadable="sk-secret"), out)
     assert not out.exists() or not list(out.iterdir()), "what was mistyped, a key perhaps, is nowhere"
     assert run_sums(sums_spec(), out).exit_code == 0, "the corrected command begins there"
+
+
+def test_the_model_is_gone_when_answers_are_scored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import weakref
+
+    from evalsuite.running import measuring
+
+    known: list[weakref.ref[Any]] = []
+    build, score = vars(measuring)["build_model"], vars(measuring)["score_all"]
+
+    def building(*arguments: Any) -> Any:
+        made = build(*arguments)
+        sys.modules["evalsuite_plugin_sums_plugin"].MADE.clear()  # which holds it for other tests
+        known.append(weakref.ref(made))
+        return made
+
+    def scoring(*arguments: Any) -> Any:
+        assert known[-1]() is None, "somebody holds the model while networks that score need its memory"
+        return score(*arguments)
+
+    monkeypatch.setattr(measuring, "build_model", building)
+    monkeypatch.setattr(measuring, "score_all", scoring)
+    assert run_sums(sums_spec(), tmp_path / "run").exit_code == 0
+    assert known

@@ -10,9 +10,10 @@ from PIL import Image as pil
 
 from evalsuite.content import Image, user
 from evalsuite.engine.batching import Batch, Scope
+from evalsuite.engine.faults import is_out_of_memory
 from evalsuite.engine.plan import Item
 from evalsuite.engine.prepare import Ready
-from evalsuite.engine.worker import Worker, is_out_of_memory
+from evalsuite.engine.worker import Worker
 from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateImages, GenerateText, ImageResponse, Request, ScoreChoices, TextResponse

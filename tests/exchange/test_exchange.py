@@ -166,8 +166,10 @@ def test_vqa_results_are_scored_and_come_out_as_they_went_in(tmp_path: Path) -> 
     assert export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json") == 3
     out = json.loads((tmp_path / "out.json").read_text())
     assert sorted(out, key=lambda row: row["question_id"]) == sorted(rows, key=lambda row: row["question_id"])
-    with pytest.raises(StoreError, match=r"out\.json exists"):
-        export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json")
+    assert export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "out.json") == 3, "once more"
+    (tmp_path / "notes.json").write_text('{"years": "of work"}')
+    with pytest.raises(StoreError, match=r"notes\.json exists and is no earlier export"):
+        export_predictions(tmp_path / "run", "vqav2", "evalai", tmp_path / "notes.json")
 
 
 @pytest.mark.parametrize(
@@ -287,7 +289,10 @@ def test_popes_own_answer_file_goes_by_order(tmp_path: Path) -> None:
     path = tmp_path / "data" / "coco_pope_random.json"
     path.write_text("\n".join(json.dumps(row) for row in questions))
     given = tmp_path / "a.json"
-    given.write_text('{"question": "q", "answer": "Yes."}\n{"question": "q", "answer": "No."}\n')
+    asked = "Is there a cat in the image?"
+    given.write_text(
+        "".join(json.dumps({"question": asked, "answer": said}) + "\n" for said in ("Yes.", "No."))
+    )
     task = TaskSpec(name="pope-random", data=tmp_path / "data")
     assert numbers(import_predictions(tmp_path / "run", task, given, "pope", model="m"))["F1"] == 1.0
 

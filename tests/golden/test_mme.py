@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,7 +33,8 @@ def test_answers_are_read_as_three_tools_read_them(path: Path, compared: Compare
     compared("MME answers", 4 * len(cases))
 
 
-def _row(place: int, task: str, image: str, right: str, said: str, rules: str) -> SampleScore:
+def _row(place: int, parts: tuple[str, str, str, str], rules: str) -> SampleScore:
+    task, image, right, said = parts
     value = hit("mme", rules, said, right.lower())
     return row(place, {"category": task, "image": image}, value, f"{task}/{image}")
 
@@ -62,7 +62,7 @@ def _equal_official(rows: list[SampleScore], official: dict[str, dict[str, float
 @each("*mme_cases*.json*")
 def test_answer_files_have_the_official_totals(path: Path, compared: Compared) -> None:
     for one in read_json(path)["official_sets"]:
-        rows = [_row(i, *parts, "official") for i, parts in enumerate(_of_files(one["files"]))]
+        rows = [_row(i, parts, "official") for i, parts in enumerate(_of_files(one["files"]))]
         _equal_official(rows, one["official"])
         compared("MME official answer files, answers", len(rows))
 
@@ -77,7 +77,7 @@ def _equal_lmms(rows: list[SampleScore], expected: dict[str, float]) -> None:
 def test_shuffled_rows_have_lmms_evals_totals(path: Path, compared: Compared) -> None:
     for one in read_json(path)["lmms_sets"]:
         rows = [
-            _row(i, r["category"], r["question_id"], r["answer"], r["said"], "lmms-eval")
+            _row(i, (r["category"], r["question_id"], r["answer"], r["said"]), "lmms-eval")
             for i, r in enumerate(one["rows"])
         ]
         _equal_lmms(rows, one["lmms-eval"])
@@ -88,12 +88,12 @@ def test_shuffled_rows_have_lmms_evals_totals(path: Path, compared: Compared) ->
 def test_whole_answer_sets_have_both_totals(path: Path, compared: Compared) -> None:
     found = read_json(path)
     for one in found["sets"]:
-        asked: list[Any] = [
+        asked: list[tuple[str, str, str, str]] = [
             (task, image, right, said)
             for task, images in found["meta"]["images_and_labels"].items()
             for (image, right), said in zip(images, one["answers"][task], strict=True)
         ]
         assert len(asked) == benchmark("mme").count
-        _equal_official([_row(i, *p, "official") for i, p in enumerate(asked)], one["official"])
-        _equal_lmms([_row(i, *p, "lmms-eval") for i, p in enumerate(asked)], one["lmms-eval"])
+        _equal_official([_row(i, parts, "official") for i, parts in enumerate(asked)], one["official"])
+        _equal_lmms([_row(i, parts, "lmms-eval") for i, parts in enumerate(asked)], one["lmms-eval"])
         compared("MME whole answer sets, answers", 2 * len(asked))

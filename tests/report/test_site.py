@@ -111,7 +111,7 @@ def test_images_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Path
             assert opened.size == (40, 20)
             assert opened.getexif().get(0x0112, 1) == 1
     script = Image(b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", name="a.svg")
-    assert "is not an image that PIL knows" in pictures.refer(script)["e"]
+    assert "is not an image that can be decoded" in pictures.refer(script)["e"]
     stream = io.BytesIO()
     pil.new("RGB", (16, 16)).save(stream, "DDS")
     unknown = bytearray(stream.getvalue())

@@ -77,6 +77,18 @@ def entry(folder: Path, **changes: Any) -> TaskEntry:
     return found
 
 
+def test_a_shipped_benchmark_says_why_its_version_was_raised() -> None:
+    import evalsuite_tasks
+
+    from evalsuite.task.schema import load
+
+    folder = Path(evalsuite_tasks.__file__).parent
+    for path in (path for path in folder.rglob("*.yaml") if path.parent.name != "suites"):
+        made = load(path)
+        wanted = {str(version) for version in range(2, int(made.version) + 1)}
+        assert set(made.changes) == wanted, made.name
+
+
 def test_a_folder_of_files_of_ones_own_becomes_entries(tmp_path: Path) -> None:
     found = entry(tmp_path)
     assert (found.name, found.family, found.protocols) == ("little-vqa", "vqa", ("plain", "paper"))
@@ -104,7 +116,7 @@ def test_a_protocol_sets_system_prompt_wording_and_prefill_exactly(tmp_path: Pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"count": 0}, r"little-vqa\.yaml: count: "),
+        ({"count": -1}, r"little-vqa\.yaml: count: "),
         ({"colour": "red"}, "colour: there is no such field"),
         ({"capability": "smell"}, "capability: "),
         ({"name": "Little VQA"}, "name: String should match pattern"),

@@ -298,3 +298,34 @@ def test_a_headline_that_cannot_be_computed_stops_the_run_before_it_starts(
         entry.build(TaskOptions(data=data))
     task = entry.build(TaskOptions(data=data, options={"metrics": "CIDEr"}))
     assert [metric.name for metric in task.info.metrics] == ["CIDEr"]
+
+
+def test_declared_aggregations_stand_beside_the_corpus_scores(
+    data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from evalsuite.task.benchmark import entries
+
+    source = Path(evalsuite_tasks.__file__).parent / "caption/mini-coco-caption.yaml"
+    made = yaml.safe_load(source.read_text())
+    made["metrics"] = [
+        {"name": "by objects", "mean_over": "num_objects", "of": "CIDEr", "exceeds_one": True},
+        {"name": "CIDEr", "headline": True},
+        {"name": "both", "of": ["CIDEr", "METEOR"]},
+        {"name": "METEOR"},
+    ]
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (entry,) = entries(tmp_path)
+    task = entry.build(TaskOptions(data=data))
+    samples = list(task.samples())[:9]
+    scores = task.score([answer(sample, sample.record.captions[0]) for sample in samples])
+    by_objects: dict[str, list[float]] = {}
+    for row in scores.rows:
+        by_objects.setdefault(row.labels["num_objects"], []).append(row.values["CIDEr"])
+    found = {s.metric.name: s for s in scores.statistics if not s.group}
+    assert list(found) == ["by objects", "CIDEr"]
+    function = found["by objects"].function
+    assert function is not None
+    means = [sum(values) / len(values) for values in by_objects.values()]
+    assert function(np.arange(9)) == pytest.approx(sum(means) / len(means))
+    assert scores.missing["both"].startswith("it needs METEOR: ")

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def test_the_least_score_counts_and_the_root_of_their_product(tmp_path: Path) ->
     task, sample = gedit_task(tmp_path)
     (row,) = task.score([edited(sample, (SC, PQ))]).rows
     assert row.values == pytest.approx({"G_SC": 6.0, "G_PQ": 9.0, "G_O": 54**0.5})
-    (row,) = task.score([edited(sample, (SC, PQ), ('{"score": [4]}', PQ))]).rows
+    (row,) = task.score([edited(sample, (SC, PQ), ('{"score": [4, 4]}', PQ))]).rows
     assert row.values["G_SC"] == 5.0  # mean over the judge's runs
 
 
@@ -164,11 +165,13 @@ def test_what_cannot_be_judged_or_was_not_has_a_reason(tmp_path: Path) -> None:
         "gave nothing: timed out": Answered(
             sample, edited(sample).responses, ((Judgement(failure="timed out"),),)
         ),
-        "not graded this edit to the end": edited(sample, (SC,)),
     }
     for reason, one in cases.items():
         (row,) = task.score([one]).rows
         assert reason in row.failure
+    half = task.score([edited(sample, (SC,)), edited(sample, (SC, PQ))])
+    assert [(row.failure, bool(row.values)) for row in half.rows] == [("", False), ("", True)]
+    assert next(e.n for e in estimate(half, resamples=20) if e.metric.name == "G_O") == 1
     unseen = task.score([edited(sample)])
     assert unseen.rows[0].failure == ""
     assert "evalsuite judge RUN --task gedit-bench-en --judge gpt-4.1" in unseen.missing["G_O"]
@@ -228,7 +231,70 @@ def test_grades_need_a_judge(tmp_path: Path) -> None:
         gedit_task(tmp_path, options={"grades": "x.csv"})
 
 
+SCALE = {
+    "hundred": '{"score": [80, 90], "reasoning": "percent"}',
+    "one of two": '{"score": [8], "reasoning": "x"}',
+    "a bare number": "8",
+    "three": '{"score": [8, 9, 7]}',
+    "true": '{"score": [true, 9]}',
+    "negative": '{"score": [-1, 9]}',
+}
+
+
+@pytest.mark.parametrize("reply", SCALE.values(), ids=SCALE)
+@pytest.mark.parametrize("rules", ["official", "qwen2.5-vl"])
+def test_scores_off_the_scale_or_incomplete_are_a_failed_judgement_never_a_number(
+    tmp_path: Path, reply: str, rules: str
+) -> None:
+    task, sample = gedit_task(tmp_path, rules=rules)
+    for said in ((reply, PQ) * 2, (SC, reply) * 2):
+        (row,) = task.score([edited(sample, said)]).rows
+        assert row.values == {}
+        assert row.failure.startswith(("the judge gave ", "a score of the judge is ", "the judge's scores"))
+
+
+def test_the_unchecked_rules_give_the_official_number(tmp_path: Path) -> None:
+    task, sample = gedit_task(tmp_path, rules="official-unchecked")
+    assert task.judge == "gpt-4.1"
+    (row,) = task.score([edited(sample, (SCALE["hundred"], "8"))]).rows
+    assert row.values == pytest.approx({"G_SC": 80.0, "G_PQ": 8.0, "G_O": 640**0.5})
+    scores = tmp_path / "scores.csv"
+    scores.write_text(f"{NEEDED}\na.png,80,90,en")
+    options = {"grades": str(scores), "judge": "x"}
+    task, sample = gedit_task(tmp_path, rules="qwen2.5-vl-unchecked", options=options)
+    (row,) = task.score([edited(sample)]).rows
+    assert row.values["G_SC"] == 80.0
+
+
 # ImgEdit-Bench
+
+LINES = "Prompt Compliance: 5\nVisual Naturalness: 3\nPhysical & Detail Integrity: 1"
+
+
+@pytest.mark.parametrize(
+    ("reply", "official"),
+    [
+        ("Prompt Compliance: 5\nVisual Naturalness: **3**\nPhysical & Detail Integrity: 1/5", 5.0),
+        (f"Estimated year: 1998\n{LINES}", 501.75),
+        (LINES.replace(": 5", ": 50"), 18.0),
+        (LINES.replace(": 1", ": 0"), 2.67),
+        (f"{LINES}\nPrompt Compliance: 4", 3.25),
+        (LINES.replace("Visual Naturalness", "Prompt compliance"), 3.0),
+        ("Brief reasoning: 4\nPrompt Compliance: 5\nVisual Naturalness: 3", 4.0),
+        ("**Prompt Compliance:** 5", None),
+    ],
+)
+def test_imgedit_counts_three_criteria_from_1_to_5_and_nothing_else(
+    tmp_path: Path, reply: str, official: float | None
+) -> None:
+    data = imgedit(tmp_path, {"7": "add", "8": "add"})
+    for rules, value in (("official", None), ("official-unchecked", official)):
+        task = judged(build("imgedit-bench", data, rules=rules))
+        first, second = task.samples()
+        bad, good = task.score([edited(first, (reply,)), edited(second, (LINES,))]).rows
+        assert bad.values == ({} if value is None else {"score": value})
+        assert bool(bad.failure) == (value is None)
+        assert good.values == {"score": 3.0}
 
 
 TAR_NAMES = ("singleturn.json", "judge_prompt.json")
@@ -273,10 +339,18 @@ def test_imgedits_types_equal_the_official_ones(tmp_path: Path) -> None:
     oracle = load_json("oracles", "editing_cases.json.gz")["imgedit"]
     kinds = {key: meta["edit_type"] for key, meta in oracle["meta"].items() if key in oracle["judge_outputs"]}
     data = imgedit(tmp_path / "data", kinds)
-    told = build("imgedit-bench", data)
+    told = build("imgedit-bench", data, rules="official-unchecked")
     answers = [edited(sample, (oracle["judge_outputs"][sample.id],)) for sample in told.samples()]
     file = write_json(tmp_path / "result.json", oracle["judge_outputs"])
-    given = build("imgedit-bench", data, options={"grades": str(file), "judge": "gpt-4o"})
+    options = {"grades": str(file), "judge": "gpt-4o"}
+    given = build("imgedit-bench", data, options=options, rules="official-unchecked")
+    for checked in (build("imgedit-bench", data), build("imgedit-bench", data, options=options)):
+        for row in checked.score(answers).rows:
+            whole = re.fullmatch(
+                r"[^:\n]*\n?([^:\n]+: [1-5](\r?\n|$)){3}", oracle["judge_outputs"][row.id].replace("- ", "")
+            ) or row.id in ("0", "11")
+            assert row.values == ({"score": oracle["per_item"][row.id]} if whole else {}), row
+            assert bool(row.failure) == (not whole)
     for scores in (told.score(answers), given.score(answers)):
         for row in scores.rows:
             expected = oracle["per_item"][row.id]

@@ -85,7 +85,7 @@ def pairs(folder: Path, said: tuple[str, ...] = SAID) -> Path:
             "id": str(i),
             "question": f"?:{text}",
             "answer": "no" if i % 2 else "yes",
-            "part": "ab"[i // 4],
+            "part": "ab"[i // 4 % 2],
             "image": str(i // 2),
         }
         for i, text in enumerate(said)

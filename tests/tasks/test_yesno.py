@@ -174,3 +174,13 @@ def test_a_question_twice_an_empty_file_and_a_broken_line_are_refused(tmp_path: 
     (tmp_path / "coco_pope_random.json").write_text(json.dumps(ROW) + '\n{"question_id": 2, "ima')
     with pytest.raises(DataError, match=r"coco_pope_random\.json, line 2: not valid JSON"):
         list(build("pope-random", data=tmp_path).samples())
+
+
+def test_a_model_that_never_says_yes_has_an_accuracy_and_an_f1_that_is_undefined(tmp_path: Path) -> None:
+    rows = [{**ROW, "question_id": i, "label": ("yes", "no")[i % 2]} for i in range(4)]
+    task = build("pope-random", data=lines(tmp_path, *rows))
+    scores = task.score(answered(list(task.samples()), *["no"] * 4))
+    found = {statistic.metric.name for statistic in scores.statistics}
+    assert "accuracy" in found
+    assert "F1" not in found
+    assert "undefined (0 / 0)" in scores.missing["F1"]

@@ -1,0 +1,122 @@
+"""Encoding, saving and committing behind the device: a batch is saved while the next one is answered."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+from evalsuite.content import ImageEncoding, RawImage
+from evalsuite.request import DocumentResponse, ImageResponse, Response
+from evalsuite.store.records import Record
+
+BEHIND = 1
+"""Batches that may wait to be saved while another is answered: what a kill can cost beside that one."""
+
+Save = Callable[[Sequence[Record]], None]
+
+
+class Saver:
+    """Saves batches in their order, one behind the device.
+
+    Images that an adapter handed back unencoded are encoded by a pool of threads. Nothing counts before it is
+    on disk: `saved` gives the records that are, in the thread that asks.
+
+    Args:
+        save: makes records durable; called in one thread that is not the caller's, one call at a time.
+        encoders: threads that encode images.
+    """
+
+    def __init__(self, save: Save, *, encoders: int) -> None:
+        self._save = save
+        self._encoders = ThreadPoolExecutor(encoders, thread_name_prefix="evalsuite-encode")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="evalsuite-save")
+        self._pending: deque[tuple[Sequence[Record], Future[None]]] = deque()
+        self._failure: Exception | None = None
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Hands records over; their images are encoded at once, in parallel."""
+        encoding = [
+            self._encoders.submit(image.read) for record in records for image in raw_images(record.response)
+        ]
+
+        def write() -> None:
+            for future in encoding:
+                future.result()
+            self._save(records)
+
+        self._submit(records, write)
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Runs something else that writes, in its turn: after what was added before it."""
+        self._submit((), action)
+
+    def saved(self, *, at_most_behind: int = BEHIND) -> Iterator[Sequence[Record]]:
+        """Batches that have become durable, waiting until at most so many are not.
+
+        Raises what saving raised.
+        """
+        while self._pending and (len(self._pending) > at_most_behind or self._pending[0][1].done()):
+            records, future = self._pending.popleft()
+            future.result()
+            if records:
+                yield records
+
+    def _submit(self, records: Sequence[Record], action: Callable[[], None]) -> None:
+        self._pending.append((records, self._writer.submit(self._in_turn, action)))
+
+    def _in_turn(self, action: Callable[[], None]) -> None:
+        """Nothing is saved after what could not be saved: no step may stand without the one before it."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            action()
+        except Exception as error:
+            self._failure = error
+            raise
+
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """What was handed over is saved even when the run breaks off."""
+        self._writer.shutdown(wait=True)
+        self._encoders.shutdown(wait=True)
+
+
+def raw_images(response: Response | None) -> list[RawImage]:
+    """The images of a response that are not encoded yet."""
+    match response:
+        case ImageResponse(images=images):
+            return [image for image in images if isinstance(image, RawImage)]
+        case DocumentResponse(parts=parts):
+            return [part for part in parts if isinstance(part, RawImage)]
+        case _:
+            return []
+
+
+def encoded_as(response: Response | None, encoding: ImageEncoding) -> Response | None:
+    """The response with its unencoded images to be encoded in that way."""
+
+    def changed(part: Any) -> Any:
+        return replace(part, encoding=encoding) if isinstance(part, RawImage) else part
+
+    match response:
+        case ImageResponse():
+            return replace(response, images=tuple(map(changed, response.images)))
+        case DocumentResponse():
+            return replace(response, parts=tuple(map(changed, response.parts)))
+        case _:
+            return response
+
+
+def encoding_threads() -> int:
+    """All cores but the one that feeds the device; at most 8."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(1, cores - 1), 8)
