@@ -30,6 +30,7 @@ class Option:
         default: what holds where it is not given; None: whatever the help says.
         choices: the values there are; empty: any.
         minimum: least value of a number.
+        adds, removes: capabilities that a model must have besides, or need not have, where it is given.
 
     >>> Option("steps", type=int, minimum=1).parse("20")
     20
@@ -41,6 +42,8 @@ class Option:
     default: Any = None
     choices: tuple[str, ...] = ()
     minimum: float | None = None
+    adds: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.type not in _KINDS:

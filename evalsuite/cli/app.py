@@ -27,6 +27,7 @@ from evalsuite.cli import (
     sample_size,
     showing,
     study,
+    synergy,
     tradeoff,
     weights,
 )
@@ -95,6 +96,7 @@ showing.register(app)
 miniature.register(app)
 dreamllm.register(app)
 study.register(app)
+synergy.register(app)
 tradeoff.register(app)
 weights.register(app)
 image_sets.register(app)

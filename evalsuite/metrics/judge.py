@@ -29,7 +29,9 @@ __all__ = [
     "imgedit_grade",
     "imgedit_types",
     "parse_grade",
+    "parse_pair",
     "parse_viescore",
+    "relative_score",
     "viescore",
     "viescore_statistics",
 ]
@@ -271,3 +273,29 @@ def imgedit_types(grades: Mapping[str, float], types: Mapping[str, str]) -> dict
         if item in types:
             groups.setdefault(types[item], []).append(grade)
     return {kind: round(sum(values) / len(values), 2) for kind, values in groups.items()}
+
+
+def parse_pair(review: str) -> tuple[float, float]:
+    """Two scores of a review's first line; -1, -1 where it is not exactly two numbers with one space or comma
+    between them.
+
+    Source: haotian-liu/LLaVA `llava/eval/eval_gpt_review_bench.py`, `parse_score`.
+
+    >>> parse_pair("8 9.5\\nBecause …"), parse_pair("8, 9")
+    ((8.0, 9.5), (-1.0, -1.0))
+    """
+    fields = review.split("\n")[0].replace(",", " ").split(" ")
+    try:
+        first, second = map(float, fields)
+    except ValueError:
+        return -1.0, -1.0
+    return first, second
+
+
+def relative_score(reference: float, model: float) -> float:
+    """The model's mean score in percent of the reference's, both rounded to three digits first, to one digit.
+
+    Source: haotian-liu/LLaVA `llava/eval/summarize_gpt_review.py`. NaN where the reference's mean is 0.
+    """
+    base = round(float(reference), 3)
+    return round(round(float(model), 3) / base * 100, 1) if base else float("nan")

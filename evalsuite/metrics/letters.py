@@ -12,7 +12,12 @@ Rules by name:
 * ``ai2d-lmms``: EvolvingLMMs-Lab/lmms-eval, task ai2d: its filter, then its exact match;
 * ``ai2d-cambrian``: cambrian-mllm/cambrian `eval/eval/ai2d/ai2d_test.py`;
 * ``internvl``: OpenGVLab/InternVL `internvl_chat/eval/vqa/evaluate_vqa.py`, exact match of the letter;
-* ``lmms-mcq``: the letter extractor that lmms-eval's tasks share since 2026 (`evalsuite.metrics.mcq`).
+* ``lmms-mcq``: the letter extractor that lmms-eval's tasks share since 2026 (`evalsuite.metrics.mcq`);
+* ``blink-lmms``: EvolvingLMMs-Lab/lmms-eval `lmms_eval/tasks/blink/utils.py`;
+* ``in-parentheses``: the answer is "(B)" (what BLINK's judge is asked for);
+* ``mmmu-pro``: MMMU-Benchmark/MMMU `mmmu-pro/evaluate.py`, without its random choice for an undecided answer;
+* ``mmvp-bagel``, ``mmvp-cambrian``, ``mmvp-lmms``: see `evalsuite.metrics.mmvp`;
+* ``unieval``, ``realunify``, ``realunify-lmms``: see `evalsuite.metrics.unified`.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from evalsuite.errors import SpecError
+from evalsuite.metrics import mmvp, unified
 from evalsuite.metrics.mcq import lmms_letter
 
 __all__ = ["LETTER_RULES", "mmmu_open_hit", "read_letter"]
@@ -72,6 +78,42 @@ def _mmmu(text: str, options: Mapping[str, str]) -> str | None:
     places = {letter: lower.rfind(option.lower()) for letter, option in options.items()}
     found = [letter for letter in options if places[letter] >= 0]
     return max(found, key=places.__getitem__) if found else None
+
+
+def _mmmu_pro(text: str, options: Mapping[str, str]) -> str | None:
+    place = text.rfind("Answer:")
+    if place >= 0:
+        behind = text[place + len("Answer:") :]
+        named = [letter for letter in options if letter in behind]
+        if len(named) == 1:
+            return named[0]
+    for mark in (",", ".", "!", "?", ";", ":", "'"):
+        text = text.strip(mark)
+    text = f" {text} "
+    # What is found by "B " or "B." is told apart by " B ", wherever that stands (or nowhere).
+    forms = (("({})", "({})"), ("{} ", " {} "), ("{}.", " {} "))
+    for form, places_of in forms:
+        found = [letter for letter in options if form.format(letter) in text]
+        if found:
+            return max(found, key=lambda letter: text.rfind(places_of.format(letter)))
+    if len(text.split()) <= 5:
+        return None
+    lower = text.lower()
+    places = {letter: lower.rfind(option.lower()) for letter, option in options.items()}
+    found = [letter for letter in options if places[letter] >= 0]
+    return max(found, key=places.__getitem__) if found else None
+
+
+_BLINK_LMMS = re.compile(r"[(\s]*([A-Z])", re.IGNORECASE)
+
+
+def _blink_lmms(text: str, options: Mapping[str, str]) -> str | None:
+    found = _BLINK_LMMS.match(text.strip())
+    return found[1].upper() if found else None  # even beyond the options: decided, and wrong
+
+
+def _in_parentheses(text: str, options: Mapping[str, str]) -> str | None:
+    return text[1] if len(text) == 3 and text[0] == "(" and text[2] == ")" and text[1] in options else None
 
 
 _MMSTAR_FRONTS = ("", "(", "option ", "the answer is ")
@@ -140,6 +182,15 @@ LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
         "ai2d-cambrian": _ai2d_cambrian,
         "internvl": _internvl,
         "lmms-mcq": lmms_letter,
+        "blink-lmms": _blink_lmms,
+        "in-parentheses": _in_parentheses,
+        "mmmu-pro": _mmmu_pro,
+        "mmvp-bagel": mmvp.bagel,
+        "mmvp-cambrian": mmvp.cambrian,
+        "mmvp-lmms": mmvp.lmms,
+        "unieval": unified.unieval,
+        "realunify": unified.realunify,
+        "realunify-lmms": unified.realunify_lmms,
     }
 )
 

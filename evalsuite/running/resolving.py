@@ -33,6 +33,7 @@ def resolve(spec: RunSpec, registry: Registry) -> RunSpec:
     entries = [registry.task(task.name) for task in spec.tasks]
     for entry, task in zip(entries, spec.tasks, strict=True):
         entry.check_options(task.options)
+    entries = [entry.with_options(task.options) for entry, task in zip(entries, spec.tasks, strict=True)]
     lacking = {entry.name: entry.lacking(model.capabilities) for entry in entries}
     if any(lacking.values()):
         wishes = ", ".join(f"{name} ({' and '.join(needed)})" for name, needed in lacking.items() if needed)
@@ -101,7 +102,8 @@ def build_model(spec: RunSpec, registry: Registry) -> Model:
                 options=spec.model.options,
             )
         )
-    for capability in {needed for task in spec.tasks for needed in registry.task(task.name).needs}:
+    wanted = [registry.task(task.name).with_options(task.options) for task in spec.tasks]
+    for capability in {needed for task in wanted for needed in task.needs}:
         if not callable(getattr(model, METHODS[capability], None)):
             raise SpecError(
                 f"Model {spec.model.name!r} says it can do {capability!r} but has no {METHODS[capability]}.",

@@ -24,7 +24,7 @@ from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.options import Option, check_options
 from evalsuite.request import Capability, Output, Request, fingerprint
 from evalsuite.spec import TaskSpec
-from evalsuite.task import Sample, Task, TaskInfo
+from evalsuite.task import Sample, Task, TaskInfo, generate_first
 from evalsuite.task.aggregates import MetricSpec, check_aggregates, leaves
 from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
@@ -342,7 +342,8 @@ def _options_of(benchmark: Benchmark) -> tuple[Option, ...]:
     module = family_module(benchmark.family, benchmark.folder)
     own = [one if isinstance(one, Option) else Option(one) for one in getattr(module, "OPTIONS", ())]
     shots = (_SHOTS,) if getattr(module, "SHOTS", False) else ()
-    return (_SUBSET, _SOURCE, *shots, *own)
+    first = generate_first.OPTIONS if benchmark.needs == ("text",) else ()
+    return (_SUBSET, _SOURCE, *shots, *own, *first)
 
 
 def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
@@ -375,7 +376,9 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     chosen = {
         name: value
         for name, value in options.options.items()
-        if name != "source" and not (few and name == "shots" and shots is None)
+        if name != "source"
+        and name not in {option.name for option in generate_first.OPTIONS}  # they change no sample
+        and not (few and name == "shots" and shots is None)
     }
     plan = Plan(
         benchmark,
@@ -393,7 +396,7 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
             f"{benchmark.name}: protocol {protocol!r} asks twice; it says nothing of examples in the first.",
             "Leave out shots=, or choose another protocol.",
         )
-    return made
+    return generate_first.generating_first(made, options.options)
 
 
 def _named(benchmark: str, what: str, wanted: str | None, known: Mapping[str, Any]) -> str:

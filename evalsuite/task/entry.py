@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.data.inspection import DataReport
 from evalsuite.options import Option, Options, check_options, declared
-from evalsuite.request import Capability, all_needs
+from evalsuite.request import CAPABILITIES, Capability, all_needs
 from evalsuite.spec import TaskSpec
 from evalsuite.task.types import Metric, Task
 
@@ -84,6 +84,17 @@ class TaskEntry:
         known = self.declared_options if given else None
         if known is not None:
             check_options(known, given, f"Task {self.name!r}")
+
+    def with_options(self, given: Mapping[str, str]) -> TaskEntry:
+        """With the needs that it has where these options are given."""
+        chosen = [one for one in self.declared_options or () if one.name in given]
+        switched = [one for one in chosen if one.type is not bool or one.parse(given[one.name])]
+        added = {name for one in switched for name in one.adds}
+        removed = {name for one in switched for name in one.removes}
+        if not added and not removed:
+            return self
+        needs = tuple(name for name in CAPABILITIES if name in (set(self.needs) | added) - removed)
+        return replace(self, needs=needs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,22 @@ class FamilyTask(ABC):
         """An example as the protocol's template shows it; families with `SHOTS` define it."""
         raise NotImplementedError
 
+    rule_kinds: tuple[tuple[Kind, ...], Mapping[Kind, str]] = ((), {})
+    """The kinds of questions that its rules score, and the default rules of kinds; see `Plan.rule_set`."""
+
+    def scored(self, one: Answered, answer: str | None = None, rules: RuleSet | None = None) -> SampleScore:
+        """The row of one answered sample under named rules; families that a judge may help define it.
+
+        Args:
+            answer: scored instead of the model's own (what a judge read in it).
+            rules: taken instead of the task's own.
+        """
+        raise NotImplementedError
+
+    def shown_to_judge(self, sample: Sample) -> Mapping[str, str]:
+        """`question`, `options` and `reference` as a judge sees them."""
+        raise NotImplementedError
+
     @cached_property
     def _pool(self) -> tuple[Sample, ...]:
         assert self.plan.shots is not None

@@ -133,6 +133,8 @@ class McqSettings(TableSettings):
     """How the table gives the right answer of a question with options."""
     listed: Literal["one", "list"] | None = None
     """What an open answer is that is the text of a list: one answer, or several."""
+    doubled: Literal["error", "any"] = "error"
+    """Of `answer: text`: what an answer is that is the text of two options: a mistake, or either of them."""
     marks: str = ""
     """Column of the image that `<image 1>` in a text stands for: `image_{}`."""
 
@@ -286,6 +288,10 @@ def _answers(row: TableRow, options: Mapping[str, str], settings: McqSettings) -
     if "answer" not in row.fields:
         return ()
     value = row.fields["answer"]
+    if options and settings.doubled == "any" and settings.answer == "text":
+        found = _letters_meant(value, options, "text")
+        if found:
+            return tuple(found)
     if options:
         return (right_letter(value, options, settings.answer, row.where),)
     return open_answers(value, row.where, listed=settings.listed)

@@ -8,6 +8,7 @@ from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
     from evalsuite.metrics.anls import anls
+    from evalsuite.metrics.boxes import BOX_FORMS, SINGLE_PRECISION, boxes_in, center_inside, iou
     from evalsuite.metrics.captions import CaptionScores, score_captions
     from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
     from evalsuite.metrics.coverage import Coverage, coverage
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from evalsuite.metrics.images import decode_mask, mse, pixel_distance, psnr, ssim
     from evalsuite.metrics.inception_score import inception_score
     from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
-    from evalsuite.metrics.judge import imgedit_grade, parse_grade, parse_viescore, viescore
+    from evalsuite.metrics.judge import (
+        imgedit_grade,
+        parse_grade,
+        parse_pair,
+        parse_viescore,
+        relative_score,
+        viescore,
+    )
     from evalsuite.metrics.judge_checks import checked_grade, checked_imgedit_grade, checked_scores
     from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
     from evalsuite.metrics.likelihood import choose
@@ -29,10 +37,12 @@ if TYPE_CHECKING:
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
 __all__ = [
+    "BOX_FORMS",
     "CHOICE_RULES",
     "COLORS",
     "LETTER_RULES",
     "POPE_RULES",
+    "SINGLE_PRECISION",
     "VQA_RULES",
     "CaptionScores",
     "Coverage",
@@ -41,6 +51,8 @@ __all__ = [
     "Gaussian",
     "PopeReport",
     "anls",
+    "boxes_in",
+    "center_inside",
     "checked_grade",
     "checked_imgedit_grade",
     "checked_scores",
@@ -57,6 +69,7 @@ __all__ = [
     "gaussian_of",
     "imgedit_grade",
     "inception_score",
+    "iou",
     "keep_detections",
     "kernel_distance",
     "kernel_influence",
@@ -66,11 +79,13 @@ __all__ = [
     "mse",
     "normalize_answer",
     "parse_grade",
+    "parse_pair",
     "parse_viescore",
     "pixel_distance",
     "pope_report",
     "psnr",
     "read_letter",
+    "relative_score",
     "relaxed_match",
     "score_captions",
     "spice",
@@ -89,6 +104,7 @@ if not TYPE_CHECKING:
         __name__,
         {
             "evalsuite.metrics.anls": "anls",
+            "evalsuite.metrics.boxes": "BOX_FORMS SINGLE_PRECISION boxes_in center_inside iou",
             "evalsuite.metrics.captions": "CaptionScores score_captions",
             "evalsuite.metrics.choice": "CHOICE_RULES circular_hit extract_choice",
             "evalsuite.metrics.coverage": "Coverage coverage",
@@ -98,7 +114,9 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.images": "decode_mask mse pixel_distance psnr ssim",
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
-            "evalsuite.metrics.judge": "imgedit_grade parse_grade parse_viescore viescore",
+            "evalsuite.metrics.judge": (
+                "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore"
+            ),
             "evalsuite.metrics.judge_checks": "checked_grade checked_imgedit_grade checked_scores",
             "evalsuite.metrics.letters": "LETTER_RULES mmmu_open_hit read_letter",
             "evalsuite.metrics.likelihood": "choose",

@@ -126,6 +126,12 @@ class PromptTruth(SceneTruth):
             values["objects+relation"] = float(match.satisfies(["colour", "shape", "relation"]))
         return Seen(values, describe(found))
 
+    def colours(self, picture: PilImage) -> dict[str, str]:
+        """Shape -> colour of every shape that an image shows exactly once."""
+        found = _seen(picture)
+        shapes = [one.shape for one in found]
+        return {one.shape: one.colour for one in found if shapes.count(one.shape) == 1}
+
 
 class SubjectTruth:
     """What images generated for subjects must show. Raises DataError where the file is malformed."""

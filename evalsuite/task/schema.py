@@ -21,6 +21,7 @@ from evalsuite.request import (
 from evalsuite.task import Metric
 from evalsuite.task.aggregates import MetricSpec
 from evalsuite.task.few_shot import ShotForm
+from evalsuite.task.judge_spec import JudgeSpec
 from evalsuite.task.prompts import POSTPROCESSORS, fields_of
 from evalsuite.task.reading import Reader
 from evalsuite.task.rules import Rule, RuleChoice
@@ -151,6 +152,8 @@ class Benchmark(Strict):
     """The first is the default."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """What the family wants to know besides."""
+    judge: JudgeSpec | None = None
+    """A judge that reads what some of the rules leave open; see `evalsuite.task.judge_reading`."""
     example: dict[str, Any] = Field(default_factory=dict)
     """Of the record that `evalsuite show task` asks about: field -> what it is in this benchmark."""
 
@@ -190,6 +193,9 @@ class Benchmark(Strict):
     def _consistent(self) -> Benchmark:
         if sum(metric.headline for metric in self.metrics) != 1:
             raise ValueError("exactly one metric must be the headline")
+        for name in self.judge.rules if self.judge else ():
+            if name not in self.rules:
+                raise ValueError(f"judge.rules: there are no rules {name!r}. {suggest(name, self.rules)}")
         for name, protocol in self.protocols.items():
             self._decodes(name, protocol)
         return self

@@ -30,6 +30,7 @@ class YesNoQuestion:
         image_name: groups the questions about one image.
         label: whether the right answer is yes; None where it is not public.
         labels: for breakdowns and groups (pairs).
+        details: the right answer in words, as a judge sees it; empty where there are none.
         problem: why the question cannot be asked (a damaged image); empty where it can.
     """
 
@@ -40,6 +41,7 @@ class YesNoQuestion:
     label: bool | None
     labels: dict[str, str] = member(default_factory=dict, metadata=ADDED)
     problem: str = member(default="", metadata=ADDED)
+    details: str = member(default="", metadata=ADDED)
 
 
 class OpenSettings(TableSettings):
@@ -101,6 +103,7 @@ class YesNoSettings(TableSettings):
         "id": "unique (or made so by `settings: {id: …}`); default: the row's place",
         "question": "its text",
         "answer": "yes or no, true or false, 1 or 0; left out where it is not public",
+        "details": "the right answer in words, for a judge",
         "image": "the image, or a list of images",
         "image_id": "names the image: questions of one image are resampled together",
     },
@@ -121,6 +124,7 @@ def read_yes_no(source: Located, settings: YesNoSettings) -> Iterator[YesNoQuest
             label=yes(row.fields["answer"], row.where) if "answer" in row.fields else None,
             labels=dict(row.labels),
             problem=row.problem,
+            details=text_of_cell(row.fields.get("details")),
         )
 
 

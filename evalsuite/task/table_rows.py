@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -35,6 +37,9 @@ class Label(BaseModel):
 
     column: str
     """Its column; `@row` is the row's place from 0, `@file` the name of its file without ending."""
+    key: str = ""
+    """Of a column that holds an object (or the text of one): the field that is meant. A list becomes its
+    entries between plus signs."""
     pattern: str = ""
     """Regular expression: the label is its first group (or its whole match); rows without a match have no
     label."""
@@ -42,6 +47,8 @@ class Label(BaseModel):
     """What stands in the column -> the label; others stay as they are."""
     every: int = Field(default=0, ge=0)
     """Of numbers: so many neighbours share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
+    first: int = 0
+    """The number that counting begins with (1 makes the pairs of `every: 2` 1 and 2, 3 and 4 …)."""
 
     @field_validator("pattern")
     @classmethod
@@ -50,7 +57,9 @@ class Label(BaseModel):
 
     def of(self, cell: Any, where: str) -> str:
         """The label of a cell; empty where it has none. Raises DataError where a number is wanted."""
-        text = text_of_cell(cell)
+        if self.key:
+            cell = _field_of(cell, self.key, f"{where}, {self.column}")
+        text = "+".join(map(text_of_cell, cell)) if isinstance(cell, list) else text_of_cell(cell)
         if self.pattern:
             found = re.search(self.pattern, text)
             text = (found[1] if found.re.groups else found[0]) or "" if found else ""
@@ -59,7 +68,7 @@ class Label(BaseModel):
             return text
         if not text.isdecimal():
             raise DataError(f"{where}: {self.column} is {text!r:.40}, not a number.")
-        return str(int(text) // self.every)
+        return str((int(text) - self.first) // self.every)
 
 
 class TableSettings(BaseModel):
@@ -70,6 +79,8 @@ class TableSettings(BaseModel):
     images: str | tuple[str, ...] | None = None
     """Columns of images, in order; `image_*` stands for several. A column may hold a list. Default: `columns:
     {image: …}`, else the path under `files: {images: …}`, whose fields are columns."""
+    images_by_name: bool = False
+    """A column of images holds paths of which only the file's name counts."""
     no_image: Literal["fail", "ask", "skip"] = "fail"
     """A row without any image: its sample fails, is asked without an image, or is left out."""
     labels: dict[str, str | Label] = Field(default_factory=dict)
@@ -165,6 +176,8 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
             continue
         name = _id(source, settings, row, counts, place)
         where = f"{place} (id {name})"
+        if settings.images_by_name:
+            row |= {one: PurePosixPath(row[one]).name for one in images if isinstance(row[one], str)}
         found, problem = _images(source, images, row, where)
         if not found and not problem:
             if settings.no_image == "skip":
@@ -231,6 +244,17 @@ def compiled(pattern: str) -> str:
     except re.error as error:
         raise ValueError(f"{pattern!r} is no regular expression ({error})") from error
     return pattern
+
+
+def _field_of(cell: Any, key: str, where: str) -> Any:
+    if isinstance(cell, str):
+        try:
+            cell = json.loads(cell)
+        except ValueError:
+            raise DataError(f"{where} is {cell!r:.40}, not the text of an object.") from None
+    if cell is not None and not isinstance(cell, Mapping):
+        raise DataError(f"{where} is {type(cell).__name__} {cell!r:.40}, not an object with {key!r}.")
+    return None if cell is None else cell.get(key)
 
 
 def _shown(images: Sequence[Image]) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image, Part, Text
 from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, FamilyTask, Plan, Sample, Scores, Value, render
+from evalsuite.task import Answered, FamilyTask, Plan, RuleSet, Sample, SampleScore, Scores, Value, render
+from evalsuite.task.judge_reading import JudgeReads, asks_judge
 from evalsuite.task.readers import McqQuestion as Question
 
 from .readers import READERS
-from .scoring import score_rows
+from .scoring import row_under, score_rows
 from .settings import ProtocolSettings
 
 RECORD = Question
@@ -30,7 +32,7 @@ EXAMPLE = Question(
 
 def build(plan: Plan) -> ExamTask:
     """The task of an exam. Raises SpecError for an unknown rule, metric or reader."""
-    task = ExamTask(plan)
+    task = JudgedExamTask(plan) if asks_judge(plan) else ExamTask(plan)
     plan.source.paths(next(iter(plan.source.files)))
     return task
 
@@ -43,7 +45,7 @@ class ExamTask(FamilyTask):
         super().__init__(plan)
         self._settings = plan.settings(ProtocolSettings, protocol=True)
         self._read = partial(plan.reader(READERS, RECORD), plan.source)
-        self._rules = plan.rule_set("letters", "open", defaults={"open": "mmmu-open"})
+        self._rules = plan.rule_set(*self.rule_kinds[0], defaults=self.rule_kinds[1])
         plan.check_metrics(self._rules.columns)
 
     def _samples(self) -> Iterator[Sample]:
@@ -67,7 +69,8 @@ class ExamTask(FamilyTask):
         for letter, text in question.options.items():
             if options:
                 options.append(Text(settings.joiner))
-            options += render(settings.option, {"letter": letter, "text": text})
+            shown = letter.lower() if settings.letters == "lower" else letter
+            options += render(settings.option, {"letter": shown, "text": text})
         hint = settings.hint.format(hint=question.hint) if question.hint else ""
         return {
             "image": question.images,
@@ -89,3 +92,24 @@ class ExamTask(FamilyTask):
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         return self.scores(score_rows(answered, self.answer, self._rules))
+
+    rule_kinds = (("letters", "open"), MappingProxyType({"open": "mmmu-open"}))
+
+    def scored(self, one: Answered, answer: str | None = None, rules: RuleSet | None = None) -> SampleScore:
+        return row_under(one, self.answer if answer is None else (lambda _: answer), rules or self._rules)
+
+    def shown_to_judge(self, sample: Sample) -> Mapping[str, str]:
+        question: Question = sample.record
+        texts = question.texts()
+        return {
+            "question": "".join(part.text for part in question.question if isinstance(part, Text)),
+            "hint": question.hint,
+            "options": "\n".join(f"({letter}) {text}" for letter, text in texts.items()),
+            "options_in_line": " ".join(f"({letter.lower()}) {text}" for letter, text in texts.items()),
+            "reference": ", ".join(texts.get(one) or one for one in question.answers),
+            "reference_mark": ", ".join(f"({one.lower()})" for one in question.answers),
+        }
+
+
+class JudgedExamTask(JudgeReads, ExamTask):
+    """An exam whose unread answers a judge reads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import re
 import string
 from collections.abc import Iterator, Mapping
@@ -153,6 +154,40 @@ def read_mmmu(source: Located) -> Iterator[Question]:
         )
 
 
+_MMVP_INDEX = ("Index", "lndex")
+"""The first column's name, and how the published file misspells it."""
+_MMVP_OPTION = re.compile(r"\(([a-z])\)\s*([^(]+?)(?=\s*\([a-z]\)|$)")
+
+
+def read_mmvp(source: Located) -> Iterator[Question]:
+    """`table` (`Questions.csv`): Index, Question, Options (`(a) … (b) …`), Correct Answer; `images` is a path
+    with the field `index`. Questions 1 and 2 are a pair, 3 and 4 the next.
+
+    Raises:
+        DataError: a column is missing, options or answer are of another form.
+    """
+    path = source.path("table")
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            where = f"{path}, line {number}"
+            index = next((row[name] for name in _MMVP_INDEX if row.get(name)), "")
+            if not index.isdecimal() or int(index) < 1:
+                raise DataError(f"{where}: the index is {index!r:.20}, not a number from 1.")
+            texts = field(row, "Options", str, where)
+            options = {letter.upper(): text.strip() for letter, text in _MMVP_OPTION.findall(texts)}
+            if [*options] != ["A", "B"]:
+                raise DataError(f"{where}: the options {texts!r:.60} are not two, (a) and (b).")
+            yield Question(
+                id=index,
+                question=(Text(field(row, "Question", str, where)),),
+                options={letter: (Text(text),) for letter, text in options.items()},
+                answers=(right_letter(field(row, "Correct Answer", str, where), options, "(letter)", where),),
+                images=(source.image("images", index=index),),
+                labels={"pair": str((int(index) - 1) // 2)},
+                cluster=str((int(index) - 1) // 2),
+            )
+
+
 READERS = MappingProxyType(
     {
         "scienceqa-json": read_scienceqa,
@@ -160,6 +195,7 @@ READERS = MappingProxyType(
         "seed-json": read_seed,
         "seed-table": read_seed_table,
         "mmmu-table": read_mmmu,
+        "mmvp-csv": read_mmvp,
     }
 )
 

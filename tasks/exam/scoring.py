@@ -27,7 +27,7 @@ def score_rows(
     # Once through: answers are read from disk, and samples hold images.
     for place, one in enumerate(answered):
         question: Question = one.sample.record
-        rows.append(_row(one, answer, rules))
+        rows.append(row_under(one, answer, rules))
         if rows[place].unread and question.options and rules.guesses:
             subject = one.sample.labels.get("subject", "")
             guessed.append((subject, place, [*question.options], question.answers))
@@ -39,7 +39,8 @@ def score_rows(
     return rows
 
 
-def _row(one: Answered, answer: Callable[[Answered], str], rules: RuleSet) -> SampleScore:
+def row_under(one: Answered, answer: Callable[[Answered], str], rules: RuleSet) -> SampleScore:
+    """The row of one question under these rules."""
     question: Question = one.sample.record
     kind: Kind = "letters" if question.options else "open"
     options = question.texts() if question.options else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -12,6 +14,7 @@ class ProtocolSettings(BaseModel):
 
     option: str = "{letter}. {text}"
     joiner: str = "\n"
+    letters: Literal["upper", "lower"] = "upper"
     hint: str = "{hint}\n"
     """What the field `hint` becomes where a question has one."""
     notice: dict[str, str] = Field(default_factory=dict)

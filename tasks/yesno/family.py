@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.errors import SampleError
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, FamilyTask, Located, Plan, Sample, Scores, Shot, Value, rule_row
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    RuleSet,
+    Sample,
+    SampleScore,
+    Scores,
+    Shot,
+    Value,
+    rule_row,
+)
+from evalsuite.task.judge_reading import JudgeReads, asks_judge
 from evalsuite.task.readers import YesNoQuestion
 
 from .readers import READERS
@@ -27,7 +41,8 @@ _SAID = {True: "yes", False: "no", None: "?"}
 def build(plan: Plan) -> YesNoTask:
     """The task of a yes-or-no benchmark. Raises SpecError for an unknown rule, metric or reader."""
     plan.source.paths(next(iter(plan.source.files)))
-    return YesNoTask(plan, plan.reader(READERS, RECORD))
+    kind = JudgedYesNoTask if asks_judge(plan) else YesNoTask
+    return kind(plan, plan.reader(READERS, RECORD))
 
 
 class YesNoTask(FamilyTask):
@@ -78,6 +93,21 @@ class YesNoTask(FamilyTask):
         order = {spec.name: place for place, spec in enumerate(self.plan.benchmark.metrics)}
         ordered = sorted([*found.statistics, *counted], key=lambda one: order[one.metric.name])
         return replace(found, statistics=ordered, missing={**found.missing, **undefined})
+
+    rule_kinds = (("yes-no",), MappingProxyType({}))
+
+    def scored(self, one: Answered, answer: str | None = None, rules: RuleSet | None = None) -> SampleScore:
+        said = partial(self.answer, one) if answer is None else (lambda: answer)
+        return rule_row(one, rules or self._rules, "yes-no", said, _references(one.sample))
+
+    def shown_to_judge(self, sample: Sample) -> Mapping[str, str]:
+        right = self.target(sample)
+        details = sample.record.details or right
+        return {"question": sample.record.question, "reference": right, "reference_details": details}
+
+
+class JudgedYesNoTask(JudgeReads, YesNoTask):
+    """A yes-or-no benchmark whose answers a judge reads."""
 
 
 def _references(sample: Sample) -> tuple[str, ...]:

@@ -18,9 +18,9 @@ BESIDE = "rules.py"
 
 def built_in() -> tuple[Rule, ...]:
     """The rules of evalsuite itself."""
-    from evalsuite.task.rules import lettered, open_answers, yes_no
+    from evalsuite.task.rules import lettered, mathvista, open_answers, puzzles, yes_no
 
-    return (*open_answers.RULES, *lettered.RULES, *yes_no.RULES)
+    return (*open_answers.RULES, *lettered.RULES, *mathvista.RULES, *puzzles.RULES, *yes_no.RULES)
 
 
 def installed() -> tuple[list[Rule], dict[str, str]]:

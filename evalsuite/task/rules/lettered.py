@@ -22,6 +22,15 @@ _SOURCES = {
     "ai2d-cambrian": "Cambrian's AI2D evaluation: the letter behind the last \"answer is\"",
     "internvl": "the answer is the letter, in either case (InternVL's exact match)",
     "lmms-mcq": "lmms-eval's shared extractor of letters (since 2026)",
+    "blink-lmms": "lmms-eval's BLINK task: the first letter, whatever word it begins",
+    "in-parentheses": "the answer is the letter between parentheses (BLINK's judge)",
+    "mmmu-pro": "MMMU-Pro's parser: one letter behind the last \"Answer:\", else nearly as `mmmu`",
+    "mmvp-bagel": "BAGEL's and InternVL's MMVP evaluation: a letter in front, or the text of an option",
+    "mmvp-cambrian": "Cambrian's MMVP evaluation: the letter or the option behind the last \"answer is\"",
+    "mmvp-lmms": "lmms-eval's MMVP task: the first of five patterns that finds A or B",
+    "unieval": "UniEval's check_answer: the last letter at a parenthesis, at the end, or an option's text",
+    "realunify": "RealUnify's evaluation: the first capital letter from A to D",
+    "realunify-lmms": "lmms-eval's RealUnify task: the first letter from A to D in either case",
 }  # fmt: skip
 
 

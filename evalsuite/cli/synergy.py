@@ -1,0 +1,50 @@
+"""`evalsuite synergy`: what a unified model generates right, reads right, and gains by doing both."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from evalsuite.cli.common import grid, output
+
+if TYPE_CHECKING:
+    from evalsuite.comparison.synergy import Line
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("synergy")(synergy)
+
+
+def synergy(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Runs; the first is the base of gains.")
+    ],
+) -> None:
+    """Show what models generate right and read right, and what one does for the other.
+
+    Differences are paired by sample, with 95 % intervals: own images against given ones within a run, and
+    every further run against the first.
+    """
+    from contextlib import ExitStack
+
+    from evalsuite.comparison.synergy import synergy as numbers
+    from evalsuite.store import RunReader
+
+    with ExitStack() as stack:
+        lines = numbers([stack.enter_context(RunReader(path)) for path in runs])
+    table = grid("run", "", "value", "95 % interval", "samples", "p")
+    for line in lines:
+        table.add_row(line.run, line.what, f"{line.value:.1f}", _interval(line), f"{line.n:,}", _p(line))
+    output().print(table)
+
+
+def _interval(line: Line) -> str:
+    return "–" if math.isnan(line.low) else f"{line.low:.1f} to {line.high:.1f}"
+
+
+def _p(line: Line) -> str:
+    return "" if math.isnan(line.p) else f"{line.p:.3f}"

@@ -1,0 +1,137 @@
+"""Cycles' samples: UniBench's file, tables with one question a row, and the miniature's scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from evalsuite.errors import DataError
+from evalsuite.task import Located
+from evalsuite.task.miniature import PromptTruth
+from evalsuite.task.readers import McqSettings, field, read_json, read_lines, reader, table_rows, text_of_cell
+
+from .records import CycleQuestion, CycleSample
+
+_LETTERS = "ABCDE"
+_TAGS = ("L0", "L1", "L2")
+
+
+def read_unibench(source: Located) -> Iterator[CycleSample]:
+    """`questions` (`uni_bench.json`): prompts, each with its questions of five options in the second line.
+
+    Raises:
+        DataError: a field is missing or of another type, options or tags are of another form.
+    """
+    path = source.path("questions")
+    rows = read_json(path)
+    if not isinstance(rows, list):
+        raise DataError(f"{path} must be a list of prompts.", "Is this UniBench's uni_bench.json?")
+    for position, row in enumerate(rows):
+        where = f"{path}, prompt {position}"
+        asked = tuple(_unibench(one, where) for one in field(row, "QAs", list, where))
+        name = str(row.get("prompt_id", position))
+        yield CycleSample(name, {"prompt": field(row, "prompt", str, where)}, asked, labels={"prompt": name})
+
+
+def _unibench(row: dict[str, object], where: str) -> CycleQuestion:
+    where = f"{where}, question {row.get('QA_id')}"
+    text = field(row, "question", str, where)
+    lines = text.split("\n")
+    options = [one.split(",")[0] for one in lines[1].split(") ")[1:]] if len(lines) > 1 else []
+    if len(options) != len(_LETTERS):
+        raise DataError(
+            f"{where} has {len(options)} options instead of {len(_LETTERS)}.", "Is the file complete?"
+        )
+    right = field(row, "answer", str, where)
+    if right not in _LETTERS:
+        raise DataError(f"{where}: the answer is {right!r:.20}, none of A to E.")
+    tags = field(row, "tag", str, where).split(", ")
+    if len(tags) != len(_TAGS):
+        raise DataError(f"{where}: the tag {row.get('tag')!r:.60} has not three parts.")
+    labels = dict(zip(_TAGS, tags, strict=True))
+    return CycleQuestion(text, (right,), dict(zip(_LETTERS, options, strict=True)), labels=labels)
+
+
+class CycleSettings(McqSettings):
+    """What a source may say under `settings` for `cycle-table`."""
+
+    fields: tuple[str, ...] = ()
+    """Columns that templates show as texts, besides the question."""
+    letters: str = "ABCD"
+    """The options of a question that stand in its text."""
+
+
+@reader(
+    "cycle-table",
+    makes=CycleSample,
+    columns={
+        "id": "unique; default: the row's place",
+        "question": "the question, with its options",
+        "answer": "the right letter",
+        "image": "the image that the cycle begins with",
+    },
+    settings=CycleSettings,
+)
+def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSample]:
+    """Cycles with one lettered question each, from one table.
+
+    Raises:
+        DataError: a column is missing, the answer is none of the letters.
+    """
+    options = dict.fromkeys(settings.letters, "")
+    for row in table_rows(source, settings, settings.fields):
+        right = text_of_cell(row.fields.get("answer")).strip().strip("()").upper()
+        if right not in options:
+            raise DataError(f"{row.where}: the answer {right!r:.20} is none of {', '.join(options)}.")
+        question = CycleQuestion(
+            text_of_cell(row.fields.get("question")), (right,), options, labels=row.labels
+        )
+        yield CycleSample(
+            row.id,
+            {name: text_of_cell(row.cells[name]) for name in settings.fields},
+            (question,),
+            {"image": row.images} if row.images else {},
+            row.labels,
+            row.cluster,
+            problem=row.problem,
+        )
+
+
+def read_scenes(source: Located) -> Iterator[CycleSample]:
+    """The miniature's scenes: a caption that states colour and shape, and the colour of each of its things.
+
+    `truth` is `scenes.jsonl`, `prompts` is `prompts.jsonl`, `images` a path with the field `image_id`.
+    Scenes with two things of one shape are left out: "the circle" would be either.
+    """
+    truth = PromptTruth.read(source)
+    seen: set[int] = set()
+    for _, row in read_lines(source.path("prompts")):
+        image_id = int(row["image_id"])
+        if image_id in seen or not {"colour", "shape"} <= set(row["states"]):
+            continue
+        image = source.image("images", image_id=image_id)
+        scene = truth.scene(image.name)
+        shapes = [thing.shape for thing in scene.things]
+        if len(set(shapes)) < len(shapes):
+            continue
+        seen.add(image_id)
+        questions = tuple(
+            CycleQuestion(
+                f"what color is the {thing.shape}?", (thing.colour,), kind="open", about=thing.shape
+            )
+            for thing in scene.things
+        )
+        text = field(row, "text", str, f"the prompts of image {image_id}")
+        yield CycleSample(
+            str(image_id),
+            {"prompt": text},
+            questions,
+            {"true": (image,)},
+            truth.labels(image.name),
+            truth=(str(image_id), image.name, text),
+        )
+
+
+READERS: Mapping[str, Callable[..., Iterator[CycleSample]]] = MappingProxyType(
+    {"unibench-json": read_unibench, read_cycles.name: read_cycles, "mini-scenes": read_scenes}
+)

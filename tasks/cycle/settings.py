@@ -1,0 +1,123 @@
+"""The steps of a cycle, as a protocol's `settings` declare them.
+
+    settings:
+      steps:
+        - {generate: "{prompt}", count: 4, name: own}
+        - {ask: "{own}{question}", each: [own, question]}
+
+A step has one verb: `generate` (images from text), `edit` (images from text and images), `ask` (an answer
+that is
+scored), `caption` (a text that is not), or `repeat: N` with `steps`, which runs them N times. Its template's
+fields are
+those of the sample (`prompt`, `image`, `true`, further columns), of the question (`question`, `options`),
+and the names
+of earlier steps, which stand for all images, or the text, that the latest step of that name gave. What
+`each` names is gone through one by one: the images of a step, the sample's questions.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from evalsuite.errors import SpecError, suggest
+from evalsuite.task import fields_of
+
+VERBS = ("generate", "edit", "ask", "caption")
+QUESTION = "question"
+
+
+class Step(BaseModel):
+    """One step; see the module."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    generate: str = ""
+    edit: str = ""
+    ask: str = ""
+    caption: str = ""
+    repeat: int = Field(default=0, ge=0)
+    steps: tuple[Step, ...] = ()
+    name: str = ""
+    """What later steps and the breakdown `step` call its result. Default: its verb."""
+    count: int = Field(default=1, ge=1)
+    """Images of one `generate` or `edit`."""
+    each: tuple[str, ...] = ()
+
+    @field_validator("each", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_verb(self) -> Self:
+        verbs = [verb for verb in VERBS if getattr(self, verb)]
+        if bool(self.repeat) != bool(self.steps):
+            raise ValueError("repeat and steps belong together: how often, and what")
+        if len(verbs) + bool(self.repeat) != 1:
+            raise ValueError(f"a step has one of {', '.join(VERBS)} and repeat, not {len(verbs) or 'none'}")
+        if self.count > 1 and self.verb in ("ask", "caption"):
+            raise ValueError(f"count is of images; a step that says {self.verb} has none")
+        if self.verb == "ask" and self.each and QUESTION not in self.each and self.repeat:
+            raise ValueError("each of a repeated step belongs to the steps inside")
+        if self.template:
+            try:
+                fields_of(self.template)
+            except SpecError as error:
+                raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def verb(self) -> str:
+        return next((verb for verb in VERBS if getattr(self, verb)), "repeat")
+
+    @property
+    def template(self) -> str:
+        return next((getattr(self, verb) for verb in VERBS if getattr(self, verb)), "")
+
+    @property
+    def called(self) -> str:
+        return self.name or self.verb
+
+    @property
+    def images(self) -> bool:
+        """Whether it gives images."""
+        return self.verb in ("generate", "edit")
+
+
+class Settings(BaseModel):
+    """What a cycle's file may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    truth: Literal["", "mini-world"] = ""
+    """Who knows what generated images must show: the miniature's exact checker."""
+
+
+class ProtocolSettings(BaseModel):
+    """What a protocol may say under `settings`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        known = {QUESTION}
+        for step in flat(self.steps):
+            for name in step.each:
+                if name not in known:
+                    raise ValueError(f"each: no earlier step is called {name!r}. {suggest(name, known)}")
+            known.add(step.called)
+        if not any(step.verb == "ask" for step in flat(self.steps)):
+            raise ValueError("no step asks anything: the cycle would have nothing to score")
+        return self
+
+
+def flat(steps: tuple[Step, ...]) -> list[Step]:
+    """The steps in the order in which they run, repeats written out."""
+    found: list[Step] = []
+    for step in steps:
+        found += flat(step.steps) * step.repeat if step.repeat else [step]
+    return found

@@ -1,0 +1,1 @@
+"""One box for one expression: RefCOCO, RefCOCO+, RefCOCOg."""
