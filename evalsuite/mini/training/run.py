@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -94,7 +95,8 @@ def _stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, tuple[Path, C
 
         round_parts(work, ("clip",))
         make_documents(recipe, data)
-        clip = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32).eval()
+        clip: Any = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32)
+        clip.eval()
         make_features(recipe, clip.vision_model, data)
         make_latents(AutoencoderKL.from_pretrained(work / "parts" / "vae").eval(), data)
 
