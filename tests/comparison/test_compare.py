@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_many_tasks_are_corrected_for(tmp_path: Path) -> None:
     ],
 )
 def test_runs_that_were_not_measured_alike_are_refused_unless_it_is_allowed(
-    tmp_path: Path, changes: dict[str, object], said: str, aspect: str
+    tmp_path: Path, changes: dict[str, Any], said: str, aspect: str
 ) -> None:
     base, candidate = right_and_wrong(60, 3, 6)
     paths = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate, **changes)

@@ -8,6 +8,7 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,7 +165,8 @@ def test_images_of_every_kind_are_measured_as_the_official_loaders_read_them(
     kind: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save(tmp_path / "a", count=6)
-    picture, how = pictures(1, seed=9)[0], {}
+    picture = pictures(1, seed=9)[0]
+    how: dict[str, Any] = {}
     if kind == "1x1":
         picture = picture.resize((1, 1))
     elif kind == "constant":

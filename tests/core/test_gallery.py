@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root / "files", root / "shards"
 
 
-def sheet(run: Path, out: Path, **how: int) -> int:
+def sheet(run: Path, out: Path, **how: Any) -> int:
     return draw([run], out, registry=sums_registry(), size=32, **how)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -123,20 +124,18 @@ def test_precisions_round_once(tmp_path: Path, dtype: str) -> None:
     assert torch.equal(stored["dream_queries"].read(), TINY.model.dream_queries.to(kind))
 
 
-def test_no_more_than_one_file_is_in_memory(tmp_path: Path, monkeypatch) -> None:
+def test_no_more_than_one_file_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors are read when their file is written, file by file."""
     import safetensors.torch
 
     held: list[int] = []
     save = safetensors.torch.save_file
-    monkeypatch.setattr(
-        safetensors.torch,
-        "save_file",
-        lambda tensors, *rest, **options: (
-            held.append(sum(value.nbytes for value in tensors.values())),
-            save(tensors, *rest, **options),
-        ),
-    )
+
+    def spy(tensors: Any, *rest: Any, **options: Any) -> None:
+        held.append(sum(value.nbytes for value in tensors.values()))
+        save(tensors, *rest, **options)
+
+    monkeypatch.setattr(safetensors.torch, "save_file", spy)
     convert(TINY.checkpoint, tmp_path / "ours", max_shard_size="200KB")
     assert len(held) > 3
     assert max(held) <= 200_000
@@ -215,10 +214,10 @@ def test_inspection_names_every_missing_file(upstream: Path) -> None:
     assert "no tokenizer" in problems
 
 
-def test_inspection_reads_no_weights(upstream: Path, monkeypatch) -> None:
+def test_inspection_reads_no_weights(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from evalsuite.dreamllm import weights
 
-    def refuse(self):
+    def refuse(self: Any = None) -> torch.Tensor:
         raise AssertionError("a weight was read")
 
     original = weights.StoredTensor.__init__

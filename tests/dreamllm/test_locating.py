@@ -58,7 +58,9 @@ for name in {names!r}:
     assert "`hf download owner/large --repo-type model --revision main`" in third
 
 
-def test_a_local_folder_goes_first_and_nonsense_is_refused(tmp_path: Path, monkeypatch) -> None:
+def test_a_local_folder_goes_first_and_nonsense_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "owner" / "tiny").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert locate("owner/tiny").source == "tiny"

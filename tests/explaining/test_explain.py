@@ -104,7 +104,7 @@ def test_the_headline_names_the_part_that_fits_the_difference_best(runs: Path, r
 def test_the_command_shows_the_parts_and_writes_them(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["explain", runs / "plain", "--task", "colours", "--plugin", PLUGIN]
+    arguments: list[str | Path] = ["explain", runs / "plain", "--task", "colours", "--plugin", PLUGIN]
     done = here(capsys, *arguments, "--published", CELL, "--write", tmp_path / "e.json")
     assert done.returncode == 0, done.stderr
     assert "rules verbatim" in done.stdout

@@ -48,7 +48,9 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
         assert "no judge has" not in shown.stdout
         assert "half done: 3 judgements (1 failed)" in " ".join(shown.stdout.split())
         (row,) = table(load([tmp_path / "run"])).rows
-        assert "§" in row.cells[0].marks
+        cell = row.cells[0]
+        assert cell is not None
+        assert "§" in cell.marks
         finished = ask(tmp_path / "run", local.url)
         assert finished.tallies["mm-vet"].asked == 3
     (result,) = finished.scored.results
@@ -101,7 +103,7 @@ def test_what_a_served_model_and_its_judge_took_is_summed(tmp_path: Path) -> Non
         assert done.returncode == 0, done.stderr
     with RunReader(run) as reader:
         (result,) = reader.metrics()
-        replies = [record.response for record in reader.records("mm-vet")]
+        replies: list[Any] = [record.response for record in reader.records("mm-vet")]
         prompts = sum(reply.details["prompt_tokens"] for reply in replies)
         generated = sum(reply.tokens for reply in replies)
     cost = result.cost

@@ -43,7 +43,8 @@ def test_order_and_form_do_not_matter(rule: str, pairs: list[tuple[bool, bool | 
 
 
 def test_no_answers_another_number_and_an_unknown_rule_are_refused() -> None:
-    for labels, picks in (([], []), ([True], [])):
+    picks: list[bool] = []
+    for labels in ([], [True]):
         with pytest.raises(SampleError, match="one answer per label"):
             pope_report(labels, picks)
     with pytest.raises(SpecError, match="no POPE rule 'lmms'"):

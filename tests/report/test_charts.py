@@ -84,7 +84,7 @@ def test_a_packed_column_gives_its_values_back(values: list[object]) -> None:
 def test_a_column_of_many_numbers_is_floats() -> None:
     values = [i / 7 for i in range(70_000)] + [None]
     numbers = np.frombuffer(base64.b64decode(pack(values)["f"]), "<f4")
-    assert np.allclose(numbers[:-1], values[:-1])
+    assert np.allclose(numbers[:-1], np.array(values[:-1], float))
     assert np.isnan(numbers[-1])
 
 

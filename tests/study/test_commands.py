@@ -75,7 +75,7 @@ def test_documents_of_two_runs_are_shown_side_by_side(
     assert code == 0
     assert "4 samples" in said
     with pil.open(out) as sheet:
-        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 16)}
+        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 16) or ()}
     # Each model's image is there in its own colour.
     for name in ("writer-one", "writer-two"):
         assert (sum(map(ord, name)) % 256, 90, 90) in colours

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_raters_have_orders_of_their_own_and_hostile_text_does_nothing(
     for name in ("ann", "ben", "cem", "dan", "eva"):
         page.go((folder / "page/index.html").as_uri())
         begin(page, name)
-        order = []
+        order: list[Any] = []
         while len(order) < len(key.items):
             order += shown(page)
             page.key("1")

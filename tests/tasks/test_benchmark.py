@@ -74,6 +74,7 @@ def data(folder: Path) -> Path:
 def entry(folder: Path, **changes: Any) -> TaskEntry:
     declare(folder, **changes)
     (found,) = entries(folder)
+    assert isinstance(found, TaskEntry)
     return found
 
 
@@ -271,7 +272,7 @@ def test_a_draw_depends_neither_on_order_nor_on_what_is_not_drawn(
 
 def test_templates_add_nothing_and_leave_braces_in_values_alone() -> None:
     image = Image(data=b"x")
-    values = {"image": image, "question": "is {this} it?", "hint": ""}
+    values: dict[str, Any] = {"image": image, "question": "is {this} it?", "hint": ""}
     assert render("Look.{image}{hint}{question}{{}}", values) == (
         Text("Look."),
         image,
