@@ -35,7 +35,7 @@ def _section(path: Path, name: str) -> Any:
     return cases[name]
 
 
-MEANS = {
+MEANS: dict[str, Means] = {
     "pytorch_fid": "float64",
     "torchmetrics": "float64",
     "clean_fid": "float32",

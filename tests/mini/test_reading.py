@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalsuite.mini.detect import detect
-from evalsuite.mini.reading import expected, follows, read_sentence
+from evalsuite.mini.reading import Sentence, expected, follows, read_sentence
 from evalsuite.mini.render import render
 from evalsuite.mini.stories import sample_story
 from evalsuite.mini.world import Scene, Split, Thing, sample_scene

@@ -24,10 +24,9 @@ def subjects(count: Any = 36) -> Any:
 
 
 def scene(*things: Any) -> Any:
-    return Scene(
-        tuple(Thing(*thing, *((13.0,) if thing[2] == "large" else (8.0,))) for thing in things),
-        (244, 245, 243),
-    )
+    sizes = [13.0 if thing[2] == "large" else 8.0 for thing in things]
+    made = tuple(Thing(*(*thing, radius)) for thing, radius in zip(things, sizes, strict=True))
+    return Scene(made, (244, 245, 243))
 
 
 def seen(*things: Any) -> Any:
