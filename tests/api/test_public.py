@@ -40,6 +40,7 @@ def test_importing_evalsuite_imports_nothing_else() -> None:
     assert _python(f"import sys, evalsuite; dir(evalsuite); evalsuite.run; print({heavy})") == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["evalsuite.leaderboards", "evalsuite.comparison", "evalsuite.cli"])
 def test_a_room_that_was_imported_before_hides_no_function(first: str) -> None:
     code = (
@@ -85,6 +86,7 @@ def test_a_run_gives_its_numbers_and_scores_by_short_names(tmp_path: Path) -> No
     assert "sums" in repr(run)
 
 
+@pytest.mark.slow
 def test_samples_are_picked_by_expression_or_function(tmp_path: Path) -> None:
     run_sums(sums_spec("sums"), tmp_path / "run")
     run = evalsuite.load_run(tmp_path / "run", sums_registry())
@@ -106,6 +108,7 @@ def test_several_turns_are_all_shown(tmp_path: Path) -> None:
     assert view.said == "6 | 6"
 
 
+@pytest.mark.slow
 def test_choices_and_images_are_shown(tmp_path: Path) -> None:
     run_sums(sums_spec("sum-choices", "sum-images"), tmp_path / "run")
     run = evalsuite.load_run(tmp_path / "run", sums_registry())
@@ -139,6 +142,7 @@ def test_a_reference_is_told_on_one_line() -> None:
     assert (expected(None), expected("yes"), expected(12)) == ("", "yes", "12")
 
 
+@pytest.mark.slow
 def test_errors_suggest_what_was_meant(tmp_path: Path) -> None:
     run_sums(sums_spec("sums", "more-sums"), tmp_path / "run")
     run = evalsuite.load_run(tmp_path / "run", sums_registry())
@@ -163,6 +167,7 @@ def test_errors_suggest_what_was_meant(tmp_path: Path) -> None:
         evalsuite.leaderboard(tmp_path, tasks=["sumz"])
 
 
+@pytest.mark.slow
 def test_measuring_scoring_and_listing_from_python(tmp_path: Path) -> None:
     from tests.engine.support import PLUGIN as SUMS
 

@@ -46,6 +46,7 @@ def draw(model: Any, requests: Any) -> Any:
     return model.generate_images([model.prepare(request) for request in requests])
 
 
+@pytest.mark.slow
 def test_images_do_not_depend_on_their_batch(folders: Path) -> None:
     model = build(folders / "sd")
     requests = [
@@ -76,6 +77,7 @@ def test_several_images_per_prompt_use_successive_seeds(folders: Path) -> None:
     assert np.abs(pixels(two.images[1]) - pixels(second.images[0])).max() <= 1
 
 
+@pytest.mark.slow
 def test_text_to_image_pipeline_edits_by_sdedit_and_less_with_less_strength(folders: Path) -> None:
     request = Request((user(source(), "a red circle"),), GenerateImages(), seed=1)
     (weak,) = draw(build(folders / "sd", strength="0.34", steps="6"), [request])
@@ -197,6 +199,7 @@ def test_a_pipeline_that_will_not_fit_is_refused_before_it_is_loaded(
     assert build(folders / "sd", memory_check="no").info.parameters
 
 
+@pytest.mark.slow
 def test_two_loads_of_every_pipeline_give_one_fingerprint(folders: Path) -> None:
     kinds = sorted(folder for folder in folders.iterdir() if (folder / "model_index.json").is_file())
     assert len(kinds) > 1

@@ -70,6 +70,7 @@ def loaded(saved: Callable[[str], Path]) -> Callable[[str], Any]:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in CHANGED_BY_BATCHES])
 def test_answers_in_a_batch_equal_answers_one_at_a_time(loaded: Callable[[str], Any], name: str) -> None:
     adapter = families()[name][0]
@@ -79,6 +80,7 @@ def test_answers_in_a_batch_equal_answers_one_at_a_time(loaded: Callable[[str], 
         assert len(set(alone)) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in NO_CHOICES])
 def test_likelihoods_in_a_batch_equal_likelihoods_one_at_a_time(
     loaded: Callable[[str], Any], name: str
@@ -88,6 +90,7 @@ def test_likelihoods_in_a_batch_equal_likelihoods_one_at_a_time(
     assert (alone < 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LLaVA", "IDEFICS", "Llama", "Janus"])
 def test_sampling_repeats_under_its_seed_whatever_the_batch(loaded: Callable[[str], Any], name: str) -> None:
     model, adapter = loaded(name), families()[name][0]
@@ -412,6 +415,7 @@ def test_the_record_tells_the_files_beside_the_weights(
     assert len(found) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_two_loads_give_one_fingerprint(
     saved: Callable[[str], Path], loaded: Callable[[str], Any], name: str

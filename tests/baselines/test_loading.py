@@ -78,6 +78,7 @@ FAULTS: dict[str, tuple[Callable[[Weights], Weights], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_checkpoint_that_does_not_fit_its_model_is_refused(
@@ -102,6 +103,7 @@ def test_a_tensor_of_another_shape_is_refused(adapter: Any, tinies: dict[str, Pa
         build(f"{adapter}:{folder}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_whole_checkpoints_load_and_their_fingerprint_is_the_same_twice(
     adapter: Any, tinies: dict[str, Path]
@@ -168,6 +170,7 @@ def trainer(folder: Path) -> None:
         (folder / f"checkpoint-{step}").mkdir(parents=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "told"),
     [(distcp, "accelerate merge-weights"), (deepspeed, "zero_to_fp32.py"), (trainer, "checkpoint-100")],
@@ -194,6 +197,7 @@ COMPONENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("fault", ["prefix", "missing", "renamed"])
 def test_every_component_of_a_pipeline_is_checked(
@@ -247,6 +251,7 @@ def logits(model: Any) -> Any:
         return model._model(prompt).logits
 
 
+@pytest.mark.slow
 def test_an_adapter_loads_with_its_base_and_is_in_the_fingerprint(
     lora: Path, tinies: dict[str, Path]
 ) -> None:
@@ -270,6 +275,7 @@ def test_an_adapter_loads_with_its_base_and_is_in_the_fingerprint(
     assert alone.generate_text([alone.prepare(request)])[0].tokens
 
 
+@pytest.mark.slow
 def test_an_adapter_beside_full_weights_is_never_passed_over(
     lora: Path, tinies: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -302,6 +308,7 @@ def test_an_adapter_of_another_model_is_refused(lora: Path, tinies: dict[str, Pa
         build(f"causal:{tinies['llama']}", adapter=str(tmp_path))
 
 
+@pytest.mark.slow
 def test_lora_weights_of_a_pipeline(tinies: dict[str, Path], tmp_path: Path) -> None:
     pytest.importorskip("peft")
     import diffusers

@@ -73,6 +73,7 @@ def test_prior_ranks_choices_by_frequency(answers: Any) -> None:
     assert response.log_likelihoods[0] > response.log_likelihoods[2]
 
 
+@pytest.mark.slow
 def test_question_only_prior_on_easy_vqa_is_above_chance_and_below_looking() -> None:
     import easy_vqa
 
@@ -216,6 +217,7 @@ def test_an_image_outside_the_album_s_folder_is_refused(tmp_path: Path) -> None:
         build("retrieval", pictures=str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["random", "majority", "question-prior", "retrieval", "copy-source", "oracle"]
 )
@@ -224,6 +226,7 @@ def test_an_option_that_a_reference_row_does_not_have_is_refused(name: str) -> N
         build(name, anwers="mine.jsonl")
 
 
+@pytest.mark.slow
 def test_the_oracle_reaches_what_people_reach_and_its_runs_say_that_it_was_given_the_answers(
     tmp_path: Path,
 ) -> None:

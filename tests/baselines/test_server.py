@@ -111,6 +111,7 @@ def test_one_refused_request_costs_its_own_sample_only(registry: Registry, serve
     assert answers[1].text == "even"
 
 
+@pytest.mark.slow
 def test_letters_are_scored_by_the_first_tokens_log_probabilities(registry: Registry, tmp_path: Path) -> None:
     with serving(tmp_path, LETTERS) as local:
         model = build(registry, "openai:judge", local.url)
@@ -154,6 +155,7 @@ def test_images_are_drawn_and_edited(registry: Registry, server: Local) -> None:
         model.prepare(Request((user("a cat"),), GenerateImages(guidance_scale=7.5)))
 
 
+@pytest.mark.slow
 def test_a_whole_run_is_answered_by_the_server_and_a_failure_is_a_record(
     registry: Registry, tmp_path: Path
 ) -> None:
@@ -176,6 +178,7 @@ def test_a_whole_run_is_answered_by_the_server_and_a_failure_is_a_record(
         assert len(local.requests()) == 12, "nobody was asked twice, not even for a self-check"
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_stops_the_run_which_goes_on_later(
     registry: Registry, tmp_path: Path
 ) -> None:

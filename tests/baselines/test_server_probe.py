@@ -109,6 +109,7 @@ def measure(folder: Path, answers: str, **options: str) -> Any:
             return error, local.requests()
 
 
+@pytest.mark.slow
 def test_a_text_only_server_is_found_out_by_one_image(tmp_path: Path) -> None:
     error, requests = measure(tmp_path, "blind")
     assert isinstance(error, UnavailableError)
@@ -118,6 +119,7 @@ def test_a_text_only_server_is_found_out_by_one_image(tmp_path: Path) -> None:
     assert len(requests) <= 4, "not twelve samples, seven times each"
 
 
+@pytest.mark.slow
 def test_a_server_that_drops_images_has_a_mark_on_its_number(tmp_path: Path) -> None:
     from evalsuite.leaderboards import load, table
 
@@ -131,6 +133,7 @@ def test_a_server_that_drops_images_has_a_mark_on_its_number(tmp_path: Path) -> 
     assert any("12 tokens without an image, and 12 with one" in note for note in made.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", ["seeing", "uncounted"])
 def test_a_server_that_sees_or_does_not_count_has_none(answers: str, tmp_path: Path) -> None:
     measure(tmp_path, answers)
@@ -139,6 +142,7 @@ def test_a_server_that_sees_or_does_not_count_has_none(answers: str, tmp_path: P
         assert reader.counts()["pope-popular"].answered == 12
 
 
+@pytest.mark.slow
 def test_a_model_that_gives_no_answer_still_takes_images(tmp_path: Path) -> None:
     outcome, _ = measure(tmp_path, "silent")
     assert outcome.failed == 12
@@ -147,6 +151,7 @@ def test_a_model_that_gives_no_answer_still_takes_images(tmp_path: Path) -> None
         assert all("used up by reasoning" in record.error for record in reader.failures())
 
 
+@pytest.mark.slow
 def test_a_gateway_that_answers_a_wrong_key_with_400_stops_the_run(tmp_path: Path) -> None:
     error, requests = measure(tmp_path, "wrong_key")
     assert isinstance(error, UnavailableError)
@@ -154,6 +159,7 @@ def test_a_gateway_that_answers_a_wrong_key_with_400_stops_the_run(tmp_path: Pat
     assert len(requests) == 1
 
 
+@pytest.mark.slow
 def test_who_wants_no_probe_has_none(tmp_path: Path) -> None:
     _, requests = measure(tmp_path, "seeing", probe="no")
     assert len(requests) == 12
@@ -163,6 +169,7 @@ LETTERS = Request((user("Which? A or B?"),), ScoreChoices((" A", " B")))
 SENTENCES = Request((user("To cut bread,"),), ScoreChoices((" take a knife", " take a spoon")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", ["without_logprobs", "refusing_logprobs"])
 def test_a_server_without_log_probabilities_is_found_out_before_the_task(
     answers: str, tmp_path: Path
@@ -222,6 +229,7 @@ def served(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         yield local
 
 
+@pytest.mark.slow
 def test_bare_text_gives_the_same_likelihoods_served_and_local(llama: Path, served: Any) -> None:
     local, remote = build(f"causal:{llama}"), build("openai:llama", base_url=served.url, template="plain")
     requests = [LETTERS, SENTENCES, Request((user("no "),), ScoreChoices(("a", "bcd", " e")))]
@@ -233,6 +241,7 @@ def test_bare_text_gives_the_same_likelihoods_served_and_local(llama: Path, serv
     remote.probe(SENTENCES)
 
 
+@pytest.mark.slow
 def test_bare_text_is_continued_alike_served_and_local(llama: Path, served: Any) -> None:
     request = Request((user("what color is it"),), GenerateText(max_new_tokens=8))
     local = build(f"causal:{llama}", template="plain")
@@ -244,6 +253,7 @@ def test_bare_text_is_continued_alike_served_and_local(llama: Path, served: Any)
         remote.prepare(Request((user(picture(0), "what?"),), GenerateText()))
 
 
+@pytest.mark.slow
 def test_what_was_sent_is_part_of_the_protocol(llama: Path, served: Any) -> None:
     forms = {
         "bare, local": build(f"causal:{llama}"),
@@ -271,6 +281,7 @@ def test_two_forms_never_share_a_column() -> None:
     assert any("chat template, first token" in column.title for column in made.columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "sent"),
     [

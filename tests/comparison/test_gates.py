@@ -36,6 +36,7 @@ def headline(**limits: Any) -> dict[str, Any]:
     return {"tasks": {"numbers": limits}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("limits", "rules"),
     [

@@ -118,6 +118,7 @@ def test_generated_jpegs_are_warned_about_and_reference_jpegs_are_not(
     assert "losses" not in here(capsys, *asked("distance", clip, png, jpeg)).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["generated", "reference"])
 def test_an_error_names_the_side_that_it_is_about(
     side: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -113,6 +113,7 @@ def test_templates_that_do_not_are_none(prompt: str) -> None:
     assert opening_mark(prompt) == ""
 
 
+@pytest.mark.slow
 def test_many_marks_cost_no_more_than_their_number() -> None:
     text = "<think>" * 200_000
     assert answer_of(text, truncated=True).missing == USED_UP

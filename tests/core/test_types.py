@@ -79,6 +79,7 @@ def test_fingerprint_does_not_depend_on_where_the_image_lies(tmp_path: Path) -> 
     assert in_memory.fingerprint() == on_disk.fingerprint()
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON))
 def test_fingerprint_ignores_the_order_of_keys(value: Any) -> None:
     assert fingerprint(value) == fingerprint(dict(reversed(value.items())))

@@ -251,6 +251,7 @@ def test_bad_options_are_named(options: dict[str, str], message: str) -> None:
         build(**options)
 
 
+@pytest.mark.slow
 def test_the_fingerprint_tells_precisions_apart(model: Any) -> None:
     entry, argument = load_registry().model(f"dreamllm:{FOLDER}")
     other = entry.build(ModelOptions(argument=argument, device="cpu", dtype="bfloat16"))

@@ -32,6 +32,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_hub_names_load_from_the_cache_or_name_the_command_that_fetches(home: Path) -> None:
     """In a fresh process: huggingface_hub reads its environment when it is imported."""
     names = ["owner/tiny", f"owner/tiny@{COMMIT}", "owner/large"]

@@ -52,6 +52,7 @@ def test_sharded_files_load(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
     assert equal(DreamLLMForCausalLM.from_pretrained(tmp_path), model)
 
 
+@pytest.mark.slow
 def test_half_precision_file_is_half_as_large(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "full")
     model.save_pretrained(tmp_path / "half", dtype=torch.float16)
@@ -298,6 +299,7 @@ def test_velocity_is_learnt_where_the_schedule_predicts_it(other_variant: Path) 
     assert float(loss) == pytest.approx(float(torch.nn.functional.mse_loss(predicted, target)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_velocity_is_drawn_by_the_formula(other_variant: Path) -> None:
     """Ancestral steps written out: x0 = sqrt(a) x - sqrt(1 - a) v, then the posterior's mean and variance."""
     model = DreamLLMForCausalLM.from_pretrained(other_variant)

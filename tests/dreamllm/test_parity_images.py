@@ -112,6 +112,7 @@ def test_unet_and_vae(variant: Variant) -> None:
     assert_close(decoded, variant.tensor("pipeline", "vae_once", "decoded"), PICTURES, "pipeline")
 
 
+@pytest.mark.slow
 def test_drawings(variant: Variant) -> None:
     for name, case in variant.cases("pipeline").items():
         if not variant.has("pipeline", name, "initial_latents"):
@@ -209,6 +210,7 @@ def test_drawings_of_prompts_with_images(variant: Variant) -> None:
         assert_close(pixels, variant.tensor("multimodal", name, "image"), PICTURES, "multimodal")
 
 
+@pytest.mark.slow
 def test_the_demonstration_script(variant: Variant) -> None:
     run = variant.case("inference_script", "run")
     if not run.get("tensors"):

@@ -40,6 +40,7 @@ def registry() -> Any:
     return known
 
 
+@pytest.mark.slow
 def test_a_run_stops_at_the_first_so_many_equal_failures_and_says_why(registry: Any, tmp_path: Path) -> None:
     options = ExecutionOptions(batch_size=5, equal_failures=10)
     with serving(tmp_path, "tests.engine.test_streak:odd") as local:
@@ -50,6 +51,7 @@ def test_a_run_stops_at_the_first_so_many_equal_failures_and_says_why(registry: 
         assert reader.counts()["sums"].failed == 10, "what was found out is kept"
 
 
+@pytest.mark.slow
 def test_who_wants_it_asks_to_the_end(registry: Any, tmp_path: Path) -> None:
     with serving(tmp_path, "tests.engine.test_streak:odd") as local:
         options = ExecutionOptions(batch_size=5, equal_failures=0)
@@ -57,6 +59,7 @@ def test_who_wants_it_asks_to_the_end(registry: Any, tmp_path: Path) -> None:
     assert outcome.failed == 40
 
 
+@pytest.mark.slow
 def test_an_answer_in_between_ends_the_row(registry: Any, tmp_path: Path) -> None:
     with serving(tmp_path, "tests.engine.test_streak:every_other") as local:
         options = ExecutionOptions(batch_size=1, equal_failures=12)

@@ -92,6 +92,7 @@ def _state(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_command_may_be_repeated_and_leaves_nothing_beside(
     name: str, run: Path, looked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -116,6 +117,7 @@ class _FullDisk:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _NAMES)
 def test_a_disk_that_is_full_leaves_the_old_output_and_no_halves(
     name: str,
@@ -141,6 +143,7 @@ def test_a_disk_that_is_full_leaves_the_old_output_and_no_halves(
 _FOREIGN = [name for name in _NAMES if name in ("export", "export tsv", "report", "study make")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _FOREIGN)
 def test_what_no_command_made_is_not_destroyed(
     name: str, run: Path, looked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -171,6 +174,7 @@ def test_another_study_is_not_overwritten(
     tally("outputs that are not ours", "refused, exit 2")
 
 
+@pytest.mark.slow
 def test_a_reports_neighbours_stay_and_its_stale_pages_go(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:

@@ -15,6 +15,7 @@ from evalsuite.mini.write import MANIFEST, Sizes, read_manifest
 TINY = Sizes(vqa_images=4, choices=6, captioned=3, edits=8, stories=2)
 
 
+@pytest.mark.slow
 def test_the_standard_world_is_the_published_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = data.ensure_world(cache=tmp_path)
     assert read_manifest(folder).content == data.CONTENT
@@ -41,6 +42,7 @@ def test_other_seeds_and_sizes_are_other_folders(tmp_path: Path) -> None:
     assert len(folders) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["change", "remove", "manifest", "everything"])
 def test_a_damaged_world_is_written_again(tmp_path: Path, harm: str) -> None:
     folder = data.ensure_world(1, TINY, tmp_path)
@@ -61,6 +63,7 @@ def test_a_damaged_world_is_written_again(tmp_path: Path, harm: str) -> None:
     assert read_manifest(folder) == whole
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_end_up_with_one_whole_world(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from evalsuite.mini import data; from evalsuite.mini.write import Sizes\n"

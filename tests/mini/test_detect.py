@@ -27,11 +27,13 @@ def degraded(picture: np.ndarray, sigma: float, noise: float, rng: np.random.Gen
     return np.clip(np.round(soft), 0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_clean_images_are_read_right(scenes: list[Scene]) -> None:
     right = [matches(scene, detect(render(scene))).all for scene in scenes]
     assert np.mean(right) >= 0.99
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sigma", "noise", "least"), [(0.7, 6.0, 0.97), (1.2, 12.0, 0.95)])
 def test_soft_and_noisy_images_are_read_right(
     scenes: list[Scene], sigma: float, noise: float, least: float
@@ -51,6 +53,7 @@ def test_tinted_colours_are_still_the_nearest_palette_colour(scenes: list[Scene]
     assert np.mean(right) >= 0.97
 
 
+@pytest.mark.slow
 def test_centres_are_read_to_half_a_pixel(scenes: list[Scene]) -> None:
     assert max(matches(scene, detect(render(scene))).shift for scene in scenes) < 0.5
 

@@ -57,6 +57,7 @@ def obey(instruction: str, seen: list) -> list[tuple[str, str, str]]:
     return sorted((d.size, d.colour, d.shape) for d in [changed, *(d for d in seen if d is not target)])
 
 
+@pytest.mark.slow
 def test_the_target_is_what_the_instruction_makes_of_the_source(edits: list[Edit]) -> None:
     for edit in edits:
         after = [(d.size, d.colour, d.shape) for d in detect(render(edit.target))]
@@ -105,6 +106,7 @@ def test_all_kinds_are_equally_frequent(edits: list[Edit]) -> None:
         assert sum(edit.kind == kind for edit in edits) == pytest.approx(120, abs=40)
 
 
+@pytest.mark.slow
 def test_captions_of_edits_are_those_of_their_scenes(edits: list[Edit]) -> None:
     for edit in edits:
         assert edit.source_caption == caption(edit.source)
@@ -143,6 +145,7 @@ def test_a_thing_put_beside_another_stands_in_that_relation_or_has_no_room(
         assert legal(Scene((moved, anchor), (250, 250, 250)))
 
 
+@pytest.mark.slow
 def test_stories_alternate_text_and_image_and_every_text_is_true() -> None:
     rng = np.random.default_rng(9)
     for i in range(200):

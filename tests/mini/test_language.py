@@ -22,6 +22,7 @@ def seen() -> Any:
     return [(scene, detect(render(scene))) for scene in scenes]
 
 
+@pytest.mark.slow
 def test_every_answer_is_what_a_second_reader_finds_in_the_image(seen: Any) -> None:
     rng = np.random.default_rng(0)
     asked = 0

@@ -25,6 +25,7 @@ def seen(scene: Any) -> Any:
     return detect(render(scene))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_every_image_of_every_story_follows_from_its_sentence_and_the_image_before(split: Split) -> None:
     random = np.random.default_rng(4)
@@ -40,6 +41,7 @@ def test_every_image_of_every_story_follows_from_its_sentence_and_the_image_befo
     assert kinds == {"opening", "add", "remove", "move", "recolour", "reshape", "resize"}
 
 
+@pytest.mark.slow
 def test_another_image_or_the_one_before_does_not_follow() -> None:
     random = np.random.default_rng(5)
     wrong = 0

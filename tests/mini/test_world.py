@@ -74,6 +74,7 @@ def test_test_scenes_draw_all_combinations_alike() -> None:
     assert all(130 < count < 280 for count in seen.values()), "200 each are expected"
 
 
+@pytest.mark.slow
 def test_no_arrangement_is_in_both_splits() -> None:
     arrangements = [{scene.things for scene in scenes(split, 3000)} for split in ("train", "test")]
     assert not arrangements[0] & arrangements[1]

@@ -58,6 +58,7 @@ def test_a_histogram_counts_each_score_once(values: list[float]) -> None:
     assert max(bar.height for bar in bars) == 100.0
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         ANY_TEXT | st.integers() | st.floats() | st.none(),

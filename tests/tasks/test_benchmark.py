@@ -253,6 +253,7 @@ def test_another_number_of_samples_than_the_official_split_is_said(
     assert "little-vqa has 2 samples here, the official split has 5" in caplog.text
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     ids=st.lists(st.text(max_size=5), unique=True, max_size=40),
@@ -319,6 +320,7 @@ def test_a_malformed_suite_is_refused_with_file_and_field(tmp_path: Path) -> Non
         suite_entries(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_suite_names_tasks_and_protocols_that_exist() -> None:
     tasks = {task.name: task for task in evalsuite_tasks.tasks()}
     suites = {suite.name: suite for suite in evalsuite_tasks.suites()}
