@@ -19,7 +19,7 @@ from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, Unavail
 from evalsuite.store import RunReader, verify
 from tests.engine.support import PLUGIN, run_sums, sums_spec
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 
 TASKS = ("sums", "twice-asked", "sum-choices", "sum-images")
 

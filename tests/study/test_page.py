@@ -12,7 +12,7 @@ import pytest
 from evalsuite.study import Design, Key, make, read_votes
 from tests.study.browser import PROGRAM, Page, browser
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs Chromium")
+pytestmark = [pytest.mark.skipif(not PROGRAM, reason="needs Chromium"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
