@@ -191,6 +191,7 @@ def test_a_reports_neighbours_stay_and_its_stale_pages_go(
     tally("outputs written again", "replaced")
 
 
+@pytest.mark.slow
 def test_a_world_may_be_written_again_but_not_over_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -313,6 +314,7 @@ def _fill(disk: Path, left: int) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left", [0, pytest.param(20_000, marks=pytest.mark.long), pytest.param(200_000, marks=pytest.mark.long)]
 )
@@ -359,6 +361,7 @@ def test_a_run_on_a_full_disk_stops_and_goes_on_when_there_is_space(
     tally("runs on a full disk", "stopped and resumed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -382,6 +385,7 @@ def test_outputs_on_a_disk_that_is_really_full(
     tally("outputs on a full disk", "none, exit 2")
 
 
+@pytest.mark.slow
 def test_a_trace_that_cannot_be_written_is_no_second_trouble(
     small_disk: Path, tmp_path: Path, tally: Tally
 ) -> None:

@@ -22,6 +22,7 @@ def _inception(folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["clip", "dino", "structure", "lpips", "inception"])
 def test_two_loads_give_one_fingerprint(kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "clip":

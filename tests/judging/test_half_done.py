@@ -27,6 +27,7 @@ def ask(run: Path, url: str, **options: Any) -> Any:
     return judge_run(run, server, JudgeOptions(**options))
 
 
+@pytest.mark.slow
 def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=6)
     refused = {"status": 400, "error": {"message": "not this one", "code": "content_filter"}}
@@ -59,6 +60,7 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
         assert [told_state(state) for state in judging_states(run)] == [""]
 
 
+@pytest.mark.slow
 def test_judgements_of_a_killed_judge_are_told_of_before_anything_is_scored(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=5)
     with RunWriter.for_scoring(tmp_path / "run") as writer:
@@ -76,6 +78,7 @@ def numbers_off_the_scale(body: dict[str, Any]) -> str:
     return "8/10"
 
 
+@pytest.mark.slow
 def test_a_judge_on_another_scale_gives_no_score_and_exit_status_1(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=2)
     with serving(tmp_path, "tests.judging.test_half_done:numbers_off_the_scale") as local:
@@ -90,6 +93,7 @@ def test_a_judge_on_another_scale_gives_no_score_and_exit_status_1(tmp_path: Pat
     assert found == {"official": (0, 2), "official-unchecked": (2, 0)}
 
 
+@pytest.mark.slow
 def test_what_a_served_model_and_its_judge_took_is_summed(tmp_path: Path) -> None:
     data, run = mmvet(tmp_path / "data", 3), tmp_path / "run"
     with serving(tmp_path, "tests.judging.test_half_done:numbers_off_the_scale") as local:

@@ -55,6 +55,7 @@ def test_missing_references_are_refused() -> None:
         score_captions(["a", "b"], [["a"]])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not meteor_available(), reason="needs Java and pycocoevalcap")
 def test_one_java_process_serves_several_sets_and_is_replaced_when_it_dies() -> None:
     from evalsuite.metrics import meteor as module

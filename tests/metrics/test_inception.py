@@ -22,6 +22,7 @@ def made_up() -> dict:
     return generators().inception_weights(empty)
 
 
+@pytest.mark.slow
 def test_weights_load_from_a_file_and_its_digest_is_recorded(made_up: dict, tmp_path: Path) -> None:
     import torch
 
@@ -92,6 +93,7 @@ def _script(path: Any) -> None:
     torch.jit.save(torch.jit.trace(whole, example), path)
 
 
+@pytest.mark.slow
 def test_nvidias_torchscript_file_is_run_as_clean_fid_runs_it(tmp_path: Path) -> None:
     _script(tmp_path / "inception-2015-12-05.pt")
     network = load_inception(tmp_path / "inception-2015-12-05.pt")

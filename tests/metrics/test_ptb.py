@@ -30,6 +30,7 @@ FRAGMENTS = (  # noqa: SIM905 (as a list it would be all quotes and escapes)
 ).split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12])
 def test_generated_lines_agree_with_the_java_program(seed: int, tmp_path: Path) -> None:
     if shutil.which("java") is None or find_spec("pycocoevalcap") is None:

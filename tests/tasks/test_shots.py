@@ -190,6 +190,7 @@ def test_the_draw_depends_on_seed_and_question_alone(count: int, seed: int, orde
         assert not any(same_image(sample, one) for one in drawn)
 
 
+@pytest.mark.slow
 def test_other_families_show_their_own_answers(tmp_path: Path) -> None:
     """Easy-VQA's training split; captions from a training file; yes or no from another file."""
     task = build("easy-vqa", None, options={"shots": "2"})  # type: ignore[arg-type]
