@@ -275,6 +275,7 @@ def test_what_is_not_judged_is_told(tmp_path: Path) -> None:
 # From the question to the leaderboard, as users type it
 
 
+@pytest.mark.slow
 def test_run_judge_score_leaderboard_of_mmvet_as_typed(tmp_path: Path) -> None:
     data, run = mmvet(tmp_path / "data", 4), tmp_path / "run"
     secret = "sk-local-secret-0001"
@@ -303,6 +304,7 @@ def test_run_judge_score_leaderboard_of_mmvet_as_typed(tmp_path: Path) -> None:
     assert secret not in done.stdout + done.stderr + refused.stderr
 
 
+@pytest.mark.slow
 def test_run_judge_score_leaderboard_of_gedit_as_typed(tmp_path: Path) -> None:
     rows = [gedit_row(f"k{i}", kind) for i, kind in enumerate(("color_alter", "color_alter", "ps_human"))]
     rows.append(gedit_row("k9", "ps_human", "mumble", common=False))
@@ -328,6 +330,7 @@ def test_run_judge_score_leaderboard_of_gedit_as_typed(tmp_path: Path) -> None:
     assert failures.str.contains("scores cannot be read").sum() == 1
 
 
+@pytest.mark.slow
 def test_compared_are_the_same_judges_numbers_or_none(tmp_path: Path) -> None:
     for name in ("base", "candidate"):
         answered(tmp_path / name / "data", tmp_path / name / "run", count=3)

@@ -19,6 +19,7 @@ def typed(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str,
     return int(ended.value.code or 0), told.out, told.err
 
 
+@pytest.mark.slow
 def test_a_study_is_made_and_its_votes_are_read(
     runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -47,6 +47,7 @@ def downloaded(page: Page) -> dict:
     return json.loads(page.evaluate("window.saved.text()"))
 
 
+@pytest.mark.slow
 def test_votes_by_keyboard_and_mouse_are_kept_and_can_be_read(
     study: tuple[Path, Key], page: Page, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_votes_by_keyboard_and_mouse_are_kept_and_can_be_read(
     assert page.errors == []
 
 
+@pytest.mark.slow
 def test_raters_have_orders_of_their_own_and_hostile_text_does_nothing(
     study: tuple[Path, Key], page: Page
 ) -> None:
