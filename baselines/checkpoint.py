@@ -123,8 +123,9 @@ class Checkpoint:
             UnavailableError: the weights will not fit into the memory that is free.
             CheckpointError: it cannot be loaded.
         """
-        from transformers.utils import logging
+        from transformers.utils import logging as transformers_logging
 
+        logging: Any = transformers_logging  # without types
         self._require_room()
         logging.disable_progress_bar()  # a run shows its own progress
         arguments: dict[str, Any] = {"dtype": self.dtype, **self.common, **more}
@@ -188,11 +189,12 @@ class Checkpoint:
             require_room(self.source, found, self.device, spread=spread)
 
     def _quantization(self) -> Any:
-        from transformers import BitsAndBytesConfig
+        import transformers
 
+        config: Any = transformers.BitsAndBytesConfig  # without types
         if self.options["quantization"] == "8bit":
-            return BitsAndBytesConfig(load_in_8bit=True)
-        return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=self.dtype)
+            return config(load_in_8bit=True)
+        return config(load_in_4bit=True, bnb_4bit_compute_dtype=self.dtype)
 
 
 def require_reach(source: str, revision: str = "main") -> None:

@@ -20,7 +20,8 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,16 @@ def bare_text(model: DreamLLMAdapter, inputs: tuple[Tensor, Tensor, Tensor], tok
     return torch.cat(written, 1)
 
 
+def each(step: Callable[[Any], Any], parts: Iterable[Any]) -> list[Any]:
+    """What a step makes of each batch."""
+    return [step(part) for part in parts]
+
+
 @torch.no_grad()
 def original_text(model: DreamLLMAdapter, item: Prepared, tokens: int) -> Tensor:
     """One request: the tower sees a zero image at every step after the first."""
-    core, side = model.model, model.model.config.vision_config.image_size
+    core = model.model
+    side: Any = core.config.vision_config.image_size
     ids, mask, pixels = text_inputs(model, [item])
     written, cache, embeddings = [], None, core.embed(ids, pixels)
     for step in range(tokens):
@@ -178,7 +185,8 @@ def draw(core: Any, latents: Tensor, context: Tensor, steps: int) -> Tensor:
     for timestep in scheduler.timesteps:
         predicted = core.unet(torch.cat([latents, latents]), timestep, encoder_hidden_states=context).sample
         latents = scheduler.step(guide(predicted, GUIDANCE), timestep, latents).prev_sample
-    return core.vae.decode(latents / core.vae.config.scaling_factor).sample
+    image: torch.Tensor = core.vae.decode(latents / core.vae.config.scaling_factor).sample
+    return image
 
 
 @torch.no_grad()
@@ -205,7 +213,8 @@ def bare_images(
 def original_images(model: DreamLLMAdapter, item: Prepared, steps: int) -> Tensor:
     """One request: four language-model calls (prompt and queries, with and without condition), each with the
     tower on a zero image."""
-    core, side = model.model, model.model.config.vision_config.image_size
+    core = model.model
+    side: Any = core.config.vision_config.image_size
     states = []
     for ids in (torch.tensor([[core.config.tokens.bos]]), torch.tensor([item.payload.ids])):
         cache = None
@@ -268,8 +277,8 @@ def compare_variants(count: int, size: int, tokens: int, steps: int, repeats: in
         pictures = batches(image_requests(model, count, steps), size)
         seconds = least(
             [
-                lambda model=model, texts=texts: [model.generate_text(part) for part in texts],
-                lambda model=model, pictures=pictures: [model.generate_images(part) for part in pictures],
+                partial(each, model.generate_text, texts),
+                partial(each, model.generate_images, pictures),
             ],
             repeats,
         )

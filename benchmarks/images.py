@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,14 +127,14 @@ def ours(folder: Path) -> dict[str, dict[str, Any]]:
     assert isinstance(network, Inception)
     pixels = np.load(folder / "pixels.npy").transpose(0, 2, 3, 1)
     for tool, mode in MODES.items():
-        total, seconds = timed(lambda mode=mode: resized(folder / "pictures", mode))
+        total, seconds = timed(partial(resized, folder / "pictures", mode))
         parts: dict[str, Any] = {"resize": {"s": seconds, "result": total}}
         means = KINDS[mode].means
         sides = [np.load(folder / f"{name}.npy") for name in ("first", "second")]
         first = accumulated(sides[0], means)
-        second, seconds = timed(lambda side=sides[1], means=means: accumulated(side, means))
+        second, seconds = timed(partial(accumulated, sides[1], means))
         parts["statistics"] = {"s": seconds, "result": float(np.trace(second.sigma))}
-        value, seconds = timed(lambda pair=(first, second): frechet_distance(*pair))
+        value, seconds = timed(partial(frechet_distance, first, second))
         parts["distance"] = {"s": seconds, "result": value}
         if tool in ("pytorch-fid", "torch-fidelity"):
             network.extract(list(pixels[:2]), mode)

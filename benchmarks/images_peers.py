@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def allow_torchvision() -> None:
     """A torchvision built for CUDA beside a torch without it lacks two operators that nobody here calls."""
     if torch.version.cuda is not None:
         return
-    library = torch.library.Library("torchvision", "DEF")
+    open_library: Any = torch.library.Library  # without types
+    library = open_library("torchvision", "DEF")
     globals()["_kept"] = library  # collected, it would take the operators away again
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -164,7 +166,7 @@ def throughput(make: Callable[[Path], Callable[[torch.Tensor], torch.Tensor]], f
     with torch.no_grad():
         run(pixels[:2])
         start = time.process_time()
-        for batch in pixels.split(16):
+        for batch in torch.split(pixels, 16):
             found.append(run(batch))
         seconds = time.process_time() - start
     return {"s": seconds, "result": torch.cat(found).double().mean().item()}
@@ -203,7 +205,7 @@ def measure(tool: str, folder: Path) -> dict[str, Any]:
     sides = []
     for name in ("first", "second"):
         features = np.load(folder / f"{name}.npy")
-        statistics, seconds = timed(lambda features=features: parts["statistics"](features))
+        statistics, seconds = timed(partial(parts["statistics"], features))
         sides.append(statistics)
     found["statistics"] = {"s": seconds, "result": float(np.trace(sides[-1][1]))}
     value, seconds = timed(lambda: parts["distance"](*sides))

@@ -135,14 +135,16 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
     import transformers
 
     with explaining(checkpoint.source, "an image-text model"):
-        processor = transformers.AutoProcessor.from_pretrained(checkpoint.processing, **checkpoint.common)
+        kind: Any = transformers.AutoProcessor
+        processor = kind.from_pretrained(checkpoint.processing, **checkpoint.common)
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise CheckpointError(
             f"{checkpoint.source} has no processor for images and text (found {type(processor).__name__}).",
             "Give an image-text checkpoint; language models are causal:FOLDER.",
         )
     try:
-        processor.image_processor = transformers.AutoImageProcessor.from_pretrained(
+        kind = transformers.AutoImageProcessor
+        processor.image_processor = kind.from_pretrained(
             checkpoint.processing, backend="pil", **checkpoint.common
         )
     except (ValueError, ImportError):

@@ -134,7 +134,8 @@ def _unit(features: np.ndarray) -> np.ndarray:
     import numpy as np
 
     length = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(length, 1e-12)
+    unit: np.ndarray = features / np.maximum(length, 1e-12)
+    return unit
 
 
 def _ranked(similarity: np.ndarray) -> np.ndarray:

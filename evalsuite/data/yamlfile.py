@@ -145,16 +145,15 @@ def _loader() -> Any:
 
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-    class Loader(base):
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: dict[tuple[str, str], int] = {}
-            for key, _ in node.value:
-                # Beside a merged mapping (`<<`) a key overrides; the merge happens after this.
-                if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                    name, line = (key.tag, key.value), key.start_mark.line + 1
-                    if name in seen:
-                        raise _RepeatedKey(f"line {line}: {key.value!r} stands in line {seen[name]} already.")
-                    seen[name] = line
-            return super().construct_mapping(node, deep)
+    def construct_mapping(loader: Any, node: Any, deep: bool = False) -> Any:
+        seen: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            # Beside a merged mapping (`<<`) a key overrides; the merge happens after this.
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                name, line = (key.tag, key.value), key.start_mark.line + 1
+                if name in seen:
+                    raise _RepeatedKey(f"line {line}: {key.value!r} stands in line {seen[name]} already.")
+                seen[name] = line
+        return base.construct_mapping(loader, node, deep)
 
-    return Loader
+    return type("Loader", (base,), {"construct_mapping": construct_mapping})

@@ -88,7 +88,8 @@ def beam_search(
 
     def normalised(row: int, total: float, generated: int, ended: bool) -> float:
         length = prompts[row] + generated if with_prompt else generated + ended
-        return total / length**length_penalty
+        score: float = total / length**length_penalty
+        return score
 
     for step in range(max(limits)):
         log_probabilities = torch.log_softmax(state.logits, dim=-1)

@@ -147,7 +147,9 @@ def load_checkpoint(
     if dtype is None:
         stored = config.dtype if isinstance(config.dtype, torch.dtype) else torch.float32
         dtype = torch.float32 if torch.device(device).type == "cpu" else stored
-    return assemble(config, tensors, dtype, str(folder), device=device).eval()
+    model: Any = assemble(config, tensors, dtype, str(folder), device=device)
+    ready: DreamLLMForCausalLM = model.eval()  # without types in transformers
+    return ready
 
 
 def open_checkpoint(folder: Path, *, verify: bool = True) -> tuple[DreamLLMConfig, dict[str, StoredTensor]]:

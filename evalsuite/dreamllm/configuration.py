@@ -82,7 +82,7 @@ def plain(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-class DreamLLMConfig(PretrainedConfig):
+class DreamLLMConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
     """Everything that shapes a DreamLLM.
 
     Args:
@@ -190,7 +190,8 @@ class DreamLLMConfig(PretrainedConfig):
     def num_patches(self) -> int:
         """P, number of image embeddings per image."""
         vision: Any = self.vision_config
-        return (vision.image_size // vision.patch_size) ** 2
+        patches: int = (vision.image_size // vision.patch_size) ** 2
+        return patches
 
     @property
     def sequence_limit(self) -> int:
@@ -200,7 +201,8 @@ class DreamLLMConfig(PretrainedConfig):
     @property
     def vae_factor(self) -> int:
         """Pixels per latent along one side."""
-        return 2 ** (len(self.vae_config.get("block_out_channels", [0])) - 1)
+        factor: int = 2 ** (len(self.vae_config.get("block_out_channels", [0])) - 1)
+        return factor
 
     @property
     def resolution(self) -> int:

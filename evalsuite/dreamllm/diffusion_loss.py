@@ -25,7 +25,8 @@ def training_scheduler(config: DreamLLMConfig) -> Any:
 def sample_latents(vae: Any, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Pixels in [-1, 1], (n, 3, height, width), to scaled latents drawn from the posterior."""
     posterior = vae.encode(images).latent_dist
-    return posterior.sample(generator) * vae.config.scaling_factor
+    latents: Tensor = posterior.sample(generator) * vae.config.scaling_factor
+    return latents
 
 
 def snr_weights(scheduler: Any, timesteps: Tensor, gamma: float, prediction_type: str) -> Tensor:
@@ -35,7 +36,8 @@ def snr_weights(scheduler: Any, timesteps: Tensor, gamma: float, prediction_type
     snr = alphas / (1 - alphas)
     if prediction_type == "v_prediction":
         snr = snr + 1
-    return torch.minimum(snr, torch.full_like(snr, gamma)) / snr
+    weights: Tensor = torch.minimum(snr, torch.full_like(snr, gamma)) / snr
+    return weights
 
 
 def diffusion_loss(

@@ -44,7 +44,7 @@ class DreamLLMOutput(ModelOutput):
     past_key_values: Any = None
 
 
-class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
+class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-untyped-call]
     """The model. Parts: `model` (Llama), `lm_head`, `vision`, `vision_projector`, `dream_queries`,
     `condition_projector`, `unet`, `vae`.
 
@@ -105,7 +105,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         for frozen in (self.vision, self.unet, self.vae):
             frozen.requires_grad_(False)
         self.training_noise = training_scheduler(config)
-        self.post_init()
+        self.post_init()  # type: ignore[no-untyped-call]
         if config.tie_word_embeddings:
             self.lm_head.weight = self.model.embed_tokens.weight
         self._adopt_generation_tokens()
@@ -132,13 +132,15 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
     # -- pieces --------------------------------------------------------------------------------------------
 
     def get_input_embeddings(self) -> nn.Module:
-        return self.model.embed_tokens
+        table: nn.Module = self.model.embed_tokens
+        return table
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.model.embed_tokens = value
 
     def get_output_embeddings(self) -> nn.Module:
-        return self.lm_head
+        head: nn.Module = self.lm_head
+        return head
 
     def set_output_embeddings(self, value: nn.Module) -> None:
         self.lm_head = value
@@ -151,15 +153,18 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         so these features can be computed once and kept (`image_features` of `forward`).
         """
         output = self.vision(pixel_values=images.to(self.vision_dtype), output_hidden_states=True)
-        return output.hidden_states[self.config.select_layer][:, 1:]
+        features: Tensor = output.hidden_states[self.config.select_layer][:, 1:]
+        return features
 
     @property
     def vision_dtype(self) -> torch.dtype:
-        return next(self.vision.parameters()).dtype
+        dtype: torch.dtype = next(self.vision.parameters()).dtype
+        return dtype
 
     def project_images(self, features: Tensor) -> Tensor:
         """Vision features (n, P, vision width) to embeddings (n, P, hidden)."""
-        return self.vision_norm(self.vision_projector(features.to(self.dream_queries.dtype)))
+        projected: Tensor = self.vision_norm(self.vision_projector(features.to(self.dream_queries.dtype)))
+        return projected
 
     def dream_blocks(self, input_ids: Tensor, *, strict: bool = True) -> tuple[Tensor, Tensor]:
         """Rows and columns of the dream blocks' start tokens, see `embedding.find_blocks`."""
@@ -191,7 +196,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         """
         tokens = self.config.tokens
         # where blocks are is found on the ids as they come: on the CPU, the host need not wait for the device
-        embeddings = self.model.embed_tokens(input_ids.to(self.dream_queries.device))
+        embeddings: Tensor = self.model.embed_tokens(input_ids.to(self.dream_queries.device))
         if input_ids.shape[1] < 2:
             return embeddings
         if insert_dream_queries:
@@ -354,14 +359,17 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):
         ids = torch.tensor([row], device=self.dream_queries.device)
         embeddings = self.embed(ids, insert_dream_queries=self.config.condition_dropout_queries)
         states = self.model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
-        return states[:, 2 : 2 + queries].expand(count, -1, -1)
+        after: Tensor = states[:, 2 : 2 + queries].expand(count, -1, -1)
+        return after
 
     def _combine(self, lm_loss: Tensor | None, vm_loss: Tensor | None) -> Tensor:
         config = self.config
         weights = (config.loss_weight_lm, config.loss_weight_vm)
         losses = zip(weights, (lm_loss, vm_loss), strict=True)
         terms = [weight * term for weight, term in losses if term is not None and weight]
-        total = torch.stack(terms).sum() if terms else self.dream_queries.new_zeros((), dtype=torch.float32)
+        total: Tensor = (
+            torch.stack(terms).sum() if terms else self.dream_queries.new_zeros((), dtype=torch.float32)
+        )
         scales = {"none": 1.0, "l1_norm": sum(weights), "l2_norm": sum(w * w for w in weights) ** 0.5}
         if config.loss_scale_schedule not in scales:
             raise SpecError(

@@ -124,7 +124,8 @@ class SentencePieceTokenizer:
         if not text:
             return []
         if self.legacy:
-            return self._sp.encode(text)
+            ids: list[int] = self._sp.encode(text)
+            return ids
         # as upstream, which replaces before it looks for special tokens
         text = text.replace(UNDERLINE, " ")
         return self._without_prefix(UNDERLINE + text if start else text)
@@ -132,8 +133,10 @@ class SentencePieceTokenizer:
     def _without_prefix(self, text: str) -> list[int]:
         # sentencepiece strips leading spaces; behind an <unk> they survive
         if not text.startswith((UNDERLINE, " ")):
-            return self._sp.encode(text)
-        return self._sp.encode(self._unk + text)[self._unk_length :]
+            ids: list[int] = self._sp.encode(text)
+            return ids
+        after: list[int] = self._sp.encode(self._unk + text)[self._unk_length :]
+        return after
 
     def encode_marked(self, text: str) -> list[int]:
         if not text:
@@ -170,7 +173,8 @@ class SentencePieceTokenizer:
         return " ".join(runs)
 
     def _decode_run(self, ids: Sequence[int]) -> str:
-        text, after_special = "", False
+        text: str = ""
+        after_special = False
         plain: list[str] = []
         pieces = [self._texts.get(index) or self._sp.id_to_piece(index) for index in ids]
         if pieces[0].startswith(UNDERLINE):
@@ -184,7 +188,8 @@ class SentencePieceTokenizer:
             else:
                 plain.append(piece)
                 after_special = False
-        return text + self._sp.decode(plain)
+        text += self._sp.decode(plain)
+        return text
 
     def save(self, folder: Path) -> None:
         if self.path.resolve() != (folder / "tokenizer.model").resolve():
@@ -223,7 +228,8 @@ def without_dummy_prefix(model: bytes) -> bytes:
     format_: Any = sentencepiece_model_pb2
     proto = format_.ModelProto.FromString(model)
     proto.normalizer_spec.add_dummy_prefix = False
-    return proto.SerializeToString()
+    serialized: bytes = proto.SerializeToString()
+    return serialized
 
 
 class FastTokenizer:
@@ -254,7 +260,8 @@ class FastTokenizer:
 
     @property
     def size(self) -> int:
-        return max(self._tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+        last: int = max(self._tokenizer.get_vocab(with_added_tokens=True).values())
+        return last + 1
 
     def encode(self, text: str, *, start: bool = True) -> list[int]:
         del start
@@ -281,7 +288,8 @@ class FastTokenizer:
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
-        return self._tokenizer.decode(list(ids), skip_special_tokens=skip_special)
+        text: str = self._tokenizer.decode(list(ids), skip_special_tokens=skip_special)
+        return text
 
     def save(self, folder: Path) -> None:
         self._tokenizer.save(str(folder / "tokenizer.json"))

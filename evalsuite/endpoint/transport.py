@@ -68,7 +68,7 @@ def _stream(inner: Any, coding: str, most: int, shown: float) -> Any:
     """The body, unpacked; raises TooLong once it is larger than `most` bytes."""
     base: Any = next(kind for kind in type(inner).__mro__ if kind.__name__ == "AsyncByteStream")
 
-    class Limited(base):
+    class Limited:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             total = 0
             async for piece in _unpacked(inner, coding):
@@ -80,7 +80,8 @@ def _stream(inner: Any, coding: str, most: int, shown: float) -> Any:
         async def aclose(self) -> None:
             await inner.aclose()
 
-    return Limited()
+    kind: Any = type("Limited", (Limited, base), {})  # mypy does not know the base
+    return kind()
 
 
 async def _unpacked(inner: Any, coding: str) -> AsyncIterator[bytes]:

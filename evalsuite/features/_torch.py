@@ -69,7 +69,9 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
     damaged.
     """
     import torch
-    from transformers.utils import logging as transformers_logging
+    from transformers.utils import logging
+
+    transformers_logging: Any = logging  # without types
 
     _require_kind(kind, folder, source)
     verbosity, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()

@@ -37,7 +37,10 @@ class ClipNetwork(PretrainedNetwork):
         return read_geometry(self._folder, Geometry(side, side, CLIP_MEAN, CLIP_STD))
 
     def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self._model.visual_projection(self._model.vision_model(pixel_values=pixels).pooler_output)
+        projected: torch.Tensor = self._model.visual_projection(
+            self._model.vision_model(pixel_values=pixels).pooler_output
+        )
+        return projected
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 text embeddings; tokens past the tower's length are cut off, as OpenAI's truncate
@@ -52,4 +55,5 @@ class ClipNetwork(PretrainedNetwork):
         pooled = self._model.text_model(
             input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
         ).pooler_output
-        return self._model.text_projection(pooled)
+        projected: torch.Tensor = self._model.text_projection(pooled)
+        return projected

@@ -33,4 +33,5 @@ class DinoNetwork(PretrainedNetwork):
         return Geometry(side, side * 8 // 7, IMAGENET_MEAN, IMAGENET_STD)
 
     def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self._model(pixel_values=pixels).last_hidden_state[:, 0]
+        pooled: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state[:, 0]
+        return pooled

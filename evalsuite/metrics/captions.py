@@ -87,7 +87,8 @@ def _bleu(length: Integers, reference: Integers, guess: Integers, correct: Integ
     bleu = product ** (1.0 / np.arange(1, _ORDERS + 1))
     ratio = (length + tiny) / (reference + small)
     brevity = np.array([math.exp(1 - 1 / value) if value < 1 else 1.0 for value in ratio])
-    return bleu * brevity[:, None]
+    scores: NDArray[np.float64] = bleu * brevity[:, None]
+    return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,8 @@ def _cider_d(corpus: _Corpus) -> Floats:
     similarity *= (np.e ** (-(delta**2) / (2 * _SIGMA**2)))[:, None]
     count = np.bincount(image, minlength=images)
     sums = np.stack([np.bincount(image, weights=column, minlength=images) for column in similarity.T], axis=1)
-    return 10.0 * (sums.mean(axis=1) / count)
+    scores: NDArray[np.float64] = 10.0 * (sums.mean(axis=1) / count)
+    return scores
 
 
 def rouge_l(predictions: Tokens, references: References) -> Floats:

@@ -80,7 +80,8 @@ class Coverage:
         for part, value in zip(parts, without.mean() - without, strict=True):
             # Independent images of a block whose influences add up to the block's.
             found[part] = value * len(everything) / len(part) ** 0.5
-        return found - found.mean()
+        centred: NDArray[np.float64] = found - found.mean()
+        return centred
 
 
 def precision_recall(generated: ArrayLike, real: ArrayLike, *, neighbours: int = 3) -> PrecisionRecall:

@@ -153,7 +153,8 @@ def kernel_distance(
 
 def polynomial_kernel(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
     """KID's kernel (x·y / D + 1)³ of every pair, in the features' own precision."""
-    return ((a @ b.T) * (1.0 / a.shape[1]) + 1.0) ** 3
+    kernel: NDArray[Any] = ((a @ b.T) * (1.0 / a.shape[1]) + 1.0) ** 3
+    return kernel
 
 
 def _polynomial_mmd(x: NDArray[Any], y: NDArray[Any]) -> float:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -182,7 +183,7 @@ def masked_quality(source: ArrayLike, edited: ArrayLike, mask: ArrayLike) -> Mas
     """
     region = np.asarray(mask)
 
-    def quality(keep: NDArray | None) -> Quality | None:
+    def quality(keep: NDArray[Any] | None) -> Quality | None:
         if keep is not None and not keep.any():
             return None
         return Quality(psnr(edited, source, keep), mse(edited, source, keep), ssim(edited, source, keep))

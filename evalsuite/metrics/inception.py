@@ -345,7 +345,8 @@ def load_inception(path: Path | str | None, device: str = "cpu") -> Inception | 
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     try:
         if _is_script(Path(path)):
-            return ScriptedInception(torch.jit.load(path, map_location=device).eval(), digest, device)
+            load: Any = torch.jit.load  # without types
+            return ScriptedInception(load(path, map_location=device).eval(), digest, device)
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, EOFError, OSError, AttributeError, pickle.UnpicklingError) as error:
         what = f"The Inception weights {path} cannot be read ({text_of(error)})."

@@ -40,7 +40,8 @@ def kernel_influence(generated: ArrayLike, real: ArrayLike, *, block: int = 1000
         within = polynomial_kernel(x, x)
         others = (within.sum(axis=1) - np.diagonal(within)) / max(len(x) - 1, 1)
         found[chosen] = 2 * (others - polynomial_kernel(x, y).mean(axis=1))
-    return found - found.mean()
+    centred: NDArray[np.float64] = found - found.mean()
+    return centred
 
 
 def cmmd_influence(

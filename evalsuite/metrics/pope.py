@@ -22,6 +22,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,7 +134,7 @@ class PopeReport:
 
 
 def pope_report(
-    labels: Sequence[bool] | NDArray, picks: Sequence[bool | None] | NDArray, rule: str = "official"
+    labels: Sequence[bool] | NDArray[Any], picks: Sequence[bool | None] | NDArray[Any], rule: str = "official"
 ) -> PopeReport:
     """The report over a set of questions.
 

@@ -65,7 +65,8 @@ def _clean(image: Pixels) -> Resized:
     planes = [Image.fromarray(image[:, :, channel].astype(np.float32)) for channel in range(3)]
     resized = [np.asarray(plane.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for plane in planes]
     # clean-fid clips afterwards, before the network.
-    return np.clip(np.stack(resized, axis=2), 0, 255)
+    clipped: NDArray[np.float32] = np.clip(np.stack(resized, axis=2), 0, 255)
+    return clipped
 
 
 def _pil(filter_name: str) -> Callable[[Pixels], Resized]:

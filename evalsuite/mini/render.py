@@ -25,23 +25,27 @@ def covers(shape: str, x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarra
     Raises:
         ValueError: unknown shape.
     """
+    inside: np.ndarray
     if shape == "circle":
-        return x * x + y * y <= radius * radius
-    if shape == "square":
+        inside = x * x + y * y <= radius * radius
+    elif shape == "square":
         half = SQUARE_SIDE * radius
-        return (np.abs(x) <= half) & (np.abs(y) <= half)
-    if shape == "triangle":
+        inside = (np.abs(x) <= half) & (np.abs(y) <= half)
+    elif shape == "triangle":
         top, base = -TRIANGLE_TOP * radius, TRIANGLE_BASE * radius
         # The half width grows from 0 at the top to one radius at the base.
-        return (y <= base) & (np.abs(x) * (base - top) <= radius * (y - top))
-    raise ValueError(f"no shape is called {shape!r}; there are circle, square, triangle")
+        inside = (y <= base) & (np.abs(x) * (base - top) <= radius * (y - top))
+    else:
+        raise ValueError(f"no shape is called {shape!r}; there are circle, square, triangle")
+    return inside
 
 
 def coverage(thing: Thing, canvas: int = CANVAS) -> np.ndarray:
     """Share of each pixel that a thing covers: (canvas, canvas) float64 in [0, 1], from 4x4 samples each."""
     axis = (np.arange(canvas * _SAMPLES) + 0.5) / _SAMPLES
     inside = covers(thing.shape, axis[None, :] - thing.x, axis[:, None] - thing.y, thing.radius)
-    return inside.reshape(canvas, _SAMPLES, canvas, _SAMPLES).mean(axis=(1, 3))
+    shares: np.ndarray = inside.reshape(canvas, _SAMPLES, canvas, _SAMPLES).mean(axis=(1, 3))
+    return shares
 
 
 def render(scene: Scene) -> np.ndarray:

@@ -40,10 +40,12 @@ class _Texts:
     @property
     def empty(self) -> numpy.ndarray:
         """Where there is no text: booleans in the column's order."""
-        return numpy.array([not text for text in self._distinct])[self._codes]
+        empty: numpy.ndarray = numpy.array([not text for text in self._distinct])[self._codes]
+        return empty
 
     def __getitem__(self, place: int) -> str:
-        return self._distinct[self._codes[place]]
+        text: str = self._distinct[self._codes[place]]
+        return text
 
 
 class ScoreTable:
@@ -74,7 +76,8 @@ class ScoreTable:
         values = self._values.get(name)
         if values is None:
             return ()
-        return values[~numpy.isnan(values) & self._failure.empty]
+        known: Sequence[float] = values[~numpy.isnan(values) & self._failure.empty]
+        return known
 
     def failures(self) -> Iterator[tuple[str, str]]:
         """Samples that have no score, each with the reason."""

@@ -125,7 +125,8 @@ def execution_options(
         if name not in ExecutionOptions.model_fields:
             raise SpecError(f"There is no setting {name!r}.", suggest(name, ExecutionOptions.model_fields))
     before = {} if base is None else base.model_dump()
-    return _checked(ExecutionOptions, Asked(spelling=spelling), **{**before, **given})
+    options: ExecutionOptions = _checked(ExecutionOptions, Asked(spelling=spelling), **{**before, **given})
+    return options
 
 
 def _checked(kind: Callable[..., Any], asked: Asked, **values: Any) -> Any:

@@ -76,7 +76,8 @@ class Clusters:
         sizes = self.sizes[chosen]
         ends = np.cumsum(sizes)
         within = np.arange(ends[-1]) - np.repeat(ends - sizes, sizes)
-        return self.members[np.repeat(self.starts[chosen], sizes) + within]
+        drawn: np.ndarray = self.members[np.repeat(self.starts[chosen], sizes) + within]
+        return drawn
 
 
 def all_alike(sums: Floats, sizes: Ints) -> bool:

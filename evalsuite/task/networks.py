@@ -217,7 +217,8 @@ def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
     a, b = first.astype(np.float64), second.astype(np.float64)
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.einsum("nd,nd->n", a, b) / np.maximum(lengths, np.finfo(np.float64).tiny)
+    cosines: np.ndarray = np.einsum("nd,nd->n", a, b) / np.maximum(lengths, np.finfo(np.float64).tiny)
+    return cosines
 
 
 def _placed(name: str, networks: Mapping[str, NetworkSettings], option: str) -> dict[str, NetworkSpec]:

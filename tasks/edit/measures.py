@@ -130,7 +130,10 @@ class _Seen:
         import numpy as np
 
         wide = vectors.astype(np.float64)
-        return wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        unit: np.ndarray = wide / np.maximum(
+            np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny
+        )
+        return unit
 
 
 def add_distances(

@@ -71,4 +71,7 @@ def _crop(picture: PilImage, found: Found) -> PilImage:
 def _unit(vectors: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    unit: np.ndarray = vectors / np.maximum(
+        np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny
+    )
+    return unit

@@ -194,4 +194,5 @@ def _unit(features: np.ndarray) -> np.ndarray:
     import numpy as np
 
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return features / np.maximum(lengths, np.finfo(np.float32).tiny)
+    unit: np.ndarray = features / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return unit

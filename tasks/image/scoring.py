@@ -216,4 +216,7 @@ def feature_key(how: ColumnSettings) -> str:
 def _unit(vectors: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny)
+    unit: np.ndarray = vectors / np.maximum(
+        np.linalg.norm(vectors, axis=-1, keepdims=True), np.finfo(np.float32).tiny
+    )
+    return unit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
@@ -39,7 +39,7 @@ def _wikihow(text: str) -> str:
     return text.replace("  ", " ")
 
 
-TIDY = MappingProxyType(
+TIDY: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {
         # lm-evaluation-harness, lm_eval/tasks/hellaswag/utils.py: strips before, not after.
         "wikihow": _wikihow,

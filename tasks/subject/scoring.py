@@ -103,4 +103,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     import numpy as np
 
     wide = vectors.astype(np.float64)
-    return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), np.finfo(np.float64).tiny)
+    unit: np.ndarray = wide / np.maximum(
+        np.linalg.norm(wide, axis=-1, keepdims=True), np.finfo(np.float64).tiny
+    )
+    return unit

@@ -230,7 +230,7 @@ READERS = MappingProxyType(
 
 def table_id(source: Located, value: Any) -> str:
     """The id of a table's row; the setting `id_ending` is added where it is missing."""
-    ending = source.settings.get("id_ending", "")
+    ending: str = source.settings.get("id_ending", "")
     return str(value).removesuffix(ending) + ending
 
 

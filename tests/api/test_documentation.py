@@ -28,6 +28,7 @@ def namespace(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_the_blocks_do_what_the_text_says(namespace: dict[str, Any]) -> None:
     assert namespace["comparison"].passed
     assert list(namespace["comparison"].frame["verdict"]) == ["better"]

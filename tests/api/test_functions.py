@@ -32,6 +32,7 @@ def test_every_command_is_in_the_table_of_python() -> None:
             assert inner in table, (name, inner)
 
 
+@pytest.mark.slow
 def test_several_models_give_a_list_of_runs_in_their_order(tmp_path: Path) -> None:
     known = sums_registry()
     runs = evalsuite.run(
@@ -43,6 +44,7 @@ def test_several_models_give_a_list_of_runs_in_their_order(tmp_path: Path) -> No
     assert one.counts["sums"].answered == 6
 
 
+@pytest.mark.slow
 def test_one_model_that_cannot_be_measured_does_not_stop_the_others(tmp_path: Path) -> None:
     known = evalsuite.load_registry([PLUGIN])
     with pytest.raises(EvalsuiteError, match="What was measured is kept"):
@@ -67,6 +69,7 @@ def test_wrong_arguments_are_one_error_and_leave_nothing_behind(tmp_path: Path) 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_data_weights_and_the_machine_are_looked_at_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,33 +20,34 @@ from tests.baselines.pipelines import save_all
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pipelines")
     save_all(root)
     return root
 
 
-def build(folder, **options):
+def build(folder: Path, **options: Any) -> Any:
     entry, argument = load_registry().model(f"diffusers:{folder}")
     defaults = {"steps": "3", "guidance_scale": "2.0"}
     return entry.build(ModelOptions(argument=argument, device="cpu", options={**defaults, **options}))
 
 
-def pixels(image):
+def pixels(image: Any) -> Any:
     return np.asarray(PilImage.open(io.BytesIO(image.read()))).astype(int)
 
 
-def source(value=120):
+def source(value: Any = 120) -> Any:
     buffer = io.BytesIO()
     PilImage.fromarray(np.full((16, 16, 3), value, dtype=np.uint8)).save(buffer, format="PNG")
     return Image(buffer.getvalue())
 
 
-def draw(model, requests):
+def draw(model: Any, requests: Any) -> Any:
     return model.generate_images([model.prepare(request) for request in requests])
 
 
-def test_images_do_not_depend_on_their_batch(folders):
+@pytest.mark.slow
+def test_images_do_not_depend_on_their_batch(folders: Path) -> None:
     model = build(folders / "sd")
     requests = [
         Request((user(text),), GenerateImages(), seed=seed)
@@ -56,7 +59,7 @@ def test_images_do_not_depend_on_their_batch(folders):
         assert np.abs(pixels(alone.images[0]) - pixels(response.images[0])).max() <= 1
 
 
-def test_same_seed_same_image_other_seed_other_image(folders):
+def test_same_seed_same_image_other_seed_other_image(folders: Path) -> None:
     model = build(folders / "sd")
     one, again, other = (
         draw(model, [Request((user("a red circle"),), GenerateImages(), seed=seed)])[0].images[0]
@@ -66,7 +69,7 @@ def test_same_seed_same_image_other_seed_other_image(folders):
     assert one.sha256() != other.sha256()
 
 
-def test_several_images_per_prompt_use_successive_seeds(folders):
+def test_several_images_per_prompt_use_successive_seeds(folders: Path) -> None:
     model = build(folders / "sd")
     (two,) = draw(model, [Request((user("a red circle"),), GenerateImages(count=2), seed=4)])
     (second,) = draw(model, [Request((user("a red circle"),), GenerateImages(), seed=5)])
@@ -74,7 +77,8 @@ def test_several_images_per_prompt_use_successive_seeds(folders):
     assert np.abs(pixels(two.images[1]) - pixels(second.images[0])).max() <= 1
 
 
-def test_text_to_image_pipeline_edits_by_sdedit_and_less_with_less_strength(folders):
+@pytest.mark.slow
+def test_text_to_image_pipeline_edits_by_sdedit_and_less_with_less_strength(folders: Path) -> None:
     request = Request((user(source(), "a red circle"),), GenerateImages(), seed=1)
     (weak,) = draw(build(folders / "sd", strength="0.34", steps="6"), [request])
     (strong,) = draw(build(folders / "sd", strength="1.0", steps="6"), [request])
@@ -82,7 +86,7 @@ def test_text_to_image_pipeline_edits_by_sdedit_and_less_with_less_strength(fold
     assert weak.images[0].sha256() != strong.images[0].sha256()
 
 
-def test_editing_pipeline_edits_and_refuses_to_draw_from_nothing(folders):
+def test_editing_pipeline_edits_and_refuses_to_draw_from_nothing(folders: Path) -> None:
     model = build(folders / "ip2p")
     (edited,) = draw(model, [Request((user(source(), "red"),), GenerateImages(), seed=1)])
     assert pixels(edited.images[0]).shape == (16, 16, 3)
@@ -90,28 +94,28 @@ def test_editing_pipeline_edits_and_refuses_to_draw_from_nothing(folders):
         model.prepare(Request((user("red"),), GenerateImages()))
 
 
-def test_two_source_images_are_refused(folders):
+def test_two_source_images_are_refused(folders: Path) -> None:
     with pytest.raises(SampleError, match="takes one image"):
         build(folders / "sd").prepare(Request((user(source(), source(), "mix"),), GenerateImages()))
 
 
-def test_unknown_scheduler_suggests_the_nearest(folders):
+def test_unknown_scheduler_suggests_the_nearest(folders: Path) -> None:
     model = build(folders / "sd")
     with pytest.raises(SpecError, match=r"dpm\+\+"):
         draw(model, [Request((user("a"),), GenerateImages(scheduler="dpm+"))])
 
 
-def test_bad_number_option_is_named(folders):
+def test_bad_number_option_is_named(folders: Path) -> None:
     with pytest.raises(SpecError, match="steps='many'"):
         draw(build(folders / "sd", steps="many"), [Request((user("a"),), GenerateImages())])
 
 
-def test_folder_without_pipeline_is_refused(tmp_path):
+def test_folder_without_pipeline_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"model_index\.json is missing"):
         build(tmp_path)
 
 
-def test_flux_draws_with_its_own_guidance(folders):
+def test_flux_draws_with_its_own_guidance(folders: Path) -> None:
     model = build(folders / "flux")
     request = Request((user("a red circle"),), GenerateImages(width=16, height=16), seed=1)
     (one,), (again,) = draw(model, [request]), draw(model, [request])
@@ -120,7 +124,7 @@ def test_flux_draws_with_its_own_guidance(folders):
     assert one.details["guidance_scale"] == 2.0
 
 
-def test_kontext_edits_and_also_draws_from_nothing(folders):
+def test_kontext_edits_and_also_draws_from_nothing(folders: Path) -> None:
     model = build(folders / "kontext", max_area="256", _auto_resize="False")
     edit = Request((user(source(), "red"),), GenerateImages(), seed=1)
     drawn = Request((user("red"),), GenerateImages(width=16, height=16), seed=1)
@@ -129,7 +133,7 @@ def test_kontext_edits_and_also_draws_from_nothing(folders):
     assert edited.images[0].sha256() != made.images[0].sha256()
 
 
-def test_a_pipeline_can_be_switched_to_inpainting_and_keeps_what_the_mask_leaves(folders):
+def test_a_pipeline_can_be_switched_to_inpainting_and_keeps_what_the_mask_leaves(folders: Path) -> None:
     model = build(folders / "sd", task="inpainting", strength="1.0", steps="4")
     mask = np.zeros((16, 16, 3), dtype=np.uint8)
     mask[:, 8:] = 255
@@ -146,7 +150,7 @@ def test_a_pipeline_can_be_switched_to_inpainting_and_keeps_what_the_mask_leaves
         build(folders / "ip2p", task="inpainting")
 
 
-def test_arguments_of_the_call_are_options_and_a_protocols_go_first(folders):
+def test_arguments_of_the_call_are_options_and_a_protocols_go_first(folders: Path) -> None:
     request = Request((user(source(), "red"),), GenerateImages(guidance_scale=3.0, steps=2), seed=1)
     model = build(folders / "ip2p", image_guidance_scale="2.5", guidance_scale="9", steps="7")
     (edited,) = draw(model, [request])
@@ -156,14 +160,26 @@ def test_arguments_of_the_call_are_options_and_a_protocols_go_first(folders):
         build(folders / "ip2p", image_guidance_scal="2.5")
 
 
-def test_guidance_is_given_under_the_name_that_means_it():
+def test_guidance_is_given_under_the_name_that_means_it() -> None:
     from evalsuite_baselines.diffusion.arguments import call_arguments
 
     class QwenLike:
-        def __call__(self, prompt=None, negative_prompt=None, true_cfg_scale=4.0, guidance_scale=None): ...
+        def __call__(
+            self,
+            prompt: Any = None,
+            negative_prompt: Any = None,
+            true_cfg_scale: Any = 4.0,
+            guidance_scale: Any = None,
+        ) -> None: ...
 
     class FluxLike:
-        def __call__(self, prompt=None, negative_prompt=None, true_cfg_scale=1.0, guidance_scale=3.5): ...
+        def __call__(
+            self,
+            prompt: Any = None,
+            negative_prompt: Any = None,
+            true_cfg_scale: Any = 1.0,
+            guidance_scale: Any = 3.5,
+        ) -> None: ...
 
     output = GenerateImages(guidance_scale=5.0)
     assert call_arguments(QwenLike(), output, {}, editing=False) == {
@@ -174,14 +190,17 @@ def test_guidance_is_given_under_the_name_that_means_it():
     }  # fmt: skip
 
 
-def test_a_pipeline_that_will_not_fit_is_refused_before_it_is_loaded(folders, monkeypatch):
+def test_a_pipeline_that_will_not_fit_is_refused_before_it_is_loaded(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("evalsuite.model.memory.free_memory", lambda device: 1000)
     with pytest.raises(UnavailableError, match=r"will not fit: .* parameters need .*memory_check=no"):
         build(folders / "sd")
     assert build(folders / "sd", memory_check="no").info.parameters
 
 
-def test_two_loads_of_every_pipeline_give_one_fingerprint(folders):
+@pytest.mark.slow
+def test_two_loads_of_every_pipeline_give_one_fingerprint(folders: Path) -> None:
     kinds = sorted(folder for folder in folders.iterdir() if (folder / "model_index.json").is_file())
     assert len(kinds) > 1
     for folder in kinds:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ SHORT = GenerateText(max_new_tokens=8)
 
 
 @pytest.fixture(scope="session")
-def saved(tmp_path_factory: pytest.TempPathFactory):
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Folder of a family, written once."""
     known: dict[str, Path] = {}
 
@@ -56,11 +58,11 @@ def saved(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def loaded(saved):
+def loaded(saved: Callable[[str], Path]) -> Callable[[str], Any]:
     """A family's adapter, loaded once."""
-    known = {}
+    known: dict[str, Any] = {}
 
-    def model(name: str):
+    def model(name: str) -> Any:
         if name not in known:
             known[name] = load(families()[name][0], saved(name))
         return known[name]
@@ -68,8 +70,9 @@ def loaded(saved):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in CHANGED_BY_BATCHES])
-def test_answers_in_a_batch_equal_answers_one_at_a_time(loaded, name):
+def test_answers_in_a_batch_equal_answers_one_at_a_time(loaded: Callable[[str], Any], name: str) -> None:
     adapter = families()[name][0]
     together, alone = answers(loaded(name), asked(adapter, SHORT))
     assert together == alone
@@ -77,15 +80,19 @@ def test_answers_in_a_batch_equal_answers_one_at_a_time(loaded, name):
         assert len(set(alone)) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in NO_CHOICES])
-def test_likelihoods_in_a_batch_equal_likelihoods_one_at_a_time(loaded, name):
+def test_likelihoods_in_a_batch_equal_likelihoods_one_at_a_time(
+    loaded: Callable[[str], Any], name: str
+) -> None:
     together, alone = likelihoods(loaded(name), asked(families()[name][0], ScoreChoices(CHOICES)))
     assert np.abs(together - alone).max() < 1e-3
     assert (alone < 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LLaVA", "IDEFICS", "Llama", "Janus"])
-def test_sampling_repeats_under_its_seed_whatever_the_batch(loaded, name):
+def test_sampling_repeats_under_its_seed_whatever_the_batch(loaded: Callable[[str], Any], name: str) -> None:
     model, adapter = loaded(name), families()[name][0]
     requests = asked(adapter, GenerateText(max_new_tokens=8, temperature=1.0))
     # Janus has a `generate` of its own, which samples by the global generator: its requests stand alone
@@ -101,7 +108,9 @@ def test_sampling_repeats_under_its_seed_whatever_the_batch(loaded, name):
 
 
 @pytest.mark.parametrize("name", ["LLaVA", "BLIP-2 (OPT)", "Llama 3.2 Vision", "OPT"])
-def test_choices_are_scored_as_a_forward_pass_of_the_whole_text_says(loaded, name):
+def test_choices_are_scored_as_a_forward_pass_of_the_whole_text_says(
+    loaded: Callable[[str], Any], name: str
+) -> None:
     model, adapter = loaded(name), families()[name][0]
     request = asked(adapter, ScoreChoices((" red", " blue")))[0]
     item = model.prepare(request)
@@ -118,33 +127,35 @@ def test_choices_are_scored_as_a_forward_pass_of_the_whole_text_says(loaded, nam
     assert response.token_counts == (4, 5)
 
 
-def test_an_empty_choice_is_refused(loaded):
+def test_an_empty_choice_is_refused(loaded: Callable[[str], Any]) -> None:
     model = loaded("LLaVA")
     with pytest.raises(SampleError, match="adds no token"):
         model.score_choices([model.prepare(asked("transformers", ScoreChoices(("",)))[0])])
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     for adapter in ("transformers", "unified", "causal"):
         with pytest.raises(CheckpointError, match=r"config\.json is missing"):
             load(adapter, tmp_path)
 
 
-def test_a_checkpoint_of_the_hub_says_at_once_that_it_cannot_be_reached(monkeypatch):
+def test_a_checkpoint_of_the_hub_says_at_once_that_it_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from huggingface_hub import HfApi
 
     class TransportError(Exception):
         """As the hub's HTTP library calls it."""
 
-    def fail(*arguments, **more):
+    def fail(*arguments: Any, **more: Any) -> None:
         raise TransportError("no such host")
 
     monkeypatch.setattr(HfApi, "repo_info", fail)
     with pytest.raises(CheckpointError, match=r"hub cannot be reached \(no such host\)"):
-        load("transformers", "nobody/such-a-model")
+        load("transformers", Path("nobody/such-a-model"))
 
 
-def test_prefill_begins_the_answer_and_is_not_returned(loaded):
+def test_prefill_begins_the_answer_and_is_not_returned(loaded: Callable[[str], Any]) -> None:
     model = loaded("LLaVA")
     plain = asked("transformers", SHORT)[0]
     filled = Request(plain.messages, SHORT, prefill="It is")
@@ -153,14 +164,16 @@ def test_prefill_begins_the_answer_and_is_not_returned(loaded):
     assert "It is" not in model.generate_text([prepared])[0].text
 
 
-def test_an_encoder_decoder_refuses_choices(loaded):
+def test_an_encoder_decoder_refuses_choices(loaded: Callable[[str], Any]) -> None:
     model = loaded("BLIP-2 (Flan-T5)")
     request = asked("transformers", ScoreChoices(CHOICES))[0]
     with pytest.raises(SampleError, match="encoder-decoder"):
         model.score_choices([model.prepare(request)])
 
 
-def test_the_engine_finds_batches_that_change_answers_and_asks_one_at_a_time(loaded):
+def test_the_engine_finds_batches_that_change_answers_and_asks_one_at_a_time(
+    loaded: Callable[[str], Any],
+) -> None:
     model = loaded("Kosmos-2")
     requests = asked("transformers", GenerateText(max_new_tokens=30))
     together, alone = answers(model, requests)
@@ -172,25 +185,27 @@ def test_the_engine_finds_batches_that_change_answers_and_asks_one_at_a_time(loa
     scope = Scope("task", "generate_text", requests[0].output, None)
     worker = Worker(model)
     result = worker.run(Batch(scope, tuple(items)))
-    assert [outcome.response.text for outcome in result.outcomes] == alone
+    assert [getattr(outcome.response, "text", None) for outcome in result.outcomes] == alone
     assert "one at a time" in result.notes[0]
     assert worker.limit(scope, 8) == 1
 
 
 @pytest.mark.parametrize("name", ["BLIP-2 (OPT)", "Kosmos-2"])
-def test_two_images_are_refused_by_a_model_that_takes_one(loaded, name):
+def test_two_images_are_refused_by_a_model_that_takes_one(loaded: Callable[[str], Any], name: str) -> None:
     with pytest.raises(SampleError, match="takes 1 image in a prompt, not 2"):
         loaded(name).prepare(Request((user(picture(0), picture(1), "which?"),), SHORT))
 
 
-def test_idefics_reads_images_where_they_stand(loaded):
+def test_idefics_reads_images_where_they_stand(loaded: Callable[[str], Any]) -> None:
     model = loaded("IDEFICS")
     first, second = (user(picture(0), "one?"), user("one?", picture(0)))
     texts = [answers(model, [Request((turn,), SHORT)])[1][0] for turn in (first, second)]
     assert texts[0] != texts[1]
 
 
-def test_a_beginning_of_sequence_that_the_template_leaves_out_is_the_tokenizers(saved, tmp_path):
+def test_a_beginning_of_sequence_that_the_template_leaves_out_is_the_tokenizers(
+    saved: Callable[[str], Path], tmp_path: Path
+) -> None:
     model = load("transformers", saved("LLaVA"))
     item = model.prepare(asked("transformers", SHORT)[0])
     bare = model.inputs([(item, "")], "left")["input_ids"][0].tolist()
@@ -200,7 +215,7 @@ def test_a_beginning_of_sequence_that_the_template_leaves_out_is_the_tokenizers(
     assert bare.count(1) == (1 if model.tokenizer("x")["input_ids"][0] == 1 else 0)
 
 
-def test_a_template_given_as_an_option_replaces_the_checkpoints(saved):
+def test_a_template_given_as_an_option_replaces_the_checkpoints(saved: Callable[[str], Path]) -> None:
     plain = load("transformers", saved("LLaVA"), template="plain")
     assert plain.info.details["prompt"] == "plain"
     assert plain.prepare(asked("transformers", SHORT)[0]).payload[0] == "<image>" + TEXT_ALONE
@@ -208,14 +223,16 @@ def test_a_template_given_as_an_option_replaces_the_checkpoints(saved):
     assert mine.prepare(asked("transformers", SHORT)[0]).payload[0] == "Q:<image>"
 
 
-def test_a_conversation_that_the_template_refuses_costs_its_sample_only(saved):
+def test_a_conversation_that_the_template_refuses_costs_its_sample_only(saved: Callable[[str], Path]) -> None:
     strict = "{{ raise_exception('no system turns') if messages[0].role == 'system' }}<image>"
     model = load("transformers", saved("LLaVA"), template=strict)
     with pytest.raises(SampleError, match="no system turns"):
         model.prepare(Request((system("be brief"), user(picture(0), "?")), SHORT))
 
 
-def test_decoding_defaults_of_a_checkpoint_are_put_aside_and_recorded(saved, tmp_path):
+def test_decoding_defaults_of_a_checkpoint_are_put_aside_and_recorded(
+    saved: Callable[[str], Path], tmp_path: Path
+) -> None:
     import shutil
 
     from transformers import GenerationConfig
@@ -232,7 +249,7 @@ def test_decoding_defaults_of_a_checkpoint_are_put_aside_and_recorded(saved, tmp
     assert answers(theirs, request)[1] != answers(ours, request)[1]
 
 
-def test_generation_ends_at_a_stop_string_and_it_is_cut_off(loaded):
+def test_generation_ends_at_a_stop_string_and_it_is_cut_off(loaded: Callable[[str], Any]) -> None:
     model = loaded("Llama")
     (whole,) = answers(model, asked("causal", GenerateText(max_new_tokens=24))[:1])[1]
     stop = whole[3:5]
@@ -245,18 +262,22 @@ def test_generation_ends_at_a_stop_string_and_it_is_cut_off(loaded):
     assert response.tokens < 24
 
 
-def test_a_length_normalisation_that_transformers_lacks_is_on_record_with_the_answer(loaded):
+def test_a_length_normalisation_that_transformers_lacks_is_on_record_with_the_answer(
+    loaded: Callable[[str], Any],
+) -> None:
     model = loaded("Llama")
     for normalization, told in (
         ("generated", {}),
         ("prompt+generated", {"length_normalization": "generated, not prompt+generated"}),
     ):
-        output = GenerateText(max_new_tokens=4, num_beams=2, length_normalization=normalization)
+        output = GenerateText(max_new_tokens=4, num_beams=2, length_normalization=cast(Any, normalization))
         (response,) = model.generate_text([model.prepare(asked("causal", output)[0])])
         assert response.details == told
 
 
-def test_dtype_attention_and_device_map_pass_through_to_the_loaded_model(saved):
+def test_dtype_attention_and_device_map_pass_through_to_the_loaded_model(
+    saved: Callable[[str], Path],
+) -> None:
     model = load("transformers", saved("LLaVA"), "bfloat16", attention="eager", device_map="cpu")
     assert model.model.dtype == torch.bfloat16
     assert model.model.config.text_config._attn_implementation == "eager"
@@ -267,7 +288,9 @@ def test_dtype_attention_and_device_map_pass_through_to_the_loaded_model(saved):
     assert answers(model, asked("transformers", SHORT))[1]
 
 
-def test_quantisation_without_bitsandbytes_says_how_to_get_it(saved, monkeypatch):
+def test_quantisation_without_bitsandbytes_says_how_to_get_it(
+    saved: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import importlib.util
 
     real = importlib.util.find_spec
@@ -280,7 +303,9 @@ def test_quantisation_without_bitsandbytes_says_how_to_get_it(saved, monkeypatch
         load("transformers", saved("LLaVA"), quantization="4bits")
 
 
-def test_code_beside_the_weights_is_refused_until_it_is_asked_for(tmp_path, saved):
+def test_code_beside_the_weights_is_refused_until_it_is_asked_for(
+    tmp_path: Path, saved: Callable[[str], Path]
+) -> None:
     import json
     import shutil
 
@@ -302,22 +327,24 @@ def test_code_beside_the_weights_is_refused_until_it_is_asked_for(tmp_path, save
     assert type(model._model).__name__ == "StrangeModel"
 
 
-def test_an_unknown_option_is_named_with_the_nearest(saved):
+def test_an_unknown_option_is_named_with_the_nearest(saved: Callable[[str], Path]) -> None:
     with pytest.raises(SpecError, match=r"has no option 'templat'\. Did you mean template"):
         load("transformers", saved("LLaVA"), templat="plain")
 
 
-def test_a_language_model_is_refused_as_an_image_text_model_and_told_where_it_belongs(saved):
+def test_a_language_model_is_refused_as_an_image_text_model_and_told_where_it_belongs(
+    saved: Callable[[str], Path],
+) -> None:
     with pytest.raises(CheckpointError):
         load("transformers", saved("Llama"))
 
 
-def test_a_language_model_refuses_an_image(loaded):
+def test_a_language_model_refuses_an_image(loaded: Callable[[str], Any]) -> None:
     with pytest.raises(SampleError, match="reads text alone"):
         loaded("Llama").prepare(Request((user(picture(0), "?"),), SHORT))
 
 
-def test_a_language_model_scores_bare_text_and_answers_in_its_template(loaded):
+def test_a_language_model_scores_bare_text_and_answers_in_its_template(loaded: Callable[[str], Any]) -> None:
     model = loaded("Llama")
     assert model.prepare(asked("causal", ScoreChoices(CHOICES))[0]).payload[0] == TEXT_ALONE
     assert model.prepare(asked("causal", SHORT)[0]).payload[0] == f"user: {TEXT_ALONE}\nassistant:"
@@ -327,7 +354,9 @@ TEXT_ALONE = "what color is it"
 
 
 @pytest.mark.parametrize("name", list(tiny.UNIFIED))
-def test_unified_models_draw_what_their_seed_says_whatever_the_batch(loaded, name):
+def test_unified_models_draw_what_their_seed_says_whatever_the_batch(
+    loaded: Callable[[str], Any], name: str
+) -> None:
     model = loaded(name)
     if name == "Emu3":
         model = load("unified", Path(model.checkpoint.source), image_area="256")
@@ -345,19 +374,23 @@ def test_unified_models_draw_what_their_seed_says_whatever_the_batch(loaded, nam
     assert model.generate_images([model.prepare(guided)])[0].details["guidance_scale"] == 4.0
 
 
-def test_a_model_that_transformers_lets_read_only_is_refused_where_it_is_to_draw(saved):
+def test_a_model_that_transformers_lets_read_only_is_refused_where_it_is_to_draw(
+    saved: Callable[[str], Path],
+) -> None:
     with pytest.raises(CheckpointError, match=r"no way to draw with a chameleon.*transformers:"):
         load("unified", saved("Chameleon"))
 
 
-def test_drawing_refuses_what_a_unified_model_cannot_honour(loaded):
+def test_drawing_refuses_what_a_unified_model_cannot_honour(loaded: Callable[[str], Any]) -> None:
     with pytest.raises(SampleError, match="draws from text alone"):
         loaded("Janus").prepare(Request((user(picture(0), "more red"),), GenerateImages()))
     with pytest.raises(SampleError, match="no negative prompt"):
         loaded("Janus").prepare(Request((user("a"),), GenerateImages(negative="b")))
 
 
-def test_presets_name_their_checkpoint_and_set_its_options(monkeypatch, saved):
+def test_presets_name_their_checkpoint_and_set_its_options(
+    monkeypatch: pytest.MonkeyPatch, saved: Callable[[str], Path]
+) -> None:
     from evalsuite_baselines import declared, presets
 
     path = Path(presets.__file__).parent / "image_text" / "presets.yaml"
@@ -373,15 +406,20 @@ def test_presets_name_their_checkpoint_and_set_its_options(monkeypatch, saved):
     assert {preset.name for preset in table} <= set(load_registry().models)
 
 
-def test_the_record_tells_the_files_beside_the_weights(saved, loaded):
+def test_the_record_tells_the_files_beside_the_weights(
+    saved: Callable[[str], Path], loaded: Callable[[str], Any]
+) -> None:
     name = NAMES[0]
     found = loaded(name).info.details["configuration"]
     assert found == configuration(saved(name))
     assert len(found) == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_two_loads_give_one_fingerprint(saved, loaded, name):
+def test_two_loads_give_one_fingerprint(
+    saved: Callable[[str], Path], loaded: Callable[[str], Any], name: str
+) -> None:
     torch.manual_seed(3)  # weights that a checkpoint does not hold would be random
     again = load(families()[name][0], saved(name))
     assert again.info.fingerprint == loaded(name).info.fingerprint

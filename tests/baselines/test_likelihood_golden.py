@@ -6,6 +6,7 @@ import gzip
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,8 @@ def test_smollm2_has_the_log_likelihoods_of_lm_evaluation_harness(tmp_path: Path
         found = {record.sample: record.response for record in reader.records("piqa")}
         measured = {number.metric.name: number.value for number in reader.metrics()[0].numbers()}
     for document, _, expected, *_ in golden:
-        scored = found[str(document)].log_likelihoods
+        response: Any = found[str(document)]
+        scored = response.log_likelihoods
         # sums of some fifty float32 terms, added up in another order there
         assert scored == pytest.approx(expected, abs=1e-4, rel=1e-6)
     assert measured["accuracy"] == pytest.approx(sum(row[3] for row in golden) / COUNT)

@@ -78,9 +78,12 @@ FAULTS: dict[str, tuple[Callable[[Weights], Weights], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_checkpoint_that_does_not_fit_its_model_is_refused(adapter, fault, tinies, tmp_path):
+def test_a_checkpoint_that_does_not_fit_its_model_is_refused(
+    adapter: Any, fault: Any, tinies: dict[str, Path], tmp_path: Path
+) -> None:
     change, told = FAULTS[fault]
     folder = edited(tinies[ADAPTERS[adapter]], tmp_path / "made", change)
     with pytest.raises(CheckpointError) as caught:
@@ -90,7 +93,7 @@ def test_a_checkpoint_that_does_not_fit_its_model_is_refused(adapter, fault, tin
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_a_tensor_of_another_shape_is_refused(adapter, tinies, tmp_path):
+def test_a_tensor_of_another_shape_is_refused(adapter: Any, tinies: dict[str, Path], tmp_path: Path) -> None:
     folder = edited(
         tinies[ADAPTERS[adapter]],
         tmp_path / "made",
@@ -100,13 +103,16 @@ def test_a_tensor_of_another_shape_is_refused(adapter, tinies, tmp_path):
         build(f"{adapter}:{folder}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ADAPTERS)
-def test_whole_checkpoints_load_and_their_fingerprint_is_the_same_twice(adapter, tinies):
+def test_whole_checkpoints_load_and_their_fingerprint_is_the_same_twice(
+    adapter: Any, tinies: dict[str, Path]
+) -> None:
     name = f"{adapter}:{tinies[ADAPTERS[adapter]]}"
     assert build(name).info.fingerprint == build(name).info.fingerprint
 
 
-def test_computed_buffers_may_be_there_or_not(tinies, tmp_path):
+def test_computed_buffers_may_be_there_or_not(tinies: dict[str, Path], tmp_path: Path) -> None:
     folder = edited(
         tinies["llama"],
         tmp_path / "made",
@@ -115,7 +121,9 @@ def test_computed_buffers_may_be_there_or_not(tinies, tmp_path):
     assert build(f"causal:{folder}").info.parameters
 
 
-def test_who_wants_to_measure_it_nevertheless_has_it_on_record(tinies, tmp_path):
+def test_who_wants_to_measure_it_nevertheless_has_it_on_record(
+    tinies: dict[str, Path], tmp_path: Path
+) -> None:
     folder = edited(tinies["llama"], tmp_path / "made", lambda w: {**w, "spare.weight": torch.ones(2)})
     model = build(f"causal:{folder}", weights_check="no")
     assert model.info.details["weights_check"] == "no"
@@ -127,7 +135,7 @@ def sharded(source: Path, target: Path) -> Path:
     (target / FILE).unlink()
     names = sorted(weights)
     parts = [names[: len(names) // 2], names[len(names) // 2 :]]
-    index = {}
+    index: dict[str, str] = {}
     for number, part in enumerate(parts, 1):
         file = f"model-0000{number}-of-00002.safetensors"
         save_file({k: weights[k] for k in part}, target / file, metadata={"format": "pt"})
@@ -137,7 +145,7 @@ def sharded(source: Path, target: Path) -> Path:
 
 
 @pytest.mark.parametrize("with_index", [True, False])
-def test_a_missing_shard_is_named(with_index, tinies, tmp_path):
+def test_a_missing_shard_is_named(with_index: bool, tinies: dict[str, Path], tmp_path: Path) -> None:
     folder = sharded(tinies["llama"], tmp_path / "made")
     assert build(f"causal:{folder}").info.parameters
     (folder / "model-00002-of-00002.safetensors").unlink()
@@ -162,13 +170,16 @@ def trainer(folder: Path) -> None:
         (folder / f"checkpoint-{step}").mkdir(parents=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "told"),
     [(distcp, "accelerate merge-weights"), (deepspeed, "zero_to_fp32.py"), (trainer, "checkpoint-100")],
 )
 @pytest.mark.parametrize("configured", [False, True])
 @pytest.mark.parametrize("adapter", ["transformers", "causal", "unified", "diffusers"])
-def test_folders_of_a_training_say_what_they_are(make, told, configured, adapter, tinies, tmp_path):
+def test_folders_of_a_training_say_what_they_are(
+    make: Any, told: str, configured: bool, adapter: str, tinies: dict[str, Path], tmp_path: Path
+) -> None:
     folder = tmp_path / "training"
     make(folder)
     if configured and adapter != "diffusers":
@@ -186,9 +197,12 @@ COMPONENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("component", COMPONENTS)
 @pytest.mark.parametrize("fault", ["prefix", "missing", "renamed"])
-def test_every_component_of_a_pipeline_is_checked(component, fault, tinies, tmp_path):
+def test_every_component_of_a_pipeline_is_checked(
+    component: Any, fault: str, tinies: dict[str, Path], tmp_path: Path
+) -> None:
     def change(weights: Weights) -> Weights:
         one = sorted(weights)[0]
         if fault == "prefix":
@@ -204,7 +218,7 @@ def test_every_component_of_a_pipeline_is_checked(component, fault, tinies, tmp_
     assert "missing" in str(caught.value)
 
 
-def test_a_tied_head_need_not_be_stored(tmp_path):
+def test_a_tied_head_need_not_be_stored(tmp_path: Path) -> None:
     import transformers as hf
 
     def tied() -> tiny.Made:
@@ -219,7 +233,7 @@ def test_a_tied_head_need_not_be_stored(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def lora(tinies, tmp_path_factory) -> Path:
+def lora(tinies: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     peft = pytest.importorskip("peft")
     import transformers as hf
 
@@ -237,7 +251,10 @@ def logits(model: Any) -> Any:
         return model._model(prompt).logits
 
 
-def test_an_adapter_loads_with_its_base_and_is_in_the_fingerprint(lora, tinies):
+@pytest.mark.slow
+def test_an_adapter_loads_with_its_base_and_is_in_the_fingerprint(
+    lora: Path, tinies: dict[str, Path]
+) -> None:
     import peft
     import transformers as hf
 
@@ -258,7 +275,10 @@ def test_an_adapter_loads_with_its_base_and_is_in_the_fingerprint(lora, tinies):
     assert alone.generate_text([alone.prepare(request)])[0].tokens
 
 
-def test_an_adapter_beside_full_weights_is_never_passed_over(lora, tinies, tmp_path):
+@pytest.mark.slow
+def test_an_adapter_beside_full_weights_is_never_passed_over(
+    lora: Path, tinies: dict[str, Path], tmp_path: Path
+) -> None:
     both = tmp_path / "both"
     shutil.copytree(tinies["llama"], both)
     for file in lora.glob("adapter_*"):
@@ -273,7 +293,7 @@ def test_an_adapter_beside_full_weights_is_never_passed_over(lora, tinies, tmp_p
     )
 
 
-def test_an_adapter_of_another_model_is_refused(lora, tinies, tmp_path):
+def test_an_adapter_of_another_model_is_refused(lora: Path, tinies: dict[str, Path], tmp_path: Path) -> None:
     folder = edited(
         lora, tmp_path / "odd", lambda w: {k.replace("q_proj", "x_proj"): v for k, v in w.items()},
         "adapter_model.safetensors",
@@ -288,7 +308,8 @@ def test_an_adapter_of_another_model_is_refused(lora, tinies, tmp_path):
         build(f"causal:{tinies['llama']}", adapter=str(tmp_path))
 
 
-def test_lora_weights_of_a_pipeline(tinies, tmp_path):
+@pytest.mark.slow
+def test_lora_weights_of_a_pipeline(tinies: dict[str, Path], tmp_path: Path) -> None:
     pytest.importorskip("peft")
     import diffusers
     from peft import LoraConfig
@@ -311,7 +332,7 @@ def test_lora_weights_of_a_pipeline(tinies, tmp_path):
     assert build(f"diffusers:{both}", adapter="none").info.fingerprint == base
 
 
-def test_the_message_quotes_few_names_and_counts_the_rest():
+def test_the_message_quotes_few_names_and_counts_the_rest() -> None:
     report = LoadReport(missing=tuple(f"layer.{i}.weight" for i in range(1200)))
     with pytest.raises(CheckpointError) as caught:
         check_loaded("here", report)

@@ -91,6 +91,7 @@ def test_an_engine_that_dies_too_often_stops_the_run(tmp_path: Path) -> None:
     assert isinstance(answers[-1], UnavailableError)
 
 
+@pytest.mark.slow
 def test_a_request_that_kills_every_engine_fails_alone(tmp_path: Path) -> None:
     model = build(engine=command("--dies-at", "poison"), retries=0, in_flight=1, restarts=9)
     assert [text[:11] for text in ask(model, "a", "poison b", "c d")] == ["1", "SampleError", "2"]
@@ -134,6 +135,7 @@ def test_a_command_that_cannot_be_is_refused(options: dict[str, str], said: str)
         build(**options)
 
 
+@pytest.mark.slow
 def test_a_preset_without_its_program_names_the_remedy() -> None:
     with pytest.raises(SpecError, match="no program 'vllm'"):
         build("some/model", preset="vllm")

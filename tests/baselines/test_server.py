@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +11,13 @@ import pytest
 from evalsuite.content import user
 from evalsuite.errors import SampleError, SpecError, UnavailableError
 from evalsuite.model.entry import ModelOptions
-from evalsuite.registry import load_registry
+from evalsuite.registry import Registry, load_registry
 from evalsuite.request import GenerateImages, GenerateText, Request, ScoreChoices
 from evalsuite.running import run
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import RunReader
 from tests.baselines.families import picture
-from tests.endpoint.server import serving
+from tests.endpoint.server import Local, serving
 from tests.engine.support import PLUGIN
 
 SUMS = "tests.baselines.test_server:sums"
@@ -34,29 +36,31 @@ def letters(body: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def registry():
+def registry() -> Registry:
     known = load_registry()
     known.add_file(PLUGIN)
     return known
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
     with serving(tmp_path_factory.mktemp("server"), delay=0.05) as local:
         yield local
 
 
-def build(registry, name: str, url: str, **options: str):
+def build(registry: Registry, name: str, url: str, **options: str) -> Any:
     entry, argument = registry.model(name)
     given = {"base_url": url, "backoff": "0.01", **options}
     return entry.build(ModelOptions(argument=argument, options=given))
 
 
-def ask(model, requests):
+def ask(model: Any, requests: Any) -> Any:
     return model.generate_text([model.prepare(request) for request in requests])
 
 
-def test_a_batch_goes_out_at_once_and_answers_come_back_in_its_order(registry, server):
+def test_a_batch_goes_out_at_once_and_answers_come_back_in_its_order(
+    registry: Registry, server: Local
+) -> None:
     model = build(registry, "openai:judge", server.url, in_flight="8")
     before = len(server.requests())
     requests = [Request((user(f"question {i}"),), GenerateText()) for i in range(24)]
@@ -66,7 +70,7 @@ def test_a_batch_goes_out_at_once_and_answers_come_back_in_its_order(registry, s
     assert 2 <= together <= 16, "several in flight, and not all at once"
 
 
-def test_images_travel_as_data_uris_in_their_place(registry, server):
+def test_images_travel_as_data_uris_in_their_place(registry: Registry, server: Local) -> None:
     model = build(registry, "openai:judge", server.url)
     (response,) = ask(model, [Request((user("before ", picture(0), " after"),), GenerateText())])
     assert response.text == "before <image> after"
@@ -74,7 +78,9 @@ def test_images_travel_as_data_uris_in_their_place(registry, server):
     assert part["image_url"]["url"].startswith("data:image/png;base64,")
 
 
-def test_decoding_parameters_are_the_protocols_and_can_be_left_to_the_server(registry, server):
+def test_decoding_parameters_are_the_protocols_and_can_be_left_to_the_server(
+    registry: Registry, server: Local
+) -> None:
     output = GenerateText(max_new_tokens=7, temperature=0.5, top_p=0.9, stop=("\n",))
     ask(build(registry, "openai:judge", server.url), [Request((user("hi"),), output, seed=3)])
     body = server.requests()[-1]["body"]
@@ -87,7 +93,7 @@ def test_decoding_parameters_are_the_protocols_and_can_be_left_to_the_server(reg
     assert model.info.details["omitted"] == ["temperature", "top_p", "seed"]
 
 
-def test_faults_that_pass_are_tried_again_and_counted(registry, server):
+def test_faults_that_pass_are_tried_again_and_counted(registry: Registry, server: Local) -> None:
     server.script({"status": 500}, {"cut": True}, {})
     (response,) = ask(
         build(registry, "openai:judge", server.url), [Request((user("still here"),), GenerateText())]
@@ -96,7 +102,7 @@ def test_faults_that_pass_are_tried_again_and_counted(registry, server):
     assert response.details["retries"] == 2
 
 
-def test_one_refused_request_costs_its_own_sample_only(registry, server):
+def test_one_refused_request_costs_its_own_sample_only(registry: Registry, server: Local) -> None:
     server.script({"status": 400, "error": {"message": "too odd"}})
     model = build(registry, "openai:judge", server.url, in_flight="1")
     answers = ask(model, [Request((user(text),), GenerateText()) for text in ("odd", "even")])
@@ -105,7 +111,8 @@ def test_one_refused_request_costs_its_own_sample_only(registry, server):
     assert answers[1].text == "even"
 
 
-def test_letters_are_scored_by_the_first_tokens_log_probabilities(registry, tmp_path):
+@pytest.mark.slow
+def test_letters_are_scored_by_the_first_tokens_log_probabilities(registry: Registry, tmp_path: Path) -> None:
     with serving(tmp_path, LETTERS) as local:
         model = build(registry, "openai:judge", local.url)
         request = Request((user("Which? A or B?"),), ScoreChoices((" A", " B")))
@@ -121,7 +128,9 @@ def test_letters_are_scored_by_the_first_tokens_log_probabilities(registry, tmp_
         assert "one token" in str(refused)
 
 
-def test_beams_and_prefill_are_refused_until_the_user_says_what_to_do(registry, server):
+def test_beams_and_prefill_are_refused_until_the_user_says_what_to_do(
+    registry: Registry, server: Local
+) -> None:
     beams = Request((user("hi"),), GenerateText(num_beams=5))
     with pytest.raises(SampleError, match="wants 5 beams"):
         build(registry, "openai:judge", server.url).prepare(beams)
@@ -132,7 +141,7 @@ def test_beams_and_prefill_are_refused_until_the_user_says_what_to_do(registry, 
     assert isinstance(refused, SampleError)
 
 
-def test_images_are_drawn_and_edited(registry, server):
+def test_images_are_drawn_and_edited(registry: Registry, server: Local) -> None:
     model = build(registry, "openai-images:painter", server.url, size="256x256")
     draw = Request((user("a cat"),), GenerateImages(count=2))
     edit = Request((user(picture(0), "make it red"),), GenerateImages())
@@ -146,7 +155,10 @@ def test_images_are_drawn_and_edited(registry, server):
         model.prepare(Request((user("a cat"),), GenerateImages(guidance_scale=7.5)))
 
 
-def test_a_whole_run_is_answered_by_the_server_and_a_failure_is_a_record(registry, tmp_path):
+@pytest.mark.slow
+def test_a_whole_run_is_answered_by_the_server_and_a_failure_is_a_record(
+    registry: Registry, tmp_path: Path
+) -> None:
     with serving(tmp_path, SUMS) as local:
         local.script({"status": 400, "error": {"message": "not this one"}})
         spec = RunSpec(
@@ -166,7 +178,10 @@ def test_a_whole_run_is_answered_by_the_server_and_a_failure_is_a_record(registr
         assert len(local.requests()) == 12, "nobody was asked twice, not even for a self-check"
 
 
-def test_a_server_that_goes_away_stops_the_run_which_goes_on_later(registry, tmp_path):
+@pytest.mark.slow
+def test_a_server_that_goes_away_stops_the_run_which_goes_on_later(
+    registry: Registry, tmp_path: Path
+) -> None:
     def spec(url: str) -> RunSpec:
         return RunSpec(
             model=ModelSpec(name="openai:judge", options={"base_url": url, "in_flight": "2", "retries": "0"}),
@@ -187,7 +202,7 @@ def test_a_server_that_goes_away_stops_the_run_which_goes_on_later(registry, tmp
         assert outcome.exit_code == 0
 
 
-def test_options_are_checked_before_anything_is_asked(registry, server):
+def test_options_are_checked_before_anything_is_asked(registry: Registry, server: Local) -> None:
     with pytest.raises(SpecError, match="Did you mean base_url"):
         build(registry, "openai:judge", server.url, base_ur="x")
     with pytest.raises(SpecError, match="in_flight"):

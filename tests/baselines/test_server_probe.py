@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,8 @@ def measure(folder: Path, answers: str, **options: str) -> Any:
             return error, local.requests()
 
 
-def test_a_text_only_server_is_found_out_by_one_image(tmp_path):
+@pytest.mark.slow
+def test_a_text_only_server_is_found_out_by_one_image(tmp_path: Path) -> None:
     error, requests = measure(tmp_path, "blind")
     assert isinstance(error, UnavailableError)
     assert "not the same with an image" in str(error)
@@ -117,7 +119,8 @@ def test_a_text_only_server_is_found_out_by_one_image(tmp_path):
     assert len(requests) <= 4, "not twelve samples, seven times each"
 
 
-def test_a_server_that_drops_images_has_a_mark_on_its_number(tmp_path):
+@pytest.mark.slow
+def test_a_server_that_drops_images_has_a_mark_on_its_number(tmp_path: Path) -> None:
     from evalsuite.leaderboards import load, table
 
     measure(tmp_path, "dropping")
@@ -130,15 +133,17 @@ def test_a_server_that_drops_images_has_a_mark_on_its_number(tmp_path):
     assert any("12 tokens without an image, and 12 with one" in note for note in made.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", ["seeing", "uncounted"])
-def test_a_server_that_sees_or_does_not_count_has_none(answers, tmp_path):
+def test_a_server_that_sees_or_does_not_count_has_none(answers: str, tmp_path: Path) -> None:
     measure(tmp_path, answers)
     with RunReader(tmp_path / "run") as reader:
         assert not any("drop images" in note.text for note in reader.notes())
         assert reader.counts()["pope-popular"].answered == 12
 
 
-def test_a_model_that_gives_no_answer_still_takes_images(tmp_path):
+@pytest.mark.slow
+def test_a_model_that_gives_no_answer_still_takes_images(tmp_path: Path) -> None:
     outcome, _ = measure(tmp_path, "silent")
     assert outcome.failed == 12
     assert outcome.exit_code == 1
@@ -146,14 +151,16 @@ def test_a_model_that_gives_no_answer_still_takes_images(tmp_path):
         assert all("used up by reasoning" in record.error for record in reader.failures())
 
 
-def test_a_gateway_that_answers_a_wrong_key_with_400_stops_the_run(tmp_path):
+@pytest.mark.slow
+def test_a_gateway_that_answers_a_wrong_key_with_400_stops_the_run(tmp_path: Path) -> None:
     error, requests = measure(tmp_path, "wrong_key")
     assert isinstance(error, UnavailableError)
     assert "refuses the key in OPENAI_API_KEY" in str(error)
     assert len(requests) == 1
 
 
-def test_who_wants_no_probe_has_none(tmp_path):
+@pytest.mark.slow
+def test_who_wants_no_probe_has_none(tmp_path: Path) -> None:
     _, requests = measure(tmp_path, "seeing", probe="no")
     assert len(requests) == 12
 
@@ -162,8 +169,11 @@ LETTERS = Request((user("Which? A or B?"),), ScoreChoices((" A", " B")))
 SENTENCES = Request((user("To cut bread,"),), ScoreChoices((" take a knife", " take a spoon")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", ["without_logprobs", "refusing_logprobs"])
-def test_a_server_without_log_probabilities_is_found_out_before_the_task(answers, tmp_path):
+def test_a_server_without_log_probabilities_is_found_out_before_the_task(
+    answers: str, tmp_path: Path
+) -> None:
     with serving(tmp_path, f"{HERE}:{answers}") as local:
         model = build("openai:judge", base_url=local.url)
         with pytest.raises(UnavailableError, match="gives no log-probabilities") as caught:
@@ -172,7 +182,7 @@ def test_a_server_without_log_probabilities_is_found_out_before_the_task(answers
     assert "protocol" not in str(caught.value), "the task may have none that generates"
 
 
-def test_sentences_are_not_scored_by_a_first_token(tmp_path):
+def test_sentences_are_not_scored_by_a_first_token(tmp_path: Path) -> None:
     with serving(tmp_path) as local:
         with pytest.raises(UnavailableError, match=r"longer than a token.*template=plain"):
             build("openai:judge", base_url=local.url).probe(SENTENCES)
@@ -198,7 +208,7 @@ def of_checkpoint(body: dict[str, Any]) -> dict[str, Any]:
         text = words.decode(found[0, ids.shape[1] :], skip_special_tokens=True)
         usage = {"prompt_tokens": ids.shape[1], "completion_tokens": found.shape[1] - ids.shape[1]}
         return {"choices": [{"text": text, "finish_reason": "length"}], "usage": usage}
-    tokens = [words.decode(token) for token in found[0]]
+    tokens = [str(words.decode(token)) for token in found[0]]
     values = [None, *(float(logits[0, i, found[0, i + 1]]) for i in range(found.shape[1] - 1))]
     offsets = [sum(map(len, tokens[:i])) for i in range(len(tokens))]
     logprobs = {"tokens": tokens, "token_logprobs": values, "text_offset": offsets}
@@ -213,13 +223,14 @@ def llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def served(llama, tmp_path, monkeypatch):
+def served(llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv(FOLDER, str(llama))
     with serving(tmp_path, f"{HERE}:of_checkpoint") as local:
         yield local
 
 
-def test_bare_text_gives_the_same_likelihoods_served_and_local(llama, served):
+@pytest.mark.slow
+def test_bare_text_gives_the_same_likelihoods_served_and_local(llama: Path, served: Any) -> None:
     local, remote = build(f"causal:{llama}"), build("openai:llama", base_url=served.url, template="plain")
     requests = [LETTERS, SENTENCES, Request((user("no "),), ScoreChoices(("a", "bcd", " e")))]
     mine = local.score_choices([local.prepare(request) for request in requests])
@@ -230,7 +241,8 @@ def test_bare_text_gives_the_same_likelihoods_served_and_local(llama, served):
     remote.probe(SENTENCES)
 
 
-def test_bare_text_is_continued_alike_served_and_local(llama, served):
+@pytest.mark.slow
+def test_bare_text_is_continued_alike_served_and_local(llama: Path, served: Any) -> None:
     request = Request((user("what color is it"),), GenerateText(max_new_tokens=8))
     local = build(f"causal:{llama}", template="plain")
     remote = build("openai:llama", base_url=served.url, template="plain")
@@ -241,7 +253,8 @@ def test_bare_text_is_continued_alike_served_and_local(llama, served):
         remote.prepare(Request((user(picture(0), "what?"),), GenerateText()))
 
 
-def test_what_was_sent_is_part_of_the_protocol(llama, served):
+@pytest.mark.slow
+def test_what_was_sent_is_part_of_the_protocol(llama: Path, served: Any) -> None:
     forms = {
         "bare, local": build(f"causal:{llama}"),
         "bare, served": build("openai:llama", base_url=served.url, template="plain"),
@@ -258,7 +271,7 @@ def test_what_was_sent_is_part_of_the_protocol(llama, served):
         build("openai:llama", base_url=served.url, template="jinja")
 
 
-def test_two_forms_never_share_a_column():
+def test_two_forms_never_share_a_column() -> None:
     from evalsuite.leaderboards import table
     from tests.leaderboards.frames import frame, number
 
@@ -268,6 +281,7 @@ def test_two_forms_never_share_a_column():
     assert any("chat template, first token" in column.title for column in made.columns)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "sent"),
     [
@@ -276,7 +290,9 @@ def test_two_forms_never_share_a_column():
         ("low", {"reasoning_effort": "low"}),
     ],
 )
-def test_the_switch_of_reasoning_models_is_an_option(value, sent, tmp_path):
+def test_the_switch_of_reasoning_models_is_an_option(
+    value: str, sent: dict[str, dict[str, bool]] | dict[str, str], tmp_path: Path
+) -> None:
     with serving(tmp_path) as local:
         model = build("openai:judge", base_url=local.url, thinking=value, extra_body='{"top_k": 1}')
         model.generate_text([model.prepare(Request((user("hi"),), GenerateText()))])
@@ -288,7 +304,7 @@ def test_the_switch_of_reasoning_models_is_an_option(value, sent, tmp_path):
             build("openai:judge", base_url=local.url, thinking="maybe")
 
 
-def test_the_switch_reaches_a_local_chat_template(tmp_path):
+def test_the_switch_reaches_a_local_chat_template(tmp_path: Path) -> None:
     def thinker() -> tiny.Made:
         model, words = tiny.llama()
         words.chat_template = (

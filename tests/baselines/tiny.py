@@ -59,7 +59,8 @@ def lively(model: Any) -> Any:
 
 def llava() -> Made:
     words = tokenizer(image_token="<image>")
-    config = hf.LlavaConfig(
+    kind: Any = hf.LlavaConfig  # its annotations lack what it takes
+    config = kind(
         text_config=hf.LlamaConfig(**TEXT), vision_config=hf.CLIPVisionConfig(**VISION),
         image_token_id=words.convert_tokens_to_ids("<image>"), vision_feature_select_strategy="default",
     )  # fmt: skip
@@ -73,7 +74,8 @@ def llava() -> Made:
 
 def llava_next() -> Made:
     words = tokenizer(image_token="<image>")
-    config = hf.LlavaNextConfig(
+    kind: Any = hf.LlavaNextConfig
+    config = kind(
         text_config=hf.LlamaConfig(**TEXT), vision_config=hf.CLIPVisionConfig(**VISION),
         image_token_id=words.convert_tokens_to_ids("<image>"), vision_feature_select_strategy="default",
         image_grid_pinpoints=[[16, 32], [32, 16], [32, 32]],
@@ -105,11 +107,12 @@ def blip_2() -> Made:
 
 def blip_2_t5() -> Made:
     words = tokenizer("<image>")
+    t5: Any = hf.T5Config  # its annotations lack what it takes
     config = hf.Blip2Config(
         vision_config=VISION,
         qformer_config={"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
                         "intermediate_size": 16, "encoder_hidden_size": 16, "vocab_size": 30},
-        text_config=hf.T5Config(vocab_size=300, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2,
+        text_config=t5(vocab_size=300, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2,
                                 decoder_start_token_id=0, pad_token_id=0, eos_token_id=2),
         num_query_tokens=4, image_token_index=words.convert_tokens_to_ids("<image>"),
     )  # fmt: skip
@@ -186,7 +189,7 @@ def paligemma() -> Made:
         text_config=hf.GemmaConfig(**TEXT, head_dim=8), vision_config=hf.SiglipVisionConfig(**VISION),
         image_token_index=words.convert_tokens_to_ids("<image>"), projection_dim=16,
     )  # fmt: skip
-    images = hf.SiglipImageProcessorPil(size=SIZE)
+    images: Any = hf.SiglipImageProcessorPil(size=SIZE)
     images.image_seq_length = 4
     return hf.PaliGemmaForConditionalGeneration(config), hf.PaliGemmaProcessor(images, words)
 
@@ -264,7 +267,7 @@ QWEN_MARKS = {
 QWEN_CHAT = CHAT.replace("<image>", "<|vision_start|><|image_pad|><|vision_end|>")
 
 
-def _qwen_ids(words: Any) -> dict[str, int]:
+def _qwen_ids(words: Any) -> dict[str, Any]:
     return {
         "image_token_id": words.convert_tokens_to_ids("<|image_pad|>"),
         "video_token_id": words.convert_tokens_to_ids("<|video_pad|>"),
@@ -362,7 +365,8 @@ def smolvlm() -> Made:
 def llava_onevision() -> Made:
     words = tokenizer(image_token="<image>", video_token="<video>")
     grid = [[16, 32], [32, 16], [32, 32]]
-    config = hf.LlavaOnevisionConfig(
+    kind: Any = hf.LlavaOnevisionConfig
+    config = kind(
         text_config=hf.Qwen2Config(**TEXT), vision_config=hf.SiglipVisionConfig(**VISION),
         image_token_id=words.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
         video_token_id=words.convert_tokens_to_ids("<video>"),
@@ -398,8 +402,9 @@ def janus() -> Made:
         image_token_id=words.convert_tokens_to_ids("<image>"), tie_word_embeddings=False,
     )  # fmt: skip
     model = hf.JanusForConditionalGeneration(config)
-    model.generation_config.generation_kwargs = {"boi_token_id": words.convert_tokens_to_ids("<boi>")}
-    model.generation_config._from_model_config = False
+    generation: Any = model.generation_config
+    generation.generation_kwargs = {"boi_token_id": words.convert_tokens_to_ids("<boi>")}
+    generation._from_model_config = False
     model.generation_config.update(pad_token_id=0, bos_token_id=1, eos_token_id=2)
     images = hf.JanusImageProcessorPil(size=SIZE, min_size=4)
     return model, hf.JanusProcessor(images, words, chat_template=CHAT, num_image_tokens=4)

@@ -10,7 +10,7 @@ USED = {"usage": {"prompt_tokens": 50, "completion_tokens": 64}}
 
 def null_reasoning(body: Body) -> Body:
     """vLLM with a reasoning parser: the budget is used up by thinking."""
-    message = {"content": None, "reasoning_content": "Let me look. I see", "tool_calls": []}
+    message: dict[str, Any] = {"content": None, "reasoning_content": "Let me look. I see", "tool_calls": []}
     return {"message": message, "finish_reason": "length", **USED}
 
 

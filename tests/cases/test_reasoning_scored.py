@@ -68,6 +68,7 @@ def test_answers_behind_a_thought_are_right_and_their_text_is_kept(data: Path, t
     assert "12 with reasoning (not scored)" in found.output
 
 
+@pytest.mark.slow
 def test_who_wants_the_raw_text_scored_has_it_under_another_name(data: Path, tmp_path: Path) -> None:
     texts = [thought(i) for i in range(12)]
     imported(data, tmp_path / "kept", texts, "--reasoning", "keep")
@@ -127,6 +128,7 @@ def closing_only(body: dict[str, Any]) -> Any:
     return {"text": f"Hard to see. </think> {'No' if number % 2 else 'Yes'}"}
 
 
+@pytest.mark.slow
 def test_a_server_whose_template_opens_the_thought_has_no_half_thought_scored(
     data: Path, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ NONE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NONE)
 def test_a_reply_without_an_answer_is_a_failed_sample_and_no_score(
     name: str, pope: Path, tmp_path: Path
@@ -67,6 +68,7 @@ def test_a_reply_without_an_answer_is_a_failed_sample_and_no_score(
             assert result.answers.refused == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -84,6 +86,7 @@ def test_legal_replies_and_the_remedy_give_the_number(
         assert reader.metrics()[0].headline().value == 1.0
 
 
+@pytest.mark.slow
 def test_empty_answers_are_legal_and_counted_wherever_the_number_stands(pope: Path, tmp_path: Path) -> None:
     with serving(tmp_path, "tests.cases.silent:nothing") as local:
         found = measured(local, pope, tmp_path / "run")
@@ -98,6 +101,7 @@ def test_empty_answers_are_legal_and_counted_wherever_the_number_stands(pope: Pa
     assert any("12 empty" in page for page in pages)
 
 
+@pytest.mark.slow
 def test_a_judge_that_says_nothing_gives_no_score_and_exit_1(tmp_path: Path) -> None:
     from tests.judging.data import mmvet
 

@@ -49,6 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_run_records_what_the_command_line_asked(run: Path) -> None:
     manifest = json.loads((run / "run.json").read_text())
     spec = manifest["spec"]
@@ -142,6 +143,7 @@ def test_listings_show_names_with_brackets_as_they_are(
     assert "runs[v1]/[/bold]  sums" in told.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["run", "judge", "compare"])
 def test_help_breaks_its_lines_where_a_terminal_does(command: str) -> None:
     said = evalsuite(command, "--help", COLUMNS="80").stdout.split("╭")[0]
@@ -174,6 +176,7 @@ def test_gallery_shows_every_chosen_image(
         assert len(sheet.convert("RGB").getcolors(1 << 20) or []) > 6 * 50
 
 
+@pytest.mark.slow
 def test_too_many_failures_end_with_1_and_their_reasons(tmp_path: Path) -> None:
     asked = ("run", "--plugin", PLUGIN, "-m", "adder", "-t", "sums", "--option", "unprepared=1+1", "-o")
     done = evalsuite(*asked, tmp_path / "strict")
@@ -242,6 +245,7 @@ def test_a_config_file_says_it_all_and_the_command_line_goes_first(
     assert "modle" in wrong.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -283,6 +287,7 @@ def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in evalsuite("--debug", "leaderboard", "absent").stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> None:
     log = tmp_path / "log"
     command = (
@@ -333,6 +338,7 @@ def test_list_names_tasks_models_and_suites(capsys: pytest.CaptureFixture[str]) 
     assert {"tasks", "models", "suites", "sums", "adder", "mini", "vqav2"} <= names
 
 
+@pytest.mark.slow
 def test_doctor_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
     done = evalsuite(
         "doctor",

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.cli.program import evalsuite
@@ -13,6 +14,7 @@ from tests.cli.program import evalsuite
 DOCUMENT = Path(__file__).parent.parent.parent / "CONTRIBUTING.md"
 
 
+@pytest.mark.slow
 def test_the_benchmark_and_the_adapter_of_contributing_run_as_plugins(tmp_path: Path) -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     blocks = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", text, re.S | re.M))

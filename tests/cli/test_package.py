@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.program import PLUGIN, evalsuite
 
 PROJECT = """
@@ -31,6 +33,7 @@ packages = ["strangers_sums"]
 """
 
 
+@pytest.mark.slow
 def test_an_installed_package_is_found_and_measured_and_its_broken_part_is_told_of(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "site"
     package = source / "strangers_sums"

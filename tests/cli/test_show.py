@@ -38,6 +38,7 @@ def narrow(text: str) -> None:
         assert len(line) <= WIDTH or " " not in line.strip().rpartition("  ")[2], line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_every_list_is_narrow_and_a_command(
     name: str, registry: Registry, capsys: pytest.CaptureFixture[str]
@@ -83,6 +84,7 @@ def test_the_settings_that_are_listed_have_their_docstrings(registry: Registry) 
     assert "(one of fail, ask, skip; default fail)" in text
 
 
+@pytest.mark.slow
 def test_readers_of_a_plugin_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = here(capsys, "list", "readers", "--plugin", plugin(tmp_path, READER))
     assert "two-table\n  Questions whose words are asked twice. Makes Question." in done.stdout
@@ -96,6 +98,7 @@ def test_a_list_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str
     assert "readers" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES, ids=[entry.name for entry in ENTRIES])
 def test_every_benchmark_can_be_shown(entry: TaskEntry) -> None:
     text = task_outline(entry)

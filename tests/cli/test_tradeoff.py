@@ -29,6 +29,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [*shades, measured(folder / "two", "writer-two")]
 
 
+@pytest.mark.slow
 def test_a_point_stands_where_its_run_was_measured_and_curves_go_along_the_option(runs: list[Path]) -> None:
     found = gather(runs, "L2", "L1")
     assert [(point.curve, point.option) for point in found.points] == [
@@ -42,6 +43,7 @@ def test_a_point_stands_where_its_run_was_measured_and_curves_go_along_the_optio
     assert last.y.low <= last.y.value <= last.y.high
 
 
+@pytest.mark.slow
 def test_the_plot_is_an_image_and_the_same_each_time(runs: list[Path], tmp_path: Path) -> None:
     found = gather(runs, "L2", "L1")
     for name in ("a.png", "b.png", "c.svg"):
@@ -56,6 +58,7 @@ def test_the_plot_is_an_image_and_the_same_each_time(runs: list[Path], tmp_path:
         draw(found, tmp_path / "a.gif")
 
 
+@pytest.mark.slow
 def test_runs_that_were_measured_differently_share_no_axis(runs: list[Path], tmp_path: Path) -> None:
     other = measured(tmp_path / "other", "writer-two", subset=5)
     with pytest.raises(SpecError, match="measured mini-magicbrush differently"):
@@ -72,6 +75,7 @@ def test_runs_that_were_measured_differently_share_no_axis(runs: list[Path], tmp
         (tmp_path / "kept.json").rename(runs[3] / "metrics.json")
 
 
+@pytest.mark.slow
 def test_several_options_that_differ_must_be_named(runs: list[Path], tmp_path: Path) -> None:
     named = measured(tmp_path / "named", "writer-one", shade="50", depth="3")
     with pytest.raises(SpecError, match="differ in several options: depth, shade"):
@@ -82,6 +86,7 @@ def test_several_options_that_differ_must_be_named(runs: list[Path], tmp_path: P
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_without_a_task_it_is_the_first_that_has_both_metrics_in_all_runs(tmp_path: Path) -> None:
     named = (TaskSpec(name="mini-coco-t2i"), TaskSpec(name="mini-magicbrush"))
     for folder, tasks in (("both", named), ("one", named[1:])):

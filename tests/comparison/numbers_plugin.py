@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Numbers:
         rows: list[SampleScore] = []
         for one in answered:
             text = one.response.text
-            common = {"id": one.sample.id, "cluster": one.sample.cluster, "labels": one.sample.labels}
+            common: Any = {"id": one.sample.id, "cluster": one.sample.cluster, "labels": one.sample.labels}
             if text == "unscorable":
                 rows.append(SampleScore(failure="the answer is no number", **common))
             else:
@@ -94,7 +95,7 @@ def tasks() -> list[TaskEntry]:
     return [
         TaskEntry(
             name, name, "text", (MARK, MEDIAN, DISTANCE), ("plain", "fancy"), ("official", "lenient"),
-            lambda options, name=name: Numbers(name, options),
+            partial(Numbers, name),
         )
         for name in ("numbers", "more-numbers", "further-numbers")
     ]  # fmt: skip

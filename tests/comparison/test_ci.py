@@ -96,6 +96,7 @@ def damaged(folder: Path, noise: float) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_action_measures_a_damaged_checkpoint_and_fails_with_the_reason(
     base: Path, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ def test_the_action_measures_a_damaged_checkpoint_and_fails_with_the_reason(
     assert failures == "3"  # both margins and the relative drop
 
 
+@pytest.mark.slow
 def test_two_seeds_of_a_good_checkpoint_raise_no_alarm(tmp_path: Path) -> None:
     """Text to image draws with the run's seed: other images, the same prompts."""
     subset = {"subset": "30"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ def right_and_wrong(n: int, better: int, worse: int) -> tuple[list[float], list[
     return base, candidate
 
 
+@pytest.mark.slow
 def test_right_and_wrong_answers_are_compared_by_mcnemars_test(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(60, 2, 14)
     found = compare(make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate))
@@ -39,6 +41,7 @@ def test_right_and_wrong_answers_are_compared_by_mcnemars_test(tmp_path: Path) -
     assert (back.rows[0].verdict, back.passed) == ("better", True)
 
 
+@pytest.mark.slow
 def test_runs_of_equal_scores_are_no_regression(tmp_path: Path) -> None:
     base, _ = right_and_wrong(60, 0, 0)
     found = compare(make_run(tmp_path / "a", base), make_run(tmp_path / "b", base))
@@ -46,6 +49,7 @@ def test_runs_of_equal_scores_are_no_regression(tmp_path: Path) -> None:
     assert found.rows[0].difference.low < 0 < found.rows[0].difference.high
 
 
+@pytest.mark.slow
 def test_corpus_metrics_and_distances_are_computed_again_with_the_same_draws(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     base = rng.random(200)
@@ -62,6 +66,7 @@ def test_corpus_metrics_and_distances_are_computed_again_with_the_same_draws(tmp
     assert rows["distance"].gain < 0 < rows["distance"].difference.value
 
 
+@pytest.mark.slow
 def test_without_the_benchmarks_data_corpus_metrics_are_compared_by_their_intervals_and_it_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -78,6 +83,7 @@ def test_without_the_benchmarks_data_corpus_metrics_are_compared_by_their_interv
     assert "stored intervals" in caplog.text
 
 
+@pytest.mark.slow
 def test_clusters_count_as_wholes(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     base = np.repeat(rng.random(12), 10)
@@ -91,6 +97,7 @@ def test_clusters_count_as_wholes(tmp_path: Path) -> None:
     assert "12 clusters" in b.method
 
 
+@pytest.mark.slow
 def test_failed_samples_are_left_out_of_the_pairs_and_may_not_grow(tmp_path: Path) -> None:
     base, _ = right_and_wrong(40, 0, 0)
     worse: list[float | str | None] = [*base]
@@ -106,6 +113,7 @@ def test_failed_samples_are_left_out_of_the_pairs_and_may_not_grow(tmp_path: Pat
     assert compare(paths[1], paths[0]).passed
 
 
+@pytest.mark.slow
 def test_many_tasks_are_corrected_for(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(60, 1, 9)
     tasks = ("numbers", "more-numbers", "further-numbers")
@@ -123,6 +131,7 @@ def test_many_tasks_are_corrected_for(tmp_path: Path) -> None:
     assert [row.verdict for row in hochberg.rows] == ["worse"] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "said", "aspect"),
     [
@@ -135,7 +144,7 @@ def test_many_tasks_are_corrected_for(tmp_path: Path) -> None:
     ],
 )
 def test_runs_that_were_not_measured_alike_are_refused_unless_it_is_allowed(
-    tmp_path: Path, changes: dict[str, object], said: str, aspect: str
+    tmp_path: Path, changes: dict[str, Any], said: str, aspect: str
 ) -> None:
     base, candidate = right_and_wrong(60, 3, 6)
     paths = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate, **changes)
@@ -147,12 +156,14 @@ def test_runs_that_were_not_measured_alike_are_refused_unless_it_is_allowed(
     assert allowed.rows[0].difference.paired == (aspect not in ("version", "data"))
 
 
+@pytest.mark.slow
 def test_a_subset_is_compared_on_its_own_samples(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(60, 3, 6)
     paths = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate, limit=30)
     assert compare(*paths, allow=["limit"]).rows[0].difference.n == 30
 
 
+@pytest.mark.slow
 def test_subsets_with_little_in_common_are_compared_unpaired_and_it_is_said(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(200, 3, 6)
     paths = [
@@ -165,6 +176,7 @@ def test_subsets_with_little_in_common_are_compared_unpaired_and_it_is_said(tmp_
     assert any(note.startswith("Not paired") for note in found.notes)
 
 
+@pytest.mark.slow
 def test_seeds_are_repetitions_whose_spread_widens_the_interval(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     hard = rng.random(60)
@@ -183,6 +195,7 @@ def test_seeds_are_repetitions_whose_spread_widens_the_interval(tmp_path: Path) 
         compare(tmp_path / "a", tmp_path / "b" / "1")
 
 
+@pytest.mark.slow
 def test_lower_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
     base = np.linspace(0.5, 1, 80)
     paths = make_run(tmp_path / "a", base.tolist()), make_run(tmp_path / "b", (base - 0.3).tolist())
@@ -193,12 +206,14 @@ def test_lower_is_better_where_the_metric_says_so(tmp_path: Path) -> None:
     assert {(c.metric, c.rule) for c in found.failed} == {("mark", "margin"), ("distance", "max_drop")}
 
 
+@pytest.mark.slow
 def test_what_only_one_side_has_is_told(tmp_path: Path) -> None:
     base, _ = right_and_wrong(20, 0, 0)
     paths = make_run(tmp_path / "a", base, tasks=["numbers", "more-numbers"]), make_run(tmp_path / "b", base)
     assert "Only the base has more-numbers." in compare(*paths).notes
 
 
+@pytest.mark.slow
 def test_a_task_without_scores_does_not_pass_by_its_absence(tmp_path: Path) -> None:
     base, _ = right_and_wrong(20, 0, 0)
     both = ["numbers", "more-numbers"]
@@ -214,6 +229,7 @@ def test_a_task_without_scores_does_not_pass_by_its_absence(tmp_path: Path) -> N
     assert compare(*paths, tasks=["numbers"]).passed
 
 
+@pytest.mark.slow
 def test_a_task_that_the_candidate_was_never_asked_fails_unless_it_is_allowed_by_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,6 +254,7 @@ def test_a_task_that_the_candidate_was_never_asked_fails_unless_it_is_allowed_by
     assert here(capsys, *typed, "--allow-missing", "more-numbers").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_headline_that_only_the_base_has_fails_unless_it_is_allowed_by_name(tmp_path: Path) -> None:
     values, _ = right_and_wrong(20, 0, 0)
     paths = [make_run(tmp_path / name, values) for name in "ab"]
@@ -259,6 +276,7 @@ def test_a_headline_that_only_the_base_has_fails_unless_it_is_allowed_by_name(tm
     assert compare(*paths, allow_missing=[f"numbers/{first}"]).passed
 
 
+@pytest.mark.slow
 def test_the_frame_has_a_row_per_number(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(60, 2, 14)
     found = compare(make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate), groups=True)
@@ -268,6 +286,7 @@ def test_the_frame_has_a_row_per_number(tmp_path: Path) -> None:
     assert frame["difference"].iloc[0] == pytest.approx(-0.2)
 
 
+@pytest.mark.slow
 def test_runs_without_a_common_task_several_models_and_unscored_runs_are_refused(tmp_path: Path) -> None:
     base, _ = right_and_wrong(20, 0, 0)
     a = make_run(tmp_path / "a", base)
@@ -298,6 +317,7 @@ def test_runs_without_a_common_task_several_models_and_unscored_runs_are_refused
         compare(a, a, allow=["protocols"])
 
 
+@pytest.mark.slow
 def test_a_score_that_was_made_nan_is_not_averaged_away(tmp_path: Path) -> None:
     """The stored table no longer gives the stored number; the scores are computed again from the answers."""
     base, candidate = right_and_wrong(30, 2, 4)
@@ -313,6 +333,7 @@ def test_a_score_that_was_made_nan_is_not_averaged_away(tmp_path: Path) -> None:
     assert found.rows[0].difference.n == 30
 
 
+@pytest.mark.slow
 def test_equal_weights_and_different_software_are_told(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(20, 1, 2)
     paths = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate)
@@ -327,6 +348,7 @@ def test_equal_weights_and_different_software_are_told(tmp_path: Path) -> None:
     assert compare(paths[0], other).notes == ()
 
 
+@pytest.mark.slow
 def test_seeds_that_change_nothing_leave_the_exact_test(tmp_path: Path) -> None:
     base, candidate = right_and_wrong(60, 2, 14)
     for side, values in (("a", base), ("b", candidate)):

@@ -112,7 +112,7 @@ def test_the_command_tells_the_regression_and_writes_its_files(
     runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    files = ["--markdown", out / "c.md", "--junit", out / "c.xml", "--json", out / "c.json"]
+    files: list[str | Path] = ["--markdown", out / "c.md", "--junit", out / "c.xml", "--json", out / "c.json"]
     done = here(capsys, "compare", *runs, "--plugin", PLUGIN, "--flips", "2", *files)
     assert done.returncode == 1
     assert "numbers  mark ↑" in done.stdout

@@ -8,6 +8,7 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +118,7 @@ def test_generated_jpegs_are_warned_about_and_reference_jpegs_are_not(
     assert "losses" not in here(capsys, *asked("distance", clip, png, jpeg)).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["generated", "reference"])
 def test_an_error_names_the_side_that_it_is_about(
     side: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -164,7 +166,8 @@ def test_images_of_every_kind_are_measured_as_the_official_loaders_read_them(
     kind: str, clip: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = save(tmp_path / "a", count=6)
-    picture, how = pictures(1, seed=9)[0], {}
+    picture = pictures(1, seed=9)[0]
+    how: dict[str, Any] = {}
     if kind == "1x1":
         picture = picture.resize((1, 1))
     elif kind == "constant":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,10 +25,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root / "files", root / "shards"
 
 
-def sheet(run: Path, out: Path, **how: int) -> int:
+def sheet(run: Path, out: Path, **how: Any) -> int:
     return draw([run], out, registry=sums_registry(), size=32, **how)
 
 
+@pytest.mark.slow
 def test_many_samples_go_on_in_further_files(runs: tuple[Path, Path], tmp_path: Path) -> None:
     assert sheet(runs[0], tmp_path / "g.png", columns=2, page=3) == 7
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g-2.png", "g-3.png", "g.png"]

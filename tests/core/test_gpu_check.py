@@ -12,6 +12,7 @@ from evalsuite.model import METHODS
 from evalsuite.registry import load_registry
 
 
+@pytest.mark.slow
 def test_every_capability_is_measured() -> None:
     rows = list(measure(load_registry(), "cpu", ["float32"]))
     assert [row.capability for row in rows] == list(METHODS)
@@ -25,6 +26,7 @@ def test_every_capability_is_measured() -> None:
     assert len(text.splitlines()) >= 7
 
 
+@pytest.mark.slow
 def test_what_fails_is_a_row_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     from evalsuite.dreamllm.adapter import DreamLLMAdapter
 

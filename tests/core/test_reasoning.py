@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from evalsuite.model.reasoning import (
@@ -49,7 +51,7 @@ BEHIND = {
 
 
 @pytest.mark.parametrize("name", BEHIND)
-def test_what_stands_behind_the_thought_is_the_answer(name):
+def test_what_stands_behind_the_thought_is_the_answer(name: Any) -> None:
     found = answer_of(BEHIND[name])
     assert (found.text, found.reasoned, found.missing) == ("Yes", True, "")
 
@@ -62,12 +64,12 @@ PLAIN = [
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_what_holds_no_reasoning_stays_to_the_letter(text):
+def test_what_holds_no_reasoning_stays_to_the_letter(text: Any) -> None:
     response = TextResponse(text)
     assert without_reasoning(response) is response
 
 
-def test_a_response_without_text_stays():
+def test_a_response_without_text_stays() -> None:
     response = ChoiceResponse((0.0,))
     assert without_reasoning(response) is response
 
@@ -85,31 +87,34 @@ def test_a_response_without_text_stays():
         ("", True, True, USED_UP),
     ],
 )
-def test_a_thought_without_an_answer_is_never_one(text, truncated, opened, missing):
+def test_a_thought_without_an_answer_is_never_one(
+    text: str, truncated: bool, opened: bool, missing: Any
+) -> None:
     found = answer_of(text, truncated=truncated, opened=opened)
     assert (found.text, found.missing) == ("", missing)
 
 
-def test_a_thought_that_the_prompt_opened_ends_in_the_answer():
+def test_a_thought_that_the_prompt_opened_ends_in_the_answer() -> None:
     assert answer_of("no </think> Yes", opened=True).text == "Yes"
     assert answer_in(TextResponse("no </think>Yes", details={OPENED: "<think>"})).text == "Yes"
 
 
-def test_what_was_answered_before_a_second_thought_was_cut_off_stays():
+def test_what_was_answered_before_a_second_thought_was_cut_off_stays() -> None:
     assert answer_of("Yes <think>or no", truncated=True).text == "Yes"
 
 
 @pytest.mark.parametrize("prompt", ["a<think>", "a<think>\n", "a [THINK] ", "a◁think▷"])
-def test_templates_that_open_a_thought_are_seen(prompt):
+def test_templates_that_open_a_thought_are_seen(prompt: str) -> None:
     assert opening_mark(prompt)
 
 
 @pytest.mark.parametrize("prompt", ["", "assistant:", "<think>\n\n</think>\n\n", "think"])
-def test_templates_that_do_not_are_none(prompt):
+def test_templates_that_do_not_are_none(prompt: str) -> None:
     assert opening_mark(prompt) == ""
 
 
-def test_many_marks_cost_no_more_than_their_number():
+@pytest.mark.slow
+def test_many_marks_cost_no_more_than_their_number() -> None:
     text = "<think>" * 200_000
     assert answer_of(text, truncated=True).missing == USED_UP
     assert answer_of("</think>" * 200_000 + "Yes").text == "Yes"

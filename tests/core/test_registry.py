@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from evalsuite.errors import SpecError
@@ -15,18 +18,18 @@ def models():
 """
 
 
-def test_a_plugin_file_adds_its_entries(tmp_path):
+def test_a_plugin_file_adds_its_entries(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(PLUGIN.format(name="mine"))
     entry, argument = load_registry([path]).model("mine")
     assert (entry.title, argument) == ("a model", "")
 
 
-def test_installed_plugins_all_load():
+def test_installed_plugins_all_load() -> None:
     assert load_registry().broken == {}
 
 
-def test_a_malformed_benchmark_file_hides_no_other_and_says_what_is_wrong(tmp_path):
+def test_a_malformed_benchmark_file_hides_no_other_and_says_what_is_wrong(tmp_path: Path) -> None:
     good = """
 name: {name}
 title: t
@@ -64,7 +67,7 @@ protocols: {{plain: {{template: "{{question}}"}}}}
         (PLUGIN.format(name="random"), "exists already"),
     ],
 )
-def test_a_bad_plugin_file_is_named_with_the_reason(tmp_path, content, message):
+def test_a_bad_plugin_file_is_named_with_the_reason(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "bad.py"
     path.write_text(content)
     with pytest.raises(SpecError, match=message) as caught:
@@ -72,12 +75,12 @@ def test_a_bad_plugin_file_is_named_with_the_reason(tmp_path, content, message):
     assert "bad.py" in str(caught.value)
 
 
-def test_a_missing_plugin_file_is_named(tmp_path):
+def test_a_missing_plugin_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="does not exist"):
         load_registry([tmp_path / "none.py"])
 
 
-def test_a_misspelt_name_suggests_the_nearest():
+def test_a_misspelt_name_suggests_the_nearest() -> None:
     with pytest.raises(SpecError, match="Did you mean dreamllm-mini"):
         load_registry().model("dreamlm-mini")
 
@@ -85,6 +88,6 @@ def test_a_misspelt_name_suggests_the_nearest():
 @pytest.mark.parametrize(
     ("name", "message"), [("diffusers", "needs an argument"), ("random:x", "takes no argument")]
 )
-def test_arguments_are_checked(name, message):
+def test_arguments_are_checked(name: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load_registry().model(name)

@@ -89,6 +89,7 @@ def test_what_reads_runs_imports_no_model(room: str) -> None:
     assert not broken
 
 
+@pytest.mark.slow
 def test_the_harness_imports_no_plugin_of_its_own() -> None:
     """Tasks, baselines and published numbers are found through entry points, as anybody's are.
 
@@ -128,6 +129,7 @@ def test_the_command_line_imports_nothing_heavy_at_its_start() -> None:
 PUBLIC = ("task", "model", "content", "request", "errors", "dreamllm")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", ["tasks", "baselines"])
 def test_plugins_of_this_repository_import_only_the_public_face(package: str) -> None:
     """What they need, anybody's plugin can have: `evalsuite.task`, `evalsuite.model` and the core types."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,25 +24,25 @@ JSON = st.recursive(
 )
 
 
-def test_an_image_is_bytes_or_a_file_not_both(tmp_path):
+def test_an_image_is_bytes_or_a_file_not_both(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         Image()
     with pytest.raises(DataError):
         Image(b"x", tmp_path / "a.png")
 
 
-def test_a_missing_image_file_is_named(tmp_path):
+def test_a_missing_image_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.png cannot be read"):
         Image(path=tmp_path / "nowhere.png").read()
 
 
-def test_images_come_in_reading_order():
+def test_images_come_in_reading_order() -> None:
     first, second = Image(b"1"), Image(b"2")
     assert images_of((system("be brief"), user(first, "and", second))) == (first, second)
     assert document("a", first)[1] is first
 
 
-def request(**changes):
+def request(**changes: Any) -> Any:
     parts = {
         "text": "what is it?",
         "data": b"picture",
@@ -65,69 +67,70 @@ def request(**changes):
         {"seed": 1},
     ],
 )
-def test_fingerprint_changes_with_everything_a_model_sees(change):
+def test_fingerprint_changes_with_everything_a_model_sees(change: Any) -> None:
     assert request().fingerprint() == request().fingerprint()
     assert request(**change).fingerprint() != request().fingerprint()
 
 
-def test_fingerprint_does_not_depend_on_where_the_image_lies(tmp_path):
+def test_fingerprint_does_not_depend_on_where_the_image_lies(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"picture")
     in_memory = Request((user(Image(b"picture", name="a.png")),), GenerateText())
     on_disk = Request((user(Image(path=tmp_path / "a.png")),), GenerateText())
     assert in_memory.fingerprint() == on_disk.fingerprint()
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(), JSON))
-def test_fingerprint_ignores_the_order_of_keys(value):
+def test_fingerprint_ignores_the_order_of_keys(value: Any) -> None:
     assert fingerprint(value) == fingerprint(dict(reversed(value.items())))
 
 
 @given(st.text(alphabet=st.characters(), min_size=1))
-def test_any_text_can_be_fingerprinted_even_lone_surrogates(text):
+def test_any_text_can_be_fingerprinted_even_lone_surrogates(text: Any) -> None:
     assert len(fingerprint(text + "\ud800")) == 64
 
 
-def test_first_of_equal_choices_wins():
+def test_first_of_equal_choices_wins() -> None:
     assert ChoiceResponse((-2.0, -1.0, -1.0)).best == 1
 
 
-def spec(**changes):
+def spec(**changes: Any) -> Any:
     fields = {"model": ModelSpec(name="m"), "tasks": (TaskSpec(name="a"), TaskSpec(name="b")), **changes}
     return RunSpec(**fields)
 
 
-def test_difference_names_each_field_once():
+def test_difference_names_each_field_once() -> None:
     other = spec(seed=3, tasks=(TaskSpec(name="a"), TaskSpec(name="b", protocol="p")))
     assert spec().difference(other) == ["seed: 0 -> 3", "tasks[1].protocol: None -> 'p'"]
     assert spec().difference(spec()) == []
 
 
-def test_difference_in_the_number_of_tasks_names_them():
+def test_difference_in_the_number_of_tasks_names_them() -> None:
     assert spec().difference(spec(tasks=(TaskSpec(name="a"),))) == ["tasks: a, b -> a"]
 
 
-def test_spec_survives_json():
+def test_spec_survives_json() -> None:
     original = spec(limit=5)
     assert RunSpec.model_validate_json(original.model_dump_json()) == original
 
 
 @pytest.mark.parametrize("bad", [{"limit": 0}, {"limit": -1}, {"nonsense": 1}])
-def test_nonsense_in_a_spec_is_refused(bad):
+def test_nonsense_in_a_spec_is_refused(bad: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         spec(**bad)
 
 
-def test_execution_options_do_not_take_a_batch_of_nothing():
+def test_execution_options_do_not_take_a_batch_of_nothing() -> None:
     with pytest.raises(ValidationError):
         ExecutionOptions(batch_size=0)
 
 
-def test_error_shows_what_and_remedy_in_one_line():
+def test_error_shows_what_and_remedy_in_one_line() -> None:
     error = EvalsuiteError("File x is missing.", "Download it.")
     assert str(error) == "File x is missing. Download it."
 
 
-def test_core_imports_nothing_heavy():
+def test_core_imports_nothing_heavy() -> None:
     code = (
         "import sys, evalsuite.registry, evalsuite.task, evalsuite.model, evalsuite.stats;"
         "print([m for m in ('torch', 'transformers', 'pandas', 'scipy', 'datasets') if m in sys.modules])"

@@ -15,6 +15,7 @@ from evalsuite.cli.app import app
 from evalsuite.data.inspection import DataReport, agrees_with
 from evalsuite.errors import DataError
 from evalsuite.registry import load_registry
+from evalsuite.task import TaskEntry
 from evalsuite.task.benchmark import entries
 from tests.data.image_files import encoded
 from tests.tasks.test_benchmark import DECLARED, data
@@ -24,6 +25,7 @@ def check(tmp_path: Path, folder: Path, **changes: Any) -> DataReport:
     (tmp_path / "tasks").mkdir(exist_ok=True)
     (tmp_path / "tasks" / "b.yaml").write_text(yaml.safe_dump({**DECLARED, **changes}, sort_keys=False))
     (entry,) = entries(tmp_path / "tasks")
+    assert isinstance(entry, TaskEntry)
     assert entry.inspect is not None
     report: DataReport = entry.inspect(folder, True)
     return report
@@ -88,7 +90,7 @@ def test_a_checksum_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_mmbenchs_tables_have_the_checksums_of_its_own_tool_chain() -> None:
     from evalsuite.task.benchmark import load
 
-    folder = Path(__import__("evalsuite_tasks").__file__).parent / "choice"
+    folder = Path(str(__import__("evalsuite_tasks").__file__)).parent / "choice"
     found = {path.stem: load(path).sources[0].checksums for path in folder.glob("mmbench-*-[ec]n*.yaml")}
     assert len(found) == 8
     assert all(checksums["table"].startswith("md5:") for checksums in found.values())

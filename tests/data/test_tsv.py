@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,7 @@ def write(
     folder: Path, rows: list[list[str]], header: list[str] = HEADER, *, quote_all: bool = False
 ) -> Path:
     out = io.StringIO()
-    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    quoting: Any = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
     csv.writer(out, delimiter="\t", lineterminator="\n", quoting=quoting).writerows([header, *rows])
     path = folder / "bench.tsv"
     path.write_bytes(out.getvalue().encode("utf-8", "surrogatepass"))

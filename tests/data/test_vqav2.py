@@ -68,7 +68,9 @@ def test_the_real_fragment_loads_with_its_photograph() -> None:
     assert found[0].answers[:4] == ("net", "net", "net", "netting")
     if not (folder / "COCO_train2014_000000458752.jpg").exists():
         pytest.skip("the photograph is not in the repository (golden set vqa)")
-    assert decode(found[0].image).mode == "RGB"
+    photograph = found[0].image
+    assert isinstance(photograph, Image)
+    assert decode(photograph).mode == "RGB"
 
 
 def test_questions_keep_their_order_and_get_their_annotations(tmp_path: Path) -> None:

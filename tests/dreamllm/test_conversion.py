@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,6 +41,7 @@ def same(first: DreamLLMForCausalLM, second: DreamLLMForCausalLM) -> bool:
 # -- convert -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_there_and_back_every_bit_and_setting_is_kept(tmp_path: Path) -> None:
     convert(TINY.checkpoint, tmp_path / "ours", max_shard_size="60KB")
     convert(tmp_path / "ours", tmp_path / "theirs", to="upstream")
@@ -65,6 +67,7 @@ def test_keys_written_for_upstream_are_upstream_s(tmp_path: Path) -> None:
         assert {key for key in theirs if not key.endswith("position_ids")} == set(ours)
 
 
+@pytest.mark.slow
 def test_a_scaled_rotary_embedding_is_written_as_upstream_reads_it(upstream: Path, tmp_path: Path) -> None:
     """Its configuration class refuses anything but exactly these two fields."""
     config = json.loads((upstream / "config.json").read_text())
@@ -113,6 +116,7 @@ def test_the_manifest_tells_each_tensor_s_place_values_and_origin(tmp_path: Path
     assert all("inv_freq" in name or "position_ids" in name for name in manifest["left_out"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["bf16", "fp16", "fp32"])
 def test_precisions_round_once(tmp_path: Path, dtype: str) -> None:
     kind = dtype_named(dtype)
@@ -123,25 +127,24 @@ def test_precisions_round_once(tmp_path: Path, dtype: str) -> None:
     assert torch.equal(stored["dream_queries"].read(), TINY.model.dream_queries.to(kind))
 
 
-def test_no_more_than_one_file_is_in_memory(tmp_path: Path, monkeypatch) -> None:
+def test_no_more_than_one_file_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors are read when their file is written, file by file."""
     import safetensors.torch
 
     held: list[int] = []
     save = safetensors.torch.save_file
-    monkeypatch.setattr(
-        safetensors.torch,
-        "save_file",
-        lambda tensors, *rest, **options: (
-            held.append(sum(value.nbytes for value in tensors.values())),
-            save(tensors, *rest, **options),
-        ),
-    )
+
+    def spy(tensors: Any, *rest: Any, **options: Any) -> None:
+        held.append(sum(value.nbytes for value in tensors.values()))
+        save(tensors, *rest, **options)
+
+    monkeypatch.setattr(safetensors.torch, "save_file", spy)
     convert(TINY.checkpoint, tmp_path / "ours", max_shard_size="200KB")
     assert len(held) > 3
     assert max(held) <= 200_000
 
 
+@pytest.mark.slow
 def test_parts_that_lie_outside_are_written_in(tmp_path: Path) -> None:
     links = {}
     for part in ("vision", "unet", "vae"):
@@ -215,10 +218,10 @@ def test_inspection_names_every_missing_file(upstream: Path) -> None:
     assert "no tokenizer" in problems
 
 
-def test_inspection_reads_no_weights(upstream: Path, monkeypatch) -> None:
+def test_inspection_reads_no_weights(upstream: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from evalsuite.dreamllm import weights
 
-    def refuse(self):
+    def refuse(self: Any = None) -> torch.Tensor:
         raise AssertionError("a weight was read")
 
     original = weights.StoredTensor.__init__
@@ -274,6 +277,7 @@ def test_missing_and_wrong_dream_queries_are_refused(upstream: Path) -> None:
 # -- commands ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_commands_show_and_write(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = here(capsys, "dreamllm", "convert", TINY.checkpoint, tmp_path / "new", "--dtype", "bf16")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,16 +20,16 @@ from evalsuite.model.schedulers import build_scheduler
 from tests.dreamllm.recordings import TINY as VARIANT
 
 MODEL, PROCESSOR, SAMPLER = VARIANT.model, VARIANT.processor, VARIANT.sampler
-PROMPTS = [
+PROMPTS: list[list[str | Mark]] = [
     ["A cute cat."],
     [" A chat. USER: ", Mark.IMAGE, "What is it?"],
     [Mark.IMAGE, "and", Mark.IMAGE, "differ how?"],
 ]
-IMAGES = [[], ["gray"], ["landscape_rgb", "portrait_rgb"]]
+IMAGES: list[list[str]] = [[], ["gray"], ["landscape_rgb", "portrait_rgb"]]
 FEW = SamplingConfig(steps=3, guidance_scale=2.0)
 
 
-def together_and_alone(**options):
+def together_and_alone(**options: Any) -> Any:
     rows = [PROCESSOR.encode(prompt) for prompt in PROMPTS]
     ids, mask = PROCESSOR.pad_left(rows)
     images = VARIANT.pixels([name for names in IMAGES for name in names])
@@ -48,7 +51,7 @@ def together_and_alone(**options):
 @pytest.mark.parametrize(
     "options", [{}, {"num_beams": 3}, {"temperature": 0.9, "top_p": 0.9, "seeds": [3, 1, 2]}], ids=str
 )
-def test_a_batch_writes_what_each_prompt_writes_alone(options) -> None:
+def test_a_batch_writes_what_each_prompt_writes_alone(options: dict[str, Any]) -> None:
     together, alone = together_and_alone(max_new_tokens=10, **options)
     assert [one.ids for one in together] == [one.ids for one in alone]
 
@@ -56,7 +59,8 @@ def test_a_batch_writes_what_each_prompt_writes_alone(options) -> None:
 def test_greedy_equals_transformers_own_loop() -> None:
     ids, mask = PROCESSOR.pad_left([PROCESSOR.encode(prompt) for prompt in PROMPTS[:1]])
     with torch.no_grad():
-        theirs = MODEL.generate(ids, attention_mask=mask, max_new_tokens=12, do_sample=False)
+        model: Any = MODEL
+        theirs = model.generate(ids, attention_mask=mask, max_new_tokens=12, do_sample=False)
     (ours,) = generate_text(MODEL, ids, mask, max_new_tokens=12)
     assert theirs[0, ids.shape[1] :].tolist() == list(ours.ids)
 
@@ -87,7 +91,12 @@ def test_generation_stops_at_the_model_s_limit() -> None:
 def test_a_long_prompt_at_the_limit_does_not_cut_its_neighbour_short(beams: int) -> None:
     long, short = [300] * (MODEL.config.sequence_limit - 3), PROCESSOR.encode("Hello")
     ids, mask = PROCESSOR.pad_left([long, short])
-    how = {"max_new_tokens": 12, "num_beams": beams, "eos": 0, "suppress": [0]}  # never ends by itself
+    how: dict[str, Any] = {
+        "max_new_tokens": 12,
+        "num_beams": beams,
+        "eos": 0,
+        "suppress": [0],
+    }  # never ends by itself
     together = generate_text(MODEL, ids, mask, **how)
     alone = generate_text(MODEL, torch.tensor([short]), **how)
     assert [len(one.ids) for one in together] == [3, 12]
@@ -181,7 +190,9 @@ def test_guidance_of_one_is_no_guidance() -> None:
         ("DPM-Solver++", 25, [999, 959, 919], 40),
     ],
 )
-def test_samplers_step_as_the_paper_s_scheduler_spaces_them(name, steps, first, last) -> None:
+def test_samplers_step_as_the_paper_s_scheduler_spaces_them(
+    name: str, steps: int, first: list[int], last: int
+) -> None:
     scheduler = build_scheduler(name, STABLE_DIFFUSION_2_1_BASE["scheduler"])
     scheduler.set_timesteps(steps)
     timesteps = scheduler.timesteps.tolist()
@@ -217,8 +228,8 @@ class Scripted:
         self.script = list(script)
         import evalsuite.dreamllm.interleaved as room
 
-        def choose(logits, draws, temperature, top_k, top_p, suppress):
-            def is_forbidden(token):
+        def choose(logits: Any, draws: Any, temperature: Any, top_k: Any, top_p: Any, suppress: Any) -> Any:
+            def is_forbidden(token: Any) -> Any:
                 return token in suppress.tolist() or bool(logits[0, token].isneginf())
 
             while self.script and is_forbidden(self.script[0]):
@@ -228,12 +239,12 @@ class Scripted:
         monkeypatch.setattr(room, "choose", choose)
 
 
-def document(**options):
+def document(**options: Any) -> Any:
     ids = PROCESSOR.encode(["Tell a story."])
     return write_document(MODEL, PROCESSOR, SAMPLER, ids, how=FEW, **options)
 
 
-def test_a_document_has_text_and_images_in_order(monkeypatch) -> None:
+def test_a_document_has_text_and_images_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     start, word = MODEL.config.tokens.dream_start, PROCESSOR.encode("cat", bos=False)
     Scripted(monkeypatch, [*word, start, *word, *word, start])
     written = document(seed=4)
@@ -241,17 +252,18 @@ def test_a_document_has_text_and_images_in_order(monkeypatch) -> None:
     assert kinds == ["cat", "picture", "cat cat", "picture"]
     assert written.ended
     assert written.tokens == 3 * len(word)
-    assert not np.array_equal(*(np.asarray(image) for image in written.images))
+    one, other = (np.asarray(image) for image in written.images)
+    assert not np.array_equal(one, other)
 
 
-def test_an_image_in_a_document_is_looked_at(monkeypatch) -> None:
+def test_an_image_in_a_document_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is drawn stands in the context of what follows: dream block, then image block."""
     seen: list[tuple[int, ...]] = []
     from evalsuite.dreamllm.decoding import DecodingState
 
     original = DecodingState.append_embeddings
 
-    def spy(self, embeddings, mask=None, **options):
+    def spy(self: DecodingState, embeddings: Any, mask: Any = None, **options: Any) -> Any:
         seen.append(tuple(embeddings.shape[1:2]))
         return original(self, embeddings, mask, **options)
 
@@ -261,7 +273,7 @@ def test_an_image_in_a_document_is_looked_at(monkeypatch) -> None:
     assert seen == [(PROCESSOR.num_dream_queries + 2,), (PROCESSOR.num_patches + 2,)]
 
 
-def test_the_first_image_is_that_of_text_to_image(monkeypatch) -> None:
+def test_the_first_image_is_that_of_text_to_image(monkeypatch: pytest.MonkeyPatch) -> None:
     Scripted(monkeypatch, [MODEL.config.tokens.dream_start])
     written = document(seed=9)
     condition = SAMPLER.condition(torch.tensor([PROCESSOR.encode("Tell a story.")]))
@@ -271,18 +283,18 @@ def test_the_first_image_is_that_of_text_to_image(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
-def test_no_more_images_than_allowed(monkeypatch, limit: int) -> None:
+def test_no_more_images_than_allowed(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     Scripted(monkeypatch, [MODEL.config.tokens.dream_start] * 3)
     assert len(document(max_images=limit).images) == limit
 
 
-def test_no_more_text_than_allowed(monkeypatch) -> None:
+def test_no_more_text_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     Scripted(monkeypatch, [300] * 50)
     written = document(max_new_tokens=7)
     assert (written.tokens, written.ended) == (7, False)
 
 
-def test_no_image_where_the_sequence_has_no_room(monkeypatch) -> None:
+def test_no_image_where_the_sequence_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     Scripted(monkeypatch, [MODEL.config.tokens.dream_start] * 10)
     room = MODEL.config.sequence_limit - 20
     ids = [MODEL.config.tokens.bos, *[300] * (room - 1)]
@@ -300,20 +312,20 @@ def test_documents_are_reproducible() -> None:
     assert len(first.images) == len(second.images)
 
 
-def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch) -> None:
+def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Different prompts, images in some, and images wanted at different steps; one ends early."""
     start, eos = MODEL.config.tokens.dream_start, MODEL.config.tokens.eos
     scripts = [[300, start, 301, 302, start], [eos], [start, 303, 304, 305, 306]]
     import evalsuite.dreamllm.interleaved as room
+    from evalsuite.dreamllm.generation import choose as original
 
-    def answers(script):
+    def answers(script: Any) -> Any:
         left = [*script]
         return lambda: left.pop(0) if left else eos
 
-    original = room.choose
-    following: list = []
+    following: Iterator[Any] = iter(())
 
-    def choose(logits, draws, *how):
+    def choose(logits: Any, draws: Any, *how: Any) -> Any:
         # a mixture: the script says what kind of step it is, the model's own logits which word
         said = [next(following)() for _ in logits]
         words = original(logits, draws, *how).tolist()
@@ -321,19 +333,19 @@ def test_documents_in_a_batch_are_what_each_is_alone(monkeypatch) -> None:
 
     monkeypatch.setattr(room, "choose", choose)
     rows = [PROCESSOR.encode(prompt) for prompt in PROMPTS]
-    options = {"how": FEW, "max_images": 3}
+    options: dict[str, Any] = {"how": FEW, "max_images": 3}
 
-    def turns(live):
+    def turns(live: Any) -> Iterator[Any]:
         """Who is asked next: every live row once per step, until its script has ended."""
         while live:
             yield from list(live)
             live[:] = [said for said in live if not said.done]
 
     class Said:
-        def __init__(self, script):
+        def __init__(self, script: Any) -> None:
             self.next, self.done = answers(script), False
 
-        def __call__(self):
+        def __call__(self) -> Any:
             token = self.next()
             self.done = token == eos
             return token

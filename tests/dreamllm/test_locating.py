@@ -32,6 +32,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_hub_names_load_from_the_cache_or_name_the_command_that_fetches(home: Path) -> None:
     """In a fresh process: huggingface_hub reads its environment when it is imported."""
     names = ["owner/tiny", f"owner/tiny@{COMMIT}", "owner/large"]
@@ -58,7 +59,9 @@ for name in {names!r}:
     assert "`hf download owner/large --repo-type model --revision main`" in third
 
 
-def test_a_local_folder_goes_first_and_nonsense_is_refused(tmp_path: Path, monkeypatch) -> None:
+def test_a_local_folder_goes_first_and_nonsense_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "owner" / "tiny").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert locate("owner/tiny").source == "tiny"

@@ -6,6 +6,7 @@ import copy
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,7 +41,7 @@ def test_saved_and_loaded_is_bit_equal(model: DreamLLMForCausalLM, tmp_path: Pat
     VARIANT.processor.save_pretrained(tmp_path)
     assert equal(DreamLLMForCausalLM.from_pretrained(tmp_path), model)
     again = DreamLLMProcessor.from_pretrained(tmp_path)
-    pieces = [" Look: ", Mark.IMAGE, "what?", Mark.EOS]
+    pieces: list[str | Mark] = [" Look: ", Mark.IMAGE, "what?", Mark.EOS]
     assert again.encode(pieces) == VARIANT.processor.encode(pieces)
     assert again.images == VARIANT.processor.images
 
@@ -51,6 +52,7 @@ def test_sharded_files_load(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
     assert equal(DreamLLMForCausalLM.from_pretrained(tmp_path), model)
 
 
+@pytest.mark.slow
 def test_half_precision_file_is_half_as_large(model: DreamLLMForCausalLM, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path / "full")
     model.save_pretrained(tmp_path / "half", dtype=torch.float16)
@@ -81,7 +83,9 @@ def test_referred_parts_are_not_written_twice(model: DreamLLMForCausalLM, family
     assert equal(DreamLLMForCausalLM.from_pretrained(family / "one"), model)
 
 
-def test_a_family_can_be_moved(model: DreamLLMForCausalLM, family: Path, tmp_path_factory) -> None:
+def test_a_family_can_be_moved(
+    model: DreamLLMForCausalLM, family: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "family"
     shutil.copytree(family, elsewhere)
     assert equal(DreamLLMForCausalLM.from_pretrained(elsewhere / "one"), model)
@@ -267,12 +271,13 @@ def test_checkpoints_of_another_make_load(other_variant: Path) -> None:
     features = torch.randn(1, loaded.config.num_patches, loaded.config.vision_config.hidden_size)
     sample, context = torch.randn(1, 4, 8, 8), torch.randn(1, 64, base.unet.config.cross_attention_dim)
     with torch.no_grad():
-        layers = loaded.vision_projector
+        layers: Any = loaded.vision_projector
         by_hand = layers[2](torch.nn.functional.gelu(base.vision_projector(features)))
         assert torch.allclose(loaded.project_images(features), by_hand)
         # a 1x1 convolution is the linear layer
         answers = [model.unet(sample, 7, encoder_hidden_states=context).sample for model in (loaded, base)]
-    assert torch.allclose(*answers, atol=1e-5)
+    one, other = answers
+    assert torch.allclose(one, other, atol=1e-5)
     tokenizer = DreamLLMProcessor.from_pretrained(other_variant).tokenizer
     assert tokenizer.encode("a", start=False) != VARIANT.processor.tokenizer.encode("a", start=False)
 
@@ -294,6 +299,7 @@ def test_velocity_is_learnt_where_the_schedule_predicts_it(other_variant: Path) 
     assert float(loss) == pytest.approx(float(torch.nn.functional.mse_loss(predicted, target)), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_velocity_is_drawn_by_the_formula(other_variant: Path) -> None:
     """Ancestral steps written out: x0 = sqrt(a) x - sqrt(1 - a) v, then the posterior's mean and variance."""
     model = DreamLLMForCausalLM.from_pretrained(other_variant)
@@ -335,7 +341,8 @@ def test_betas_are_those_that_upstream_trained_with(upstream: Path) -> None:
 def test_the_norm_behind_the_vision_projector_has_the_tower_s_epsilon(upstream: Path) -> None:
     path = upstream / "clip_vision_embedding.bin"
     hidden = VARIANT.model.config.text_config.hidden_size
-    norm = {"post_layernorm.weight": torch.rand(hidden), "post_layernorm.bias": torch.rand(hidden)}
+    weight, bias = torch.rand(hidden), torch.rand(hidden)
+    norm = {"post_layernorm.weight": weight, "post_layernorm.bias": bias}
     torch.save({**torch.load(path, weights_only=True), **norm}, path)
     config = json.loads((upstream / "config.json").read_text())
     config["plugins_init_kwargs"]["clip_vision_embedding"]["use_additional_post_layernorm"] = True
@@ -346,7 +353,7 @@ def test_the_norm_behind_the_vision_projector_has_the_tower_s_epsilon(upstream: 
     features = torch.randn(1, model.config.num_patches, model.config.vision_config.hidden_size)
     with torch.no_grad():
         plain = VARIANT.model.project_images(features)
-        want = torch.nn.functional.layer_norm(plain, (hidden,), *norm.values(), eps=0.5)
+        want = torch.nn.functional.layer_norm(plain, (hidden,), weight, bias, eps=0.5)
         assert torch.allclose(model.project_images(features), want, atol=1e-6)
 
 
@@ -368,9 +375,10 @@ def test_only_the_stage_s_parts_change(model: DreamLLMForCausalLM, stage: str) -
     builder.dream_and_image(learn_start=True)
     builder.text([9, 10, tokens.eos], learn=True)
     torch.manual_seed(0)
+    side: Any = model.config.vision_config.image_size
     output = model(
         **collate([builder.build()], tokens.pad),
-        images=torch.randn(1, 3, *[model.config.vision_config.image_size] * 2),
+        images=torch.randn(1, 3, side, side),
         images_dm=torch.randn(1, 3, *[model.config.resolution] * 2),
     )
     output.loss.backward()

@@ -112,6 +112,7 @@ def test_unet_and_vae(variant: Variant) -> None:
     assert_close(decoded, variant.tensor("pipeline", "vae_once", "decoded"), PICTURES, "pipeline")
 
 
+@pytest.mark.slow
 def test_drawings(variant: Variant) -> None:
     for name, case in variant.cases("pipeline").items():
         if not variant.has("pipeline", name, "initial_latents"):
@@ -197,17 +198,19 @@ def test_drawings_of_prompts_with_images(variant: Variant) -> None:
         ids = prompt_with_images(variant, case["text"], fillers[name.rsplit("/", 1)[-1]])
         images = variant.pixels(case["images"][:1])
         condition = variant.sampler.condition(torch.tensor([ids]), images=images, strict=False)
+        # the recording says whose: "as pipeline/steps5_cfg7.5"
+        section, recorded = case["latents"].removeprefix("as ").split("/")
         latents = variant.sampler.denoise(
             condition,
             torch.Generator().manual_seed(case["generator_seed"]),
             SamplingConfig(steps=case["num_inference_steps"], guidance_scale=case["guidance_scale"]),
-            # the recording says whose: "as pipeline/steps5_cfg7.5"
-            latents=variant.tensor(*case["latents"].removeprefix("as ").split("/"), "initial_latents"),
+            latents=variant.tensor(section, recorded, "initial_latents"),
         )
         pixels = variant.sampler.decode(latents).permute(0, 2, 3, 1)
         assert_close(pixels, variant.tensor("multimodal", name, "image"), PICTURES, "multimodal")
 
 
+@pytest.mark.slow
 def test_the_demonstration_script(variant: Variant) -> None:
     run = variant.case("inference_script", "run")
     if not run.get("tensors"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
 
@@ -20,7 +23,7 @@ TIGHT = 2e-5
 
 
 @pytest.fixture
-def no_grad():
+def no_grad() -> Iterator[Any]:
     with torch.no_grad():
         yield
 
@@ -223,7 +226,7 @@ def test_generated_ids(variant: Variant) -> None:
             eos=case.get("eos_token_id"),
         )
         # several sequences of one prompt are its best beams
-        got = [*found, *found[0].alternatives][: len(case["new_ids"])]
+        got: list[Any] = [*found, *found[0].alternatives][: len(case["new_ids"])]
         # the recorded rows are filled up with id 0 behind the ending token
         filled = [
             [*one.ids, *[0] * (len(want) - len(one.ids))]

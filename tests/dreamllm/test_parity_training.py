@@ -67,6 +67,7 @@ def trained_on(variant: Variant, name: str) -> tuple[DreamLLMForCausalLM, object
     return model, output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_losses_and_gradients(variant: Variant, name: str) -> None:
     case = variant.case("train", name)

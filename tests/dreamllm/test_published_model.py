@@ -82,7 +82,7 @@ def listed() -> dict[tuple[str, str], tuple[int, ...]]:
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory) -> DreamLLMConfig:
+def config(tmp_path_factory: pytest.TempPathFactory) -> DreamLLMConfig:
     """As read from a folder that names its frozen parts only by their hub names, as published."""
     folder = tmp_path_factory.mktemp("published")
     (folder / "config.json").write_text(json.dumps(CONFIG))

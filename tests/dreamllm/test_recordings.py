@@ -53,12 +53,14 @@ def parity(place: Path, chosen: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_checks_each_variant_and_counts(two: Path) -> None:
     done = parity(two, "special_ids")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "variants a, zz): 2 values compared" in done.stdout
 
 
+@pytest.mark.slow
 def test_what_was_not_recorded_is_skipped_and_what_is_not_known_fails(two: Path) -> None:
     """One variant without a section; the other's cases have names that no test knows."""
     index = json.loads((two / "index-a.json").read_text())

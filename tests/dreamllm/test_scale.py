@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -71,7 +73,7 @@ def assert_same(found: tuple[float, dict], plain: tuple[float, dict]) -> None:
         )
 
 
-def test_checkpointing_changes_no_gradient(plain) -> None:
+def test_checkpointing_changes_no_gradient(plain: tuple[float, dict[str, torch.Tensor]]) -> None:
     common = Common(precision="float32", gradient_checkpointing=True)
     tiny = prepare(copy.deepcopy(TINY.model), RECIPE.stages[2], common)
     calls: list[int] = []
@@ -81,7 +83,7 @@ def test_checkpointing_changes_no_gradient(plain) -> None:
 
 
 @pytest.fixture
-def mesh(tmp_path: Path):
+def mesh(tmp_path: Path) -> Iterator[Any]:
     """A mesh of one process on the CPU."""
     from torch.distributed.device_mesh import init_device_mesh
 
@@ -91,7 +93,9 @@ def mesh(tmp_path: Path):
 
 
 @pytest.mark.parametrize("sharding", ["grad_op", "full"])
-def test_sharding_changes_no_gradient_and_leaves_the_frozen_parts_whole(plain, mesh, sharding) -> None:
+def test_sharding_changes_no_gradient_and_leaves_the_frozen_parts_whole(
+    plain: tuple[float, dict[str, torch.Tensor]], mesh: Any, sharding: Literal["grad_op", "full"]
+) -> None:
     from torch.distributed.tensor import DTensor
 
     common = Common(precision="float32", gradient_checkpointing=True, sharding=sharding)
@@ -99,12 +103,13 @@ def test_sharding_changes_no_gradient_and_leaves_the_frozen_parts_whole(plain, m
     whole = [name for name, p in tiny.named_parameters() if not isinstance(p, DTensor)]
     assert {name.split(".")[0] for name in whole} == {"vision", "unet", "vae"}
     assert_same(gradients(tiny), plain)
-    before = tiny.dream_queries.full_tensor().clone()
+    queries: Any = tiny.dream_queries
+    before = queries.full_tensor().clone()
     optimizer, schedule = optimize(tiny, RECIPE.stages[2], RECIPE)
     for _ in range(2):
         optimizer.step()
         schedule.step()
-    assert not torch.equal(tiny.dream_queries.full_tensor(), before)
+    assert not torch.equal(queries.full_tensor(), before)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_nothing() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ IMAGE = [LEGACY.vocabulary[text] for text in ("<im_start>", "<im_patch>", "<im_e
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"])[:40])
-def test_ids_and_text_are_those_of_transformers_4_35(case) -> None:
+def test_ids_and_text_are_those_of_transformers_4_35(case: Any) -> None:
     assert [1, *NEWER.encode_marked(case["text"])] == case["ids"]
     assert [1, *LEGACY.encode_marked(case["text"])] == case["ids_legacy"]
     assert NEWER.decode(case["ids"], skip_special=False) == case["decode"]

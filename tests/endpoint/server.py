@@ -112,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         answer = self.server.answers(body)
-        made = {"text": answer} if isinstance(answer, str) else answer
+        made: dict[str, Any] = {"text": answer} if isinstance(answer, str) else answer
         text = made.get("text", "")
         limit = body.get("max_tokens") or body.get("max_completion_tokens")
         words = text.split(" ")

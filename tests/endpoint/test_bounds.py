@@ -28,6 +28,7 @@ def ask(local: Local, url: str = "", **more: Any) -> Reply | SampleError | Unava
     return found
 
 
+@pytest.mark.slow
 def test_a_byte_now_and_then_does_not_outlive_the_timeout(running: Local) -> None:
     running.script({"drip": 0.2})
     found = ask(running, timeout=1.0)
@@ -81,6 +82,7 @@ def test_prompts_do_not_follow_a_redirect_to_another_host(running: Local, tmp_pa
         assert other.requests() == []
 
 
+@pytest.mark.slow
 def test_a_redirect_on_the_same_host_is_followed(running: Local) -> None:
     running.script({"status": 307, "headers": {"Location": running.url + "/chat/completions"}}, {})
     found = ask(running)

@@ -36,6 +36,7 @@ def spec(blind: bool) -> RunSpec:
     )
 
 
+@pytest.mark.slow
 def test_a_blind_run_is_a_row_of_its_own_and_never_goes_on_from_a_sighted_one(tmp_path: Path) -> None:
     for blind in (False, True):
         run(spec(blind), tmp_path / str(blind))
@@ -58,6 +59,7 @@ def test_a_blind_run_is_a_row_of_its_own_and_never_goes_on_from_a_sighted_one(tm
         run(spec(True), tmp_path / "False")
 
 
+@pytest.mark.slow
 def test_a_blind_run_refuses_to_edit_and_a_suite_leaves_editing_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

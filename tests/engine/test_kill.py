@@ -43,6 +43,7 @@ def _stored(out: Path) -> dict[tuple[str, str, int], str]:
         return {}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_run_killed_at_twenty_random_moments_gives_the_same_metrics_and_asks_each_request_once(
     tmp_path: Path,
@@ -111,6 +112,7 @@ def _name(question: str) -> str:
     return f"{task}|{task}-{rest.split('+')[0]}|{step}"
 
 
+@pytest.mark.slow
 def test_a_task_done_before_the_kill_is_not_read_by_a_model_again(tmp_path: Path) -> None:
     from tests.engine.support import models_made
 

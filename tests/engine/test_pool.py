@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -221,7 +222,7 @@ def test_when_the_last_worker_becomes_unavailable_the_run_stops_with_its_reason(
 
 
 def test_a_node_on_which_loading_kills_is_tried_three_times() -> None:
-    deaths = [[Died(n, "a", "out of memory", loading=True)] for n in range(3)]
+    deaths: list[list[Any]] = [[Died(n, "a", "out of memory", loading=True)] for n in range(3)]
     pool = Played(deque([deaths[0]]), new_workers=deque(deaths[1:]))
     driver, memory = drive(pool)
     with pytest.raises(UnavailableError, match="while it loaded the model"):

@@ -44,6 +44,7 @@ def hashes(out: Path) -> dict[str, tuple[str, str, str]]:
     return {r.sample: (r.sample_hash, r.request_hash, r.target_hash) for r in RunReader(out).records("sums")}
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_batch_size_threads_or_window(tmp_path: Path) -> None:
     tasks = ("sums", "twice-asked", "sum-choices")
     ways = [(1, 1, 1), (3, 1, 7), (8, 4, 256), (32, 2, 16)]
@@ -63,6 +64,7 @@ def test_two_tasks_are_never_in_one_batch(tmp_path: Path) -> None:
         assert len({question.split(":")[0] for question in questions}) == 1
 
 
+@pytest.mark.slow
 def test_a_model_whose_answers_depend_on_the_batch_is_asked_one_at_a_time_and_it_is_noted(
     tmp_path: Path,
 ) -> None:
@@ -96,6 +98,7 @@ def test_failed_samples_are_counted_beside_the_metric_and_never_scored(tmp_path:
     assert table.loc["sums-5"].isna()["value.accuracy"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("allowed", "code"), [(0.0, 1), (0.09, 1), (0.1, 0), (1.0, 1), (2.0, 0)])
 def test_more_failures_than_allowed_make_the_exit_status_one(
     tmp_path: Path, allowed: float, code: int
@@ -104,6 +107,7 @@ def test_more_failures_than_allowed_make_the_exit_status_one(
     assert run_sums(spec, tmp_path / "run", max_failures=allowed).exit_code == code
 
 
+@pytest.mark.slow
 def test_failed_samples_are_asked_again_only_on_request(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run_sums(sums_spec(guilty=": 5+"), out)
@@ -164,6 +168,7 @@ def test_several_rules_stand_side_by_side(tmp_path: Path) -> None:
         score_run(out, "strict", sums_registry())
 
 
+@pytest.mark.slow
 def test_the_limit_is_the_same_random_subset_for_every_model_and_a_larger_one_contains_it(
     tmp_path: Path,
 ) -> None:
@@ -181,6 +186,7 @@ def test_the_limit_is_the_same_random_subset_for_every_model_and_a_larger_one_co
     assert (result.total, result.limit, result.n) == (5, 5, 5)
 
 
+@pytest.mark.slow
 def test_records_carry_hashes_that_agree_between_runs_and_differ_between_seeds(tmp_path: Path) -> None:
     for name, seed in (("one", 0), ("same", 0), ("seed", 1)):
         run_sums(sums_spec(seed=seed), tmp_path / name)
@@ -193,6 +199,7 @@ def test_records_carry_hashes_that_agree_between_runs_and_differ_between_seeds(t
     assert len({shown for shown, _, _ in rows["one"].values()}) == 20
 
 
+@pytest.mark.slow
 def test_a_protocol_that_asks_twice_resumes_between_its_questions(tmp_path: Path) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     spec = sums_spec("twice-asked", log=log)
@@ -211,6 +218,7 @@ def test_a_protocol_that_asks_twice_resumes_between_its_questions(tmp_path: Path
     assert responses(out, "twice-asked") == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -235,6 +243,7 @@ def test_another_specification_in_the_same_directory_is_refused_with_the_differe
     assert (out / "run.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_other_data_another_version_or_other_weights_are_not_mixed_into_a_run(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run_sums(sums_spec(guilty=": 5+"), out)
@@ -303,6 +312,7 @@ def test_the_same_task_in_two_protocols_is_kept_apart(tmp_path: Path) -> None:
     assert list(RunReader(tmp_path / "run").counts()) == ["sums@plain", "sums@fancy"]
 
 
+@pytest.mark.slow
 def test_a_run_can_be_read_while_it_is_written_and_a_second_writer_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "run"
     spec = sums_spec(count=60, delay=0.03)
@@ -327,6 +337,7 @@ def test_a_run_can_be_read_while_it_is_written_and_a_second_writer_is_refused(tm
     assert any(0 < count < 60 for count in seen)
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_cleanly_and_the_run_goes_on_later(tmp_path: Path) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     spec = sums_spec(count=80, delay=0.05, log=log)

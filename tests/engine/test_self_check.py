@@ -81,6 +81,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "dtype"), CASES)
 def test_a_sound_adapter_keeps_its_batches(task: str, dtype: str) -> None:
     _, limit, notes = reviewed(task, dtype)
@@ -88,6 +89,7 @@ def test_a_sound_adapter_keeps_its_batches(task: str, dtype: str) -> None:
     assert notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_found_in_bfloat16(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
     requests(bug.task, "bfloat16")

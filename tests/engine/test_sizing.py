@@ -87,6 +87,7 @@ def test_a_number_is_what_the_user_said(tmp_path: Path) -> None:
     assert sizes.limit(SCOPE) == 7
 
 
+@pytest.mark.slow
 def test_a_run_grows_its_batches_finds_the_limit_and_the_next_run_starts_there(tmp_path: Path) -> None:
     run_sums(sums_spec(memory=20, count=200), tmp_path / "one", batch_size="auto")
     sizes = [len(asked) for asked in last_model().batches]
@@ -101,6 +102,7 @@ def test_a_run_grows_its_batches_finds_the_limit_and_the_next_run_starts_there(t
     assert max(again) == 16
 
 
+@pytest.mark.slow
 def test_a_scope_whose_batches_change_answers_is_not_taken_for_one_that_lacks_memory(cache: Path) -> None:
     run_sums(sums_spec(batchy=1, count=40), cache / "run", batch_size="auto")
     assert not (cache / "batch-sizes.json").exists()

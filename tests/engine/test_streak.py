@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from evalsuite.errors import UnavailableError
@@ -13,11 +16,11 @@ from tests.endpoint.server import serving
 from tests.engine.support import PLUGIN
 
 
-def odd(body):
+def odd(body: Any) -> Any:
     return {"status": 400, "error": {"message": "sampler 17 is not enabled"}}
 
 
-def every_other(body):
+def every_other(body: Any) -> Any:
     words = body["messages"][-1]["content"]
     return odd(body) if sum(map(ord, words)) % 2 else "7"
 
@@ -31,13 +34,14 @@ def spec(url: str) -> RunSpec:
 
 
 @pytest.fixture(scope="module")
-def registry():
+def registry() -> Any:
     known = load_registry()
     known.add_file(PLUGIN)
     return known
 
 
-def test_a_run_stops_at_the_first_so_many_equal_failures_and_says_why(registry, tmp_path):
+@pytest.mark.slow
+def test_a_run_stops_at_the_first_so_many_equal_failures_and_says_why(registry: Any, tmp_path: Path) -> None:
     options = ExecutionOptions(batch_size=5, equal_failures=10)
     with serving(tmp_path, "tests.engine.test_streak:odd") as local:
         with pytest.raises(UnavailableError, match=r"10 samples in a row .*sampler 17.*--retry-failed"):
@@ -47,14 +51,16 @@ def test_a_run_stops_at_the_first_so_many_equal_failures_and_says_why(registry, 
         assert reader.counts()["sums"].failed == 10, "what was found out is kept"
 
 
-def test_who_wants_it_asks_to_the_end(registry, tmp_path):
+@pytest.mark.slow
+def test_who_wants_it_asks_to_the_end(registry: Any, tmp_path: Path) -> None:
     with serving(tmp_path, "tests.engine.test_streak:odd") as local:
         options = ExecutionOptions(batch_size=5, equal_failures=0)
         outcome = run(spec(local.url), tmp_path / "run", options, registry)
     assert outcome.failed == 40
 
 
-def test_an_answer_in_between_ends_the_row(registry, tmp_path):
+@pytest.mark.slow
+def test_an_answer_in_between_ends_the_row(registry: Any, tmp_path: Path) -> None:
     with serving(tmp_path, "tests.engine.test_streak:every_other") as local:
         options = ExecutionOptions(batch_size=1, equal_failures=12)
         outcome = run(spec(local.url), tmp_path / "run", options, registry)

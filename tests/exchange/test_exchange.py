@@ -214,7 +214,7 @@ def test_a_partial_file_is_scored_on_what_it_has_and_not_exported(tmp_path: Path
 
 def test_a_question_that_is_answered_by_its_id_and_by_its_position_is_refused(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    lines = [{"doc_id": 5, "doc": {"question_id": IDS[0]}}, {"doc_id": 0}]
+    lines: list[dict[str, Any]] = [{"doc_id": 5, "doc": {"question_id": IDS[0]}}, {"doc_id": 0}]
     log.write_text("\n".join(json.dumps({**line, "filtered_resps": ["a"]}) for line in lines))
     with pytest.raises(DataError, match="line 2: question '458752000' of vqav2 was answered before"):
         import_predictions(tmp_path / "run", vqa(tmp_path / "data"), log, "lmms-eval", partial=True)

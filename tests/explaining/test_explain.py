@@ -48,6 +48,7 @@ def _parts(found: Explanation) -> dict[str, Part]:
     return {part.name: part for part in found.parts}
 
 
+@pytest.mark.slow
 def test_rules_and_clean_up_are_measured_on_the_stored_answers(runs: Path, registry: Registry) -> None:
     found = _explained(runs, registry)
     parts = _parts(found)
@@ -104,7 +105,7 @@ def test_the_headline_names_the_part_that_fits_the_difference_best(runs: Path, r
 def test_the_command_shows_the_parts_and_writes_them(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["explain", runs / "plain", "--task", "colours", "--plugin", PLUGIN]
+    arguments: list[str | Path] = ["explain", runs / "plain", "--task", "colours", "--plugin", PLUGIN]
     done = here(capsys, *arguments, "--published", CELL, "--write", tmp_path / "e.json")
     assert done.returncode == 0, done.stderr
     assert "rules verbatim" in done.stdout
@@ -114,6 +115,7 @@ def test_the_command_shows_the_parts_and_writes_them(
     assert "| postprocessing | measured | +25.0 |" in (tmp_path / "e.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "told"),
     [

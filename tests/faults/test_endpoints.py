@@ -207,6 +207,7 @@ def _measure(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", GOOD)
 def test_legal_replies_give_the_right_number(
     what: str,
@@ -226,6 +227,7 @@ def test_legal_replies_give_the_right_number(
 _FAST = list(BAD)[::4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", [pytest.param(n, marks=() if n in _FAST else pytest.mark.long) for n in BAD])
 def test_whatever_a_server_sends_the_run_ends_with_a_reason(
     what: str,

@@ -90,6 +90,7 @@ _READ = {"a text with halves of surrogates", "a key twice", "an id that is true"
 """Legal JSON with an odd id: asked about under its text."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, pytest.param(True, marks=pytest.mark.long)], ids=["plain", "gzip"])
 @pytest.mark.parametrize("what", LINES)
 def test_broken_json_lines_are_refused_with_the_line(
@@ -177,6 +178,7 @@ TABLES: dict[str, bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", TABLES)
 def test_broken_tables_are_refused_or_cost_their_samples(
     what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -262,6 +264,7 @@ PARQUET: dict[str, tuple[bytes, int]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", PARQUET)
 def test_parquet_is_read_or_refused_and_a_null_among_others_costs_its_sample(
     what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally

@@ -81,6 +81,7 @@ _COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", _COMMANDS)
 def test_nothing_that_a_terminal_obeys_is_printed(
     what: str, hostile: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -98,6 +99,7 @@ def test_nothing_that_a_terminal_obeys_is_printed(
     tally("hostile names and answers in terminals", "shown, not obeyed")
 
 
+@pytest.mark.slow
 def test_a_terminal_of_its_own_gets_no_escapes_but_richs(hostile: Path, tmp_path: Path, tally: Tally) -> None:
     """On a pseudo-terminal, where colours are on."""
     import os
@@ -200,6 +202,7 @@ def browser_at(tmp_path: Path) -> object:
     return lambda uri: browser(tmp_path, uri)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["leaderboard", "report", "study"])
 def test_pages_run_nothing_of_others(
     name: str, pages: dict[str, Path], browser_at: object, tally: Tally

@@ -41,6 +41,7 @@ MAY_BE_READ = (
 )
 
 
+@pytest.mark.slow
 def test_each_broken_file_is_the_failure_of_its_sample_with_a_reason_for_users(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -64,6 +65,7 @@ def test_each_broken_file_is_the_failure_of_its_sample_with_a_reason_for_users(
     assert not Path("owned").exists()
 
 
+@pytest.mark.slow
 def test_odd_files_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally) -> None:
     images = odd()
     data = pope(tmp_path / "pope", images)
@@ -88,6 +90,7 @@ def test_files_with_random_bytes_are_read_or_refused(count: int, tally: Tally) -
         tally("image files with random bytes", outcome)
 
 
+@pytest.mark.slow
 def test_what_is_no_plain_file_is_refused_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -127,6 +130,7 @@ def test_what_is_no_plain_file_is_refused_at_once(
     tally("pipes, devices, sockets, folders as images", "refused with the reason", len(names))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["coco_pope_popular.json", "coco_pope_popular.json.gz"])
 @pytest.mark.parametrize("kind", ["fifo", "device", "folder"])
 def test_annotations_that_are_no_files_are_refused_at_once(

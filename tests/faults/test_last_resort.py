@@ -25,6 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["exit", "panic", "speechless", "recursion", "unprepared"])
 def test_whatever_an_adapter_raises_costs_its_sample_only(
     trouble: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -38,6 +39,7 @@ def test_whatever_an_adapter_raises_costs_its_sample_only(
     tally("adapters that misbehave", "one failed sample")
 
 
+@pytest.mark.slow
 def test_an_adapter_that_ends_the_process_at_every_sample_is_no_success(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -47,6 +49,7 @@ def test_an_adapter_that_ends_the_process_at_every_sample_is_no_success(
     tally("adapters that misbehave", "all failed, exit 1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["cyclic", "deep", "digits", "cyclic-info"])
 def test_details_that_cannot_be_stored_do_not_cost_the_answer(
     trouble: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -83,6 +86,7 @@ def test_an_adapter_that_cannot_be_made_is_an_error_with_a_trace_where_it_is_a_b
     tally("adapters that misbehave", "refused, exit 2")
 
 
+@pytest.mark.slow
 def test_a_bug_of_one_model_does_not_stop_the_next(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -159,6 +163,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", _ARGUMENTS)
 def test_absurd_arguments_are_refused_in_a_line(
     what: str,
@@ -205,6 +210,7 @@ _SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", _SETTINGS)
 def test_absurd_files_of_settings_are_refused_in_a_line(
     what: str,
@@ -236,6 +242,7 @@ def test_absurd_files_of_settings_are_refused_in_a_line(
     tally("broken YAML", "read" if what == "nothing" else "refused, exit 2")
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_failure_of_samples(tmp_path: Path, tally: Tally) -> None:
     import subprocess
 
@@ -267,6 +274,7 @@ def test_a_text_of_200_megabytes_costs_seconds(data: Path, tmp_path: Path, tally
     tally("texts of 200 MB", "one failed sample")
 
 
+@pytest.mark.slow
 def test_captions_of_two_megabytes_are_failures_of_their_samples(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:

@@ -92,6 +92,7 @@ def _state(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path.parent)): file.read_bytes() for file in files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_command_may_be_repeated_and_leaves_nothing_beside(
     name: str, run: Path, looked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -116,6 +117,7 @@ class _FullDisk:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _NAMES)
 def test_a_disk_that_is_full_leaves_the_old_output_and_no_halves(
     name: str,
@@ -141,6 +143,7 @@ def test_a_disk_that_is_full_leaves_the_old_output_and_no_halves(
 _FOREIGN = [name for name in _NAMES if name in ("export", "export tsv", "report", "study make")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", _FOREIGN)
 def test_what_no_command_made_is_not_destroyed(
     name: str, run: Path, looked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
@@ -171,6 +174,7 @@ def test_another_study_is_not_overwritten(
     tally("outputs that are not ours", "refused, exit 2")
 
 
+@pytest.mark.slow
 def test_a_reports_neighbours_stay_and_its_stale_pages_go(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -187,6 +191,7 @@ def test_a_reports_neighbours_stay_and_its_stale_pages_go(
     tally("outputs written again", "replaced")
 
 
+@pytest.mark.slow
 def test_a_world_may_be_written_again_but_not_over_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], tally: Tally
 ) -> None:
@@ -309,6 +314,7 @@ def _fill(disk: Path, left: int) -> Path:
     return ballast
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "left", [0, pytest.param(20_000, marks=pytest.mark.long), pytest.param(200_000, marks=pytest.mark.long)]
 )
@@ -355,6 +361,7 @@ def test_a_run_on_a_full_disk_stops_and_goes_on_when_there_is_space(
     tally("runs on a full disk", "stopped and resumed")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -378,6 +385,7 @@ def test_outputs_on_a_disk_that_is_really_full(
     tally("outputs on a full disk", "none, exit 2")
 
 
+@pytest.mark.slow
 def test_a_trace_that_cannot_be_written_is_no_second_trouble(
     small_disk: Path, tmp_path: Path, tally: Tally
 ) -> None:

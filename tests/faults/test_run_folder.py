@@ -88,6 +88,7 @@ def _take_over(out: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -146,6 +147,7 @@ def test_a_moved_run_goes_on_where_it_is_put_back(tmp_path: Path, tally: Tally) 
     tally("run folders moved or replaced", "resumed where it was put back")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shards", ["0", "4"])
 @pytest.mark.parametrize("harm", ["gone", "cut", "changed"])
 def test_answers_whose_images_are_lost_are_asked_again(
@@ -191,6 +193,7 @@ def test_verify_names_the_option_that_helps(tmp_path: Path, tally: Tally) -> Non
     tally("lost images", "told by verify")
 
 
+@pytest.mark.slow
 def test_a_session_that_was_killed_never_says_running(tmp_path: Path, tally: Tally) -> None:
     out, log = tmp_path / "run", tmp_path / "log"
     process = _start(_sums(out, log), tmp_path, tmp_path / "errors")
@@ -288,6 +291,7 @@ def test_folders_without_rights_are_refused_in_a_line(
     tally("forbidden and read-only folders", "refused, exit 2" if code else f"read: {what}"[:4])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

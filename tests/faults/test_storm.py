@@ -98,6 +98,7 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_stored_is_asked_ag
         assert one.metrics()[0].estimates == other.metrics()[0].estimates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "jump", [-10_000_000.0, 10_000_000.0, -(2**31)], ids=["back", "ahead", "before 1970"]
 )

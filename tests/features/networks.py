@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ def write_clip(folder: Path, seed: int = 0, **processor: object) -> Path:
         CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=8)
     ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    size = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    size: dict[str, Any] = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
     CLIPImageProcessorPil(**(size | processor)).save_pretrained(folder)
     return folder
 
@@ -84,7 +85,7 @@ def lpips_weights(source: str, flat: bool = False) -> dict[str, torch.Tensor]:
     found = {}
     for key, shape in sorted(state_dict_shapes(source).items()):
         random = np.random.RandomState(zlib.crc32(key.encode()))
-        values = random.standard_normal(shape).astype(np.float32)
+        values: np.ndarray = random.standard_normal(shape).astype(np.float32)
         if key.startswith("lin"):
             values = np.abs(values) / 10
         elif key.endswith("weight"):

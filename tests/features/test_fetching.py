@@ -105,6 +105,7 @@ def test_groups_stand_for_their_files_and_unknown_names_are_refused() -> None:
         fetching.expand(["god.pth"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("files")
 def test_the_command_fetches_and_lists(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["weights", "fetch", "good.pth"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,8 +22,9 @@ def _inception(folder: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["clip", "dino", "structure", "lpips", "inception"])
-def test_two_loads_give_one_fingerprint(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_loads_give_one_fingerprint(kind: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if kind == "clip":
         spec = NetworkSpec("clip", str(write_clip(tmp_path)))
     elif kind == "lpips":

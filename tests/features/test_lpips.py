@@ -52,6 +52,7 @@ def squeeze(weights: Path, monkeypatch: pytest.MonkeyPatch) -> PairNetwork:
     return load_pair_network(NetworkSpec("lpips", "squeeze", "torchmetrics", "LPIPS squeeze"), "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "flat", "rule"), RECORDED)
 def test_distances_are_those_of_the_package(
     source: str, flat: bool, rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -110,6 +110,7 @@ def test_dino_gives_the_normalised_class_token(tmp_path: Path) -> None:
     assert not isinstance(network, TextFeatureNetwork)
 
 
+@pytest.mark.slow
 def test_inception_runs_with_a_weights_file_and_names_its_mode(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -31,11 +32,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: dict[str, int] = {}
     names: dict[str, list[str]] = {"unread": [], "elsewhere": []}
     for report in reports("passed"):
-        for key, told in report.user_properties if report.when == "call" else ():
+        given: Any
+        for key, given in report.user_properties if report.when == "call" else ():
             if key in names:
-                names[key] += told
+                names[key] += given
             elif key == _PROPERTY:
-                name, count = told
+                name, count = given
                 counts[name] = counts.get(name, 0) + count
     different, skipped = reports("failed", "error"), reports("skipped")
     if not counts and not different and not any(names.values()):

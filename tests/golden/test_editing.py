@@ -43,7 +43,7 @@ def test_magicbrush_turns_are_paired_as_officially(path: Path, compared: Compare
     pairs = _section(path, "magicbrush_pairs")
     every, final = pair_turns(pairs["gen"], pairs["gt"])
 
-    def paths(found):
+    def paths(found: Any) -> Any:
         return [[f"gen/{p.session}/{p.generated}", f"gt/{p.session}/{p.target}"] for p in found]
 
     assert paths(every) == pairs["all_turn"]

@@ -11,7 +11,7 @@ import pytest
 
 from evalsuite.metrics.coverage import precision_recall
 from evalsuite.metrics.feature_sets import cmmd, kernel_distance
-from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
+from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, Means, frechet_distance
 from evalsuite.metrics.inception import FEATURES, Inception, state_dict_shapes
 from evalsuite.metrics.inception_score import inception_score
 from evalsuite.metrics.resize import resize
@@ -35,7 +35,7 @@ def _section(path: Path, name: str) -> Any:
     return cases[name]
 
 
-MEANS = {
+MEANS: dict[str, Means] = {
     "pytorch_fid": "float64",
     "torchmetrics": "float64",
     "clean_fid": "float32",
@@ -44,7 +44,7 @@ MEANS = {
 """The precision in which each tool averages features."""
 
 
-def _gaussian(features: np.ndarray, means: str, batch: int = 64) -> Gaussian:
+def _gaussian(features: np.ndarray, means: Means, batch: int = 64) -> Gaussian:
     statistics = GaussianStatistics(means)
     for start in range(0, len(features), batch):
         statistics.update(features[start : start + batch])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from evalsuite.metrics.geneval import Detection, keep_detections, verdict
 from tests.goldens import case_files, find_support, read_json, read_lines
 
 
-def _unordered(reasons: list[str]) -> list[set[str]]:
+def _unordered(reasons: Sequence[str]) -> list[set[str]]:
     """Reasons as sets, because the official text lists a Python set in hash order."""
     return [set(line.replace(" target", "").replace(" and ", " found ").split(" found ")) for line in reasons]
 

@@ -75,7 +75,8 @@ def test_aggregates_equal_the_official_report(
     if aggregate is None or len(aggregate["cases"]) > len(read_json(path)["rows"]):
         pytest.skip(f"{path.name} has no aggregate over its rows")
     scores = [vqa_accuracy(case["pred"], case["answers"]) for case in cases(path)][: len(aggregate["cases"])]
-    report = vqa_report(scores, *zip(*aggregate["cases"], strict=True), digits=digits)
+    kinds, questions = zip(*aggregate["cases"], strict=True)
+    report = vqa_report(scores, kinds, questions, digits=digits)
     assert report.overall == aggregate[key]["overall"]
     assert report.per_question_type == aggregate[key]["perQuestionType"]
     assert report.per_answer_type == aggregate[key]["perAnswerType"]

@@ -27,6 +27,7 @@ def ask(run: Path, url: str, **options: Any) -> Any:
     return judge_run(run, server, JudgeOptions(**options))
 
 
+@pytest.mark.slow
 def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=6)
     refused = {"status": 400, "error": {"message": "not this one", "code": "content_filter"}}
@@ -48,7 +49,9 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
         assert "no judge has" not in shown.stdout
         assert "half done: 3 judgements (1 failed)" in " ".join(shown.stdout.split())
         (row,) = table(load([tmp_path / "run"])).rows
-        assert "§" in row.cells[0].marks
+        cell = row.cells[0]
+        assert cell is not None
+        assert "§" in cell.marks
         finished = ask(tmp_path / "run", local.url)
         assert finished.tallies["mm-vet"].asked == 3
     (result,) = finished.scored.results
@@ -57,6 +60,7 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
         assert [told_state(state) for state in judging_states(run)] == [""]
 
 
+@pytest.mark.slow
 def test_judgements_of_a_killed_judge_are_told_of_before_anything_is_scored(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=5)
     with RunWriter.for_scoring(tmp_path / "run") as writer:
@@ -74,6 +78,7 @@ def numbers_off_the_scale(body: dict[str, Any]) -> str:
     return "8/10"
 
 
+@pytest.mark.slow
 def test_a_judge_on_another_scale_gives_no_score_and_exit_status_1(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=2)
     with serving(tmp_path, "tests.judging.test_half_done:numbers_off_the_scale") as local:
@@ -88,6 +93,7 @@ def test_a_judge_on_another_scale_gives_no_score_and_exit_status_1(tmp_path: Pat
     assert found == {"official": (0, 2), "official-unchecked": (2, 0)}
 
 
+@pytest.mark.slow
 def test_what_a_served_model_and_its_judge_took_is_summed(tmp_path: Path) -> None:
     data, run = mmvet(tmp_path / "data", 3), tmp_path / "run"
     with serving(tmp_path, "tests.judging.test_half_done:numbers_off_the_scale") as local:
@@ -101,7 +107,7 @@ def test_what_a_served_model_and_its_judge_took_is_summed(tmp_path: Path) -> Non
         assert done.returncode == 0, done.stderr
     with RunReader(run) as reader:
         (result,) = reader.metrics()
-        replies = [record.response for record in reader.records("mm-vet")]
+        replies: list[Any] = [record.response for record in reader.records("mm-vet")]
         prompts = sum(reply.details["prompt_tokens"] for reply in replies)
         generated = sum(reply.tokens for reply in replies)
     cost = result.cost

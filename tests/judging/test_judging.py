@@ -51,6 +51,7 @@ def test_before_anybody_judges_the_score_is_missing_and_nothing_has_failed(tmp_p
     assert "evalsuite judge RUN --task mm-vet" in found.missing["score"]
 
 
+@pytest.mark.slow
 def test_a_judge_is_asked_once_about_each_answer_and_what_it_took_is_recorded(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run")
     with serving(tmp_path, GRADE) as local:
@@ -99,6 +100,7 @@ def test_without_prices_or_counts_the_cost_is_unknown_not_nothing(tmp_path: Path
     assert account.cost is None
 
 
+@pytest.mark.slow
 def test_scoring_again_needs_no_server(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run")
     with serving(tmp_path, GRADE) as local:
@@ -108,6 +110,7 @@ def test_scoring_again_needs_no_server(tmp_path: Path) -> None:
     assert {e.metric.name for e in offline.estimates} == {"score", "std over runs"}
 
 
+@pytest.mark.slow
 def test_the_official_rule_for_replies_that_are_no_grade(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=4)
     with serving(tmp_path, "tests.judging.replies:hesitant") as local:
@@ -129,6 +132,7 @@ def test_the_official_rule_for_replies_that_are_no_grade(tmp_path: Path) -> None
     assert found.headline().value == pytest.approx((1.0 + 0.5 + 0.0 + 1.0) / 4)
 
 
+@pytest.mark.slow
 def test_a_judge_that_gives_nothing_is_a_failure_with_a_reason_never_a_zero(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=3)
     refusal = {"status": 400, "error": {"message": "not this one", "code": "content_filter"}}
@@ -150,6 +154,7 @@ def test_a_judge_that_gives_nothing_is_a_failure_with_a_reason_never_a_zero(tmp_
     assert (mended.n, mended.failures) == (3, 0)
 
 
+@pytest.mark.slow
 def test_two_judges_of_one_run_never_share_a_column(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=2)
     with serving(tmp_path, GRADE) as local:
@@ -198,6 +203,7 @@ def test_a_judgement_is_never_replaced_but_a_failure_is(tmp_path: Path) -> None:
     assert (kept.text, kept.error) == ("0.3", "")
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_away_loses_nothing_that_was_judged(tmp_path: Path) -> None:
     answered(tmp_path / "data", tmp_path / "run", count=6)
     with serving(tmp_path, GRADE) as local:
@@ -212,6 +218,7 @@ def test_a_server_that_goes_away_loses_nothing_that_was_judged(tmp_path: Path) -
         assert judged(tmp_path / "run", local).tallies["mm-vet"].asked == 6 - len(kept)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_killed_and_started_again_it_asks_only_what_is_missing(tmp_path: Path) -> None:
     count, at_once = 24, 2
@@ -268,6 +275,7 @@ def test_what_is_not_judged_is_told(tmp_path: Path) -> None:
 # From the question to the leaderboard, as users type it
 
 
+@pytest.mark.slow
 def test_run_judge_score_leaderboard_of_mmvet_as_typed(tmp_path: Path) -> None:
     data, run = mmvet(tmp_path / "data", 4), tmp_path / "run"
     secret = "sk-local-secret-0001"
@@ -296,6 +304,7 @@ def test_run_judge_score_leaderboard_of_mmvet_as_typed(tmp_path: Path) -> None:
     assert secret not in done.stdout + done.stderr + refused.stderr
 
 
+@pytest.mark.slow
 def test_run_judge_score_leaderboard_of_gedit_as_typed(tmp_path: Path) -> None:
     rows = [gedit_row(f"k{i}", kind) for i, kind in enumerate(("color_alter", "color_alter", "ps_human"))]
     rows.append(gedit_row("k9", "ps_human", "mumble", common=False))
@@ -321,6 +330,7 @@ def test_run_judge_score_leaderboard_of_gedit_as_typed(tmp_path: Path) -> None:
     assert failures.str.contains("scores cannot be read").sum() == 1
 
 
+@pytest.mark.slow
 def test_compared_are_the_same_judges_numbers_or_none(tmp_path: Path) -> None:
     for name in ("base", "candidate"):
         answered(tmp_path / name / "data", tmp_path / name / "run", count=3)

@@ -110,6 +110,7 @@ def test_what_cannot_judge_is_refused_before_anything_is_loaded(tmp_path: Path) 
     assert judgements(out) == []
 
 
+@pytest.mark.slow
 def test_command_line_and_python_judge_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     answered(tmp_path / "data", out)

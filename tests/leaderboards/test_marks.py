@@ -18,6 +18,7 @@ from evalsuite.leaderboards.frame import find_runs, scored_tasks
 from evalsuite.leaderboards.rendering import legend
 from evalsuite.report import write_report
 from evalsuite.store import RunReader
+from evalsuite.task import TaskEntry
 from evalsuite.task.benchmark import entries
 from tests.cli.program import here
 from tests.engine.support import run_sums, sums_spec
@@ -88,6 +89,7 @@ def test_a_drawn_subset_is_marked_whether_the_size_is_known_or_not(tmp_path: Pat
         from evalsuite.store import TaskRecord
         from evalsuite.task import TaskInfo
 
+        assert isinstance(entry, TaskEntry)
         info = TaskInfo(
             "own", "1", "text", "val", "official", "official", entry.metrics, count=count, drawn=True
         )

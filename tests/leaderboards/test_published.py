@@ -32,7 +32,8 @@ def test_a_published_number_of_the_same_protocol_shares_the_column_without_rank_
     cells = {row.name: row.cells[0] for row in found.rows}
     published = cells["A (paper)"]
     assert published is not None
-    assert (published.value, published.marks, published.rank, published.best) == (
+    shown: tuple[object, ...] = (published.value, published.marks, published.rank, published.best)
+    assert shown == (
         pytest.approx(0.615), "¶", None, False,
     )  # fmt: skip
     assert math.isnan(published.low)

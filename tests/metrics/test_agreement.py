@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,17 +28,17 @@ KRIPPENDORFF = [
 """Four observers, twelve units, answers missing (Krippendorff 2011, section C): nominal alpha 0.743."""
 
 
-def test_fleiss_kappa_of_the_worked_example():
+def test_fleiss_kappa_of_the_worked_example() -> None:
     assert fleiss_kappa(FLEISS) == pytest.approx(0.210, abs=5e-4)
 
 
-def test_krippendorffs_alpha_of_the_worked_example_with_missing_answers():
+def test_krippendorffs_alpha_of_the_worked_example_with_missing_answers() -> None:
     rows = [line.split() for line in KRIPPENDORFF]
     units = [[answer for answer in unit if answer != "."] for unit in zip(*rows, strict=True)]
     assert krippendorff_alpha(units) == pytest.approx(0.743, abs=5e-4)
 
 
-def test_krippendorffs_alpha_of_two_observers_and_two_answers():
+def test_krippendorffs_alpha_of_two_observers_and_two_answers() -> None:
     # Krippendorff 2011, section A: two observers, ten units, 0.095.
     first, second = "0100000010", "1110010000"
     assert krippendorff_alpha(list(zip(first, second, strict=True))) == pytest.approx(0.095, abs=5e-4)
@@ -45,7 +46,7 @@ def test_krippendorffs_alpha_of_two_observers_and_two_answers():
 
 @given(st.lists(st.lists(st.sampled_from("ab"), min_size=3, max_size=3), min_size=2, max_size=30))
 @settings(max_examples=60, deadline=None)
-def test_with_complete_ratings_alpha_is_kappa_for_small_samples_corrected(units):
+def test_with_complete_ratings_alpha_is_kappa_for_small_samples_corrected(units: Any) -> None:
     kappa = fleiss_kappa([[unit.count(answer) for answer in "ab"] for unit in units])
     alpha = krippendorff_alpha(units)
     if math.isnan(kappa):
@@ -56,18 +57,18 @@ def test_with_complete_ratings_alpha_is_kappa_for_small_samples_corrected(units)
     assert 1 - alpha == pytest.approx((1 - kappa) * (n - 1) / n)
 
 
-def test_full_agreement_is_one_and_systematic_disagreement_is_below_zero():
+def test_full_agreement_is_one_and_systematic_disagreement_is_below_zero() -> None:
     assert krippendorff_alpha(["aa", "bb", "aa"]) == fleiss_kappa([[2, 0], [0, 2]]) == 1
     assert krippendorff_alpha(["ab"] * 5) < 0
     assert fleiss_kappa([[1, 1]] * 5) == -1
 
 
-def test_random_answers_agree_by_chance_only():
+def test_random_answers_agree_by_chance_only() -> None:
     answers = np.random.default_rng(0).integers(0, 3, (2000, 4)).tolist()
     assert abs(krippendorff_alpha(answers)) < 0.03
 
 
-def test_where_nothing_can_be_told_there_is_no_number_and_uneven_tables_are_refused():
+def test_where_nothing_can_be_told_there_is_no_number_and_uneven_tables_are_refused() -> None:
     assert math.isnan(krippendorff_alpha([]))
     assert math.isnan(krippendorff_alpha(["a", "b"]))
     assert math.isnan(krippendorff_alpha(["aa", "aa"]))

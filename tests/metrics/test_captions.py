@@ -10,7 +10,7 @@ from evalsuite.metrics.captions import bleu_counts, cider_d, rouge_l, score_capt
 from evalsuite.metrics.meteor import meteor, meteor_available
 
 
-def test_generated_captions_score_as_the_installed_official_code():
+def test_generated_captions_score_as_the_installed_official_code() -> None:
     official = pytest.importorskip("pycocoevalcap.cider.cider")
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.rouge.rouge import Rouge
@@ -31,7 +31,7 @@ def test_generated_captions_score_as_the_installed_official_code():
     assert np.abs(rouge_l(predictions, references) - Rouge().compute_score(*given)[1]).max() < 1e-12
 
 
-def test_a_resample_counts_an_image_as_often_as_it_was_drawn():
+def test_a_resample_counts_an_image_as_often_as_it_was_drawn() -> None:
     predictions, references = ["a b c d", "a b"], [["a b c e"], ["a x"]]
     scores = score_captions(predictions, references, tokenize=False)
     drawn = scores.summary(np.array([0, 0, 1]))
@@ -40,7 +40,7 @@ def test_a_resample_counts_an_image_as_often_as_it_was_drawn():
     assert drawn["ROUGE_L"] == pytest.approx(scores.rouge[[0, 0, 1]].mean())
 
 
-def test_empty_captions_and_a_single_image_are_no_errors():
+def test_empty_captions_and_a_single_image_are_no_errors() -> None:
     scores = score_captions(["", "a"], [["", "a cat"], [""]])
     assert scores.rouge.tolist() == [1.0, 0.0]
     assert scores.bleu.guess[0].tolist() == [0, 0, 0, 0]
@@ -48,15 +48,16 @@ def test_empty_captions_and_a_single_image_are_no_errors():
     assert cider_d(["a cat"], [["a cat"]]).tolist() == [0.0]
 
 
-def test_missing_references_are_refused():
+def test_missing_references_are_refused() -> None:
     with pytest.raises(SampleError):
         score_captions(["a"], [[]])
     with pytest.raises(SampleError):
         score_captions(["a", "b"], [["a"]])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not meteor_available(), reason="needs Java and pycocoevalcap")
-def test_one_java_process_serves_several_sets_and_is_replaced_when_it_dies():
+def test_one_java_process_serves_several_sets_and_is_replaced_when_it_dies() -> None:
     from evalsuite.metrics import meteor as module
 
     sets = (["a b c"], [["a b d"]]), (["a dog runs", "x"], [["the dog ran"], ["y"]])

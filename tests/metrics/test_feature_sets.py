@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,7 @@ SIZES = st.lists(st.integers(1, 20), min_size=2, max_size=6)
 
 
 @given(SIZES, st.integers(0, 10_000), st.randoms())
-def test_features_gathered_in_any_order_are_those_of_one_pass(sizes, seed, order):
+def test_features_gathered_in_any_order_are_those_of_one_pass(sizes: Any, seed: Any, order: Any) -> None:
     data = np.random.RandomState(seed).standard_normal((sum(sizes), 3)).astype(np.float32)
     starts = np.cumsum([0, *sizes[:-1]])
     shards = []
@@ -32,7 +34,9 @@ def test_features_gathered_in_any_order_are_those_of_one_pass(sizes, seed, order
 
 
 @given(SIZES, st.integers(0, 10_000), st.randoms())
-def test_an_inception_score_of_shards_in_any_order_is_that_of_one_pass(sizes, seed, order):
+def test_an_inception_score_of_shards_in_any_order_is_that_of_one_pass(
+    sizes: Any, seed: Any, order: Any
+) -> None:
     logits = np.random.RandomState(seed).standard_normal((sum(sizes) + 10, 6)) * 3
     shards, start = [], 0
     for size in [*sizes, 10]:
@@ -47,14 +51,14 @@ def test_an_inception_score_of_shards_in_any_order_is_that_of_one_pass(sizes, se
     assert (found.mean, found.deviation) == pytest.approx((whole.mean, whole.deviation), rel=1e-9, abs=1e-9)
 
 
-def test_features_without_a_position_stand_after_all_there_are():
+def test_features_without_a_position_stand_after_all_there_are() -> None:
     found = FeatureSet()
     found.update(np.zeros((2, 1)))
     found.update(np.ones((1, 1)))
     assert found.finalize().ravel().tolist() == [0, 0, 1]
 
 
-def test_missing_double_and_foreign_parts_are_refused():
+def test_missing_double_and_foreign_parts_are_refused() -> None:
     found = FeatureSet()
     with pytest.raises(SampleError, match="no features"):
         found.finalize()
@@ -78,18 +82,18 @@ def test_missing_double_and_foreign_parts_are_refused():
         scores.update(np.zeros((5, 4)), 18)
 
 
-def test_an_inception_score_needs_an_image_per_split():
+def test_an_inception_score_needs_an_image_per_split() -> None:
     with pytest.raises(SampleError, match="10 splits got 4 images"):
         inception_score(np.zeros((4, 3)))
 
 
-def test_equal_predictions_have_a_score_of_one_and_clear_different_ones_that_of_the_classes():
+def test_equal_predictions_have_a_score_of_one_and_clear_different_ones_that_of_the_classes() -> None:
     assert inception_score(np.zeros((40, 5))).mean == pytest.approx(1)
     clear = np.tile(np.eye(5) * 1000, (8, 1))
     assert inception_score(clear, splits=1).mean == pytest.approx(5)
 
 
-def test_sets_that_do_not_fit_are_refused():
+def test_sets_that_do_not_fit_are_refused() -> None:
     with pytest.raises(SampleError, match="subset"):
         kernel_distance(np.zeros((10, 2)), np.zeros((10, 2)))
     with pytest.raises(SpecError):

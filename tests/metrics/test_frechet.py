@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,21 +22,21 @@ from evalsuite.metrics.frechet import (
 )
 
 
-def _gaussian(features, batch=64, means="float64") -> Gaussian:
+def _gaussian(features: Any, batch: Any = 64, means: Any = "float64") -> Gaussian:
     statistics = GaussianStatistics(means)
     for start in range(0, len(features), batch):
         statistics.update(features[start : start + batch])
     return statistics.finalize()
 
 
-def test_the_distance_of_unit_gaussians_one_apart_is_their_dimension():
+def test_the_distance_of_unit_gaussians_one_apart_is_their_dimension() -> None:
     # pytorch-fid's own test, at 2,048 dimensions there.
     unit = np.eye(128)
     assert frechet_distance(Gaussian(np.zeros(128), unit), Gaussian(np.ones(128), unit)) == pytest.approx(128)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=6), st.integers(0, 10_000))
-def test_merged_parts_equal_one_pass_over_everything(sizes, seed):
+def test_merged_parts_equal_one_pass_over_everything(sizes: Any, seed: Any) -> None:
     data = np.random.RandomState(seed).standard_normal((sum(sizes) + 2, 5)) * 100 + 1e4
     whole, parts, at = _gaussian(data), GaussianStatistics(), 0
     for size in [*sizes, 2]:
@@ -49,7 +51,7 @@ def test_merged_parts_equal_one_pass_over_everything(sizes, seed):
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.integers(0, 10_000))
-def test_means_in_float32_are_numpys_whatever_the_batches(sizes, seed):
+def test_means_in_float32_are_numpys_whatever_the_batches(sizes: Any, seed: Any) -> None:
     data = (np.random.RandomState(seed).standard_normal((sum(sizes) + 2, 7)) * 30 + 5).astype(np.float32)
     statistics, at = GaussianStatistics("float32"), 0
     for size in [*sizes, 2]:
@@ -61,7 +63,7 @@ def test_means_in_float32_are_numpys_whatever_the_batches(sizes, seed):
 
 
 @given(st.lists(st.integers(1, 30), min_size=2, max_size=6), st.integers(0, 10_000), st.randoms())
-def test_shards_merged_in_any_order_give_the_same_distance(sizes, seed, order):
+def test_shards_merged_in_any_order_give_the_same_distance(sizes: Any, seed: Any, order: Any) -> None:
     random = np.random.RandomState(seed)
     data = random.standard_normal((sum(sizes), 4)) * 3 + 1
     reference = _gaussian(random.standard_normal((50, 4)))
@@ -78,12 +80,12 @@ def test_shards_merged_in_any_order_give_the_same_distance(sizes, seed, order):
     assert frechet_distance(reference, merged.finalize()) == pytest.approx(whole, rel=1e-7, abs=1e-7)
 
 
-def test_float32_and_float64_means_do_not_mix():
+def test_float32_and_float64_means_do_not_mix() -> None:
     with pytest.raises(SampleError, match="float64 and in float32"):
         GaussianStatistics().merge(GaussianStatistics("float32"))
 
 
-def test_constant_images_have_a_distance_though_their_covariance_is_nothing():
+def test_constant_images_have_a_distance_though_their_covariance_is_nothing() -> None:
     constant = _gaussian(np.full((20, 3), 2.0))
     other = _gaussian(np.full((9, 3), 3.0))
     spread = _gaussian(np.random.RandomState(0).standard_normal((40, 3)))
@@ -93,7 +95,7 @@ def test_constant_images_have_a_distance_though_their_covariance_is_nothing():
     assert frechet_distance(constant, spread) == pytest.approx(expected)
 
 
-def test_one_root_serves_many_distances():
+def test_one_root_serves_many_distances() -> None:
     random = np.random.RandomState(1)
     reference, *others = (_gaussian(random.standard_normal((30, 6)) * scale) for scale in (1, 2, 3))
     distance = frechet_distance_to(reference)
@@ -101,7 +103,7 @@ def test_one_root_serves_many_distances():
         assert distance(other) == pytest.approx(frechet_distance(other, reference), rel=1e-9)
 
 
-def test_the_extrapolation_removes_the_bias_of_few_images():
+def test_the_extrapolation_removes_the_bias_of_few_images() -> None:
     random = np.random.RandomState(3)
     reference = _gaussian(random.standard_normal((20_000, 32)))
     few = random.standard_normal((2000, 32))
@@ -118,7 +120,7 @@ def test_the_extrapolation_removes_the_bias_of_few_images():
 PROTOCOL = Protocol("Inception", "clean", "float32", "float32", "ab" * 32, "cd" * 32)
 
 
-def test_the_protocol_travels_with_the_statistics_and_other_tools_still_read_them(tmp_path):
+def test_the_protocol_travels_with_the_statistics_and_other_tools_still_read_them(tmp_path: Path) -> None:
     made = _gaussian(np.random.RandomState(0).rand(20, 4))
     Gaussian(made.mu, made.sigma, 20, PROTOCOL).save(tmp_path / "a.npz")
     loaded = Gaussian.load(tmp_path / "a.npz")
@@ -136,7 +138,7 @@ def test_the_protocol_travels_with_the_statistics_and_other_tools_still_read_the
         (Protocol("Inception", "clean", fingerprint="ef" * 32, weights_sha256="12" * 32), "with weights"),
     ],
 )
-def test_statistics_of_different_protocols_are_not_compared(other, said):
+def test_statistics_of_different_protocols_are_not_compared(other: Any, said: str) -> None:
     made = _gaussian(np.random.RandomState(0).rand(20, 4))
     first, second = (Gaussian(made.mu, made.sigma, 20, protocol) for protocol in (PROTOCOL, other))
     with pytest.raises(SampleError, match=said):
@@ -144,7 +146,7 @@ def test_statistics_of_different_protocols_are_not_compared(other, said):
     assert frechet_distance(first, made) == pytest.approx(0, abs=1e-12)
 
 
-def test_statistics_survive_saving_and_files_of_others_load(tmp_path):
+def test_statistics_survive_saving_and_files_of_others_load(tmp_path: Path) -> None:
     made = _gaussian(np.random.RandomState(0).rand(20, 4))
     made.save(tmp_path / "a.npz")
     loaded = Gaussian.load(tmp_path / "a.npz")
@@ -163,13 +165,13 @@ def test_statistics_survive_saving_and_files_of_others_load(tmp_path):
         {"mu": np.zeros(2), "sigma": np.eye(2), "protocol": np.array("{}")},
     ],
 )
-def test_other_npz_files_are_refused_by_name(tmp_path, arrays):
+def test_other_npz_files_are_refused_by_name(tmp_path: Path, arrays: dict[str, Any]) -> None:
     np.savez(tmp_path / "other.npz", **arrays)
     with pytest.raises(DataError, match=r"other\.npz"):
         Gaussian.load(tmp_path / "other.npz")
 
 
-def test_a_file_damaged_anywhere_is_refused_by_name(tmp_path):
+def test_a_file_damaged_anywhere_is_refused_by_name(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "whole.npz", mu=np.arange(9.0), sigma=np.eye(9))
     whole = (tmp_path / "whole.npz").read_bytes()
     said = []
@@ -185,7 +187,7 @@ def test_a_file_damaged_anywhere_is_refused_by_name(tmp_path):
     assert all("broken.npz" in message for message in said)
 
 
-def test_too_few_features_are_warned_about_and_one_is_refused(caplog):
+def test_too_few_features_are_warned_about_and_one_is_refused(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         _gaussian(np.random.RandomState(0).rand(4, 8))
     assert "4 features of 8 dimensions" in caplog.text
@@ -193,7 +195,7 @@ def test_too_few_features_are_warned_about_and_one_is_refused(caplog):
         _gaussian(np.zeros((1, 8)))
 
 
-def test_features_that_are_not_finite_or_do_not_fit_are_refused():
+def test_features_that_are_not_finite_or_do_not_fit_are_refused() -> None:
     with pytest.raises(SampleError, match="NaN"):
         GaussianStatistics().update([[1.0, float("nan")]])
     with pytest.raises(SampleError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,8 @@ def made_up() -> dict:
     return generators().inception_weights(empty)
 
 
-def test_weights_load_from_a_file_and_its_digest_is_recorded(made_up, tmp_path):
+@pytest.mark.slow
+def test_weights_load_from_a_file_and_its_digest_is_recorded(made_up: dict, tmp_path: Path) -> None:
     import torch
 
     path = tmp_path / "weights.pth"
@@ -30,12 +33,12 @@ def test_weights_load_from_a_file_and_its_digest_is_recorded(made_up, tmp_path):
 
 
 @pytest.mark.parametrize("path", [None, "nowhere/weights.pth"])
-def test_absent_weights_are_named_with_size_and_source(path):
+def test_absent_weights_are_named_with_size_and_source(path: str | None) -> None:
     with pytest.raises(UnavailableError, match=r"pt_inception-2015-12-05-6726825d\.pth \(91 MB.*https://"):
         load_inception(path)
 
 
-def test_other_weights_are_refused(tmp_path):
+def test_other_weights_are_refused(tmp_path: Path) -> None:
     import torch
 
     torch.save({"fc.weight": torch.zeros(1000, 2048)}, tmp_path / "torchvision.pth")
@@ -46,14 +49,14 @@ def test_other_weights_are_refused(tmp_path):
         load_inception(tmp_path / "cut.pth")
 
 
-def test_images_of_other_forms_are_refused():
+def test_images_of_other_forms_are_refused() -> None:
     with pytest.raises(SampleError):
         resize(np.zeros((4, 4, 4), np.uint8), "clean")
     with pytest.raises(SampleError):
         resize(np.zeros((4, 4, 3), np.float32), "clean")
 
 
-def test_torchmetrics_resizes_with_antialiasing():
+def test_torchmetrics_resizes_with_antialiasing() -> None:
     import torch
 
     image = generators().image(3, 640, 480)
@@ -67,7 +70,7 @@ def test_torchmetrics_resizes_with_antialiasing():
     assert np.abs(resize(image, "torchmetrics") - resize(image, "pytorch-fid")).max() > 10
 
 
-def _script(path) -> None:
+def _script(path: Any) -> None:
     """A TorchScript file in the form of NVIDIA's: `layers` takes scaled pixels and gives 2,048 features."""
     import torch
 
@@ -90,7 +93,8 @@ def _script(path) -> None:
     torch.jit.save(torch.jit.trace(whole, example), path)
 
 
-def test_nvidias_torchscript_file_is_run_as_clean_fid_runs_it(tmp_path):
+@pytest.mark.slow
+def test_nvidias_torchscript_file_is_run_as_clean_fid_runs_it(tmp_path: Path) -> None:
     _script(tmp_path / "inception-2015-12-05.pt")
     network = load_inception(tmp_path / "inception-2015-12-05.pt")
     image = generators().image(7, 64, 64)

@@ -49,6 +49,7 @@ DISTANCES: dict[str, tuple[Callable[[Any], float], Callable[[Any], Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTANCES)
 def test_the_spread_of_influences_is_that_of_the_distance_over_many_samples(name: str) -> None:
     distance, influence = DISTANCES[name]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,8 +30,9 @@ FRAGMENTS = (  # noqa: SIM905 (as a list it would be all quotes and escapes)
 ).split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12])
-def test_generated_lines_agree_with_the_java_program(seed, tmp_path):
+def test_generated_lines_agree_with_the_java_program(seed: int, tmp_path: Path) -> None:
     if shutil.which("java") is None or find_spec("pycocoevalcap") is None:
         pytest.skip("needs Java and pycocoevalcap")
     import pycocoevalcap.tokenizer
@@ -47,28 +49,28 @@ def test_generated_lines_agree_with_the_java_program(seed, tmp_path):
 
 
 @pytest.mark.parametrize("end", ["\r", "\v", "\f", "\n", "\r\n", "\u2028", "\u2029"])
-def test_a_line_end_inside_a_caption_does_not_shift_the_next(end):
+def test_a_line_end_inside_a_caption_does_not_shift_the_next(end: str) -> None:
     assert tokenize_captions([f"a cat{end}sits", "two dogs"]) == ["a cat sits", "two dogs"]
 
 
-def test_the_period_of_a_final_abbreviation_depends_on_the_next_caption():
+def test_the_period_of_a_final_abbreviation_depends_on_the_next_caption() -> None:
     assert tokenize_captions(["made by nintendo inc."]) == ["made by nintendo inc."]
     assert tokenize_captions(["by U.S.", "The end"])[0] == "by u.s."
     assert tokenize_captions(["plan A.", "The end"])[0] == "plan a"
     assert tokenize_captions(["plan A.", "big end"])[0] == "plan a."
 
 
-def test_no_captions_give_no_tokens_and_empty_captions_keep_their_place():
+def test_no_captions_give_no_tokens_and_empty_captions_keep_their_place() -> None:
     assert tokenize_captions([]) == []
     assert tokenize_captions(["", "a dog", ""]) == ["", "a dog", ""]
 
 
 @given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=20), max_size=8))
-def test_every_caption_gets_one_line_whatever_it_contains(captions):
+def test_every_caption_gets_one_line_whatever_it_contains(captions: Any) -> None:
     assert len(tokenize_captions(captions)) == len(captions)
 
 
-def test_the_lexer_takes_the_longest_match_look_ahead_included_then_the_first_rule():
+def test_the_lexer_takes_the_longest_match_look_ahead_included_then_the_first_rule() -> None:
     letters = {"L": str.isalpha, "U": str.isupper, "D": str.isdigit}
     lexer = Lexer([Rule("ab"), Rule("<AB>"), Rule("a", "bc"), Rule("[^]")], {"AB": "ab|a{2,3}"}, letters, {})
     assert lexer.match("abx", 0)[:2] == (0, 2)

@@ -3,6 +3,7 @@
 import itertools
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,18 @@ from evalsuite.mini.edits import KINDS, Edit, beside, sample_edit, sample_sessio
 from evalsuite.mini.language import VOCABULARY, caption, words
 from evalsuite.mini.render import render
 from evalsuite.mini.stories import sample_story
-from evalsuite.mini.world import COLOURS, RELATIONS, SHAPES, SIZES, Scene, Thing, legal, relation_of, split_of
+from evalsuite.mini.world import (
+    COLOURS,
+    RELATIONS,
+    SHAPES,
+    SIZES,
+    Scene,
+    Split,
+    Thing,
+    legal,
+    relation_of,
+    split_of,
+)
 
 from . import oracle
 
@@ -40,17 +52,19 @@ def obey(instruction: str, seen: list) -> list[tuple[str, str, str]]:
     target, value = oracle.only(found[1], seen), found[2]
     field = "colour" if value in COLOURS else "shape" if value in SHAPES else "size"
     assert field != "size" or value in SIZES
-    changed = replace(target, **{field: value})
+    changes: Any = {field: value}
+    changed = replace(target, **changes)
     return sorted((d.size, d.colour, d.shape) for d in [changed, *(d for d in seen if d is not target)])
 
 
-def test_the_target_is_what_the_instruction_makes_of_the_source(edits):
+@pytest.mark.slow
+def test_the_target_is_what_the_instruction_makes_of_the_source(edits: list[Edit]) -> None:
     for edit in edits:
         after = [(d.size, d.colour, d.shape) for d in detect(render(edit.target))]
         assert obey(edit.instruction, detect(render(edit.source))) == sorted(after), edit
 
 
-def test_an_added_thing_stands_where_the_instruction_says(edits):
+def test_an_added_thing_stands_where_the_instruction_says(edits: list[Edit]) -> None:
     added = [edit for edit in edits if edit.kind == "add"]
     for edit in added:
         new, old = edit.target.things
@@ -59,7 +73,7 @@ def test_an_added_thing_stands_where_the_instruction_says(edits):
     assert len(added) > 80
 
 
-def test_nothing_but_the_named_thing_changes(edits):
+def test_nothing_but_the_named_thing_changes(edits: list[Edit]) -> None:
     for edit in edits:
         assert edit.source.background == edit.target.background
         before, after = set(edit.source.things), set(edit.target.things)
@@ -75,24 +89,25 @@ def test_nothing_but_the_named_thing_changes(edits):
             assert same[edit.kind] == old
 
 
-def test_both_scenes_are_legal_and_of_the_split(edits):
+def test_both_scenes_are_legal_and_of_the_split(edits: list[Edit]) -> None:
     for i, edit in enumerate(edits):
         for scene in (edit.source, edit.target):
             assert legal(scene)
             assert split_of(scene) == ("train", "test")[i % 2]
 
 
-def test_test_edits_are_not_mostly_about_held_out_combinations(edits):
+def test_test_edits_are_not_mostly_about_held_out_combinations(edits: list[Edit]) -> None:
     held = [edit.source.held_out or edit.target.held_out for edit in edits[1::2]]
     assert 0.2 < np.mean(held) < 0.5
 
 
-def test_all_kinds_are_equally_frequent(edits):
+def test_all_kinds_are_equally_frequent(edits: list[Edit]) -> None:
     for kind in KINDS:
         assert sum(edit.kind == kind for edit in edits) == pytest.approx(120, abs=40)
 
 
-def test_captions_of_edits_are_those_of_their_scenes(edits):
+@pytest.mark.slow
+def test_captions_of_edits_are_those_of_their_scenes(edits: list[Edit]) -> None:
     for edit in edits:
         assert edit.source_caption == caption(edit.source)
         assert edit.target_caption == caption(edit.target)
@@ -101,7 +116,7 @@ def test_captions_of_edits_are_those_of_their_scenes(edits):
 
 
 @pytest.mark.parametrize("turns", [2, 3])
-def test_a_session_goes_on_from_where_it_was(turns):
+def test_a_session_goes_on_from_where_it_was(turns: int) -> None:
     rng = np.random.default_rng(5)
     for _ in range(50):
         session = sample_session(rng, "test", turns)
@@ -119,7 +134,9 @@ def test_a_session_goes_on_from_where_it_was(turns):
     seed=st.integers(0, 99),
 )
 @settings(max_examples=200)
-def test_a_thing_put_beside_another_stands_in_that_relation_or_has_no_room(x, y, relation, radius, seed):
+def test_a_thing_put_beside_another_stands_in_that_relation_or_has_no_room(
+    x: Any, y: Any, relation: Any, radius: Any, seed: Any
+) -> None:
     anchor = Thing("square", "red", "small", x, y, 8.0)
     new = Thing("circle", "blue", "small" if radius < 10 else "large", 0.0, 0.0, radius)
     moved = beside(np.random.default_rng(seed), anchor, relation, new)
@@ -128,11 +145,13 @@ def test_a_thing_put_beside_another_stands_in_that_relation_or_has_no_room(x, y,
         assert legal(Scene((moved, anchor), (250, 250, 250)))
 
 
-def test_stories_alternate_text_and_image_and_every_text_is_true():
+@pytest.mark.slow
+def test_stories_alternate_text_and_image_and_every_text_is_true() -> None:
     rng = np.random.default_rng(9)
     for i in range(200):
-        split = ("train", "test")[i % 2]
-        story = sample_story(rng, split)
+        splits: tuple[Split, ...] = ("train", "test")
+        split = splits[i % 2]
+        story: Any = sample_story(rng, split)
         texts, pictures = story[0::2], story[1::2]
         assert 2 <= len(pictures) <= 3
         assert len(texts) == len(pictures)
@@ -168,7 +187,7 @@ def follows(text: str, before: list, after: list) -> None:
     assert found[2] in (near.colour, near.shape, near.size)
 
 
-def test_sessions_and_stories_of_other_lengths_are_refused():
+def test_sessions_and_stories_of_other_lengths_are_refused() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="1 to 3 turns"):
         sample_session(rng, "test", 4)

@@ -1,6 +1,7 @@
 """What is said about a scene is true, unambiguous, and in few words."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,15 @@ from . import oracle
 
 
 @pytest.fixture(scope="module")
-def seen():
+def seen() -> Any:
     """300 scenes, each with what the detector sees in its image."""
     rng = np.random.default_rng(11)
     scenes = [sample_scene(rng, split=("train", "test")[i % 2]) for i in range(300)]
     return [(scene, detect(render(scene))) for scene in scenes]
 
 
-def test_every_answer_is_what_a_second_reader_finds_in_the_image(seen):
+@pytest.mark.slow
+def test_every_answer_is_what_a_second_reader_finds_in_the_image(seen: Any) -> None:
     rng = np.random.default_rng(0)
     asked = 0
     for scene, detections in seen:
@@ -31,7 +33,7 @@ def test_every_answer_is_what_a_second_reader_finds_in_the_image(seen):
     assert asked > 8000
 
 
-def test_every_caption_is_true_of_the_image(seen):
+def test_every_caption_is_true_of_the_image(seen: Any) -> None:
     rng = np.random.default_rng(0)
     for scene, detections in seen:
         texts = captions(scene, rng, 5)
@@ -41,7 +43,7 @@ def test_every_caption_is_true_of_the_image(seen):
             assert oracle.caption_holds(text, detections), (scene, text)
 
 
-def test_captions_tell_which_attributes_they_state(seen):
+def test_captions_tell_which_attributes_they_state(seen: Any) -> None:
     rng = np.random.default_rng(0)
     for scene, _ in seen:
         for said in describe(scene, rng, 7):
@@ -53,14 +55,14 @@ def test_captions_tell_which_attributes_they_state(seen):
             assert {"colour", "shape"} <= said.states
 
 
-def test_no_question_has_two_answers_and_none_is_asked_twice(seen):
+def test_no_question_has_two_answers_and_none_is_asked_twice(seen: Any) -> None:
     rng = np.random.default_rng(0)
     for scene, _ in seen:
         texts = [question.text for question in questions(scene, rng)]
         assert len(texts) == len(set(texts))
 
 
-def test_answer_types_follow_the_official_meaning(seen):
+def test_answer_types_follow_the_official_meaning(seen: Any) -> None:
     rng = np.random.default_rng(0)
     for scene, _ in seen:
         for question in questions(scene, rng):
@@ -68,7 +70,7 @@ def test_answer_types_follow_the_official_meaning(seen):
             assert question.kind == ("yes/no" if question.answer in ("yes", "no") else expected)
 
 
-def test_yes_and_no_are_equally_frequent_within_every_topic(seen):
+def test_yes_and_no_are_equally_frequent_within_every_topic(seen: Any) -> None:
     rng = np.random.default_rng(0)
     counts: Counter[tuple[str, str]] = Counter()
     for scene, _ in seen:
@@ -78,7 +80,7 @@ def test_yes_and_no_are_equally_frequent_within_every_topic(seen):
         assert 0.45 < share < 0.55, (topic, share)
 
 
-def test_the_vocabulary_is_small_and_closed(seen):
+def test_the_vocabulary_is_small_and_closed(seen: Any) -> None:
     assert len(VOCABULARY) <= 150
     assert list(VOCABULARY) == sorted(set(VOCABULARY))
     rng = np.random.default_rng(0)
@@ -90,12 +92,12 @@ def test_the_vocabulary_is_small_and_closed(seen):
     assert said <= set(VOCABULARY)
 
 
-def test_the_vocabulary_covers_easy_vqa():
+def test_the_vocabulary_covers_easy_vqa() -> None:
     easy_vqa = pytest.importorskip("easy_vqa")
     for texts, answers, _ in (easy_vqa.get_train_questions(), easy_vqa.get_test_questions()):
         assert {word for text in set(texts) | set(answers) for word in words(text)} <= set(VOCABULARY)
 
 
-def test_asking_for_more_captions_than_there_are_is_refused(seen):
+def test_asking_for_more_captions_than_there_are_is_refused(seen: Any) -> None:
     with pytest.raises(ValueError, match="captions"):
         describe(seen[0][0], np.random.default_rng(0), 50)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,21 +19,21 @@ from evalsuite.mini.subjects import ASKED, SHOWN, Wanted, match_subject, prompts
 from evalsuite.mini.world import HELD_OUT, Scene, Thing, legal, split_of
 
 
-def subjects(count=36):
+def subjects(count: Any = 36) -> Any:
     return sample_subjects(np.random.default_rng(3), count)
 
 
-def scene(*things):
-    return Scene(
-        tuple(Thing(*thing, 13.0 if thing[2] == "large" else 8.0) for thing in things), (244, 245, 243)
-    )
+def scene(*things: Any) -> Any:
+    sizes = [13.0 if thing[2] == "large" else 8.0 for thing in things]
+    made = tuple(Thing(*(*thing, radius)) for thing, radius in zip(things, sizes, strict=True))
+    return Scene(made, (244, 245, 243))
 
 
-def seen(*things):
+def seen(*things: Any) -> Any:
     return detect(render(scene(*things)))
 
 
-def test_every_subject_is_shown_alone_where_no_prompt_puts_it_in_test_scenes():
+def test_every_subject_is_shown_alone_where_no_prompt_puts_it_in_test_scenes() -> None:
     found = subjects()
     assert len({subject.name for subject in found}) == 36
     for subject in found:
@@ -45,7 +48,7 @@ def test_every_subject_is_shown_alone_where_no_prompt_puts_it_in_test_scenes():
         subjects(37)
 
 
-def test_prompts_name_the_class_and_what_stands_beside_was_seen_in_training():
+def test_prompts_name_the_class_and_what_stands_beside_was_seen_in_training() -> None:
     for kind in ("object", "live"):
         prompts = prompts_for(kind)
         assert len({prompt.text for prompt in prompts}) == len(prompts) == 9
@@ -79,12 +82,14 @@ BESIDE = Wanted(("circle", "red", "small"), relation="left of", other=("triangle
         (BESIDE, [("circle", "red", "small", 17, 32)], True, False),
     ],
 )
-def test_an_image_is_right_when_the_subject_is_kept_and_the_prompt_followed(wanted, things, kept, followed):
+def test_an_image_is_right_when_the_subject_is_kept_and_the_prompt_followed(
+    wanted: Any, things: Any, kept: bool, followed: bool
+) -> None:
     match = match_subject(wanted, seen(*things))
     assert (match.kept, match.followed, match.right) == (kept, followed, kept and followed)
 
 
-def test_the_truth_is_read_back_and_malformed_lines_are_named(tmp_path):
+def test_the_truth_is_read_back_and_malformed_lines_are_named(tmp_path: Path) -> None:
     sink = Sink(tmp_path)
     write_dreambooth(sink, subjects(4))
     truth = read_subjects(tmp_path / TRUTH)

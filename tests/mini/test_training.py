@@ -74,6 +74,7 @@ RECORDS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", RECORDS)
 def test_twenty_steps_of_every_stage_lower_the_loss(trained: Path, record: str) -> None:
     found = json.loads((trained / record).read_text())
@@ -117,6 +118,7 @@ def test_shipped_folders_load_as_their_libraries_load_them(trained: Path) -> Non
     assert processor.decode(ids) == "what color is the circle?"
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     recipe = _toy()
     recipe["language"]["schedule"]["steps"] = 60  # type: ignore[index]

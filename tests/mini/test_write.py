@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ TINY = Sizes(vqa_images=4, choices=6, captioned=3, edits=8, stories=2)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Path:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world") / "w"
     write_world(folder, 1, SIZES)
     return folder
@@ -40,11 +41,11 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def load(path: Path):
+def load(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def test_a_seed_gives_the_same_world_byte_for_byte(tmp_path):
+def test_a_seed_gives_the_same_world_byte_for_byte(tmp_path: Path) -> None:
     first, second = (write_world(tmp_path / name, 3, TINY) for name in "ab")
     assert first == second
     for name in [*first.files, MANIFEST]:
@@ -53,13 +54,13 @@ def test_a_seed_gives_the_same_world_byte_for_byte(tmp_path):
     assert other.content != first.content
 
 
-def test_the_tiny_world_is_the_one_it_always_was(tmp_path):
+def test_the_tiny_world_is_the_one_it_always_was(tmp_path: Path) -> None:
     """If this fails on purpose, raise `write.VERSION` and renew `data.CONTENT` with it."""
     content = write_world(tmp_path / "w", 3, TINY).content
     assert content == "82a60e5afb0249597d87d6799ef8d33ab6c325f119d1446efa22d78f35dcad0f"
 
 
-def test_the_manifest_lists_every_file(world):
+def test_the_manifest_lists_every_file(world: Path) -> None:
     manifest = read_manifest(world)
     there = {path.relative_to(world).as_posix() for path in world.rglob("*") if path.is_file()}
     assert there == set(manifest.files) | {MANIFEST}
@@ -67,7 +68,7 @@ def test_the_manifest_lists_every_file(world):
     assert manifest.seed == 1
 
 
-def test_every_image_shows_its_scene(world):
+def test_every_image_shows_its_scene(world: Path) -> None:
     count = 0
     for file, folder in (
         ("scenes.jsonl", "."),
@@ -80,7 +81,7 @@ def test_every_image_shows_its_scene(world):
     assert count > 30 + 20 + 30 + 12
 
 
-def test_vqa_files_have_the_official_keys(world):
+def test_vqa_files_have_the_official_keys(world: Path) -> None:
     questions = load(world / "vqav2/v2_OpenEnded_mscoco_val2014_questions.json")
     annotations = load(world / "vqav2/v2_mscoco_val2014_annotations.json")
     assert questions.keys() == {"info", "task_type", "data_type", "license", "data_subtype", "questions"}
@@ -99,7 +100,7 @@ def test_vqa_files_have_the_official_keys(world):
         assert question["question"].startswith(annotation["question_type"])
 
 
-def test_vqa_answers_are_true_and_score_full_marks(world):
+def test_vqa_answers_are_true_and_score_full_marks(world: Path) -> None:
     read = read_questions(
         world / "vqav2/v2_OpenEnded_mscoco_val2014_questions.json",
         world / "vqav2/v2_mscoco_val2014_annotations.json",
@@ -121,7 +122,7 @@ def table(world: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def test_mmbench_rows_come_with_all_their_rotations(world):
+def test_mmbench_rows_come_with_all_their_rotations(world: Path) -> None:
     rows = {int(row["index"]): row for row in table(world)}
     header = (world / "mmbench/MMBench_DEV_EN.tsv").read_text().split("\n", 1)[0]
     assert header.replace("\t", " ") == (
@@ -145,7 +146,7 @@ def test_mmbench_rows_come_with_all_their_rotations(world):
         assert base + 1_000_000 * len(options) not in rows
 
 
-def test_mmbench_answers_are_true_and_the_only_true_ones(world):
+def test_mmbench_answers_are_true_and_the_only_true_ones(world: Path) -> None:
     for row in table(world):
         if int(row["index"]) >= 1_000_000:
             continue
@@ -170,7 +171,7 @@ def fits(question: str, option: str, seen: list) -> bool:
     return oracle.answer(question, seen) == option
 
 
-def test_mmbench_claims_only_abilities_that_the_world_has(world):
+def test_mmbench_claims_only_abilities_that_the_world_has(world: Path) -> None:
     abilities = {row["l2-category"] for row in table(world)}
     assert abilities == {
         "coarse_perception",
@@ -179,7 +180,7 @@ def test_mmbench_claims_only_abilities_that_the_world_has(world):
     }
 
 
-def test_caption_file_loads_with_the_official_api(world):
+def test_caption_file_loads_with_the_official_api(world: Path) -> None:
     pycocotools = pytest.importorskip("pycocotools.coco")
     with contextlib.redirect_stdout(io.StringIO()):
         coco = pycocotools.COCO(str(world / "annotations/captions_val2014.json"))
@@ -198,7 +199,7 @@ def test_caption_file_loads_with_the_official_api(world):
         assert all(oracle.caption_holds(a["caption"], seen) for a in annotations)
 
 
-def test_karpathys_file_says_the_same_as_the_caption_file(world):
+def test_karpathys_file_says_the_same_as_the_caption_file(world: Path) -> None:
     official = load(world / "annotations/captions_val2014.json")["annotations"]
     karpathy = load(world / "dataset_coco.json")
     assert karpathy["dataset"] == "coco"
@@ -212,7 +213,7 @@ def test_karpathys_file_says_the_same_as_the_caption_file(world):
         assert (world / image["filepath"] / image["filename"]).is_file()
 
 
-def test_prompts_ask_for_what_their_image_shows(world):
+def test_prompts_ask_for_what_their_image_shows(world: Path) -> None:
     prompts = truth.read_prompts(world / "prompts.jsonl")
     scenes = truth.read_scenes(world / "scenes.jsonl")
     captions = {a["id"]: a for a in load(world / "annotations/captions_val2014.json")["annotations"]}
@@ -223,7 +224,7 @@ def test_prompts_ask_for_what_their_image_shows(world):
         assert matches(scenes[name], detect(pixels(world / name))).satisfies(prompt.states)
 
 
-def test_magicbrush_folder_has_the_official_layout(world):
+def test_magicbrush_folder_has_the_official_layout(world: Path) -> None:
     folder = world / "magicbrush/test"
     sessions, turns = load(folder / "edit_sessions.json"), load(folder / "edit_turns.json")
     everything, local = load(folder / "global_descriptions.json"), load(folder / "local_descriptions.json")
@@ -252,7 +253,7 @@ def test_magicbrush_folder_has_the_official_layout(world):
             assert isinstance(scenes[f"images/{key}/{turn['output']}"], Scene)
 
 
-def test_stories_name_their_images(world):
+def test_stories_name_their_images(world: Path) -> None:
     rows = [json.loads(line) for line in (world / "stories/stories.jsonl").read_text().splitlines()]
     assert len({row["id"] for row in rows}) == len(rows) == 6
     for row in rows:
@@ -260,7 +261,7 @@ def test_stories_name_their_images(world):
         assert all((world / "stories" / part["image"]).is_file() for part in row["parts"][1::2])
 
 
-def test_one_part_does_not_depend_on_the_size_of_another(tmp_path):
+def test_one_part_does_not_depend_on_the_size_of_another(tmp_path: Path) -> None:
     small, large = Sizes(4, 6, 3, 8, 2), Sizes(9, 6, 3, 8, 2)
     first, second = write_world(tmp_path / "a", 3, small), write_world(tmp_path / "b", 3, large)
     for name in (
@@ -271,14 +272,14 @@ def test_one_part_does_not_depend_on_the_size_of_another(tmp_path):
         assert first.files[name] == second.files[name]
 
 
-def test_a_folder_that_holds_something_is_refused(tmp_path):
+def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DataError, match="not empty"):
         write_world(tmp_path, 1, TINY)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         write_world(tmp_path / "file" / "world", 1, TINY)
@@ -287,7 +288,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
 @pytest.mark.parametrize(
     "line", ["{", '{"file": "a.png"}', '{"file": "a.png", "scene": {"things": [], "background": [1]}}']
 )
-def test_a_damaged_truth_file_names_the_line(tmp_path, line):
+def test_a_damaged_truth_file_names_the_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "scenes.jsonl"
     path.write_text(line + "\n")
     with pytest.raises(DataError, match="line 1"):

@@ -33,7 +33,7 @@ def test_every_column_names_a_task_metric_protocol_and_rules_that_exist() -> Non
                 if not column.task:
                     continue
                 where = f"{publication.name}/{name}: {column}"
-                for task in filter(None, (column.task, column.instead and column.instead.task)):
+                for task in filter(None, (column.task, column.instead.task if column.instead else "")):
                     entry = REGISTRY.tasks[task]
                     assert column.metric in [metric.name for metric in entry.metrics], where
                     assert not column.protocol or column.protocol in entry.protocols, where

@@ -19,7 +19,7 @@ from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, Unavail
 from evalsuite.store import RunReader, verify
 from tests.engine.support import PLUGIN, run_sums, sums_spec
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 
 TASKS = ("sums", "twice-asked", "sum-choices", "sum-images")
 
@@ -96,7 +96,8 @@ def test_a_sample_that_kills_its_worker_fails_alone_after_three_deaths(
 
 def test_a_storm_of_kills_loses_nothing_and_fails_no_innocent(tmp_path: Path, undisturbed: Path) -> None:
     pids, out = tmp_path / "pids", tmp_path / "run"
-    rng, stop, kills = random.Random(3), threading.Event(), []
+    rng, stop = random.Random(3), threading.Event()
+    kills: list[Any] = []
 
     def killer() -> None:
         while not stop.wait(rng.uniform(0.6, 1.6)) and len(kills) < 6:

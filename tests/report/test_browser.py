@@ -18,9 +18,12 @@ from tests.report.pages import Shown
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+pytestmark = pytest.mark.slow
+
 UP, DOWN, LEFT, RIGHT, ENTER, ESCAPE = "\ue013", "\ue015", "\ue012", "\ue014", "\ue007", "\ue00c"
 
 
+@pytest.mark.slow
 def test_every_page_opens_without_a_complaint_and_runs_nothing(chrome: Chrome, site: Path) -> None:
     for path in sorted(site.rglob("*.html")):
         page = Shown(chrome, site, path.relative_to(site).as_posix())

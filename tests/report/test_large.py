@@ -52,6 +52,7 @@ def write_large(folder: Path, site: Path) -> None:
         output.write(name, (site / name).read_bytes())
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_samples_open_filter_and_scroll(chrome: Chrome, large: Path) -> None:
     page = Shown(chrome, large, "samples/shapes.html")
     page.await_sample("sample-0")

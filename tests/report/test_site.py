@@ -132,6 +132,7 @@ def test_the_index_filters_by_what_the_scores_say(site: Path) -> None:
     assert sorted(index["states"][1]["u"]) == [0, 1]
 
 
+@pytest.mark.slow
 def test_nothing_of_torch_is_imported(runs: Path, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from evalsuite.report import write_report; "
@@ -142,6 +143,7 @@ def test_nothing_of_torch_is_imported(runs: Path, tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_without_data_answers_are_shown_and_prompts_said_to_be_missing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -174,6 +176,7 @@ def test_changed_data_are_not_shown_as_what_was_asked(
     assert samples_of(tmp_path / "site", "shapes")[0]["p"] == []
 
 
+@pytest.mark.slow
 def test_another_version_or_protocol_is_another_page(tmp_path: Path) -> None:
     measure(tmp_path / "a", "exact", TaskSpec(name="shapes"), TaskSpec(name="shapes", protocol="fancy"))
     measure(tmp_path / "b", "odd", TaskSpec(name="shapes", options={"version": "2"}))
@@ -200,6 +203,7 @@ def test_an_unscored_run_shows_its_answers_and_says_how_to_score_it(tmp_path: Pa
     assert samples_of(tmp_path / "site", "shapes")[0]["a"][0]["s"][0][1]["x"] == "red"
 
 
+@pytest.mark.slow
 def test_two_sets_of_rules_are_told_apart(tmp_path: Path) -> None:
     run = measure(tmp_path / "run", "odd")
     score_run(run, "lenient", registry())
@@ -213,6 +217,7 @@ def test_two_sets_of_rules_are_told_apart(tmp_path: Path) -> None:
     assert [(v["r"], v["s"]["accuracy"]) for v in verdicts] == [("official", 0.0), ("lenient", 1.0)]
 
 
+@pytest.mark.slow
 def test_judges_are_told_apart_and_their_words_shown(tmp_path: Path) -> None:
     run = measure(tmp_path / "run", "exact")
     judge = Judge("gpt")
@@ -235,6 +240,7 @@ def test_judges_are_told_apart_and_their_words_shown(tmp_path: Path) -> None:
     assert "judge gpt-1" in (tmp_path / "site" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_one_sample_asked_twice_shows_both_prompts(tmp_path: Path) -> None:
     run = measure(tmp_path / "run", "exact", TaskSpec(name="shapes", options={"steps": "2"}))
     write_report([run], tmp_path / "site", registry=registry())
@@ -246,6 +252,7 @@ def test_one_sample_asked_twice_shows_both_prompts(tmp_path: Path) -> None:
     assert [step[0] for step in sample["a"][0]["s"]] == [0, 1]
 
 
+@pytest.mark.slow
 def test_fewer_samples_and_no_images_on_request(runs: Path, tmp_path: Path) -> None:
     written = write_report([runs], tmp_path / "site", max_samples=5, images=False, registry=registry())
     assert (written.samples, written.images) == (20, 0)
@@ -259,6 +266,7 @@ def test_fewer_samples_and_no_images_on_request(runs: Path, tmp_path: Path) -> N
     assert "odd, 22 samples" in (tmp_path / "none" / "tasks" / "shapes.html").read_text()  # the distribution
 
 
+@pytest.mark.slow
 def test_an_earlier_report_is_replaced_and_other_peoples_files_are_left(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "site"
     write_report([runs], out, registry=registry())
@@ -297,6 +305,7 @@ def test_what_is_no_run_or_no_task_is_refused_before_anything_is_written(runs: P
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_wrote(
     runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

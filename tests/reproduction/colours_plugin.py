@@ -13,6 +13,7 @@ from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.published import Publication, read_publication
 from evalsuite.request import Request, TextResponse
+from evalsuite.task import BrokenEntry
 from evalsuite.task.benchmark import entries
 from evalsuite.task.entry import TaskEntry
 
@@ -42,7 +43,7 @@ class Colours:
         return TextResponse(form.format(name), truncated=form == FORMS[3])
 
 
-def tasks() -> list[TaskEntry]:
+def tasks() -> list[TaskEntry | BrokenEntry]:
     return entries(HERE)
 
 

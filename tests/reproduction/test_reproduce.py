@@ -141,7 +141,7 @@ def test_a_subset_and_another_size_of_model_are_not_comparable(registry: Registr
 def test_the_command_prints_and_writes_the_verdicts(
     registry: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [
+    arguments: list[str | Path] = [
         "reproduce",
         "paper/main",
         "--plugin",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,12 +81,15 @@ def test_half_samples_of_a_distance_cover_its_expectation() -> None:
     def distance(values: np.ndarray) -> float:
         return float(values.mean() ** 2 + (values.std() - 1) ** 2)
 
+    def distance_of(draw: np.ndarray, rows: np.ndarray) -> float:
+        return distance(draw[rows])
+
     draws = [rng.normal(0.5, 1.2, size=200) for _ in range(SIMULATIONS)]
     expectation = float(np.mean([distance(draw) for draw in draws]))
     hits = 0
     for draw in draws:
         clusters = Clusters.of([""] * 200)
-        found, factor = half_samples(lambda rows, v=draw: distance(v[rows]), clusters, 200, rng)
+        found, factor = half_samples(partial(distance_of, draw), clusters, 200, rng)
         low, high = distance(draw) - factor * np.quantile(found - found.mean(), [0.975, 0.025])
         hits += low <= expectation <= high
     assert _binomial_range(0.93)[0] <= hits / SIMULATIONS <= _binomial_range(0.955)[1]

@@ -26,7 +26,8 @@ def test_equal_runs_have_no_spread_and_the_interval_of_one() -> None:
     values = np.random.default_rng(1).normal(size=50)
     one, three = repeated_mean(values[None], _alone(50)), repeated_mean(np.stack([values] * 3), _alone(50))
     assert (three.low, three.high) == pytest.approx((one.low, one.high))
-    assert (three.between, three.seeds, three.runs) == (pytest.approx(0), pytest.approx(0), 3)
+    assert (three.between, three.seeds) == pytest.approx((0, 0))
+    assert three.runs == 3
 
 
 def test_the_spread_between_seeds_is_the_runs_standard_deviation() -> None:
@@ -51,7 +52,8 @@ def test_the_interval_covers_other_samples_and_other_seeds(luck: float) -> None:
 
 def test_a_corpus_metric_adds_the_spread_to_its_standard_error() -> None:
     found = repeated_value([30.0, 32.0, 34.0], [1.0, 1.0, 1.0])
-    assert (found.value, found.between) == (32, pytest.approx(2))
+    assert found.value == 32
+    assert found.between == pytest.approx(2)
     assert found.high - found.value > 1.96 * np.sqrt(1 + 4 / 3)
     alone = repeated_value([30.0], [1.0])
     assert alone.high == pytest.approx(30 + 1.96, abs=1e-3)

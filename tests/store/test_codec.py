@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -73,7 +74,8 @@ def test_equal_images_are_stored_once(tmp_path: Path) -> None:
 def test_what_json_cannot_hold_in_details_is_kept_as_text() -> None:
     response = TextResponse("a", details={"path": Path("x/y")})
     assert codec.decode(codec.encode(response, refuse), Path()).details == {"path": "x/y"}
-    response = TextResponse("a", details={"by token": [{(0, 1): 0.5}], 7: "seven"})
+    details: dict[Any, Any] = {"by token": [{(0, 1): 0.5}], 7: "seven"}
+    response = TextResponse("a", details=details)
     assert codec.decode(codec.encode(response, refuse), Path()).details == {
         "by token": [{"(0, 1)": 0.5}],
         "7": "seven",

@@ -28,6 +28,7 @@ def run(tmp_path: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_sound_run_verifies(run: Path) -> None:
     found = verify(run)
     assert found.sound
@@ -126,6 +127,7 @@ def test_answers_whose_description_was_lost_are_not_taken_for_those_of_a_new_run
         run_sums(sums_spec("sums", count=6, seed=1), run)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", ["nothing", "an empty file", "no table"])
 def test_numbers_outlive_the_loss_of_the_answers_that_they_were_made_of(run: Path, left: str) -> None:
     (run / "responses.sqlite").unlink()
@@ -196,6 +198,7 @@ def test_runs_are_listed_with_those_that_cannot_be_read(run: Path, tmp_path: Pat
     assert list(wrong) == [broken]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"\xff\xfe\0"])
 def test_damaged_metrics_can_be_made_again(run: Path, damaged: bytes) -> None:
     (run / "metrics.json").write_bytes(damaged)

@@ -230,6 +230,7 @@ def _child(out: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_sharded_run_killed_at_random_moments_loses_nothing_that_counts(tmp_path: Path) -> None:
     out = tmp_path / "run"

@@ -19,6 +19,7 @@ def typed(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str,
     return int(ended.value.code or 0), told.out, told.err
 
 
+@pytest.mark.slow
 def test_a_study_is_made_and_its_votes_are_read(
     runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,7 +76,7 @@ def test_documents_of_two_runs_are_shown_side_by_side(
     assert code == 0
     assert "4 samples" in said
     with pil.open(out) as sheet:
-        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 16)}
+        colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 16) or ()}
     # Each model's image is there in its own colour.
     for name in ("writer-one", "writer-two"):
         assert (sum(map(ord, name)) % 256, 90, 90) in colours

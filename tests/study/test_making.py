@@ -128,6 +128,7 @@ def test_edits_are_shown_with_their_source_and_instruction(runs: list[Path], tmp
     assert all("<img" in prompt and "<p>" in prompt for prompt in prompts)
 
 
+@pytest.mark.slow
 def test_studies_that_cannot_be_are_refused_with_what_to_do(runs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/file").touch()

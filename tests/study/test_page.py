@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evalsuite.study import Design, Key, make, read_votes
 from tests.study.browser import PROGRAM, Page, browser
 
-pytestmark = pytest.mark.skipif(not PROGRAM, reason="needs Chromium")
+pytestmark = [pytest.mark.skipif(not PROGRAM, reason="needs Chromium"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,7 @@ def downloaded(page: Page) -> dict:
     return json.loads(page.evaluate("window.saved.text()"))
 
 
+@pytest.mark.slow
 def test_votes_by_keyboard_and_mouse_are_kept_and_can_be_read(
     study: tuple[Path, Key], page: Page, tmp_path: Path
 ) -> None:
@@ -85,6 +87,7 @@ def test_votes_by_keyboard_and_mouse_are_kept_and_can_be_read(
     assert page.errors == []
 
 
+@pytest.mark.slow
 def test_raters_have_orders_of_their_own_and_hostile_text_does_nothing(
     study: tuple[Path, Key], page: Page
 ) -> None:
@@ -93,7 +96,7 @@ def test_raters_have_orders_of_their_own_and_hostile_text_does_nothing(
     for name in ("ann", "ben", "cem", "dan", "eva"):
         page.go((folder / "page/index.html").as_uri())
         begin(page, name)
-        order = []
+        order: list[Any] = []
         while len(order) < len(key.items):
             order += shown(page)
             page.key("1")

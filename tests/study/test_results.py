@@ -162,7 +162,7 @@ def test_a_missing_or_malformed_key_is_refused(tmp_path: Path) -> None:
 def test_the_bar_is_passed_missed_or_not_decided(tmp_path: Path) -> None:
     study = key(documents=40, sources=("good", "poor", "open"))
     rates = {"good": 0.8, "poor": 0.05, "open": 0.3}
-    votes = {}
+    votes: dict[Any, Any] = {}
     for name, rate in rates.items():
         items = [item for item in study.items if item.sources == (name,)]
         votes |= {item.id: "yes" if k < rate * 40 else "no" for k, item in enumerate(items)}

@@ -55,6 +55,7 @@ def made(cells: Sequence[tuple[float, str, str, str]]) -> tuple[list[SampleScore
     return rows, pd.DataFrame(cells, columns=["accuracy", "kind", "part", "image"])
 
 
+@pytest.mark.slow
 @given(_ROWS)
 def test_every_verb_equals_a_plain_computation(cells: list[tuple[float, str, str, str]]) -> None:
     rows, frame = made(cells)
@@ -70,6 +71,7 @@ def test_every_verb_equals_a_plain_computation(cells: list[tuple[float, str, str
     assert value_of(rows, mean_over="kind", of=pair) == pytest.approx((both / 2).mean())
 
 
+@pytest.mark.slow
 @given(_ROWS)
 def test_nesting_goes_inside_out(cells: list[tuple[float, str, str, str]]) -> None:
     rows, frame = made(cells)
@@ -82,6 +84,7 @@ def test_nesting_goes_inside_out(cells: list[tuple[float, str, str, str]]) -> No
     assert value_of(rows, mean_over="kind", of=coarse) == pytest.approx(rounded.mean())
 
 
+@pytest.mark.slow
 @given(_ROWS, st.sampled_from("abc"))
 def test_where_keeps_what_matches_and_where_not_drops_it(
     cells: list[tuple[float, str, str, str]], kind: str
@@ -99,6 +102,7 @@ def test_where_keeps_what_matches_and_where_not_drops_it(
         assert total == pytest.approx(chosen.groupby("part")["accuracy"].mean().mean())
 
 
+@pytest.mark.slow
 @given(_ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_no_value_and_no_cluster(
     cells: list[tuple[float, str, str, str]], random: Any

@@ -74,6 +74,7 @@ def data(folder: Path) -> Path:
 def entry(folder: Path, **changes: Any) -> TaskEntry:
     declare(folder, **changes)
     (found,) = entries(folder)
+    assert isinstance(found, TaskEntry)
     return found
 
 
@@ -252,6 +253,7 @@ def test_another_number_of_samples_than_the_official_split_is_said(
     assert "little-vqa has 2 samples here, the official split has 5" in caplog.text
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     ids=st.lists(st.text(max_size=5), unique=True, max_size=40),
@@ -271,7 +273,7 @@ def test_a_draw_depends_neither_on_order_nor_on_what_is_not_drawn(
 
 def test_templates_add_nothing_and_leave_braces_in_values_alone() -> None:
     image = Image(data=b"x")
-    values = {"image": image, "question": "is {this} it?", "hint": ""}
+    values: dict[str, Any] = {"image": image, "question": "is {this} it?", "hint": ""}
     assert render("Look.{image}{hint}{question}{{}}", values) == (
         Text("Look."),
         image,
@@ -318,6 +320,7 @@ def test_a_malformed_suite_is_refused_with_file_and_field(tmp_path: Path) -> Non
         suite_entries(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_suite_names_tasks_and_protocols_that_exist() -> None:
     tasks = {task.name: task for task in evalsuite_tasks.tasks()}
     suites = {suite.name: suite for suite in evalsuite_tasks.suites()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import evalsuite_tasks
 import numpy as np
@@ -16,7 +17,7 @@ from evalsuite.errors import DataError, SpecError, UnavailableError
 from evalsuite.metrics.meteor import meteor_available
 from evalsuite.request import GenerateText, ImageResponse, TextResponse
 from evalsuite.stats import estimate
-from evalsuite.task import Answered, Sample, Task
+from evalsuite.task import Answered, Sample, Task, TaskEntry
 from evalsuite.task.entry import TaskOptions
 from tests.goldens import load_json
 from tests.tasks.image_files import ENTRIES, build, failures, values, world
@@ -167,7 +168,9 @@ def test_meteor_without_java_is_missing_with_its_reason_and_the_rest_is_scored(
 def test_the_golden_corpus_has_its_published_scores(tmp_path: Path) -> None:
     """600 adversarial images, official scores of the whole set, through files in COCO's layout."""
     golden = load_json("oracles", "captions_cases.json.gz")
-    images, annotations, said = [], [], {}
+    images: list[Any] = []
+    annotations: list[Any] = []
+    said: dict[Any, Any] = {}
     for number, row in enumerate(golden["rows"], start=1):
         said[str(number)], references = row[0], row[1]
         images.append({"id": number, "file_name": f"{number}.jpg", "width": 1, "height": 1})
@@ -278,6 +281,7 @@ def test_unknown_columns_and_metrics_are_refused_by_name(data: Path, tmp_path: P
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
 
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     with pytest.raises(SpecError, match="'BLEURT' is no caption score"):
         entry.build(TaskOptions(data=data))
 
@@ -294,6 +298,7 @@ def test_a_headline_that_cannot_be_computed_stops_the_run_before_it_starts(
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
     monkeypatch.setenv("PATH", str(tmp_path))
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     with pytest.raises(UnavailableError, match=r"METEOR cannot be computed here.*metrics=CIDEr"):
         entry.build(TaskOptions(data=data))
     task = entry.build(TaskOptions(data=data, options={"metrics": "CIDEr"}))
@@ -316,6 +321,7 @@ def test_declared_aggregations_stand_beside_the_corpus_scores(
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
     monkeypatch.setenv("PATH", str(tmp_path))
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     task = entry.build(TaskOptions(data=data))
     samples = list(task.samples())[:9]
     scores = task.score([answer(sample, sample.record.captions[0]) for sample in samples])

@@ -45,6 +45,7 @@ def _logits(seed: int) -> Any:
     return random.standard_normal((COUNT, 10)) + 3 * np.eye(10)[random.randint(0, 10, COUNT)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("measure", "formula", "draw"),
     [

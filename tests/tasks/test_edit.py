@@ -18,7 +18,7 @@ from evalsuite.content import Image, Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError, SampleError, SpecError, UnavailableError
 from evalsuite.features import NetworkSpec, load_network
-from evalsuite.request import GenerateImages, ImageResponse, TextResponse
+from evalsuite.request import GenerateImages, ImageResponse, Response, TextResponse
 from evalsuite.stats import estimate
 from evalsuite.task import Answered, Sample, Task
 from tests.features.networks import write_clip, write_dino
@@ -255,7 +255,7 @@ def test_broken_missing_and_foreign_results_are_failures_not_scores(data: Path, 
     session = next(i for i, s in enumerate(samples) if len(s.record.turns) == 2)
     others = [i for i, s in enumerate(samples) if len(s.record.turns) == 1][:4]
     answers[session] = Answered(samples[session], answers[session].responses[:1])
-    bad = (
+    bad: tuple[Response, ...] = (
         ImageResponse((Image(whole[:60], name="cut"),)),
         ImageResponse(()),
         ImageResponse((flat(), flat())),

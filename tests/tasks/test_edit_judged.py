@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import evalsuite_tasks.edit_judged
 import pytest
@@ -45,7 +46,7 @@ def judged(task: Task) -> Judged:
     return task
 
 
-def gedit_task(folder: Path, **options: str) -> tuple[Judged, Sample]:
+def gedit_task(folder: Path, **options: Any) -> tuple[Judged, Sample]:
     rows = [
         gedit_row("a", "color_alter", "make it <red>"),
         gedit_row("a", "color_alter", "弄红", language="cn"),

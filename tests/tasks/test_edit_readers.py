@@ -218,6 +218,7 @@ def pie(folder: Path, rows: list[tuple[pil.Image, list[int]]]) -> Path:
 PIXELS = "PSNR,MSE,SSIM"
 
 
+@pytest.mark.slow
 def test_background_preservation_is_the_official_programs(tmp_path: Path) -> None:
     rows = load_json("oracles", "editing_cases.json.gz")["piebench"]["rows"][:8]
     make = generators().edit_image
@@ -244,6 +245,7 @@ def test_background_preservation_is_the_official_programs(tmp_path: Path) -> Non
     assert {"MSE type=random", "MSE type=change material"} <= set(values(scores))
 
 
+@pytest.mark.slow
 def test_the_networks_see_the_kept_region_and_black(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_ai2d_from_the_hub_and_from_vlmevalkits_table(tmp_path: Path) -> None:
     assert said(vlmevalkit, ours, "The answer is C", "D") == [1, 0]
 
 
+@pytest.mark.slow
 def test_a_row_without_its_image_is_one_failed_sample_of_a_run(tmp_path: Path) -> None:
     row = {"question": "Which eats b?", "options": ["a", "b"], "answer": "1"}
     images = [cell(0), None, {"bytes": b"", "path": "/home/somebody/1.png"}, cell(1)]

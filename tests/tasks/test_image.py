@@ -22,7 +22,7 @@ from evalsuite.features import NetworkSpec, load_network
 from evalsuite.metrics.frechet import Gaussian, frechet_distance
 from evalsuite.request import GenerateImages, ImageResponse, TextResponse
 from evalsuite.stats import estimate
-from evalsuite.task import Answered, Sample, Task
+from evalsuite.task import Answered, Sample, Task, TaskEntry
 from evalsuite.task.benchmark import entries
 from evalsuite.task.columns import FORMULAS
 from evalsuite.task.entry import TaskOptions
@@ -69,6 +69,7 @@ def best_of(folder: Path, data: Path, clip: Path, count: int, **protocol: Any) -
     folder.mkdir(exist_ok=True)
     (folder / "made.yaml").write_text(yaml.safe_dump(made))
     (entry,) = entries(folder)
+    assert isinstance(entry, TaskEntry)
     return entry.build(TaskOptions(data=data))
 
 
@@ -104,6 +105,7 @@ def test_the_lists_digest_is_part_of_the_fingerprint(data: Path, tmp_path: Path)
         made["settings"]["seed"] = seed
         (tmp_path / "made.yaml").write_text(yaml.safe_dump(made))
         (entry,) = entries(tmp_path)
+        assert isinstance(entry, TaskEntry)
         found.append(entry.build(TaskOptions(data=data, options={"metrics": TRUTH})).fingerprint())
     assert found[0] == found[1] != found[2]
 
@@ -129,6 +131,7 @@ def listed(data: Path, tmp_path: Path, lines: list[dict[str, Any]]) -> Task:
     (folder / "list.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (tmp_path / "made.yaml").write_text(yaml.safe_dump(made))
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     return entry.build(TaskOptions(data=folder, options={"metrics": TRUTH}))
 
 
@@ -435,6 +438,7 @@ def test_several_images_without_a_selecting_network_are_refused(
     made["protocols"]["mini"]["decoding"]["count"] = 2
     (tmp_path / "made.yaml").write_text(yaml.safe_dump(made))
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     with pytest.raises(SpecError, match="names no network"):
         entry.build(TaskOptions(data=data))
 

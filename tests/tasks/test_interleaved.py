@@ -221,7 +221,9 @@ def test_the_distance_is_over_all_images_and_resamples_documents(data: Path, cli
     net: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
     sums = [GaussianStatistics(), GaussianStatistics()]
     for one in answers:
-        sums[0].update(net.images([decode(r.images[0]) for r in one.responses]))
+        sums[0].update(
+            net.images([decode(r.images[0]) for r in one.responses if isinstance(r, ImageResponse)])
+        )
         sums[1].update(net.images([decode(picture) for picture in one.sample.record.pictures]))
     expected = frechet_distance(*(one.finalize() for one in sums))
     (found,) = [e for e in estimate(task.score(answers), resamples=20) if e.metric.name == "Frechet-miniCLIP"]

@@ -13,7 +13,7 @@ from evalsuite_tasks.language.subjects import CATEGORIES
 
 from evalsuite.errors import DataError, SpecError
 from evalsuite.request import ChoiceResponse, Request, ScoreChoices
-from evalsuite.task import Answered, Sample, Task
+from evalsuite.task import Answered, Sample, Task, TaskEntry
 from tests.goldens import golden_dir
 from tests.tasks.asking import asked, build, wording, write_table
 
@@ -287,6 +287,7 @@ def test_an_unknown_rule_of_reading_is_named(tmp_path: Path) -> None:
     (tmp_path / "boolq.yaml").write_text(source.read_text().replace("form: boolq", "form: bool"))
     lines(tmp_path / "data" / "dev.jsonl", [])
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     from evalsuite.task.entry import TaskOptions
 
     with pytest.raises(SpecError, match=r"there is no form 'bool'\. Did you mean boolq"):

@@ -136,6 +136,7 @@ def spec(model: str) -> RunSpec:
     return RunSpec(model=ModelSpec(name=model), tasks=(TaskSpec(name="own-images"),))
 
 
+@pytest.mark.slow
 def test_a_task_draws_and_then_asks_about_its_own_images(tmp_path: Path, registry: Registry) -> None:
     assert registry.task("own-images").needs == ("text", "image")
     outcome = run(spec("both"), tmp_path / "run", registry=registry)

@@ -44,6 +44,7 @@ def test_the_miniature_world_has_tasks_of_every_family_it_serves() -> None:
     assert {"caption", "choice", "edit", "image", "interleaved", "subject", "vqa"} <= {e.family for e in HERE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", HERE, ids=[entry.name for entry in HERE])
 def test_a_task_arrives_whole_in_another_process(entry: TaskEntry) -> None:
     task = entry.build(TaskOptions())

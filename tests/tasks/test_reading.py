@@ -187,6 +187,7 @@ def test_every_reader_says_what_it_reads_and_of_what() -> None:
         assert {"labels", "images", "where"} <= set(one.settings.model_fields)
 
 
+@pytest.mark.slow
 def test_a_task_of_a_plugin_arrives_in_a_process_that_never_saw_it(tmp_path: Path) -> None:
     path = plugin(tmp_path, READER)
     task = load_registry([path]).task("two").build(TaskOptions(data=tmp_path / "data"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import DataError, SpecError
-from evalsuite.task import Sample, Task
+from evalsuite.task import Sample, Task, TaskEntry
 from evalsuite.task.benchmark import entries
 from evalsuite.task.entry import TaskOptions
 from evalsuite.task.few_shot import Shots, same_image
@@ -63,6 +63,7 @@ def made(tmp_path: Path, protocol: str = "plain", shots: str = "2", **changes: A
     declared = {**DECLARED, "sources": [SOURCE], "protocols": PROTOCOLS, **changes}
     (tmp_path / "b.yaml").write_text(yaml.safe_dump(declared, sort_keys=False))
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     folder = tmp_path / "data"
     options = {"shots": shots} if shots else {}
     return entry.build(TaskOptions(data=folder, protocol=protocol, options=options))
@@ -189,6 +190,7 @@ def test_the_draw_depends_on_seed_and_question_alone(count: int, seed: int, orde
         assert not any(same_image(sample, one) for one in drawn)
 
 
+@pytest.mark.slow
 def test_other_families_show_their_own_answers(tmp_path: Path) -> None:
     """Easy-VQA's training split; captions from a training file; yes or no from another file."""
     task = build("easy-vqa", None, options={"shots": "2"})  # type: ignore[arg-type]
@@ -240,6 +242,7 @@ def test_yes_or_no_examples_come_from_the_split_that_the_source_names(tmp_path: 
         ]
         (tmp_path / f"coco_pope_{split}.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
     task = entry.build(TaskOptions(data=tmp_path, options={"shots": "2"}))
     request = task.request(next(task.samples()))
     assert request is not None

@@ -102,6 +102,7 @@ def test_a_row_without_an_image_fails_alone_is_asked_or_is_left_out(tmp_path: Pa
     assert [row.id for row in rows(tmp_path, columns, no_image="skip")] == ["0"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("image", "reason"),
     [

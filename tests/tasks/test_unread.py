@@ -114,6 +114,7 @@ def whole(tmp_path: Path) -> Path:
 LEFT_OUT = "1 of 4 groups lack members and are left out (part=b, image=3)"
 
 
+@pytest.mark.slow
 def test_numbers_of_an_answer_unread_and_one_refused(whole: Path) -> None:
     with RunReader(whole) as reader:
         (result,) = reader.metrics()
@@ -129,6 +130,7 @@ def test_numbers_of_an_answer_unread_and_one_refused(whole: Path) -> None:
     assert scores.set_index("id").loc["3", "parsed"] == "?"
 
 
+@pytest.mark.slow
 def test_the_leaderboard_marks_and_explains_them(whole: Path) -> None:
     found = table(load([whole]), all_metrics=True)
     cells = {c.metric: cell.marks for c, cell in zip(found.columns, found.rows[0].cells, strict=True) if cell}
@@ -138,6 +140,7 @@ def test_the_leaderboard_marks_and_explains_them(whole: Path) -> None:
     assert f"‖ incomplete: echo on pairs, total ({LEFT_OUT}), echo on pairs, accuracy+ ({LEFT_OUT})" in notes
 
 
+@pytest.mark.slow
 def test_the_commands_say_them(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = here(capsys, "runs", "show", whole)
     assert f"incomplete pairs total: {LEFT_OUT}" in shown.stdout
@@ -151,6 +154,7 @@ def test_the_commands_say_them(whole: Path, tmp_path: Path, capsys: pytest.Captu
     assert "accuracy+ lacks" in page
 
 
+@pytest.mark.slow
 def test_a_subset_says_which_groups_it_has_nothing_of(tmp_path: Path) -> None:
     out = measured(pairs(tmp_path / "data"), tmp_path / "run", limit=3)
     with RunReader(out) as reader:
@@ -164,6 +168,7 @@ def test_a_subset_says_which_groups_it_has_nothing_of(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_complete_run_has_no_marks(tmp_path: Path) -> None:
     said = ("yes", "no", "yes", "no", "no", "no", "yes", "no")
     out = measured(pairs(tmp_path / "data", said), tmp_path / "run")
@@ -175,6 +180,7 @@ def test_a_complete_run_has_no_marks(tmp_path: Path) -> None:
     assert table(load([out])).notes == ()
 
 
+@pytest.mark.slow
 def test_numbers_of_a_run_scored_before_unread_was_recorded_are_still_read(whole: Path) -> None:
     path = whole / "metrics.json"
     stored = json.loads(path.read_text())

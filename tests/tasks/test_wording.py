@@ -107,6 +107,7 @@ def now(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return current(tmp_path_factory.mktemp("wording"))
 
 
+@pytest.mark.slow
 def test_no_prompt_changed_without_a_new_version(now: dict[str, Any]) -> None:
     pinned = json.loads(PINNED.read_text())
     for key, value in pinned.items():

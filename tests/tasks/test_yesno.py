@@ -60,6 +60,7 @@ def answered(samples: list[Sample], *texts: str) -> list[Answered]:
     return [Answered(sample, (TextResponse(text),)) for sample, text in zip(samples, texts, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["random", "popular", "adversarial"])
 def test_the_official_files_have_3000_balanced_questions_on_500_images(tmp_path: Path, split: str) -> None:
     task = build(f"pope-{split}", data=official(tmp_path, split))

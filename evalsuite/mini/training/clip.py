@@ -79,7 +79,8 @@ def make_clip(recipe: ClipRecipe, tokenizer: PreTrainedTokenizerFast) -> CLIPMod
         text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=recipe.projection
     )
     # Fused attention is several times slower than plain attention for bf16 backward passes on a CPU.
-    model = CLIPModel._from_config(config, attn_implementation="eager")
+    build: Any = CLIPModel._from_config
+    model: CLIPModel = build(config, attn_implementation="eager")
     # CLIP's initialisation is scaled for wide, deep towers; a narrow one does not start to learn from it.
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2 and "embedding" not in name:

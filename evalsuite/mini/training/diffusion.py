@@ -45,7 +45,8 @@ def make_text_encoder(recipe: DiffusionRecipe, tokenizer: PreTrainedTokenizerFas
         pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )  # fmt: skip
-    encoder = CLIPTextModel._from_config(config, attn_implementation="eager")
+    build: Any = CLIPTextModel._from_config
+    encoder: CLIPTextModel = build(config, attn_implementation="eager")
     for name, parameter in encoder.named_parameters():
         if parameter.ndim == 2 and "embedding" not in name:
             nn.init.xavier_uniform_(parameter)
@@ -151,7 +152,7 @@ def sample_latents(
 def decode(vae: Any, latents: torch.Tensor) -> np.ndarray:
     """Latents to pictures: (N, 64, 64, 3) uint8."""
     with torch.no_grad():
-        parts = [to_images(vae.decode(part).sample) for part in latents.split(64)]
+        parts = [to_images(vae.decode(part).sample) for part in torch.split(latents, 64)]
     return np.concatenate(parts)
 
 
@@ -181,7 +182,8 @@ def latents_of(vae: Any, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np
         full[rows] = means
         np.save(path.with_suffix(".part.npy"), full)
         path.with_suffix(".part.npy").rename(path)
-    return np.load(path, mmap_mode="r")
+    stored: np.ndarray = np.load(path, mmap_mode="r")
+    return stored
 
 
 def train_diffusion(

@@ -113,7 +113,8 @@ class DreamTraining(nn.Module):
         self.model, self.align_weight = model, align_weight
         self.teacher = teacher
         if teacher is not None:
-            teacher.requires_grad_(False).eval()
+            frozen: Any = teacher.requires_grad_(False)
+            frozen.eval()
 
     def forward(
         self,

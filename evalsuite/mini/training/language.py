@@ -2,6 +2,7 @@
 and stories."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,9 @@ def make_llama(recipe: LanguageRecipe, tokenizer: FastTokenizer, size: int) -> L
         max_position_embeddings=recipe.positions, rms_norm_eps=1e-6, tie_word_embeddings=False,
         bos_token_id=tokens.bos, eos_token_id=tokens.eos, pad_token_id=None,
     )  # fmt: skip
-    return LlamaForCausalLM._from_config(config, attn_implementation="eager")
+    build: Any = LlamaForCausalLM._from_config
+    model: LlamaForCausalLM = build(config, attn_implementation="eager")
+    return model
 
 
 class LanguageTraining(nn.Module):

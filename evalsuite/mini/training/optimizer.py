@@ -29,7 +29,8 @@ def orthogonalise(update: torch.Tensor, steps: int = 5) -> torch.Tensor:
     for _ in range(steps):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.T if tall else x).to(update.dtype)
+    orthogonal: torch.Tensor = (x.T if tall else x).to(update.dtype)
+    return orthogonal
 
 
 class MuonAdamW(torch.optim.Optimizer):

@@ -1,6 +1,7 @@
 """The miniature's tokenizer: one id a word of the world, bytes for everything else, fewer than 640 ids."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
@@ -67,7 +68,8 @@ def make_tokenizer(
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A {EOS}" if end else f"{BOS} $A", special_tokens=ids
     )
-    return PreTrainedTokenizerFast(
+    kind: Any = PreTrainedTokenizerFast  # without types
+    built: PreTrainedTokenizerFast = kind(
         tokenizer_object=tokenizer,
         bos_token=BOS, eos_token=EOS, unk_token=UNK, pad_token=PAD,
         additional_special_tokens=list(MULTIMODAL),
@@ -75,3 +77,4 @@ def make_tokenizer(
         padding_side=padding_side,
         clean_up_tokenization_spaces=False,
     )  # fmt: skip
+    return built
