@@ -41,7 +41,7 @@ class UnavailableError(EvalsuiteError):
 
 
 class SampleError(EvalsuiteError):
-    """One sample could not be prepared, answered or scored; it is recorded as failed, the run goes on."""
+    """One sample could not be prepared, answered or scored; it is recorded as failed, the run continues."""
 
 
 class OutOfMemoryError(EvalsuiteError):

@@ -58,7 +58,7 @@ def models() -> Iterator[ModelEntry]:
     )
     yield row(
         "retrieval",
-        "text-to-image without drawing: the training image with the nearest caption",
+        "text-to-image by retrieval: the training image with the nearest caption",
         frozenset({"image"}),
         _retrieval,
         *NEIGHBOURS,

@@ -58,7 +58,7 @@ class NearestNeighbour:
 
 
 class Retrieval:
-    """Draws nothing: gives the training image whose caption is nearest to the prompt.
+    """Generates nothing: returns the training image whose caption is nearest to the prompt.
 
     The "retrieval result" of text-to-image tables; several images are the nearest ones in their order.
     """

@@ -38,7 +38,7 @@ class ServedChat:
     Likelihoods of the bare text are those of whole continuations, as the adapter `causal` computes them; in
     the chat template those of an answer's first token.
 
-    A request that fails costs its own sample; a server that cannot be used stops the run, to go on later.
+    A request that fails costs its own sample; an unusable server stops the run, which can be resumed.
     """
 
     independent_requests = True

@@ -85,7 +85,7 @@ def _extra_body(text: str) -> dict[str, Any]:
 
 
 def usage_of(reply: Reply | ImageReply) -> dict[str, Any]:
-    """What an answer took and who gave it, for its details; what the server does not tell is left out.
+    """Usage and origin of an answer, for its details; what the server does not report is left out.
 
     Generated tokens of a text are part of the response itself.
     """
@@ -107,7 +107,7 @@ def _price(given: Mapping[str, str], name: str) -> float:
 
 
 def info_of(server: Server, given: Mapping[str, str], **more: Any) -> ModelInfo:
-    """Who is asked. What a server really runs it tells with each answer: see the responses' details."""
+    """Identity of the served model. The server reports what really runs with each response: see its details."""
     address = server.address
     prices = {key: _price(given, key) for key in ("price_in", "price_out") if key in given}
     return ModelInfo(

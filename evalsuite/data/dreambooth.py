@@ -92,7 +92,7 @@ def read_subjects(benchmark: Benchmark, folder: Path, live: Iterable[str]) -> It
 
     Args:
         folder: holds a folder per subject.
-        live: the classes of live subjects, which the file does not tell.
+        live: the classes of live subjects, which the file does not name.
 
     Raises:
         DataError: a subject's folder is missing or holds no image, a name leaves the folder.

@@ -1,4 +1,4 @@
-"""What can go wrong with a server: what may pass and is tried again, and how the rest is told.
+"""What can go wrong with a server: what is transient and retried, and how the rest is reported.
 
 An error that every request would meet (no server, no such model, a refused key, an exhausted quota) is an
 UnavailableError: it ends the step, and what was answered is kept. One that belongs to the request (too long,

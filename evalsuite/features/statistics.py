@@ -34,7 +34,7 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork, what: str = 
     state = Decoded()
     sums = GaussianStatistics(network.means)
     for _, pictures in decoded_batches(images, state):
-        if not state.failures:  # what cannot be told in the end need not be computed
+        if not state.failures:  # a set with failures is refused below, so the rest need not be computed
             sums.update(network.images(pictures))
     require_complete(state, len(images), what)
     return sums.finalize(protocol_of(network))

@@ -68,8 +68,8 @@ class Coverage:
         """(N,) influence of each generated image on recall, by a jackknife that leaves out a block at a
         time; the mean is 0.
 
-        Half-samples would tell too little: recall moves with its few widest balls. Where a single image
-        far out covers many real ones, and this sample has none, nothing in the sample can tell.
+        Half-samples would show too little: recall moves with its few widest balls. Where a single image
+        far out covers many real ones, and this sample has none, nothing in the sample can show it.
         """
         everything = np.arange(len(self.inside))
         parts = np.array_split(

@@ -356,7 +356,7 @@ def frechet_infinity(
     """The Fréchet distance extrapolated to infinitely many images (Chong & Forsyth 2020, FID∞).
 
     The bias of the distance falls as 1 / N: distances of random subsets of growing size are fitted by a line
-    in 1 / N, whose value at 0 is told. 15 subsets from 5,000 to all images, as in the authors' code
+    in 1 / N, whose value at 0 is returned. 15 subsets from 5,000 to all images, as in the authors' code
     (mchong6/FID_IS_infinity, score_infinity.py); theirs draws from numpy's global generator, this from
     RandomState(seed).
 
@@ -371,7 +371,7 @@ def frechet_infinity(
         raise SampleError(
             f"The extrapolation needs more than {smallest:,} features and two points; it got features of "
             f"shape {rows.shape} and {points} points.",
-            "Draw more images, or choose a smaller size for the smallest subset on both sides.",
+            "Generate more images, or choose a smaller size for the smallest subset on both sides.",
         )
     distance = frechet_distance_to(reference)
     random = np.random.RandomState(seed)

@@ -155,8 +155,16 @@ class GenEvalSummary:
 
 
 def summarize(correct: Sequence[bool], tags: Sequence[str], prompts: Sequence[str]) -> GenEvalSummary:
-    """The official summary; the arguments have one entry per image, `prompts` tells which images belong
-    together."""
+    """The official summary of a set of images (djghosh13/geneval `summary_scores.py`).
+
+    Args:
+        correct: whether each image is right (`verdict`), N values.
+        tags: the task of each image, e.g. "two_object".
+        prompts: the prompt of each image; images of one prompt have equal entries.
+
+    Raises:
+        SampleError: no images.
+    """
     if not correct:
         raise SampleError("A GenEval summary needs at least one image.")
     of_tag: dict[str, list[bool]] = {}

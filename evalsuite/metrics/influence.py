@@ -60,7 +60,7 @@ def frechet_influence(features: ArrayLike, reference: Gaussian) -> Floats:
 
     Args:
         features: (N, D) of the generated images; with N no larger than D the covariance is singular, and
-            the influence is told in the directions it has.
+            the influence covers the directions it has.
     """
     rows: NDArray[Any] = np.asarray(features, dtype=np.float64)
     mean = rows.mean(axis=0)

@@ -145,7 +145,7 @@ LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
 
 
 def read_letter(text: str, options: Mapping[str, str], rule: str) -> str | None:
-    """The letter that an answer means; None where the rule cannot tell.
+    """The letter that an answer means; None where the rule cannot decide.
 
     Args:
         text: the model's answer.

@@ -104,7 +104,7 @@ def _rule(name: str) -> PopeRule:
 
 
 def yes_or_no(answer: str, rule: str = "official") -> bool | None:
-    """True for yes, False for no, None when the rule cannot tell (never under ``official``).
+    """True for yes, False for no, None when the rule cannot decide (never under ``official``).
 
     >>> yes_or_no("No, there is not."), yes_or_no("Perhaps."), yes_or_no("Perhaps.", "vlmevalkit")
     (False, True, None)

@@ -92,7 +92,7 @@ def sample_session(rng: np.random.Generator, split: Split, turns: int = 2) -> tu
 def edit_scene(
     rng: np.random.Generator, scene: Scene, split: Split, kind: Kind, tries: int = 20
 ) -> Edit | None:
-    """An edit of a given kind of a given scene, or None where none was found in so many tries."""
+    """An edit of a given kind of a given scene, or None where none was found in `tries` tries."""
     for _ in range(tries):
         change = sample_change(rng, scene, kind)
         if change is not None and may_follow(change.target, split):

@@ -56,7 +56,7 @@ class Model(Protocol):
     """Every adapter: an identity and the CPU step.
 
     `prepare` is called from several threads at once. It raises SampleError (or DataError) for a request
-    that this model cannot take; the sample is then recorded as failed and the run goes on. Device steps raise
+    that this model cannot take; the sample is then recorded as failed and the run continues. Device steps raise
     OutOfMemoryError (torch's own is recognised too) for a batch that does not fit, and UnavailableError when
     nothing more can be answered at all: the run then stops, and resumes when it is started again.
 
@@ -68,7 +68,7 @@ class Model(Protocol):
     UnavailableError in place of each that came too late, so that those before it are kept.
     `batch_that_fits(prepared)`: an estimate of how many requests like this one memory will hold at once.
     `networks`: the torch modules that answer. The engine's self-check looks at their next-token logits and,
-    in half precision, widens their weights to float32 for a few requests, which tells bugs of batching from
+    in half precision, widens their weights to float32 for a few requests, which separates bugs of batching from
     rounding; a device step must therefore take precision from the weights, not from what it was loaded with.
     """
 
@@ -117,7 +117,7 @@ METHODS: dict[Capability, str] = {
 
 
 def capabilities_of(model: Model) -> frozenset[Capability]:
-    """The capabilities whose device step the adapter has; of drawing and editing, its entry says which."""
+    """The capabilities whose device step the adapter has; its entry says whether it generates or edits images."""
     return frozenset(
         capability for capability, method in METHODS.items() if callable(getattr(model, method, None))
     )

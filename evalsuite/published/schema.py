@@ -49,7 +49,7 @@ class PublishedColumn(_Strict):
     """Task that gives this number; empty where none does, and `reason` then says why."""
     metric: str = ""
     group: str = ""
-    """Break-down of the metric, e.g. `L2=logic_reasoning`."""
+    """Breakdown of the metric, e.g. `L2=logic_reasoning`."""
     protocol: str = ""
     """Protocol that the number was measured with; empty: not known."""
     rules: str = "official"
@@ -92,7 +92,7 @@ class PublishedRow(_Strict):
     measure: str = ""
     """The model as `evalsuite run --model` takes it, where there is one."""
     billions: float | None = Field(default=None, gt=0)
-    """Parameters in 10^9, to tell apart models that cannot be the same."""
+    """Parameters in 10^9, to distinguish models that cannot be the same."""
     cells: dict[str, float | str | dict[str, Any]]
     """Column -> number, `-` (blank in the table), `unknown`, or a cell in full."""
 

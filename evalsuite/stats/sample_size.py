@@ -1,4 +1,4 @@
-"""How many samples it takes to see a difference, and how small a difference so many samples show.
+"""How many samples it takes to see a difference, and the smallest difference that a number of samples shows.
 
 Paired comparison of two models on the same samples. All formulas are the normal approximation; for right and
 wrong answers with the two variances of McNemar's test (Miettinen, Biometrics 24, 1968; Connor, Biometrics 43,
@@ -38,7 +38,7 @@ class Aim:
     Args:
         power: chance to find a difference that is there, in (0, 1).
         alpha: two-sided level of the test, in (0, 1).
-        comparisons: so many tests share alpha (Bonferroni, the hardest step of Holm's procedure).
+        comparisons: number of tests that share alpha (Bonferroni, the hardest step of Holm's procedure).
     """
 
     power: float = 0.8
@@ -135,7 +135,7 @@ def samples_needed(difference: float, spread: Spread, aim: Aim | None = None) ->
 
 
 def detectable(samples: int, spread: Spread, aim: Aim | None = None) -> float:
-    """The smallest true difference that so many samples find with the chance `aim.power`; inf where none can.
+    """Smallest true difference that `samples` samples find with probability `aim.power`; inf where none can.
 
     In natural units, positive.
     """
@@ -159,7 +159,7 @@ def detectable(samples: int, spread: Spread, aim: Aim | None = None) -> float:
 
 
 def power(samples: int, difference: float, spread: Spread, aim: Aim | None = None) -> float:
-    """The chance that a true `difference` is found with so many samples."""
+    """Probability that a true `difference` is found with `samples` samples."""
     from scipy.special import ndtr
 
     tail, _ = (aim or Aim()).quantiles

@@ -9,7 +9,7 @@ from evalsuite.stats.resampling import Floats, Ints, kinds_of
 _TIE = 1e-9
 """Sums that differ by less than this share are equal: adding floats in another order must not break a tie."""
 _FEW = 2048
-"""So many kinds of clusters are drawn one by one; more are put into bins first."""
+"""Up to this number of kinds of clusters is sampled exactly; more are put into bins first."""
 
 
 def mcnemar(better: int, worse: int) -> float:
@@ -67,7 +67,9 @@ def sign_flip(sums: Floats, resamples: int, rng: np.random.Generator) -> float:
 def permutation(
     a: tuple[Floats, Ints], b: tuple[Floats, Ints], resamples: int, rng: np.random.Generator
 ) -> float:
-    """Two-sided p-value of the difference of two means over rows when clusters are dealt anew to both sides.
+    """Two-sided p-value of the difference of two means over rows, by a permutation test over clusters.
+
+    Clusters are reassigned to the two sides at random; p = (1 + hits) / (1 + resamples).
 
     Args:
         a, b: sum of the scores in each cluster and its rows, shapes (clusters,).

@@ -57,7 +57,7 @@ def remarks(results: Results) -> list[str]:
             f"{agreement.shared} items; Fleiss' kappa {kappa} over the {agreement.complete} that all answered"
         )
     else:
-        found.append("one rater: there is no agreement to tell")
+        found.append("one rater: no agreement to report")
     methods = sorted({share.method for share in results.shares if not share.topic})
     found.append(f"intervals at 95 %: {'; '.join(methods)}")
     return [*found, *results.notes]

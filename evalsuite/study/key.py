@@ -54,7 +54,7 @@ class Key(_Strict):
     mode: Mode
     question: str
     answers: tuple[str, ...]
-    """In `rate`, the first is the one whose share is told; in `compare`: left, right and, if allowed, tie."""
+    """In `rate`, the share of the first is reported; in `compare`: left, right and, if allowed, tie."""
     task: str
     protocol: str
     label: str

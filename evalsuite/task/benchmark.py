@@ -355,7 +355,7 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     """The task, with its data found. Raises SpecError for unknown names, DataError for missing data.
 
     The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
-    `OPTIONS` of `evalsuite.task.Option`. Every family knows `subset` ("600": so many samples, drawn with
+    `OPTIONS` of `evalsuite.task.Option`. Every family knows `subset` ("600": 600 samples, drawn with
     seed 0; "600@7": with seed 7) and `source` (the reader or hub repository to use when there are several);
     one whose `SHOTS` is true knows `shots`, too.
     """

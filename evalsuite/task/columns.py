@@ -14,7 +14,7 @@ from evalsuite.task.benchmark import Plan
 
 @dataclass(frozen=True)
 class Formula:
-    """How a similarity is told.
+    """How a similarity is reported.
 
     Args:
         prefix: put before the text.

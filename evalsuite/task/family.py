@@ -89,7 +89,7 @@ class FamilyTask(ABC):
             "system prompt": protocol.system,
             "prefill": protocol.prefill,
             "decoding": ", ".join(f"{name} = {value}" for name, value in protocol.decoding.items()),
-            "clean-up": ", ".join(protocol.postprocess),
+            "postprocessing": ", ".join(protocol.postprocess),
             "settings": ", ".join(f"{name} = {value}" for name, value in protocol.settings.items()),
             "options": ", ".join(f"{name} = {value}" for name, value in self.plan.options.items()),
             "note": protocol.note,

@@ -41,7 +41,7 @@ class Label(BaseModel):
     values: dict[str, str] = Field(default_factory=dict)
     """What stands in the column -> the label; others stay as they are."""
     every: int = Field(default=0, ge=0)
-    """Of numbers: so many neighbours share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
+    """Of numbers: number of neighbours that share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
 
     @field_validator("pattern")
     @classmethod

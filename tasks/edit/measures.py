@@ -175,7 +175,7 @@ def _picture(result: Result, which: str) -> PilImage:
 
 
 def _fitted(drawn: PilImage, source: PilImage) -> Any:
-    """The result in the size of its source: models that draw in sizes of their own are scaled, bicubic."""
+    """The result in the size of its source: results of another size are scaled, bicubic."""
     from PIL import Image
 
     return drawn if drawn.size == source.size else drawn.resize(source.size, Image.Resampling.BICUBIC)

@@ -31,7 +31,7 @@ class Scorer:
     """Scores answers under the columns that can be computed here; `how` is of each of them.
 
     Args:
-        excluded: what the protocol left out, by rule; goes on record.
+        excluded: what the protocol left out, by rule; is recorded.
     """
 
     columns: Columns

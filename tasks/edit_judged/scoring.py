@@ -109,7 +109,7 @@ def type_statistics(
     """The columns over all edits, each type and the common subset, so that types weigh the same.
 
     Args:
-        digits: a type's mean is rounded to so many places first; None: it is not.
+        digits: a type's mean is rounded to this number of digits first; None: it is not.
     """
     return [
         Statistic(metric, members, _over_types(rows, members, metric.name, digits), group=group)

@@ -35,9 +35,9 @@ class Found:
     """A detected object.
 
     Args:
-        detection: box, score, and its colour where the detector tells one.
+        detection: box, score, and its colour where the detector gives one.
         mask: (height, width) of the image, True on the object; None where the detector gives none. The
-            colour classifier paints everything else grey.
+            colour classifier greys out everything else.
     """
 
     detection: Detection

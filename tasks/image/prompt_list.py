@@ -1,4 +1,4 @@
-"""The list of (image id, caption) pairs that a text-to-image benchmark draws for.
+"""The list of (image id, caption) pairs that a text-to-image benchmark generates images for.
 
 "30,000 captions of MS-COCO" is not a data set: which captions is left to everybody's random generator. So the
 list is fixed here by a rule that gives the same pairs on every machine, and its checksum is part of the
@@ -21,7 +21,7 @@ from evalsuite.task.readers import Captioned, jsonfile, read_lines
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A caption to draw.
+    """A caption to generate an image for.
 
     Args:
         image_id: of the image that the caption was written about.

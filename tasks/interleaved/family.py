@@ -205,7 +205,7 @@ class ImageTask(_Documents):
         document: InterleavedDocument = one.sample.record
         steps = document.steps()
         if len(one.responses) != len(steps):
-            raise SampleError(f"{len(one.responses)} of {len(steps)} images were drawn")
+            raise SampleError(f"{len(one.responses)} of {len(steps)} images were generated")
         parts: list[Text | Image] = []
         for k, ((text, _), response) in enumerate(zip(steps, one.responses, strict=True)):
             parts += [*([Text(text)] if text else []), _picture(document, k, response)]

@@ -190,7 +190,7 @@ class Scorer:
     def _distance(
         self, metric: Metric, key: str, drawing: Sequence[_Made], made: Sequence[_Made]
     ) -> Statistic:
-        """Of all drawn to all true images; resampling takes whole documents."""
+        """Of all generated to all true images; resampling takes whole documents."""
         import numpy as np
 
         means = self.columns.network(key).means

@@ -1,4 +1,4 @@
-"""Subject-driven drawing: a subject in reference images, and a prompt that puts it elsewhere."""
+"""Subject-driven generation: a subject in reference images, and a prompt that puts it elsewhere."""
 
 from __future__ import annotations
 
