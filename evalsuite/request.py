@@ -13,8 +13,8 @@ from evalsuite.content import Document, Image, Message, Text, images_of
 from evalsuite.errors import SampleError
 
 Capability = Literal["text", "choices", "image", "edit", "interleaved"]
-"""What a task can need: generate text, score choices, generate images from text, generate images from text and
-images (editing, subject-driven), generate documents of text and images."""
+"""What a task can need: generate text, score choices, generate images from text, or from text and images
+(editing, subject-driven), generate documents of text and images."""
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 """All of them, in that order."""
 GENERATES_IMAGES: frozenset[Capability] = frozenset({"image", "edit", "interleaved"})

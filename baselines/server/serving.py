@@ -107,7 +107,7 @@ def _price(given: Mapping[str, str], name: str) -> float:
 
 
 def info_of(server: Server, given: Mapping[str, str], **more: Any) -> ModelInfo:
-    """Identity of the served model. The server reports what really runs with each response: see its details."""
+    """Identity of the served model. What the server really runs is in each response's details."""
     address = server.address
     prices = {key: _price(given, key) for key in ("price_in", "price_out") if key in given}
     return ModelInfo(

@@ -36,7 +36,7 @@ class UnifiedModel(ImageTextModel):
         if not isinstance(output, GenerateImages):
             return super().prepare(request)
         if request.images:
-            raise SampleError(f"{self.info.name} generates images from text alone; the prompt holds an image.")
+            raise SampleError(f"{self.info.name} generates images from text alone; the prompt has an image.")
         if output.negative:
             raise SampleError(f"{self.info.name} takes no negative prompt.", "Use another protocol.")
         return Prepared(request, (self._render(request, []), []), float(output.count), output)

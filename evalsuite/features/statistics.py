@@ -41,9 +41,14 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork, what: str = 
 
 
 def require_complete(state: Decoded, count: int, what: str = "reference") -> None:
-    """Raises DataError with the first reason where any of `count` images was broken; `what` is the set's
-    name in
-    the message."""
+    """Refuse a set of `count` images of which any is broken.
+
+    Args:
+        what: name of the set in the message.
+
+    Raises:
+        DataError: names the first reason.
+    """
     if state.failures:
         raise DataError(
             f"{len(state.failures)} of {count} {what} images cannot be read; the first: "

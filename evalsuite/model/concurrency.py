@@ -58,8 +58,8 @@ class RequestLimits:
         backoff: seconds before the first retry; doubled each time, times a random factor from 0.5 to 1. A
             service's `Retry-After` overrides it.
         longest_wait: seconds; no wait is longer, and a service that asks for more is given up.
-        timeout: seconds one attempt may take; None: no limit. A plain function keeps running in its thread after
-            that, so give its HTTP library the same limit.
+        timeout: seconds one attempt may take; None: no limit. A plain function keeps running in its thread
+            after that, so give its HTTP library the same limit.
         deadline: seconds one request may take, waits and retries included; None: no limit.
         requests_per_minute, tokens_per_minute: rate limits (leaky buckets, which allow a minute's worth at
             the start); None: none.

@@ -47,8 +47,7 @@ def _rule(plan: Plan) -> str:
 
 def build(plan: Plan) -> EditJudgedTask:
     """The task of a judged editing benchmark. Raises SpecError for an unknown rule, and for grades without a
-    judge's
-    name."""
+    judge's name."""
     check_options(plan)
     name = plan.benchmark.name
     if _rule(plan) not in GRADERS:

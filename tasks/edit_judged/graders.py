@@ -44,10 +44,10 @@ class Grader(Protocol):
 
 class Viescore:
     """Two questions: semantic consistency (SC), shown source and result; perceptual quality (PQ), shown the
-    result.
-    Each answer is a list of scores from 0 to 10 of which the least counts; O is the root of their product.
+    result. Each answer is a list of scores from 0 to 10 of which the least counts; O is the root of their
+    product.
 
-    Both are asked again, once, when either answer cannot be read. Where the official script then draws a
+    Both are asked again, once, when either answer cannot be read. Where the official script then samples a
     random score, ours is a failure.
 
     Args:

@@ -64,7 +64,8 @@ class ProtocolSettings(BaseModel):
     as the beginning of its answer and belongs to the document that is scored.
 
     For images for the true text, `context`: what the model sees before it generates: `own`, the true text so
-    far with its own images; `true`, with the true images; `text`, all text so far without images; `last-text`, only the text since the image before (what a text-to-image model can take).
+    far with its own images; `true`, with the true images; `text`, all text so far without images;
+    `last-text`, only the text since the image before (what a text-to-image model can take).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
