@@ -13,7 +13,7 @@ THRESHOLD = 0.5
 
 
 def levenshtein(one: str, other: str) -> int:
-    """Fewest insertions, deletions and replacements of characters that turn one text into the other.
+    """Edit distance: the fewest insertions, deletions and replacements of characters between two texts.
 
     >>> levenshtein("kitten", "sitting")
     3

@@ -276,18 +276,17 @@ class GaussianStatistics:
 
 
 def gaussian_of(features: ArrayLike, means: Means = "float64") -> Gaussian:
-    """Mean and covariance of features (N, D) that are in memory; nothing is said about their number, and one
-    alone has the covariance 0."""
+    """Mean and covariance of features (N, D) in memory; a single one has the covariance 0."""
     rows = np.asarray(features)
     precise = rows.astype(np.float64)
     mean = precise.mean(axis=0)
     centred = precise - mean
-    told = mean if means == "float64" else np.mean(rows.astype(np.float32), axis=0).astype(np.float64)
-    return Gaussian(told, centred.T @ centred / max(len(rows) - 1, 1), len(rows))
+    mu = mean if means == "float64" else np.mean(rows.astype(np.float32), axis=0).astype(np.float64)
+    return Gaussian(mu, centred.T @ centred / max(len(rows) - 1, 1), len(rows))
 
 
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
-    """|mu1 - mu2|² + Tr(S1 + S2 - 2 (S1 S2)^½), at least about 0.
+    """Fréchet distance |mu1 - mu2|² + Tr(S1 + S2 - 2 (S1 S2)^½); from about 0 on, lower is better.
 
     "FID" when the features are the 2,048 of the original Inception network. The trace of the root is the sum
     of the roots of the eigenvalues of S1^½ S2 S1^½, which is symmetric: all in float64, and nothing to patch
@@ -362,6 +361,9 @@ def frechet_infinity(
 
     Args:
         features: (N, D) of the generated images, more than `smallest`.
+        reference: statistics of the reference images.
+        points: number of subset sizes, at least 2.
+        smallest: size of the smallest subset.
         means: as in `GaussianStatistics`.
 
     Raises SampleError for fewer features than `smallest`, or fewer than two points.

@@ -165,9 +165,11 @@ def _quoted(text: str) -> str:
 
 
 def viescore(semantics: Sequence[float], quality: Sequence[float]) -> tuple[float, float, float]:
-    """(SC, PQ, O) of one image: the least of each list, and the root of their product; 0..10 each.
+    """VIEScore (Ku et al. 2024) of one image: (SC, PQ, O), each in [0, 10], higher is better.
 
-    Raises SampleError where a list is empty, or holds what is no number from 0 on.
+    SC is the minimum of the semantic scores, PQ that of the quality scores, O = sqrt(SC × PQ).
+
+    Raises SampleError where a list is empty, or holds anything but finite numbers from 0 on.
     """
     if not semantics or not quality:
         raise SampleError("VIEScore needs at least one score of each kind.")
@@ -190,8 +192,15 @@ class ViescoreStatistics:
 
 
 def viescore_statistics(scores: Sequence[tuple[float, float]], *, scale: float = 0.1) -> ViescoreStatistics:
-    """Table of a model from its (SC, PQ) pairs; O is averaged over images. Published values are tenths
-    (`scale`)."""
+    """Table of a model; O = sqrt(SC × PQ) is averaged over images.
+
+    Args:
+        scores: (SC, PQ) of each image, in [0, 10].
+        scale: factor of all values; published ones are tenths.
+
+    Raises:
+        SampleError: no images.
+    """
     if not scores:
         raise SampleError("VIEScore statistics need at least one image.")
     pairs = np.asarray(scores, dtype=np.float64) * scale
@@ -205,8 +214,7 @@ def viescore_statistics(scores: Sequence[tuple[float, float]], *, scale: float =
 
 @dataclass(frozen=True, slots=True)
 class EditGrade:
-    """One graded edit of GEdit-Bench: its task, SC and PQ in 0..10, and whether it is in the common
-    subset."""
+    """One graded edit of GEdit-Bench: task, SC and PQ in [0, 10], whether it is in the common subset."""
 
     task: str
     semantics: float
@@ -230,6 +238,12 @@ def edit_table(grades: Sequence[EditGrade], *, intersection: bool = False) -> Ed
     Args:
         grades: of one instruction language (the data say "cn"; the official script's "zh" matches nothing).
         intersection: only edits that every compared model answered.
+
+    Returns:
+        Means in the scale of the grades, 0 to 10.
+
+    Raises:
+        SampleError: no edits.
     """
     groups: dict[str, list[tuple[float, float, float]]] = {}
     for grade in grades:

@@ -119,9 +119,18 @@ def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters, *, sha
 
 
 def samples_needed(difference: float, spread: Spread, aim: Aim | None = None) -> int:
-    """Samples with which a true `difference` is found with the chance `aim.power`.
+    """Number of samples with which a true `difference` is found with probability `aim.power`.
 
-    Raises SpecError for a difference of nothing, or one that is larger than the disagreement allows.
+    ceil(D (z_alpha sqrt(V) + z_power sqrt(V_1))² / difference²), V the variance of `spread` (V_1 under the
+    difference) and D its design effect; at least 2.
+
+    Args:
+        difference: of the means, in natural units.
+        spread: of the per-sample differences.
+        aim: power and level; None for the defaults.
+
+    Raises:
+        SpecError: the difference is 0, or larger than the disagreement allows.
 
     >>> samples_needed(0.05, Spread(0.2, binary=True))
     626
@@ -137,7 +146,16 @@ def samples_needed(difference: float, spread: Spread, aim: Aim | None = None) ->
 def detectable(samples: int, spread: Spread, aim: Aim | None = None) -> float:
     """Smallest true difference that `samples` samples find with probability `aim.power`; inf where none can.
 
-    In natural units, positive.
+    Args:
+        samples: at least 2.
+        spread: of the per-sample differences.
+        aim: power and level; None for the defaults.
+
+    Returns:
+        The difference in natural units, positive.
+
+    Raises:
+        SpecError: fewer than 2 samples.
     """
     from scipy.optimize import brentq
 
@@ -159,7 +177,17 @@ def detectable(samples: int, spread: Spread, aim: Aim | None = None) -> float:
 
 
 def power(samples: int, difference: float, spread: Spread, aim: Aim | None = None) -> float:
-    """Probability that a true `difference` is found with `samples` samples."""
+    """Probability in [0, 1] that a true `difference` is found with `samples` samples.
+
+    Args:
+        samples: number of samples that both models answer.
+        difference: of the means, in natural units.
+        spread: of the per-sample differences.
+        aim: the level; None for the defaults.
+
+    Raises:
+        SpecError: the difference is larger than the disagreement allows.
+    """
     from scipy.special import ndtr
 
     tail, _ = (aim or Aim()).quantiles

@@ -30,7 +30,7 @@ def mcnemar(better: int, worse: int) -> float:
 
 
 def sign_flip(sums: Floats, resamples: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of the sum of `sums` when the sign of each is a coin's.
+    """Two-sided p-value of the sum of `sums` under random signs.
 
     The permutation test of paired samples: where a and b are exchangeable within a cluster, its summed
     difference is as likely positive as negative. All patterns are counted where they are no more than
@@ -39,6 +39,8 @@ def sign_flip(sums: Floats, resamples: int, rng: np.random.Generator) -> float:
 
     Args:
         sums: b - a, summed over each cluster, shape (clusters,).
+        resamples: number of random sign patterns.
+        rng: source of the signs.
     """
     sizes = np.abs(sums[sums != 0])
     if len(sizes) == 0:
@@ -73,6 +75,8 @@ def permutation(
 
     Args:
         a, b: sum of the scores in each cluster and its rows, shapes (clusters,).
+        resamples: number of random assignments.
+        rng: source of the assignments.
     """
     count_a = len(a[0])
     sums, sizes = np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]])
