@@ -218,7 +218,7 @@ class DiffusersPipeline:
         except ValueError as error:
             raise SpecError(
                 f"diffusers has no {wanted} pipeline for a {type(pipeline).__name__}.",
-                "Leave the option task away.",
+                "Omit the option task.",
             ) from error
 
 
@@ -243,7 +243,7 @@ def _put_on(pipeline: Any, adapter: str) -> None:
 
     if not hasattr(pipeline, "load_lora_weights"):
         raise CheckpointError(
-            f"A {type(pipeline).__name__} takes no LoRA weights.", "Leave the option adapter away."
+            f"A {type(pipeline).__name__} does not take LoRA weights.", "Omit the option adapter."
         )
     if find_spec("peft") is None:
         raise UnavailableError(

@@ -92,7 +92,7 @@ def read_mmc4(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
         where = f"{documents}, line {number}"
         sentences = cell(row, "text_list", list, where)
         if not all(isinstance(sentence, str) for sentence in sentences):
-            raise DataError(f"{where}: text_list holds something that is no text.")
+            raise DataError(f"{where}: text_list holds something that is not text.")
         after: dict[int, list[Image]] = {}
         for info in cell(row, "image_info", list, where):
             name, index = (

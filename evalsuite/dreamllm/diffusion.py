@@ -223,7 +223,7 @@ def check_finite(values: Tensor) -> None:
     if not bool(finite.all()):
         rows = [index for index, good in enumerate(finite.tolist()) if not good]
         raise SampleError(
-            f"SamplingConfig gave values that are not finite (images {rows} of the batch).",
+            f"Denoising gave values that are not finite (images {rows} of the batch).",
             "Try float32, or a lower guidance scale.",
         )
 

@@ -324,7 +324,7 @@ def _refuse_inside_a_loop() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     import openai
 
-    # A body that is no JSON comes through the package as the decoder's own error.
+    # A body that is not JSON comes through the package as the decoder's own error.
     own = (errors.Unusable, errors.Rejected, errors.TooLong, errors.Elsewhere)
     return (openai.APIError, json.JSONDecodeError, TimeoutError, *own)
 

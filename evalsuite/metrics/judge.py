@@ -144,7 +144,7 @@ def _bare_scores(answer: str) -> dict[str, Any] | None:
         if re.match(r"\[\d+, ?\d+\]$", listed, re.ASCII):
             return {"score": json.loads(listed), "reasoning": "System: output is simply a list of scores"}
         number = int(answer)
-    except ValueError:  # also a list of "08", which is no JSON
+    except ValueError:  # also a list of "08", which is not JSON
         return None
     if not 0 <= number <= 10:
         return None
@@ -176,9 +176,9 @@ def viescore(semantics: Sequence[float], quality: Sequence[float]) -> tuple[floa
     try:
         first, second = list(map(float, semantics)), list(map(float, quality))
     except (TypeError, ValueError, OverflowError) as error:
-        raise SampleError("VIEScore got scores that are no numbers, or too large to be any.") from error
+        raise SampleError("VIEScore got scores that are not numbers, or too large to be any.") from error
     if not all(math.isfinite(score) and score >= 0 for score in (*first, *second)):
-        raise SampleError(f"VIEScore got scores that are no numbers from 0 on: {semantics}, {quality}.")
+        raise SampleError(f"VIEScore got scores that are not numbers from 0 on: {semantics}, {quality}.")
     consistency, perception = min(first), min(second)
     return consistency, perception, math.sqrt(consistency * perception)
 
@@ -275,7 +275,7 @@ def imgedit_grade(answer: str) -> float | None:
         ]
         return round(sum(scores) / len(scores), 2) if scores else None
     except (ValueError, OverflowError) as error:
-        raise SampleError(f"A score of the judge is no number: {answer!r:.200}") from error
+        raise SampleError(f"A score of the judge is not a number: {answer!r:.200}") from error
 
 
 def imgedit_types(grades: Mapping[str, float], types: Mapping[str, str]) -> dict[str, float]:

@@ -108,7 +108,7 @@ class PublishedRow(_Strict):
     def _known(self) -> PublishedRow:
         for name, found in self.cells.items():
             if isinstance(found, str) and found not in (BLANK, UNKNOWN):
-                raise ValueError(f"cells.{name}: {found!r} is no number, {BLANK!r} or {UNKNOWN!r}")
+                raise ValueError(f"cells.{name}: {found!r} is not a number, {BLANK!r} or {UNKNOWN!r}")
             self.cell(name)
         return self
 
@@ -133,9 +133,9 @@ class PublishedTable(_Strict):
         for row in self.rows:
             for name in row.cells:
                 if name not in self.columns:
-                    raise ValueError(f"row {row.model!r} has a cell {name!r}, which is no column")
+                    raise ValueError(f"row {row.model!r} has a cell {name!r}, which is not a column")
         if self.subject and self.subject not in names:
-            raise ValueError(f"subject {self.subject!r} is no row")
+            raise ValueError(f"subject {self.subject!r} is not a row")
         return self
 
     def row(self, model: str) -> PublishedRow | None:

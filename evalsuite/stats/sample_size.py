@@ -78,7 +78,10 @@ def disagreement(baseline: float, difference: float = 0.0, correlation: float = 
     """
     p, q = baseline, baseline + difference
     if not 0 <= p <= 1:
-        raise SpecError(f"A share of {100 * p:g} % is none.", "Give --baseline as displayed, e.g. 72.4.")
+        raise SpecError(
+            f"A share of {100 * p:g} % is not between 0 and 100 %.",
+            "Give --baseline as displayed, e.g. 72.4.",
+        )
     if not 0 <= q <= 1:
         raise SpecError(
             f"A share of {100 * p:g} % cannot change by {100 * difference:g} points.",

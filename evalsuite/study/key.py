@@ -80,4 +80,4 @@ def read_key(folder: Path) -> Key:
         ) from error
     except (ValueError, RecursionError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise DataError(f"{path} is no key of a study ({first}).", "Make the study again.") from error
+        raise DataError(f"{path} is not a key of a study ({first}).", "Make the study again.") from error

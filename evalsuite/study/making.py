@@ -246,7 +246,7 @@ def _contents(
         found[reader.model_name] = _content(task, sample, responses)
     if reference:
         if not isinstance(task, ShowsReference):
-            raise SpecError(f"Task {key!r} has no true documents to show.", "Leave --reference out.")
+            raise SpecError(f"Task {key!r} has no true documents to show.", "Omit --reference.")
         found[REFERENCE] = task.reference(sample)
     return found
 

@@ -98,7 +98,7 @@ class FamilyTask(ABC):
         return {heading: text for heading, text in told.items() if text}
 
     def answer(self, one: Answered) -> str:
-        """The answer after the protocol's postprocessing. Raises SampleError where it is no text."""
+        """The answer after the protocol's postprocessing. Raises SampleError where it is not text."""
         return postprocess(text_of(one.response), self.plan.protocol.postprocess)
 
     def scores(
@@ -228,7 +228,7 @@ def generated_images(response: Response, count: int) -> tuple[Image, ...]:
     if not isinstance(response, ImageResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not images")
     if len(response.images) != count:
-        raise SampleError(f"{len(response.images)} images came back, {count} were asked for")
+        raise SampleError(f"expected {count} images, got {len(response.images)}")
     return response.images
 
 

@@ -110,13 +110,13 @@ class FileDetections:
 
 def _detection(box: Any, where: str) -> Detection:
     if not isinstance(box, list) or len(box) not in (5, 6):
-        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write [x1, y1, x2, y2, score].")
+        raise DataError(f"{where}: {json.dumps(box)} is not a detection.", "Write [x1, y1, x2, y2, score].")
     try:
         x1, y1, x2, y2, score = (float(value) for value in box[:5])
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write five numbers.") from error
+        raise DataError(f"{where}: {json.dumps(box)} is not a detection.", "Write five numbers.") from error
     if not all(map(math.isfinite, (x1, y1, x2, y2, score))):
-        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write five finite numbers.")
+        raise DataError(f"{where}: {json.dumps(box)} is not a detection.", "Write five finite numbers.")
     color = box[5] if len(box) == 6 else None
     if color is not None and color not in COLORS:
         raise DataError(f"{where}: there is no colour {color!r}.", f"Known: {', '.join(COLORS)}.")

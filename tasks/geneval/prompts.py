@@ -71,5 +71,5 @@ def _check(wanted: Any, place: int, where: str) -> None:
             or not 0 <= position[1] < place
         ):
             raise DataError(
-                f"{where}: {position!r} is no position.", "It is [relation, index of an earlier include]."
+                f"{where}: {position!r} is not a position.", "It is [relation, index of an earlier include]."
             )

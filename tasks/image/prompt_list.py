@@ -104,7 +104,7 @@ def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
             raise DataError(f"{where}: image {image_id} occurs twice.", "Remove one of the two.")
         if text.strip() not in {caption.strip() for caption in by_id[image_id].captions}:
             raise DataError(
-                f"{where}: {text!r} is no caption of image {image_id}.", "Is it the file of this list?"
+                f"{where}: {text!r} is not a caption of image {image_id}.", "Is it the file of this list?"
             )
         found[image_id] = _prompt(by_id[image_id], text)
     if not found:

@@ -178,7 +178,7 @@ class ImageTask(_Documents):
         return (sample for sample in super()._samples() if sample.record.pictures)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        """The document up to the next image. Raises SampleError when an image before did not come."""
+        """The document up to the next image. Raises SampleError when an earlier image is missing."""
         document: InterleavedDocument = sample.record
         steps = document.steps()
         if len(earlier) >= len(steps):
@@ -214,5 +214,5 @@ class ImageTask(_Documents):
 
 def _picture(document: InterleavedDocument, place: int, response: Response) -> Image:
     if not isinstance(response, ImageResponse) or len(response.images) != 1:
-        raise SampleError(f"Document {document.id}: image {place + 1} did not come.")
+        raise SampleError(f"Document {document.id}: image {place + 1} is missing.")
     return response.images[0]

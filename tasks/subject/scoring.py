@@ -57,7 +57,7 @@ class Scorer:
         if not isinstance(response, ImageResponse):
             raise SampleError(f"the answer is a {type(response).__name__}, not images")
         if len(response.images) != self.count:
-            raise SampleError(f"{len(response.images)} images came back, {self.count} were asked for")
+            raise SampleError(f"expected {self.count} images, got {len(response.images)}")
         wish = one.sample.record
         drawn = [decode(image) for image in response.images]
         values: dict[str, float] = {}

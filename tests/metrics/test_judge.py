@@ -52,5 +52,5 @@ def test_a_judge_that_repeats_itself_without_end_gives_no_score(answer):
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "9" * 400, "²"])
 def test_a_number_without_end_is_no_imgedit_grade(digits):
-    with pytest.raises(SampleError, match="is no number"):
+    with pytest.raises(SampleError, match="is not a number"):
         imgedit_grade(f"Brief: fine\nCompliance: {digits}")

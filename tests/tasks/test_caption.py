@@ -278,7 +278,7 @@ def test_unknown_columns_and_metrics_are_refused_by_name(data: Path, tmp_path: P
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(made))
 
     (entry,) = entries(tmp_path)
-    with pytest.raises(SpecError, match="'BLEURT' is no caption score"):
+    with pytest.raises(SpecError, match="'BLEURT' is not a caption score"):
         entry.build(TaskOptions(data=data))
 
 

@@ -91,7 +91,7 @@ def test_given_text_the_model_sees_the_true_text_and_what_it_drew_itself(data: P
     assert asked(true, sample, made[0]) == document(one, sample.record.pictures[0], two)
     last = given(data, clip, "last-text")
     assert asked(last, sample, made[0]) == document(two)
-    with pytest.raises(SampleError, match="image 1 did not come"):
+    with pytest.raises(SampleError, match="image 1 is missing"):
         task.request(sample, [ImageResponse(())])
 
 
