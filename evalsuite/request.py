@@ -112,7 +112,7 @@ class Request:
     Args:
         messages: the turns so far; few-shot examples are earlier turns.
         output: what is wanted.
-        prefill: the beginning of the answer that the protocol puts into the model's mouth.
+        prefill: the beginning of the answer, given by the protocol; the model continues it.
         seed: all randomness of the answer comes from it; the engine derives it from the run's seed and the
             sample's id, so that neither batching nor order matters.
     """

@@ -1,4 +1,4 @@
-"""Reference rows: what a number means without looking, without thinking, or without doing anything."""
+"""Reference rows: chance, majority, question-only and other bounds that put a number into perspective."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine of one's own: started with the worker, spoken to like any server, restarted when it dies."""
+"""An inference engine started with the worker, used like any server, restarted when it dies."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def reply_of(text: str) -> Reply:
 
     Raises:
         Unusable: it is no reply; asking again may help.
-        Rejected: it is an error in the dress of a reply, which would come again.
+        Rejected: it is an error with status 200, which would come again.
     """
     made = _object(text)
     choice = _first_choice(made)

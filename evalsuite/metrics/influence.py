@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 def kernel_influence(generated: ArrayLike, real: ArrayLike, *, block: int = 1000, seed: int = 0) -> Floats:
     """(N,) influence of each generated image on KID; the mean is 0.
 
-    An image is held against the other images of its block, and against as many real ones, so that the work
+    An image is compared with the other images of its block, and with as many real ones, so that the work
     grows with N. That widens the spread, most where both sets are all but equal; it never narrows it.
 
     Args:

@@ -1,8 +1,7 @@
 """From a judge's words to a benchmark's table: MM-Vet, VIEScore and GEdit-Bench, ImgEdit-Bench.
 
-The judge is a model and not here. What it wrote is parsed as the official scripts parse it; where these draw
-a
-random score for an answer they cannot read, ours is None: a failure is no score.
+The judge is a model and not here. What it wrote is parsed as the official scripts parse it; where these
+sample a random score for an answer they cannot read, ours is None: a failure is no score.
 """
 
 from __future__ import annotations

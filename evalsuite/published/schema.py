@@ -59,7 +59,7 @@ class PublishedColumn(_Strict):
     """Digits after the point, as printed."""
     instead: Substitute | None = None
     unknown: tuple[str, ...] = ()
-    """Parts of the publication's protocol that nobody outside knows: a difference then proves nothing."""
+    """Parts of the publication's protocol that are not public: a difference then proves nothing."""
     reason: str = ""
     note: str = ""
 

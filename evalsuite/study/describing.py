@@ -22,7 +22,7 @@ def markdown(results: Results, bar: float | None = None) -> str:
     """The results as GitHub's Markdown.
 
     Args:
-        bar: a share in [0, 1] that each is held against (0.3 is the Turing test's in the DreamLLM paper).
+        bar: a share in [0, 1] that each is compared with (0.3 is the Turing test's in the DreamLLM paper).
     """
     key = results.key
     if key.mode == "rate":

@@ -1,7 +1,7 @@
 """Declarative benchmarks: a YAML file says what a benchmark is, its family's Python says how it works.
 
-`entries(folder)` turns the files of a folder into registry entries; anybody's plugin can call it with a
-folder of its own. CONTRIBUTING shows a whole file.
+`entries(folder)` turns the files of a folder into registry entries; any plugin can call it with its
+own folder. CONTRIBUTING shows a whole file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What benchmarks with declared columns have alike: each metric has a column, of a formula that exists; the
+"""Shared by benchmarks with declared columns: each metric has a column, of a formula that exists; the
 usual definitions of text–image similarity."""
 
 from __future__ import annotations

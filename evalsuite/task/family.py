@@ -1,4 +1,4 @@
-"""What the tasks of all families have alike: identity, samples, and the text of an answer."""
+"""Shared by the tasks of all families: identity, samples, and the text of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the table readers of all families have alike: ids, images, labels and groups of a row, as a source's
+"""Shared by the table readers of all families: ids, images, labels and groups of a row, as a source's
 `settings` say."""
 
 from __future__ import annotations

@@ -47,10 +47,10 @@ class TaskInfo:
         rules: named scoring rules; `official` is the benchmark's own scorer.
         metrics: in display order; exactly one is the headline.
         title, source: for people: full name; paper or official repository.
-        judge: the model whose judgements the score is made of; empty where nobody judges.
+        judge: the model whose judgements the score is made of; empty where there is no judge.
         needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
         count: samples of the official split, by which a table sees that data are not whole; 0: there is no
-            official split (generated data, a task of one's own); None: nobody has declared it.
+            official split (generated data, a user's task); None: not declared.
         drawn: the samples are a drawn subset (option `subset`).
     """
 

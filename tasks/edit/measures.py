@@ -45,7 +45,7 @@ def needs(how: ColumnSettings) -> set[str]:
 
 
 def of_pixels(how: Mapping[str, ColumnSettings], result: Result) -> dict[str, float]:
-    """The columns that need no network. Raises SampleError where there is nothing to hold a result against.
+    """The columns that need no network. Raises SampleError where there is nothing to compare a result with.
 
     A column whose region is empty has no value, nor has PSNR of equal images, which is infinite.
     """
@@ -161,7 +161,7 @@ def region(result: Result, name: str) -> np.ndarray | None:
 
 
 def _picture(result: Result, which: str) -> PilImage:
-    """The result, what it is held against, or one region of the result with the rest black."""
+    """The result, what it is compared with, or one region of the result with the rest black."""
     if which == "drawn":
         return result.drawn
     if which in ("source", "target"):

@@ -88,7 +88,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Result:
-    """A result, decoded, and what it is held against.
+    """A result, decoded, and what it is compared with.
 
     Args:
         source, target: decoded where a column needs them.
@@ -107,7 +107,7 @@ class Result:
         return self.turn.target.label if self.turn.target else ""
 
     def beside(self, which: str) -> PilImage:
-        """The image that the result is held against. Raises SampleError where there is none."""
+        """The image that the result is compared with. Raises SampleError where there is none."""
         picture = self.source if which == "source" else self.target
         if picture is None:
             raise SampleError(f"there is no {which} image to compare the result with")

@@ -132,8 +132,7 @@ def _scores(said: Sequence[Judgement]) -> tuple[float, float, float] | None:
 
 class ImgEdit:
     """One question: the prompt of the edit's type from the benchmark's own file, then source and result;
-    every line
-    `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade.
+    every line `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade.
 
     Args:
         checked: an answer counts only with three such lines, each from 1 to 5; else whatever the script

@@ -58,12 +58,12 @@ class Detector(Protocol):
         """Whether it gives colours itself, so that no classifier is needed."""
         ...
 
-    def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
+    def detect(self, image: Image, pixels: PilImage) -> Mapping[str, Sequence[Found]]:
         """Class name -> objects; all of them, thresholds come later.
 
         Args:
             image: the encoded file, for detectors that know it already.
-            image: it decoded, RGB.
+            pixels: the same image decoded, RGB.
 
         Raises SampleError for an image about which nothing can be said.
         """
@@ -101,7 +101,7 @@ class FileDetections:
         self.tells_colors = colors
         self.name = f"detections {sha256_of(path)[:12]}"
 
-    def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
+    def detect(self, image: Image, pixels: PilImage) -> Mapping[str, Sequence[Found]]:
         digest = image.sha256()
         if digest not in self._found:
             raise SampleError(f"{self._path} says nothing about the image {digest[:12]}…")
@@ -129,16 +129,16 @@ class MiniWorldDetector:
     name = "mini-world pixels"
     tells_colors = True
 
-    def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
+    def detect(self, image: Image, pixels: PilImage) -> Mapping[str, Sequence[Found]]:
         import numpy as np
         from PIL import Image as pil
 
         from evalsuite.task.miniature import CANVAS, detect
 
-        if picture.size != (CANVAS, CANVAS):
-            picture = picture.resize((CANVAS, CANVAS), pil.Resampling.BICUBIC)
+        if pixels.size != (CANVAS, CANVAS):
+            pixels = pixels.resize((CANVAS, CANVAS), pil.Resampling.BICUBIC)
         found: dict[str, list[Found]] = {}
-        for one in detect(np.asarray(picture)):
+        for one in detect(np.asarray(pixels)):
             found.setdefault(one.shape, []).append(Found(Detection(one.box, 1.0, one.colour)))
         return found
 

@@ -13,7 +13,7 @@ from evalsuite.task.readers import field, read_lines
 
 _RELATIONS = ("left of", "right of", "above", "below")
 COUNTING = "counting"
-"""The tag whose detections must be surer."""
+"""The tag whose detections need a higher score."""
 
 
 @dataclass(frozen=True, slots=True)

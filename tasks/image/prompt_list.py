@@ -46,7 +46,7 @@ class Prompt:
 
 
 def draw_prompts(images: Iterable[Captioned], count: int | None, seed: int) -> list[Prompt]:
-    """One caption each of `count` images (None: of all), drawn by sha256 of seed, id and caption; in file
+    """One caption each of `count` images (None: of all), sampled by sha256 of seed, id and caption; in file
     order.
 
     Raises DataError when there are fewer images.

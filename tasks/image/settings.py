@@ -32,7 +32,7 @@ class ColumnSettings(BaseModel):
     ]
     network: str = ""
     formula: str = "cosine"
-    """Of a similarity (see `tasks/columns.py`); of KID the tool whose subsets are drawn: `clean-fid` or
+    """Of a similarity (see `tasks/columns.py`); of KID the tool whose subsets are sampled: `clean-fid` or
     `torch-fidelity`."""
     optional: bool = False
     """Computed only when `metrics=` asks for it."""
@@ -46,9 +46,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompts: int | None = None
-    """Length of the drawn list; null: one caption of every image."""
+    """Length of the sampled list; null: one caption of every image."""
     seed: int = 0
-    """Of the drawn list."""
+    """Of the sampled list."""
     networks: dict[str, NetworkSettings] = Field(default_factory=dict)
     columns: dict[str, ColumnSettings]
     every_caption: bool = False

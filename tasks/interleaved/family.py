@@ -80,7 +80,7 @@ def build(plan: Plan) -> FamilyTask:
 
 
 class _Documents(FamilyTask):
-    """What both tasks have alike."""
+    """What both tasks share."""
 
     max_images_per_document = 0
 

@@ -1,4 +1,4 @@
-"""Scores of images generated for subjects: likeness to all real images, to the prompt, and the truth."""
+"""Scores of images generated for subjects: similarity to all real images, to the prompt, and the truth."""
 
 from __future__ import annotations
 

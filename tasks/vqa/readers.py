@@ -1,4 +1,4 @@
-"""Official files of VQAv2 and its relatives (TextVQA, VizWiz, GQA, documents), and tables of questions."""
+"""Official files of VQAv2, TextVQA, VizWiz, GQA and document benchmarks, and tables of questions."""
 
 from __future__ import annotations
 
