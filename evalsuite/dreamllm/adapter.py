@@ -149,7 +149,7 @@ class DreamLLMAdapter:
         return render(request.messages, PLAIN, request.prefill)
 
     def _template_for(self, request: Request) -> Template:
-        """A document without instruction is gone on with as documents stood in training, behind `<s>`."""
+        """A document without instruction is continued in the form of the training documents, behind `<s>`."""
         asked = any(message.images or message.text.strip() for message in request.messages)
         raw = isinstance(request.output, GenerateDocument) and not asked
         return PLAIN if raw else self._template

@@ -1,4 +1,4 @@
-"""SamplingConfig: the language model's states at the dream queries steer a diffusion model."""
+"""Image sampling: the language model's states at the dream queries condition a diffusion model."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ class StoryTruth(SceneTruth):
         words: list[str] = []
         before: list[Detection] = []
         text = ""
-        wanted = [self.scene(picture.label) for picture in story.pictures]
+        wanted = [self.scene(picture.label) for picture in story.images]
         for part in parts:
             if isinstance(part, Text):
                 text = part.text

@@ -101,7 +101,7 @@ class _Documents(FamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for one in self._read(self.plan.source):
-            labels = {"num_images": str(len(one.pictures)), **one.labels}
+            labels = {"num_images": str(len(one.images)), **one.labels}
             yield Sample(one.id, one, labels=labels)
 
     def target(self, sample: Sample) -> Any:
@@ -175,7 +175,7 @@ class ImageTask(_Documents):
     """Images for the true text, one after the other; template fields: `document`, `instruction`."""
 
     def _samples(self) -> Iterator[Sample]:
-        return (sample for sample in super()._samples() if sample.record.pictures)
+        return (sample for sample in super()._samples() if sample.record.images)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         """The document up to the next image. Raises SampleError when an earlier image is missing."""

@@ -80,7 +80,7 @@ class Scorer:
     def _of_subject(self, key: str, subject: Subject) -> np.ndarray:
         """(images, dim) unit features of the subject's real images, made once."""
         if (key, subject.name) not in self._real:
-            pictures = [decode(image) for image in subject.pictures]
+            pictures = [decode(image) for image in subject.images]
             self._real[key, subject.name] = _unit(self.columns.network(key).images(pictures))
         return self._real[key, subject.name]
 

@@ -171,7 +171,7 @@ def shown(colour):
 
 
 def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_image(album):
-    model = build("nearest-neighbour", pictures=str(album))
+    model = build("nearest-neighbour", images=str(album))
 
     def said(colour, text):
         request = Request((user(shown(colour), text),), GenerateText())
@@ -187,7 +187,7 @@ def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_image(album):
 
 
 def test_retrieval_gives_the_images_with_the_nearest_captions_in_their_order(album):
-    model = build("retrieval", pictures=str(album))
+    model = build("retrieval", pictures=str(album))  # the deprecated name of `images`
     request = Request((user("a green triangle"),), GenerateImages(count=2))
     (response,) = model.generate_images([model.prepare(request)])
     assert response.images[0].sha256() == Image(path=album.parent / "green.png").sha256()
@@ -201,7 +201,7 @@ def test_an_album_that_cannot_be_read_is_named(tmp_path, text):
     path = tmp_path / "pictures.jsonl"
     path.write_text(text)
     with pytest.raises(DataError, match=r"pictures\.jsonl"):
-        build("retrieval", pictures=str(path))
+        build("retrieval", images=str(path))
 
 
 def test_an_image_outside_the_album_s_folder_is_refused(tmp_path):
@@ -210,7 +210,7 @@ def test_an_image_outside_the_album_s_folder_is_refused(tmp_path):
     PilImage.fromarray(flat("red")).save(tmp_path / "other.png")
     path.write_text('{"image": "../other.png", "caption": "not of this album"}')
     with pytest.raises(DataError, match=r"\.\./other\.png"):
-        build("retrieval", pictures=str(path))
+        build("retrieval", images=str(path))
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,7 @@ class Prompt:
         image_id: id of the image that it was written for.
         text: the caption.
         states: the attributes that the text fixes, to be right in an image made from it: some of colour,
-        shape,
-            size, place, relation (see `Match.satisfies`).
+            shape, size, place, relation (see `Match.satisfies`).
     """
 
     caption_id: int
