@@ -200,8 +200,8 @@ class DiffusersPipeline:
         wanted = self._options.get("adapter", "")
         if not wanted and (folder / DIFFUSERS_ADAPTER).is_file():
             raise CheckpointError(
-                f"{folder} holds a pipeline and, beside it, LoRA weights ({DIFFUSERS_ADAPTER}): which are "
-                "meant?",
+                f"{folder} holds a pipeline and, beside it, LoRA weights ({DIFFUSERS_ADAPTER}): which is "
+                "to be used?",
                 f"--option adapter={folder} puts them on top, --option adapter={NONE} measures the pipeline "
                 "alone.",
             )

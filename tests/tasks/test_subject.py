@@ -1,4 +1,4 @@
-"""Subject-driven drawing: DreamBench's files, its three similarities, and the miniature's exact truth."""
+"""Subject-driven generation: DreamBench's files, its three similarities, and the miniature's exact truth."""
 
 from __future__ import annotations
 
