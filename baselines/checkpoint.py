@@ -276,5 +276,5 @@ def _check_quantization(options: Mapping[str, str]) -> None:
     if find_spec("bitsandbytes") is None:
         raise UnavailableError(
             "Quantisation needs bitsandbytes, which is not installed.",
-            "pip install bitsandbytes, or leave the option quantization away.",
+            "pip install bitsandbytes, or omit the option quantization.",
         )

@@ -28,7 +28,7 @@ WEIGHTS_CHECK = Option(
     bool,
     True,
 )
-ADAPTER = Option("adapter", "folder of an adapter (LoRA …) on top of the checkpoint; `none`: leaves one away")
+ADAPTER = Option("adapter", "folder of an adapter (LoRA …) on top of the checkpoint; `none`: uses none")
 
 TRANSFORMERS = (
     NAME,
@@ -69,7 +69,7 @@ DIFFUSERS = (
     Option("task", "switches the pipeline", choices=("text-to-image", "image-to-image", "inpainting")),
     DEVICE_MAP,
     Option("offload", "keeps on the GPU only what is at work", bool, False),
-    Option("safety_checker", "`no` leaves it out (it paints images black)", bool, True),
+    Option("safety_checker", "`no` leaves it out (it blackens images)", bool, True),
     REMOTE_CODE,
     MEMORY_CHECK,
     WEIGHTS_CHECK,
@@ -84,7 +84,7 @@ SERVER = (
     Option("key_env", "environment variable with the API key", default="OPENAI_API_KEY"),
     Option("in_flight", "maximum concurrent requests", int, 8, minimum=1),
     Option("timeout", "seconds one attempt may take", float, 120.0, minimum=0.001),
-    Option("retries", "retries of a request after a fault that may pass", int, 6, minimum=0),
+    Option("retries", "maximum retries of a request after a transient error", int, 6, minimum=0),
     Option("backoff", "seconds before the first retry; doubled each time", float, 1.0, minimum=0),
     Option("longest_wait", "longest wait in seconds; a server that asks for more is given up", float, 120.0,
            minimum=0),
@@ -141,7 +141,8 @@ IMAGES = (
 ANSWERS = (Option("answers", "JSON lines of training answers; by default the miniature's", Path),)
 
 NEIGHBOURS = (
-    Option("pictures", "JSON lines of training images with captions; by default the miniature's", Path),
+    Option("images", "JSON lines of training images with captions; by default the miniature's", Path),
+    Option("pictures", "deprecated name of `images`", Path),
     Option("network", "folder or hub id of a CLIP; by default the miniature's"),
 )
 

@@ -100,7 +100,7 @@ def adapter_of(source: str, wanted: str) -> tuple[str, Adapter | None]:
         return source, None
     if is_model:
         raise CheckpointError(
-            f"{source} holds full weights and an adapter beside them ({ADAPTER}): which are meant?",
+            f"{source} holds full weights and an adapter beside them ({ADAPTER}): which is to be used?",
             f"--option adapter={source} puts the adapter on top of them, --option adapter={NONE} measures "
             "the weights alone.",
         )

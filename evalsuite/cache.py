@@ -1,4 +1,4 @@
-"""Where generated and found things are kept between runs."""
+"""The cache folder: what is generated or found once and kept between runs."""
 
 from __future__ import annotations
 

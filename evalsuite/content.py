@@ -187,12 +187,12 @@ def _open_file(path: Path) -> BinaryIO:
     """Opens a plain file. Raises OSError for a pipe, which would wait for a writer, and for devices, which
     have no end; data sets from elsewhere may hold both."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is no plain file")
+        raise OSError("it is not a plain file")
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     stream = open(os.open(path, flags), "rb")  # noqa: SIM115, PTH123  (the caller closes it)
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it was replaced in between
         stream.close()
-        raise OSError("it is no plain file")
+        raise OSError("it is not a plain file")
     return stream
 
 

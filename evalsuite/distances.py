@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from evalsuite.content import Image
 from evalsuite.data.folders import ImageFolder, images_in
 from evalsuite.data.images import lossy
+from evalsuite.deprecation import Moved, warn
 from evalsuite.durable import writing
 from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
@@ -67,7 +68,7 @@ class Measured:
     Args:
         sides: `generated` and `reference`: how many images were read of which folder and what was skipped, or
             what the file of statistics says of itself. JSON-able.
-        told: the same in a line for each side.
+        summaries: the same in a line for each side.
     """
 
     network: str
@@ -75,8 +76,14 @@ class Measured:
     features: dict[str, Any] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
     sides: dict[str, dict[str, Any]] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    summaries: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def told(self) -> list[str]:
+        """Deprecated name of `summaries`."""
+        warn("Measured.told", Moved("Measured.summaries"))
+        return self.summaries
 
     def record(self) -> dict[str, Any]:
         """All of it, with how the features were made; JSON-able."""
@@ -139,7 +146,7 @@ def _side(what: str, path: Path, network: FeatureNetwork, keep: bool, found: Mea
     if path.is_dir():
         images = images_in(path, what)
         found.sides[what] = images.record()
-        found.told.append(f"{what}: {images.told()}")
+        found.summaries.append(f"{what}: {images.summary()}")
         if what == SIDES[0] and (note := _losses(images)):
             found.notes.append(note)
         return _computed(images, network, keep, what)
@@ -147,7 +154,7 @@ def _side(what: str, path: Path, network: FeatureNetwork, keep: bool, found: Mea
     made_of = dict(gaussian.images or {})
     found.sides[what] = {"statistics": str(path), "images": gaussian.count, "made_of": made_of}
     count = "an unknown number of" if gaussian.count is None else str(gaussian.count)
-    found.told.append(f"{what}: {path}: statistics of {count} images")
+    found.summaries.append(f"{what}: {path}: statistics of {count} images")
     if gaussian.protocol is None:
         found.notes.append(f"{path} does not say how it was made: mode unknown")
     elif difference := gaussian.protocol.difference(protocol_of(network)):

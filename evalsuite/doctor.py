@@ -220,7 +220,7 @@ def _places() -> Iterator[Finding]:
     elif Path(root).is_dir():
         yield Finding("places", "data", "ok", root)
     else:
-        yield Finding("places", "data", "broken", f"EVALSUITE_DATA={root} is no folder", "Correct it.")
+        yield Finding("places", "data", "broken", f"EVALSUITE_DATA={root} is not a folder", "Correct it.")
     for name, folder in (("this folder", Path.cwd()), ("cache", cache)):
         try:
             free = shutil.disk_usage(folder).free / 2**30

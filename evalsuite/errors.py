@@ -41,7 +41,7 @@ class UnavailableError(EvalsuiteError):
 
 
 class SampleError(EvalsuiteError):
-    """One sample could not be prepared, answered or scored; it is recorded as failed, the run goes on."""
+    """One sample could not be prepared, answered or scored; it is recorded as failed, the run continues."""
 
 
 class OutOfMemoryError(EvalsuiteError):
@@ -53,8 +53,8 @@ class AdapterError(EvalsuiteError):
 
 
 def text_of(error: BaseException) -> str:
-    """What an error says, whoever raised it: also of one whose `str()` raises, and without advice that would
-    make a reader run code of strangers."""
+    """What an error says, whoever raised it: also of one whose `str()` raises, and without advice to
+    run remote code."""
     try:
         text = str(error)
     except Exception:

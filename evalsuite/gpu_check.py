@@ -69,7 +69,7 @@ def measure(registry: Registry, device: str, dtypes: Sequence[str] | None = None
 
     if device != "cpu" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         raise UnavailableError(
-            "There is no GPU here that torch sees.",
+            "torch sees no GPU.",
             "Install a torch build for your GPU, or use --device cpu.",
         )
     for dtype in dtypes or supported(device):

@@ -69,7 +69,7 @@ class Option:
         """The value that a text stands for. Raises SpecError."""
         if self.choices and text not in self.choices:
             raise SpecError(
-                f"Option {self.name}={text!r} is none of the values there are.", suggest(text, self.choices)
+                f"Option {self.name}={text!r} is not one of its values.", suggest(text, self.choices)
             )
         try:
             value = _SWITCH[text.lower()] if self.type is bool else self.type(text)

@@ -13,8 +13,8 @@ from evalsuite.content import Document, Image, Message, Text, images_of
 from evalsuite.errors import SampleError
 
 Capability = Literal["text", "choices", "image", "edit", "interleaved"]
-"""What a task can need: write text, score choices, draw an image from text, draw one from text and images
-(editing, subject-driven), write documents of text and images."""
+"""What a task can need: generate text, score choices, generate images from text, or from text and images
+(editing, subject-driven), generate documents of text and images."""
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
 """All of them, in that order."""
 GENERATES_IMAGES: frozenset[Capability] = frozenset({"image", "edit", "interleaved"})
@@ -71,7 +71,7 @@ class ScoreChoices:
 
 @dataclass(frozen=True, slots=True)
 class GenerateImages:
-    """Draw images for the conversation; an image in it makes it editing or subject-driven generation.
+    """Generate images for the conversation; an image in it makes it editing or subject-driven generation.
 
     Args:
         width, height: pixels; None leaves the model its own size.
@@ -112,7 +112,7 @@ class Request:
     Args:
         messages: the turns so far; few-shot examples are earlier turns.
         output: what is wanted.
-        prefill: the beginning of the answer that the protocol puts into the model's mouth.
+        prefill: the beginning of the answer, given by the protocol; the model continues it.
         seed: all randomness of the answer comes from it; the engine derives it from the run's seed and the
             sample's id, so that neither batching nor order matters.
     """
@@ -163,7 +163,7 @@ class TextResponse:
     """Generated text, without the prefill.
 
     Args:
-        tokens: number of generated tokens, where the model tells.
+        tokens: number of generated tokens, where the model reports it.
         truncated: it ended because of the token limit.
         details: what the adapter wants on record (JSON-able).
     """

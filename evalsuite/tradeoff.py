@@ -177,7 +177,7 @@ def _require_alike(readers: Sequence[RunReader], results: Sequence[TaskResult]) 
             raise SpecError(
                 f"{reader.path} measured {result.task} differently from {readers[0].path}: another version, "
                 "protocol, rules, split, data or limit.",
-                "Plot runs that were measured alike.",
+                "Plot runs that were measured in the same way.",
             )
 
 

@@ -16,7 +16,7 @@ CAPABILITIES: frozenset[Capability] = frozenset({"image", "edit"})
 def models() -> Iterator[ModelEntry]:
     yield ModelEntry(
         "diffusers",
-        "any pipeline of diffusers that draws, edits or inpaints, from a folder or the hub",
+        "any diffusers pipeline for text-to-image, editing or inpainting, from a folder or the hub",
         CAPABILITIES,
         load,
         takes_argument=True,

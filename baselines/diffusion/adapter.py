@@ -1,4 +1,4 @@
-"""The adapter: one pipeline that draws, edits or inpaints."""
+"""The adapter: one pipeline that generates, edits or inpaints images."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class DiffusersPipeline:
     (`image_guidance_scale`, `true_cfg_scale`, `strength`, `max_area` …) where a protocol leaves them open;
     `task` (`text-to-image`, `image-to-image`, `inpainting`) switches the pipeline; `name` (in leaderboards);
     `revision` and `variant` of a hub repository; `device_map`; `offload=yes` keeps on the GPU only what is at
-    work; `safety_checker=no` leaves it out (it paints images black; the response's details say which);
+    work; `safety_checker=no` leaves it out (it blackens images; the response's details say which);
     `trust_remote_code=yes`; `memory_check=no`; `adapter`, a folder or file of LoRA weights (`none` leaves one
     in the pipeline's own folder away); `weights_check=no` measures a pipeline some of whose tensors are
     missing or unexpected.
@@ -98,9 +98,8 @@ class DiffusersPipeline:
         sources = request.images
         name, kind = self._info.name, self._info.details["pipeline"]
         if (self._edit if sources else self._draw) is None:
-            raise SampleError(
-                f"{name} ({kind}) cannot {'edit images' if sources else 'draw without a source image'}."
-            )
+            missing = "edit images" if sources else "generate images without a source image"
+            raise SampleError(f"{name} ({kind}) cannot {missing}.")
         if sources and self._masked and len(sources) != 2:
             raise SampleError(
                 f"{name} ({kind}) repaints under a mask: the prompt needs two images, source and mask, not "
@@ -201,8 +200,8 @@ class DiffusersPipeline:
         wanted = self._options.get("adapter", "")
         if not wanted and (folder / DIFFUSERS_ADAPTER).is_file():
             raise CheckpointError(
-                f"{folder} holds a pipeline and, beside it, LoRA weights ({DIFFUSERS_ADAPTER}): which are "
-                "meant?",
+                f"{folder} holds a pipeline and, beside it, LoRA weights ({DIFFUSERS_ADAPTER}): which is "
+                "to be used?",
                 f"--option adapter={folder} puts them on top, --option adapter={NONE} measures the pipeline "
                 "alone.",
             )
@@ -219,7 +218,7 @@ class DiffusersPipeline:
         except ValueError as error:
             raise SpecError(
                 f"diffusers has no {wanted} pipeline for a {type(pipeline).__name__}.",
-                "Leave the option task away.",
+                "Omit the option task.",
             ) from error
 
 
@@ -244,7 +243,7 @@ def _put_on(pipeline: Any, adapter: str) -> None:
 
     if not hasattr(pipeline, "load_lora_weights"):
         raise CheckpointError(
-            f"A {type(pipeline).__name__} takes no LoRA weights.", "Leave the option adapter away."
+            f"A {type(pipeline).__name__} does not take LoRA weights.", "Omit the option adapter."
         )
     if find_spec("peft") is None:
         raise UnavailableError(

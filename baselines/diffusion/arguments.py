@@ -70,7 +70,7 @@ def call_arguments(
     `guidance_scale` means classifier-free guidance. Where a pipeline has `true_cfg_scale` and leaves
     `guidance_scale` empty (Qwen-Image), that is its name for it, and it acts only beside a negative prompt.
 
-    Raises SpecError for an option that is no number where one is wanted.
+    Raises SpecError for an option that is not a number where one is wanted.
     """
     known = signature(pipeline)
     wanted: dict[str, Any] = {

@@ -74,7 +74,7 @@ class ImageTextModel:
     def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
         output = batch[0].request.output
         assert isinstance(output, GenerateText)
-        # an encoder reads its padding's side in relative positions; a decoder goes on from its right end
+        # an encoder reads its padding's side in relative positions; a decoder continues from its right end
         side = "right" if is_encoder_decoder(self.model) else "left"
         inputs = self.inputs([(item, "") for item in batch], side)
         seeds = [item.request.seed for item in batch]

@@ -1,4 +1,4 @@
-"""Reference rows: what a number means without looking, without thinking, or without doing anything."""
+"""Reference rows: chance, majority, question-only and other bounds that put a number into perspective."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def models() -> Iterator[ModelEntry]:
         _random,
         *ANSWERS,
     )
-    yield row("majority", "the most frequent training answer to everything", TEXT, _majority, *ANSWERS)
+    yield row("majority", "always the most frequent training answer", TEXT, _majority, *ANSWERS)
     yield row(
         "question-prior",
         "question-only: the most frequent training answer to the same question, never looks at the image",
@@ -51,14 +51,14 @@ def models() -> Iterator[ModelEntry]:
     )
     yield row(
         "nearest-neighbour",
-        "what was said about the training image nearest to the image: its caption, its answers",
+        "nearest neighbour: caption or answer of the most similar training image",
         frozenset({"text"}),
         _neighbour,
         *NEIGHBOURS,
     )
     yield row(
         "retrieval",
-        "text-to-image without drawing: the training image with the nearest caption",
+        "text-to-image by retrieval: the training image with the nearest caption",
         frozenset({"image"}),
         _retrieval,
         *NEIGHBOURS,
@@ -66,7 +66,7 @@ def models() -> Iterator[ModelEntry]:
     yield row("copy-source", "editing without editing: returns the source image", frozenset({"edit"}), _copy)
     yield row(
         "oracle",
-        "upper bound: what people answered, by the benchmark's own annotations",
+        "upper bound: human answers from the benchmark's annotations",
         frozenset({"text", "choices", "image", "edit"}),
         _oracle,
         reads_annotations=True,

@@ -1,4 +1,4 @@
-"""How a reference row is told in the record of a run, for whoever marks models that do not beat it."""
+"""How the record of a run names a reference row, so that models that do not beat it can be marked."""
 
 from __future__ import annotations
 

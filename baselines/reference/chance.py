@@ -27,7 +27,7 @@ NOISE_SIZE = 64
 
 
 class RandomAnswers:
-    """Draws uniformly: an option's letter, a training answer or caption, log-likelihoods, noise pixels.
+    """Samples uniformly: an option's letter, a training answer or caption, log-likelihoods, noise pixels.
 
     All randomness comes from the request's seed.
     """

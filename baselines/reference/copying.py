@@ -14,7 +14,7 @@ from .bounds import LOWER_BOUND
 
 
 class CopySource:
-    """Returns the last image of the prompt. Metrics that reward likeness must be read beside this row."""
+    """Returns the last image of the prompt. Metrics that reward similarity must be read beside this row."""
 
     @property
     def info(self) -> ModelInfo:

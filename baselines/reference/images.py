@@ -54,7 +54,7 @@ class Album:
         self._images = _unit(network.images([decode(one.image) for one in known]))
         self._texts = _unit(network.texts([one.captions[0] for one in known]))
 
-    def near_pictures(self, images: Sequence[Image]) -> np.ndarray:
+    def near_images(self, images: Sequence[Image]) -> np.ndarray:
         """(n, known) positions, the nearest image first; equal ones in their order."""
         return _ranked(_unit(self.network.images([decode(image) for image in images])) @ self._images.T)
 
@@ -80,7 +80,7 @@ def load(options: Mapping[str, str]) -> Album:
     """
     from evalsuite.task.features import NetworkSpec, TextFeatureNetwork, load_network
 
-    path = options.get("pictures", "")
+    path = options.get("images", "") or options.get("pictures", "")  # the deprecated name
     known = _read(Path(path)) if path else _miniature()
     network = load_network(NetworkSpec("clip", options.get("network", MINI_CLIP)))
     assert isinstance(network, TextFeatureNetwork)

@@ -39,7 +39,7 @@ class NearestNeighbour:
         return Prepared(request, question_of(request))
 
     def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
-        ranks = self._album.near_pictures([item.request.images[-1] for item in batch])
+        ranks = self._album.near_images([item.request.images[-1] for item in batch])
         return [
             TextResponse(self._said(item.payload, list(map(int, ranked))))
             for item, ranked in zip(batch, ranks, strict=True)
@@ -58,7 +58,7 @@ class NearestNeighbour:
 
 
 class Retrieval:
-    """Draws nothing: gives the training image whose caption is nearest to the prompt.
+    """Generates nothing: returns the training image whose caption is nearest to the prompt.
 
     The "retrieval result" of text-to-image tables; several images are the nearest ones in their order.
     """

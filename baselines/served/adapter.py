@@ -1,4 +1,4 @@
-"""An engine of one's own: started with the worker, spoken to like any server, restarted when it dies."""
+"""An inference engine started with the worker, used like any server, restarted when it dies."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class ServedEngine:
         if self._restarts <= 0 or self._process.healthy():
             return False
         self._restarts -= 1
-        _log.warning("the engine died (%s); it is started again", self._process.last_words() or "no output")
+        _log.warning("the engine died (%s); restarting it", self._process.last_words() or "no output")
         self._process.stop()
         self._process.start()
         self._chat = self._connect()

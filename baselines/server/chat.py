@@ -38,7 +38,7 @@ class ServedChat:
     Likelihoods of the bare text are those of whole continuations, as the adapter `causal` computes them; in
     the chat template those of an answer's first token.
 
-    A request that fails costs its own sample; a server that cannot be used stops the run, to go on later.
+    A request that fails costs its own sample; an unusable server stops the run, which can be resumed.
     """
 
     independent_requests = True
@@ -49,7 +49,7 @@ class ServedChat:
         template = given.get("template", CHAT)
         if template not in (CHAT, plain.PLAIN):
             raise SpecError(
-                f"Option template={template!r} is none that a server takes.",
+                f"Option template={template!r} is not a template that servers take.",
                 suggest(template, (CHAT, plain.PLAIN)),
             )
         self._plain = template == plain.PLAIN
@@ -82,7 +82,7 @@ class ServedChat:
             )
         if self._plain and request.images:
             raise SampleError(
-                "Bare text has no place for an image.", "Leave --option template=plain away, or add --blind."
+                "Bare text has no place for an image.", "Omit --option template=plain, or add --blind."
             )
         return Prepared(request, None, cost=float(sum(len(m.text) for m in request.messages)))
 

@@ -18,7 +18,7 @@ MAX_REPLY = "512"
 
 
 class ServedImages:
-    """Draws by `images/generations`, edits by `images/edits`; a batch's requests at once.
+    """Generates by `images/generations`, edits by `images/edits`; a batch's requests at once.
 
     Options: those of `serving.OPTIONS`; `size` (`1024x1024`), where the protocol leaves it open;
     `response_format` (servers that give addresses by default want `b64_json`).
@@ -75,7 +75,7 @@ def _response(drawn: ImageReply, count: int) -> ImageResponse | SampleError:
     from evalsuite.task.readers import decode
 
     if len(drawn.images) != count:
-        return SampleError(f"The server drew {len(drawn.images)} images where {count} were asked for.")
+        return SampleError(f"The server returned {len(drawn.images)} images where {count} were requested.")
     try:
         images = tuple(encoded(decode(image)) for image in drawn.images)
     except DataError as error:

@@ -69,8 +69,8 @@ def images_seen(endpoint: Endpoint) -> list[str]:
     if isinstance(seeing, SampleError):
         raise UnavailableError(
             f"{who} answers a question in text, and not the same with an image: {seeing.what}",
-            "Serve a model that takes images, or measure without them (--blind); --option probe=no asks all "
-            "the same.",
+            "Serve a model that takes images, or measure without them (--blind); --option probe=no skips "
+            "this check.",
         )
     if seeing.prompt_tokens is None or blind.prompt_tokens is None:
         return []

@@ -41,7 +41,7 @@ def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -
             known = get_args(kinds[name])
             if given[name] not in known:
                 raise SpecError(
-                    f"Option {name}={given[name]!r} is none that there is.", suggest(given[name], known)
+                    f"Option {name}={given[name]!r} is not a known value.", suggest(given[name], known)
                 )
             settings[name] = given[name]
     extra = {**_extra_body(given.get("extra_body", "")), **thinking(given)}
@@ -61,7 +61,7 @@ def thinking(options: Mapping[str, str]) -> dict[str, Any]:
         return {"reasoning_effort": value}
     if value not in ("on", "off"):
         raise SpecError(
-            f"Option thinking={value!r} is none that there is.", suggest(value, ("on", "off", *EFFORTS))
+            f"Option thinking={value!r} is not a known value.", suggest(value, ("on", "off", *EFFORTS))
         )
     wanted = value == "on"
     return {"chat_template_kwargs": {"enable_thinking": wanted, "thinking": wanted}}
@@ -79,13 +79,13 @@ def _extra_body(text: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise SpecError(
-            f"Option extra_body={text[:80]!r} is no JSON object.", """Write extra_body='{"top_k": 1}'."""
+            f"Option extra_body={text[:80]!r} is not a JSON object.", """Write extra_body='{"top_k": 1}'."""
         )
     return found
 
 
 def usage_of(reply: Reply | ImageReply) -> dict[str, Any]:
-    """What an answer took and who gave it, for its details; what the server does not tell is left out.
+    """Usage and origin of an answer, for its details; what the server does not report is left out.
 
     Generated tokens of a text are part of the response itself.
     """
@@ -102,12 +102,12 @@ def usage_of(reply: Reply | ImageReply) -> dict[str, Any]:
 def _price(given: Mapping[str, str], name: str) -> float:
     price = number(given, name)
     if price is None or not 0 <= price < float("inf"):
-        raise SpecError(f"Option {name}={given[name]!r} is no price.", "Give the price of a million tokens.")
+        raise SpecError(f"Option {name}={given[name]!r} is not a price.", "Give it per million tokens.")
     return price
 
 
 def info_of(server: Server, given: Mapping[str, str], **more: Any) -> ModelInfo:
-    """Who is asked. What a server really runs it tells with each answer: see the responses' details."""
+    """Identity of the served model. What the server really runs is in each response's details."""
     address = server.address
     prices = {key: _price(given, key) for key in ("price_in", "price_out") if key in given}
     return ModelInfo(

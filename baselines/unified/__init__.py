@@ -1,4 +1,4 @@
-"""Models of `transformers` that read images and draw them, in one checkpoint."""
+"""Models of `transformers` that read and generate images with one checkpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CAPABILITIES: frozenset[Capability] = frozenset({"text", "choices", "image"})
 def models() -> Iterator[ModelEntry]:
     yield ModelEntry(
         "unified",
-        "a model of transformers that writes text and draws (Janus, Emu3), from a folder or the hub",
+        "a transformers model that generates text and images (Janus, Emu3), from a folder or the hub",
         CAPABILITIES,
         load,
         takes_argument=True,

@@ -16,7 +16,7 @@ from .drawing import DRAWERS
 class UnifiedModel(ImageTextModel):
     """Text, likelihoods and images from one checkpoint.
 
-    An image is sampled token by token. Every image is drawn alone under its own seed, because a sampled
+    An image is sampled token by token. Every image is generated alone under its own seed, because a sampled
     token would otherwise depend on the batch.
     """
 
@@ -25,7 +25,7 @@ class UnifiedModel(ImageTextModel):
         kind = self.model.config.model_type
         if kind not in DRAWERS:
             raise CheckpointError(
-                f"transformers has no way to draw with a {kind} ({options.argument}). "
+                f"transformers cannot generate images with a {kind} ({options.argument}). "
                 f"{suggest(kind, DRAWERS)}",
                 f"To measure its text alone, use transformers:{options.argument}.",
             )
@@ -36,7 +36,7 @@ class UnifiedModel(ImageTextModel):
         if not isinstance(output, GenerateImages):
             return super().prepare(request)
         if request.images:
-            raise SampleError(f"{self.info.name} draws from text alone; there is an image in the prompt.")
+            raise SampleError(f"{self.info.name} generates images from text alone; the prompt has an image.")
         if output.negative:
             raise SampleError(f"{self.info.name} takes no negative prompt.", "Use another protocol.")
         return Prepared(request, (self._render(request, []), []), float(output.count), output)

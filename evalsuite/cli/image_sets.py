@@ -51,14 +51,14 @@ def statistics(
     Other tools (pytorch-fid, clean-fid …) read the file too.
     """
     from evalsuite.api.tools import save_statistics
-    from evalsuite.data.folders import told_record
+    from evalsuite.data.folders import summary_of
 
     made = save_statistics(
         out, mode, folder=folder, task=task, data=data, task_options=pairs(task_option, "--task-option"),
         network=network, device=device, registry=registry_with(plugin) if task else None,
     )  # fmt: skip
     if made.images is not None:
-        messages().print(told_record(made.images), markup=False)
+        messages().print(summary_of(made.images), markup=False)
     assert made.protocol is not None
     messages().print(
         f"written: {out} ({made.count} images, {made.mu.size} dimensions, mode {made.protocol.mode})",
@@ -95,7 +95,7 @@ def distance(
     for name, value in found.values.items():
         table.add_row(name, f"{value:.6g}", found.network, found.mode)
     output().print(table)
-    for line in found.told:
+    for line in found.summaries:
         messages().print(line, markup=False)
     if json is not None:
         write_file(json, (dumps(found.record(), indent=1, ensure_ascii=False) + "\n").encode())

@@ -16,6 +16,7 @@ from evalsuite.content import Document, Image, Text
 from evalsuite.data.files import inside
 from evalsuite.data.jsonfile import field as cell
 from evalsuite.data.jsonfile import read_lines
+from evalsuite.deprecation import Moved, warn
 from evalsuite.errors import DataError
 
 
@@ -37,8 +38,15 @@ class InterleavedDocument:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def pictures(self) -> tuple[Image, ...]:
+    def images(self) -> tuple[Image, ...]:
+        """The images in reading order."""
         return tuple(part for part in self.parts if isinstance(part, Image))
+
+    @property
+    def pictures(self) -> tuple[Image, ...]:
+        """Deprecated name of `images`."""
+        warn("InterleavedDocument.pictures", Moved("InterleavedDocument.images"))
+        return self.images
 
     @property
     def text(self) -> str:
@@ -73,7 +81,7 @@ def read_parts(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
             if "text" in part:
                 pieces.append(cell(part, "text", str, where))
             else:
-                pieces.append(_picture(images, cell(part, "image", str, where)))
+                pieces.append(_image(images, cell(part, "image", str, where)))
         yield _document(row, where, str(cell(row, "id", (str, int), where)), pieces)
 
 
@@ -81,7 +89,7 @@ def read_mmc4(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
     """MMC4's lines: `text_list` and `image_info` [{image_name, matched_text_index}], optionally with
     `instruction`, `topic` and `id` (else the line's number).
 
-    As DreamLLM was trained: sentences are stripped and joined by a space up to and with the one that a
+    As DreamLLM was trained: sentences are stripped and joined by a space up to and with the one that an
     image is matched to, then the image comes; images of one sentence keep their order.
 
     Raises:
@@ -92,7 +100,7 @@ def read_mmc4(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
         where = f"{documents}, line {number}"
         sentences = cell(row, "text_list", list, where)
         if not all(isinstance(sentence, str) for sentence in sentences):
-            raise DataError(f"{where}: text_list holds something that is no text.")
+            raise DataError(f"{where}: text_list holds something that is not text.")
         after: dict[int, list[Image]] = {}
         for info in cell(row, "image_info", list, where):
             name, index = (
@@ -104,7 +112,7 @@ def read_mmc4(documents: Path, images: Path) -> Iterator[InterleavedDocument]:
                     f"{where}: image {name} is matched to sentence {index}, there are {len(sentences)}.",
                     "The list of images does not belong to these sentences.",
                 )
-            after.setdefault(index, []).append(_picture(images, name))
+            after.setdefault(index, []).append(_image(images, name))
         pieces: list[str | Image] = []
         for index, sentence in enumerate(sentences):
             pieces += [sentence, *after.get(index, ())]
@@ -130,7 +138,7 @@ def read_obelics(documents: Path, images: Path) -> Iterator[InterleavedDocument]
         for at, (text, name) in enumerate(zip(texts, names, strict=True)):
             if isinstance(text, str) == isinstance(name, str):
                 raise DataError(f"{where}: place {at} must hold either a text or an image's name.")
-            pieces.append(text if isinstance(text, str) else _picture(images, name))
+            pieces.append(text if isinstance(text, str) else _image(images, name))
         yield _document(row, where, str(row.get("id", number)), pieces)
 
 
@@ -157,5 +165,5 @@ def _document(
     return InterleavedDocument(name, texts["instruction"], tuple(parts), texts["topic"], labels)
 
 
-def _picture(folder: Path, name: str) -> Image:
+def _image(folder: Path, name: str) -> Image:
     return Image(path=inside(folder, name), name=name)

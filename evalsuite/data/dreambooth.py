@@ -10,6 +10,7 @@ from pathlib import Path
 from evalsuite.content import Image
 from evalsuite.data.files import inside
 from evalsuite.data.folders import images_in
+from evalsuite.deprecation import Moved, warn
 from evalsuite.errors import DataError
 
 OBJECT, LIVE = "object", "live"
@@ -31,7 +32,13 @@ class Subject:
     name: str
     class_name: str
     kind: str
-    pictures: tuple[Image, ...]
+    images: tuple[Image, ...]
+
+    @property
+    def pictures(self) -> tuple[Image, ...]:
+        """Deprecated name of `images`."""
+        warn("Subject.pictures", Moved("Subject.images"))
+        return self.images
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ def read_subjects(benchmark: Benchmark, folder: Path, live: Iterable[str]) -> It
 
     Args:
         folder: holds a folder per subject.
-        live: the classes of live subjects, which the file does not tell.
+        live: the classes of live subjects, which the file does not name.
 
     Raises:
         DataError: a subject's folder is missing or holds no image, a name leaves the folder.
@@ -106,5 +113,5 @@ def read_subjects(benchmark: Benchmark, folder: Path, live: Iterable[str]) -> It
             raise DataError(
                 f"The images of subject {name} cannot be read: {error.what}", "Fetch the data set again."
             ) from error
-        pictures = tuple(replace(image, name=f"{name}/{image.name}") for image in found)
-        yield Subject(name, class_name, LIVE if class_name in alive else OBJECT, pictures)
+        images = tuple(replace(image, name=f"{name}/{image.name}") for image in found)
+        yield Subject(name, class_name, LIVE if class_name in alive else OBJECT, images)

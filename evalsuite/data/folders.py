@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from evalsuite.content import Image
+from evalsuite.deprecation import Moved, renamed, warn
 from evalsuite.errors import DataError
 
 SUFFIXES = frozenset(
@@ -96,9 +97,14 @@ class ImageFolder(Sequence[Image]):
     def __getitem__(self, index: int | slice) -> Image | Sequence[Image]:
         return self.images[index]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """How many were read and what was skipped, in one line."""
-        return told_record(self.record())
+        return summary_of(self.record())
+
+    def told(self) -> str:
+        """Deprecated name of `summary`."""
+        warn("ImageFolder.told", Moved("ImageFolder.summary"))
+        return self.summary()
 
     def record(self) -> dict[str, Any]:
         """The same, JSON-able."""
@@ -110,7 +116,7 @@ class ImageFolder(Sequence[Image]):
         }
 
 
-def told_record(record: Mapping[str, Any]) -> str:
+def summary_of(record: Mapping[str, Any]) -> str:
     """What `ImageFolder.record` holds, in one line."""
     behind = f" ({record['linked']} in linked folders)" if record["linked"] else ""
     skipped = ", ".join(f"{count} {why}" for why, count in record["skipped"].items())
@@ -122,10 +128,9 @@ def images_in(folder: Path, what: str = "") -> ImageFolder:
     """The images of a folder and its subfolders, linked ones included.
 
     Names that begin with a dot are skipped, files and folders (`.ipynb_checkpoints`, `._copy.png`), and so
-    is a
-    folder that was read before: links that lead back make no loop, and no image counts twice. A file belongs
-    to the set by its suffix, else by its first bytes. A link to an image that is gone stays in the set, so
-    that reading it fails: a set must be complete.
+    is a folder that was read before: links that lead back make no loop, and no image counts twice. A file
+    belongs to the set by its suffix, else by its first bytes. A link to an image that is gone stays in the
+    set, so that reading it fails: a set must be complete.
 
     Args:
         what: how messages call the folder ("generated", "reference"); empty: the folder.
@@ -211,3 +216,6 @@ def _looks_like_image(path: Path) -> bool:
         or (head[4:8] == b"ftyp" and head[8:12] in _BRANDS)
         or (head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace())
     )
+
+
+__getattr__ = renamed(__name__, {"told_record": "evalsuite.data.folders.summary_of"})

@@ -1,4 +1,4 @@
-"""What `evalsuite data check` tells of a benchmark's data; tasks fill it in, no benchmark is known here."""
+"""What `evalsuite data check` reports of a benchmark's data; tasks fill it in, no benchmark is known here."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ SPLITS = {"train": (0.0, 0.9), "val": (0.9, 0.9 + 0.05), "test": (0.9 + 0.05, 1.
 def read_seeds(seeds: Path, folder: Path, split: str = "test") -> Iterator[Session]:
     """The prompts of a split in the order of `seeds.json`, each with the pair of its first seed.
 
-    The official loader draws one of a prompt's pairs with torch's global generator, between draws of the
+    The official loader samples one of a prompt's pairs with torch's global generator, between draws of the
     model's noise, so that its choice cannot be repeated for another model; the first one can.
 
     Args:

@@ -15,7 +15,7 @@ _KINDS = (
 
 
 def kind_of(mode: int) -> str:
-    """What a file of that mode is, where it is no plain file; empty for one."""
+    """What a file of that mode is, where it is not a plain file; empty for one."""
     if stat.S_ISREG(mode):
         return ""
     return next((name for test, name in _KINDS if test(mode)), "no plain file")

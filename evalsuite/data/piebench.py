@@ -52,7 +52,7 @@ def read_mapping(mapping: Path, images: Path) -> Iterator[Session]:
         runs = field(row, "mask", list, where)
         if len(runs) % 2 or not all(isinstance(run, int) and run >= 0 for run in runs):
             raise DataError(
-                f"{where}: the mask is no list of pairs of start and length ({len(runs)} entries).",
+                f"{where}: the mask is not a list of pairs of start and length ({len(runs)} entries).",
                 "Fetch the mapping file again.",
             )
         path = field(row, "image_path", str, where)

@@ -33,7 +33,7 @@ def read_prompt_table(path: Path, columns: Mapping[str, str]) -> Iterator[Listed
     """The prompts of a CSV or TSV file with a header (DrawBench, PartiPrompts), in its order.
 
     Args:
-        path: UTF-8, cells quoted where they need it; the suffix tells the delimiter.
+        path: UTF-8, cells quoted where they need it; the suffix gives the delimiter.
         columns: `prompt` -> name of its column; every other entry becomes a label.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Tab-separated tables with base64 images, as MMBench and its relatives are published."""
+"""Tab-separated tables with base64 images, as MMBench and similar benchmarks are published."""
 
 from __future__ import annotations
 

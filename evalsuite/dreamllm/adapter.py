@@ -56,13 +56,13 @@ class Prompt:
 class DreamLLMAdapter:
     """Text, choices, images, edits and documents from one checkpoint.
 
-    Conversations are rendered in the template of upstream's evaluation (option `template`); a prompt to draw
-    from is the raw text and images behind `<s>`, as in training, then the dream block.
+    Conversations are rendered in the template of upstream's evaluation (option `template`); a prompt for
+    an image is the raw text and images behind `<s>`, as in training, then the dream block.
 
     Options:
         name: in leaderboards.
         template: a name of `conversation.TEMPLATES`.
-        steps, guidance_scale, scheduler: of drawing, where a protocol leaves them open (50, 7.5, ddpm:
+        steps, guidance_scale, scheduler: of image sampling, where a protocol leaves them open (50, 7.5, ddpm:
             upstream's pipeline).
         top_k: of sampling; 50 unless set, the default of the library with which the published numbers were
             sampled. 0 is off.
@@ -149,7 +149,7 @@ class DreamLLMAdapter:
         return render(request.messages, PLAIN, request.prefill)
 
     def _template_for(self, request: Request) -> Template:
-        """A document without instruction is gone on with as documents stood in training, behind `<s>`."""
+        """A document without instruction is continued in the form of the training documents, behind `<s>`."""
         asked = any(message.images or message.text.strip() for message in request.messages)
         raw = isinstance(request.output, GenerateDocument) and not asked
         return PLAIN if raw else self._template

@@ -134,10 +134,10 @@ def _extend(
     running: Sequence[Sequence[int]],
     normalised: Callable[[float, int, bool], float],
 ) -> tuple[list[int], list[int], list[float]]:
-    """One prompt's step: candidates that end go to `finished`, the best others go on.
+    """One prompt's step: candidates that end go to `finished`, the best others continue.
 
     Returns:
-        beam, token and score of each beam that goes on; fillers when the prompt is done.
+        beam, token and score of each beam that continues; fillers when the prompt is done.
     """
     beams: list[int] = []
     tokens: list[int] = []

@@ -32,7 +32,7 @@ class SpecialTokens:
 
     `image_patch` is the filler of both blocks: an image is `image_start`, P x `image_patch`, `image_end`; a
     dream is `dream_start`, Q x `image_patch`, `dream_end`. `dream_start` is what the language model learns to
-    say when it wants to draw.
+    say when it wants to generate an image.
     """
 
     bos: int
@@ -90,7 +90,7 @@ class DreamLLMConfig(PretrainedConfig):  # type: ignore[no-untyped-call]
         vision_config: the CLIP image tower (CLIPVisionConfig or its dict).
         unet_config, vae_config, scheduler_config: diffusers configurations as dicts.
         special_tokens: ids, see SpecialTokens.
-        num_dream_queries: Q, length of the condition that an image is drawn from.
+        num_dream_queries: Q, length of the condition that an image is generated from.
         vision_projector, vision_projector_depth: `linear` (depth 1) or `mlp` (depth linear layers, GELU
             between), vision width -> hidden width, with bias.
         vision_post_layernorm: a LayerNorm after the vision projector, with the vision tower's epsilon.

@@ -76,7 +76,7 @@ LLAMA2 = Template("llama2", None, "[INST] ", " [/INST]", (" ", Mark.EOS, Mark.BO
 """Registered upstream, used by no shipped configuration."""
 
 PLAIN = Template("plain", None, "", "", (Mark.EOS,), after_system="", gap="")
-"""Nothing but the turns: the raw caption of text-to-image, a document to go on with, or a language model's
+"""Nothing but the turns: the raw caption of text-to-image, a document to continue, or a language model's
 prompt."""
 
 TEMPLATES: dict[str, Template] = {

@@ -1,4 +1,4 @@
-"""SamplingConfig: the language model's states at the dream queries steer a diffusion model."""
+"""Image sampling: the language model's states at the dream queries condition a diffusion model."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def dream_states(model: DreamLLMForCausalLM, state: DecodingState) -> Tensor:
 
 
 class ImageSampler:
-    """Draws with one model. Keeps the unconditional states, which depend on nothing but the model.
+    """Generates images with one model. Keeps the unconditional states, which depend on nothing but the model.
 
     Make a new one after the model's weights have changed.
     """
@@ -122,7 +122,7 @@ class ImageSampler:
         sides = (how.height or config.resolution, how.width or config.resolution)
         if any(side <= 0 or side % config.vae_factor for side in sides):
             raise SpecError(
-                f"An image of {sides[1]}x{sides[0]} pixels cannot be drawn.",
+                f"An image of {sides[1]}x{sides[0]} pixels cannot be generated.",
                 f"Width and height must be multiples of {config.vae_factor}.",
             )
         return sides[0] // config.vae_factor, sides[1] // config.vae_factor
@@ -141,15 +141,15 @@ class ImageSampler:
         """Latents (n, channels, h, w) for conditions (n, Q, hidden).
 
         Args:
-            generators: one per image: an image does not depend on what else is drawn with it. (A single
+            generators: one per image: an image does not depend on what else is generated with it. (A single
                 generator draws for the whole batch, as upstream.)
             negative: states (n, Q, hidden) that guidance leads away from; None is the empty prompt's.
-            latents: start from these instead of drawing them.
+            latents: start from these instead of sampling them.
             on_step: called with the step's index and the latents after it.
 
         Raises:
             SampleError: the result is not finite.
-            SpecError: unknown scheduler, no steps, or a size that cannot be drawn.
+            SpecError: unknown scheduler, no steps, or a size that cannot be generated.
         """
         model = self.model
         if how.steps < 1:
@@ -223,7 +223,7 @@ def check_finite(values: Tensor) -> None:
     if not bool(finite.all()):
         rows = [index for index, good in enumerate(finite.tolist()) if not good]
         raise SampleError(
-            f"SamplingConfig gave values that are not finite (images {rows} of the batch).",
+            f"Denoising gave values that are not finite (images {rows} of the batch).",
             "Try float32, or a lower guidance scale.",
         )
 

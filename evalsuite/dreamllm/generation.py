@@ -1,4 +1,4 @@
-"""Writing text and weighing answers."""
+"""Text generation, and log-likelihoods of continuations."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def score_continuations(
     targets = chosen.to(device)
     found = [torch.log_softmax(state.logits, -1).gather(1, targets[:, :1])]
     if longest > 1:
-        # the last token of each continuation is weighed, not read
+        # the last token of each continuation is scored, not read
         state.append(targets[:, :-1], real[:, 1:], every=True)
         found.append(torch.log_softmax(state.logits, -1).gather(2, targets[:, 1:, None])[..., 0])
     values = iter(_sums(torch.cat(found, 1).cpu(), real))

@@ -130,7 +130,7 @@ class ImagePreprocessor:
 
 
 def pixels_to_draw(image: Image.Image, side: int, *, flip: bool = False) -> Tensor:
-    """What the image loss learns to draw: shorter side to `side` (bilinear), middle square, in [-1, 1].
+    """What the image loss learns to generate: shorter side to `side` (bilinear), middle square, in [-1, 1].
 
     Args:
         flip: mirror left and right, upstream's only augmentation in training.

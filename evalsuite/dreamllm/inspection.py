@@ -50,7 +50,7 @@ class Inspection:
     """A checkpoint folder.
 
     Args:
-        layout: `evalsuite` or `upstream`; empty when that could not be told.
+        layout: `evalsuite` or `upstream`; empty when it could not be determined.
         parts: in the order of the model; empty parts are left out.
         ids: special token text -> id.
         facts: settings that shape the model, for people.

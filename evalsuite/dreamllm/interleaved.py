@@ -1,4 +1,4 @@
-"""Documents: the model writes, draws where it says `<dream_start>`, looks at what it drew, and goes on.
+"""Interleaved documents: the model writes text, generates an image at `<dream_start>`, and reads it.
 
 Upstream published no code for this; the loop follows the author's description and the layout of the training
 documents (dream block, directly behind it the image block of the same image, then text).
@@ -81,8 +81,8 @@ def write_documents(
     max_images: int = 4,
     sampling: Sampling = Sampling(),
 ) -> list[WrittenDocument]:
-    """Continue a batch of prompts into documents. Images that are wanted at the same step are drawn
-    together; the other documents wait.
+    """Continue a batch of prompts into documents. Images that are due at the same step are
+    generated together; the other documents wait.
 
     Sampled text of a document comes from a generator seeded with its seed, image i from one seeded with
     seed + i, so that a document depends on nothing but prompt, options and seed. After `max_images` images,
@@ -93,11 +93,11 @@ def write_documents(
         prompts: `processor.encode(...)` of each.
         seeds: one per prompt.
         pixels: images in the prompts, (n, 3, side, side), see `DreamLLMForCausalLM.embed`.
-        how: drawing; None for the defaults.
+        how: image sampling; None for the defaults.
         max_new_tokens: text tokens; blocks do not count.
 
     Raises:
-        SampleError: a prompt is too long, or a drawing is not finite.
+        SampleError: a prompt is too long, or an image is not finite.
         SpecError: a limit is negative.
     """
     if max_new_tokens < 0 or max_images < 0:
@@ -208,7 +208,7 @@ class _Writer:
         return len(self.processor.dream_block) + len(self.processor.image_block)
 
     def _draw(self, pages: Sequence[_Page], rows: list[int]) -> None:
-        """The next image of these rows, drawn, and put into their contexts."""
+        """Generate the next image of these rows and put it into their contexts."""
         if not rows:
             return
         count, device = len(pages), self.state.mask.device

@@ -1,5 +1,5 @@
-"""DreamLLM: a language model that reads images as embeddings and draws through dream queries (arXiv
-2309.11499).
+"""DreamLLM: a language model that reads images as embeddings and generates them through dream
+queries (arXiv 2309.11499).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DreamLLMOutput(ModelOutput):
     """What `forward` returns.
 
     Args:
-        loss: weighted sum of both losses, scalar; None without labels, images to draw, or latents.
+        loss: weighted sum of both losses, scalar; None without labels, images to generate, or latents.
         lm_loss, vm_loss: the unweighted losses (detached), for logging.
         logits: (batch, sequence or logits_to_keep, vocabulary), float32. None in training mode with labels:
             only positions that carry a label are projected there.
@@ -111,7 +111,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         self._adopt_generation_tokens()
 
     def init_weights(self) -> None:
-        """Every part has initialised itself; transformers must not draw ready parts anew."""
+        """Every part has initialised itself; transformers must not initialise ready parts again."""
 
     def _adopt_generation_tokens(self) -> None:
         if self.config.special_tokens and self.generation_config is not None:
@@ -186,7 +186,7 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
             input_ids: (batch, sequence), better on the CPU.
             images: (n, 3, side, side) for the n image blocks, in reading order over the batch.
             image_features: (n, P, vision width) instead of `images`: what `encode_images` gave.
-            insert_dream_queries: upstream leaves the filler embeddings unless images to draw are passed;
+            insert_dream_queries: upstream leaves the filler embeddings unless images to generate are passed;
                 False reproduces that.
             strict: every image block has its image and exactly P fillers. Upstream leaves blocks without an
                 image as they are; False reproduces that.
@@ -247,10 +247,10 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
             attention_mask: (batch, past + sequence), 1 for real tokens.
             labels: (batch, sequence), -100 where nothing is to be learnt; shifted here.
             images, image_features: the images that are read, see `embed`.
-            images_dm: (m, 3, height, width) in [-1, 1], the images that are to be drawn, one per dream block
-                in reading order; or `latents` (m, channels, h, w), VAE latents already drawn and scaled. A
+            images_dm: (m, 3, height, width) in [-1, 1], the images to be generated, one per dream block
+                in reading order; or `latents` (m, channels, h, w), VAE latents already sampled and scaled. A
                 VAE is frozen, so latents can be computed once.
-            logits_to_keep: 0 for logits at every position, else at the last so many.
+            logits_to_keep: 0 for logits at every position, else at the last that many.
             insert_dream_queries, strict: see `embed`.
 
         Raises:
@@ -326,13 +326,13 @@ class DreamLLMForCausalLM(PreTrainedModel, GenerationMixin):  # type: ignore[no-
         *,
         strict: bool = True,
     ) -> Tensor:
-        """Diffusion loss of the images to be drawn, conditioned on the states at their dream queries."""
+        """Diffusion loss of the images to be generated, conditioned on the states at their dream queries."""
         config = self.config
         rows, columns = self.dream_blocks(input_ids, strict=strict)
         given = len(latents) if latents is not None else len(images_dm) if images_dm is not None else 0
         if given != len(rows):
             raise SampleError(
-                f"The batch has {len(rows)} dream blocks but {given} images to draw.",
+                f"The batch has {len(rows)} dream blocks but {given} images to generate.",
                 "Pass one image (or latent) per dream block, in reading order.",
             )
         if not given:

@@ -86,7 +86,7 @@ class DreamLLMProcessor:
         """A prompt and its possible continuations, tokenised together and then parted.
 
         A choice's first token may melt into the prompt's last; what all share is the prompt, the rest is
-        weighed.
+        scored.
 
         Returns:
             ids of the prompt, ids of each continuation (none empty).

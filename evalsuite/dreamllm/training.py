@@ -117,8 +117,8 @@ class SequenceBuilder:
     """Training sequences piece by piece, with upstream's label rules.
 
     Text that the model must learn keeps its ids as labels; prompts, image blocks and dream blocks are
-    ignored, except that `<dream_start>` is learnt where the model itself is to decide to draw. A piece that
-    does not fit into `max_length` is dropped whole, and everything after it.
+    ignored, except that `<dream_start>` is learnt where the model itself decides to generate an image.
+    A piece that does not fit into `max_length` is dropped whole, and everything after it.
 
     Args:
         tokens: the special ids.

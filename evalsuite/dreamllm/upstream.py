@@ -119,7 +119,7 @@ def _plugin(raw: Mapping[str, Any], name: str, folder: Path) -> dict[str, Any]:
 def _sdxl(folder: Path) -> CheckpointError:
     return CheckpointError(
         f"{folder} is an SDXL variant of DreamLLM, which is not supported.",
-        "Use a checkpoint that draws with Stable Diffusion 2.1 (or 1.5), the paper's model.",
+        "Use a checkpoint that generates images with Stable Diffusion 2.1 (or 1.5), the paper's model.",
     )
 
 
@@ -267,7 +267,7 @@ def open_weights(folder: Path, config: DreamLLMConfig) -> dict[str, StoredTensor
 
     Raises:
         CheckpointError: a plugin's file is missing, or it has no dream queries of the configured number.
-            Upstream goes on with random queries then.
+            Upstream continues with random queries then.
     """
     main = open_folder(folder)
     tensors = _renamed(MAIN, main)

@@ -193,7 +193,7 @@ def write_tensors(
         )
     except ValueError as error:
         raise CheckpointError(
-            f"{max_shard_size!r} is no size of a file.", "Write it as 500MB or 2GB."
+            f"{max_shard_size!r} is not a size of a file.", "Write it as 500MB or 2GB."
         ) from error
     read = read or tensors.__getitem__
     for name, keys in plan.filename_to_tensors.items():

@@ -94,10 +94,10 @@ class Endpoint:
         """Does `work` for each item, `in_flight` at a time; yields items with their results as they end.
 
         `work` is a coroutine function that calls `ask` or `draw` as often as it likes, one call after the
-        other. Items are drawn when there is room. A SampleError is a result (a DataError too: its item's
+        other. Items are taken when there is room. A SampleError is a result (a DataError too: its item's
         image cannot be read).
 
-        Raises UnavailableError when the server cannot be used: nothing more is drawn, and what was on its way
+        Raises UnavailableError when the server cannot be used: nothing more is sent, and what was on its way
         is yielded first. Whatever else `work` raises is raised at once.
         """
         _refuse_inside_a_loop()
@@ -133,7 +133,7 @@ class Endpoint:
             raise fatal
 
     async def ask(self, chat: Chat) -> Reply:
-        """One answer. Raises SampleError for this request's own trouble (a reply without an answer, too),
+        """One answer. Raises SampleError for this request's own error (a reply without an answer, too),
         UnavailableError for the server's."""
         reply = await self.reply(chat)
         require_answer(reply, chat, self._who)
@@ -324,7 +324,7 @@ def _refuse_inside_a_loop() -> None:
 def _expected() -> tuple[type[Exception], ...]:
     import openai
 
-    # A body that is no JSON comes through the package as the decoder's own error.
+    # A body that is not JSON comes through the package as the decoder's own error.
     own = (errors.Unusable, errors.Rejected, errors.TooLong, errors.Elsewhere)
     return (openai.APIError, json.JSONDecodeError, TimeoutError, *own)
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a server: what may pass and is tried again, and how the rest is told.
+"""What can go wrong with a server: what is transient and retried, and how the rest is reported.
 
 An error that every request would meet (no server, no such model, a refused key, an exhausted quota) is an
 UnavailableError: it ends the step, and what was answered is kept. One that belongs to the request (too long,
@@ -119,7 +119,7 @@ def explain(error: Exception, server: Server, attempts: int, wait: float | None 
     if root_of(error, TooLong):
         return SampleError(
             f"{who} sent more than {server.max_reply:g} MiB.",
-            "A reply of that length is none; --option max_reply=… (MiB) allows more.",
+            "Raise the limit with --option max_reply=… (MiB).",
         )
     if elsewhere := root_of(error, Elsewhere):
         return UnavailableError(
@@ -133,7 +133,7 @@ def explain(error: Exception, server: Server, attempts: int, wait: float | None 
     if isinstance(error, openai.APITimeoutError | TimeoutError):
         return SampleError(
             f"{who} did not answer within {server.timeout:g} s{tried}.",
-            "Allow more time, or fewer requests at once.",
+            "Allow more time, or lower the concurrency.",
         )
     if is_unreachable(error):
         return UnavailableError(
@@ -175,7 +175,7 @@ def _of_status(
         patience = f" It asks to wait {wait:g} s." if wait is not None else ""
         return UnavailableError(
             f"{who} limits the rate of requests{tried}: {said}{patience}",
-            "Send fewer at once, or start again later: what is answered is kept.",
+            "Lower the concurrency, or resume later: stored answers are kept.",
         )
     if too_long:
         return SampleError(
@@ -183,7 +183,7 @@ def _of_status(
             "Start the server with a longer context, or use a protocol with a shorter prompt or answer.",
         )
     if unsupported := _unsupported(error, said):
-        return SampleError(f"{who} takes no {unsupported}: {said}", _without(unsupported, server))
+        return SampleError(f"{who} does not support {unsupported}: {said}", _without(unsupported, server))
     if "content_filter" in code or "content_policy" in code or "moderation" in code:
         return SampleError(f"{who} refuses the content: {said}")
     if status >= 500:

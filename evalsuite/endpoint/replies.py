@@ -22,7 +22,7 @@ def reply_of(text: str) -> Reply:
 
     Raises:
         Unusable: it is no reply; asking again may help.
-        Rejected: it is an error in the dress of a reply, which would come again.
+        Rejected: it is an error with status 200, which would come again.
     """
     made = _object(text)
     choice = _first_choice(made)
@@ -52,7 +52,7 @@ def completion_of(text: str) -> Reply:
     choice = _first_choice(made)
     found = choice.get("text")
     if found is not None and not isinstance(found, str):
-        raise Unusable(f"a text that is none: {_short(found)}")
+        raise Unusable(f"a text of another type: {_short(found)}")
     return Reply(
         text=sendable(found or ""),
         has_content=found is not None,
@@ -72,8 +72,8 @@ def images_of(text: str) -> ImageReply:
         data = picture.get("b64_json") if isinstance(picture, Mapping) else None
         if not isinstance(data, str) or not data:
             raise SampleError(
-                "The server gives the addresses of its images instead of the images.",
-                "Ask for them: --option response_format=b64_json.",
+                "The server returns URLs instead of image data.",
+                "Request the data with --option response_format=b64_json.",
             )
         try:
             images.append(Image(data=base64.b64decode(data, validate=True), name=f"picture-{place}"))
@@ -107,7 +107,7 @@ def require_answer(reply: Reply, chat: Chat | Completion, who: str) -> None:
     if reply.refusal:
         raise SampleError(f"{who} {REFUSED}: {_short(reply.refusal)}")
     if reply.finish_reason == "content_filter":
-        raise SampleError(f"{who} {REFUSED}: it filters the answer away.")
+        raise SampleError(f"{who} {REFUSED}: its content filter removed the answer.")
     if reply.tool_calls:
         raise SampleError(
             f"{who} {NO_ANSWER}: it calls a tool instead.",
@@ -156,7 +156,7 @@ def _object(text: str) -> Mapping[str, Any]:
         kind = "nested too deeply" if isinstance(error, RecursionError) else "no JSON"
         raise Unusable(f"the body is {kind}: {_short(text)}") from error
     if not isinstance(made, Mapping):
-        raise Unusable(f"the body is no object: {_short(made)}")
+        raise Unusable(f"the body is not an object: {_short(made)}")
     fault = made.get("error")
     if fault and not made.get("choices"):
         _raise(fault)
@@ -215,7 +215,7 @@ def _content(found: Any) -> tuple[str, str, str]:
         elif kind in ("thinking", "reasoning", "reasoning_content", "redacted_thinking"):
             thought.append(_string(part.get(kind) or part.get("text") or part.get("thinking")) or "…")
         else:
-            raise Unusable(f"a part of content that is no text: {_short(part)}")
+            raise Unusable(f"a part of content that is not text: {_short(part)}")
     return "".join(text), "".join(thought), "".join(refusal)
 
 

@@ -13,7 +13,7 @@ from evalsuite.errors import SpecError, UnavailableError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
 _NO_KEY = "none"
-"""Sent where no key is set: servers of one's own ask for none, and the package insists on one."""
+"""Sent where no key is set: self-hosted servers need none, and the package insists on one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Server:
         model: as the server calls it.
         key_env: environment variable that holds the API key. The key itself is never kept, shown or stored.
         timeout: seconds one attempt may take, from sending to the end of the reply.
-        retries: how often a request is sent again after a failure that may pass: 429, 408, 409, 5xx, a
+        retries: maximum retries of a request after a transient error: 429, 408, 409, 5xx, a
             time-out, a connection that broke.
-        backoff: seconds before the first retry; doubled each time, with jitter. A server's `Retry-After` goes
-            first.
+        backoff: seconds before the first retry; doubled each time, with jitter. A server's `Retry-After`
+            overrides it.
         longest_wait: seconds; no wait is longer, and a server that asks for more patience is given up.
-        in_flight: requests on their way at the same time.
+        in_flight: maximum concurrent requests.
         limit_name: the field that bounds the answer's length; OpenAI's reasoning models want
             `max_completion_tokens`.
         prefill: how the beginning of an answer is asked for. `refuse`: not at all, the protocol has no such

@@ -134,10 +134,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """An image to be drawn, or edited where there are images.
+    """An image to be generated, or edited where there are images.
 
     Args:
-        prompt: what to draw, or how to change the images.
+        prompt: what to generate, or how to change the images.
         images: what to edit.
         size: `1024x1024`; empty leaves it to the server.
         count: images.

@@ -110,7 +110,7 @@ def _cell(
         return None, None, ""
     parts = cell.split("/", 3)
     if len(parts) != 4:
-        raise SpecError(f"{cell!r} is no cell.", "Write PUBLICATION/TABLE/ROW/COLUMN.")
+        raise SpecError(f"{cell!r} is not a cell.", "Write PUBLICATION/TABLE/ROW/COLUMN.")
     publication, table, model, name = parts
     found = find_table(dict(known), f"{publication}/{table}").table
     row = found.row(model)

@@ -1,4 +1,4 @@
-"""What an explanation is made of, and how it is written down."""
+"""The parts of an explanation, and how it is rendered."""
 
 from __future__ import annotations
 

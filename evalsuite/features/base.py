@@ -97,7 +97,7 @@ class TextFeatureNetwork(FeatureNetwork, Protocol):
 
 @runtime_checkable
 class PairNetwork(Protocol):
-    """A network that tells how far two images are apart."""
+    """A network that measures the distance of two images."""
 
     @property
     def name(self) -> str: ...

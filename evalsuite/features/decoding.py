@@ -1,4 +1,4 @@
-"""Encoded images, decoded a few at a time for a network; broken ones are told, not fatal."""
+"""Encoded images, decoded a few at a time for a network; broken ones are reported, not fatal."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from evalsuite.features.weights import find_file, find_folder, weights_folder
 _CHUNK = 1 << 20
 _TIMEOUT = 60
 Progress = Callable[[int, int], None]
-"""Told bytes so far and bytes in all (0 where the server does not say)."""
+"""Called with bytes so far and bytes in all (0 where the server does not say)."""
 
 
 def expand(names: Iterable[str]) -> list[str]:

@@ -152,7 +152,7 @@ def _side(value: Any, default: int) -> int:
     if isinstance(value, Mapping):
         sides = {int(side) for side in value.values() if side is not None}
         if len(sides) != 1:
-            raise ValueError(f"{dict(value)} is no square")
+            raise ValueError(f"{dict(value)} is not a square")
         return sides.pop()
     return int(value)
 

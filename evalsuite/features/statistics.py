@@ -34,16 +34,21 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork, what: str = 
     state = Decoded()
     sums = GaussianStatistics(network.means)
     for _, pictures in decoded_batches(images, state):
-        if not state.failures:  # what cannot be told in the end need not be computed
+        if not state.failures:  # a set with failures is refused below, so the rest need not be computed
             sums.update(network.images(pictures))
     require_complete(state, len(images), what)
     return sums.finalize(protocol_of(network))
 
 
 def require_complete(state: Decoded, count: int, what: str = "reference") -> None:
-    """Raises DataError with the first reason where any of `count` images was broken; `what` is the set's
-    name in
-    the message."""
+    """Refuse a set of `count` images of which any is broken.
+
+    Args:
+        what: name of the set in the message.
+
+    Raises:
+        DataError: names the first reason.
+    """
     if state.failures:
         raise DataError(
             f"{len(state.failures)} of {count} {what} images cannot be read; the first: "

@@ -18,7 +18,10 @@ __all__ = ["fleiss_kappa", "krippendorff_alpha"]
 
 
 def fleiss_kappa(counts: ArrayLike) -> float:
-    """Fleiss (1971), for items that all have the same number of ratings.
+    """Fleiss' kappa (1971), for items that all have the same number of ratings.
+
+    (P - P_e) / (1 - P_e): P is the mean over items of the share of pairs of raters that agree, P_e the sum of
+    the squared shares of the answers.
 
     Args:
         counts: (items, answers): how many raters gave each answer to each item; every row adds up to the same
@@ -46,6 +49,9 @@ def fleiss_kappa(counts: ArrayLike) -> float:
 
 def krippendorff_alpha(units: Sequence[Sequence[Hashable]]) -> float:
     """Krippendorff's alpha for nominal data (2011, "Computing Krippendorff's alpha-reliability").
+
+    1 - D_o / D_e: the observed over the expected disagreement of pairs of answers to one item, where the
+    pairs of an item with m answers weigh 1 / (m - 1).
 
     Args:
         units: the answers that each item got, any number of them; items with fewer than two count nowhere.

@@ -13,7 +13,7 @@ THRESHOLD = 0.5
 
 
 def levenshtein(one: str, other: str) -> int:
-    """Fewest insertions, deletions and replacements of characters that turn one text into the other.
+    """Edit distance: the fewest insertions, deletions and replacements of characters between two texts.
 
     >>> levenshtein("kitten", "sitting")
     3
@@ -29,10 +29,16 @@ def levenshtein(one: str, other: str) -> int:
 
 
 def anls(prediction: str, answers: Sequence[str], threshold: float = THRESHOLD) -> float:
-    """Similarity in [0, 1] of a predicted answer to the nearest human answer; below the threshold 0.
+    """ANLS of one question: similarity in [0, 1] of a predicted answer to the nearest human answer.
 
-    The evaluation script of the Robust Reading Competition: 1 - distance / length, where the distance
-    ignores case and runs of white space, but the length is that of the longer text as it stands.
+    max over the answers of 1 - distance / length, or 0 where that is below `threshold`. The distance (see
+    `levenshtein`) ignores case and runs of white space, the length is that of the longer text as it stands.
+    A set's score is the mean over questions. Source: evaluation script of the Robust Reading Competition.
+
+    Args:
+        prediction: the model's answer.
+        answers: the human answers, at least one.
+        threshold: in [0, 1], officially 0.5.
 
     Raises:
         SampleError: there are no answers.

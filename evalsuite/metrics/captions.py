@@ -169,8 +169,11 @@ def bleu_counts(predictions: Tokens, references: References) -> BleuCounts:
     """BLEU's statistics of every image (closest reference length, clipped counts).
 
     Args:
-        predictions: N tokenised captions.
-        references: N lists of tokenised captions.
+        predictions: N tokenised captions (`ptb.tokenize_captions`).
+        references: N lists of tokenised captions, at least one each.
+
+    Raises:
+        SampleError: not one prediction per image, or an image without references.
     """
     return _bleu_counts(_corpus(predictions, references))
 
@@ -206,8 +209,15 @@ def cider_d(predictions: Tokens, references: References) -> Floats:
 
     TF-IDF vectors of 1..4-grams, document frequencies from the references of this very set (so a subset has
     other values, and a single image has 0), counts clipped to the reference's, a Gaussian penalty on the
-    difference in length (sigma 6), mean over references and orders, times 10. pycocoevalcap calls this
-    "CIDEr".
+    difference in length (sigma 6), mean over references and orders, times 10 (Vedantam et al. 2015).
+    pycocoevalcap calls this "CIDEr".
+
+    Args:
+        predictions: N tokenised captions (`ptb.tokenize_captions`).
+        references: N lists of tokenised captions, at least one each.
+
+    Raises:
+        SampleError: not one prediction per image, or an image without references.
     """
     return _cider_d(_corpus(predictions, references))
 
@@ -245,8 +255,15 @@ def rouge_l(predictions: Tokens, references: References) -> Floats:
     """(N,) ROUGE-L of every image, in [0, 1]; the corpus score is the mean.
 
     F with beta 1.2 of the best precision and the best recall, taken over the references separately, of the
-    longest common subsequence. Words are split at single spaces (an empty caption is one empty word), as
-    officially.
+    longest common subsequence (Lin 2004; pycocoevalcap). Words are split at single spaces (an empty caption
+    is one empty word), as officially.
+
+    Args:
+        predictions: N tokenised captions (`ptb.tokenize_captions`).
+        references: N lists of tokenised captions, at least one each.
+
+    Raises:
+        SampleError: not one prediction per image, or an image without references.
     """
     _check(predictions, references)
     pairs = zip(predictions, references, strict=True)
@@ -294,8 +311,11 @@ class CaptionScores:
     cider: Floats
 
     def summary(self, images: Integers | None = None) -> dict[str, float]:
-        """The official table over all images or the given indices (repeats count): BLEU and ROUGE-L in [0,
-        1]."""
+        """The official table over all images or the given indices (repeats count).
+
+        Returns:
+            `Bleu_1` to `Bleu_4` and `ROUGE_L` in [0, 1], `CIDEr` in [0, 10].
+        """
         pick: Any = slice(None) if images is None else images
         bleu = self.bleu.scores(images)
         return {
@@ -314,6 +334,9 @@ def score_captions(
         predictions: one caption per image, in the order of the official file.
         references: the captions of each image, in the same order (the tokenizer looks across captions).
         tokenize: False for captions that are tokenised already.
+
+    Raises:
+        SampleError: not one prediction per image, or an image without references.
 
     >>> scores = score_captions(["a cat", "two dogs run"], [["A cat."], ["Two dogs."]])
     >>> round(scores.summary()["Bleu_1"], 6)

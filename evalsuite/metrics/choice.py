@@ -113,7 +113,7 @@ CHOICE_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
 def extract_choice(
     prediction: str, options: Mapping[str, str | None], rule: str = "vlmevalkit"
 ) -> str | None:
-    """The letter of the option that a free-text answer means; None when the rule cannot tell.
+    """The letter of the option that a free-text answer means; None when the rule cannot decide.
 
     Args:
         prediction: the model's answer.
@@ -158,7 +158,7 @@ def circular_hit(answers: Sequence[str], picks: Sequence[str | None]) -> bool | 
 
     Returns:
         False as soon as one decided pick is wrong, True when all are decided and right, None when only a
-        judge can tell (without one, MMBench counts the question as wrong).
+        judge can decide (without one, MMBench counts the question as wrong).
     """
     if not answers or len(answers) != len(picks):
         raise SampleError(f"A circular group has {len(answers)} answers and {len(picks)} predictions.")

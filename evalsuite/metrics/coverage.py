@@ -21,13 +21,14 @@ _MORE_BALLS = 32
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecall:
-    """Both in [0, 1]."""
+    """Precision and recall, both in [0, 1]."""
 
     precision: float
     recall: float
 
     @property
     def f_score(self) -> float:
+        """Harmonic mean of the two, in [0, 1] (torch-fidelity)."""
         return 2 * self.precision * self.recall / max(1e-5, self.precision + self.recall)
 
 
@@ -68,8 +69,8 @@ class Coverage:
         """(N,) influence of each generated image on recall, by a jackknife that leaves out a block at a
         time; the mean is 0.
 
-        Half-samples would tell too little: recall moves with its few widest balls. Where a single image
-        far out covers many real ones, and this sample has none, nothing in the sample can tell.
+        Half-samples would show too little: recall moves with its few widest balls. Where a single image
+        far out covers many real ones, and this sample has none, nothing in the sample can show it.
         """
         everything = np.arange(len(self.inside))
         parts = np.array_split(
@@ -90,6 +91,14 @@ def precision_recall(generated: ArrayLike, real: ArrayLike, *, neighbours: int =
     Precision: the share of generated features that lie in the ball around some real feature with the radius
     of its k-th nearest real neighbour; recall with the roles exchanged. Distances in the features' own
     precision (`torch.cdist`), as torch-fidelity has them.
+
+    Args:
+        generated: (N, D) features, N larger than `neighbours`.
+        real: (M, D) features, M larger than `neighbours`.
+        neighbours: k, officially 3.
+
+    Raises:
+        SampleError: other shapes, or too few features.
     """
     first, second = _tensors(generated, real, neighbours)
     inside, covered = (
@@ -102,7 +111,7 @@ def coverage(generated: ArrayLike, real: ArrayLike, *, neighbours: int = 3) -> C
     """Precision and recall as of `precision_recall`, of all generated features and of any choice of them.
 
     Memory is 512 bytes per image beside the features; the work is that of `precision_recall` and about half
-    of it again.
+    of it again. Arguments and errors as of `precision_recall`.
     """
     import torch
 

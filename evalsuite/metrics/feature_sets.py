@@ -117,19 +117,26 @@ def kernel_distance(
     rule: str = "torch-fidelity",
     seed: int | None = None,
 ) -> MeanAndDeviation:
-    """KID: unbiased squared MMD with the kernel (x·y / D + 1)³, over random subsets.
+    """KID (Bińkowski et al. 2018): unbiased squared MMD with the kernel (x·y / D + 1)³, over random subsets.
+
+    Lower is better; about 0 for equal distributions, and negative by chance. Published values are often
+    multiplied by 1,000.
 
     Args:
         generated: (N, D) features.
         real: (M, D) features.
-        subsets: how many draws are averaged.
-        subset_size: features per draw; numbers made with different sizes cannot be compared.
+        subsets: number of random subsets that are averaged.
+        subset_size: features per subset; numbers made with different sizes cannot be compared.
         rule: how subsets are drawn. ``torch-fidelity``: the generated side first, seed 2020, sets smaller
             than `subset_size` refused. ``clean-fid``: the real side first, seed 0, sizes cut to the smaller
             set.
         seed: another seed of numpy's RandomState.
 
     Both tools compute in the features' own precision, and so does this: float32 features leave noise of 1e-7.
+
+    Raises:
+        SampleError: other shapes, or a set smaller than a subset may be.
+        SpecError: unknown rule.
     """
     first, second = feature_pair(generated, real)
     if rule not in ("torch-fidelity", "clean-fid"):
@@ -169,12 +176,20 @@ def _polynomial_mmd(x: NDArray[Any], y: NDArray[Any]) -> float:
 def cmmd(generated: ArrayLike, real: ArrayLike, *, sigma: float = 10.0, scale: float = 1000.0) -> float:
     """CMMD (Jayasumana et al. 2024): biased squared MMD with a Gaussian kernel, times 1,000.
 
+    scale × (mean k(x, x') + mean k(y, y') - 2 mean k(x, y)), k(a, b) = exp(-|a - b|² / (2 sigma²)). From 0
+    on, lower is better.
+
     Args:
         generated: (N, D) L2-normalised image embeddings, officially of CLIP ViT-L/14 at 336 pixels.
         real: (M, D) of the same.
+        sigma: of the kernel, officially 10.
+        scale: factor of the result, officially 1,000.
 
     The published code works in float32, where the difference of means near 1 loses all but four digits and
     changes with the number of threads (by up to 3e-4 on the recorded cases); this is float64.
+
+    Raises:
+        SampleError: sets of other shapes.
     """
     x, y = feature_pair(generated, real)
     within, across = (

@@ -276,18 +276,17 @@ class GaussianStatistics:
 
 
 def gaussian_of(features: ArrayLike, means: Means = "float64") -> Gaussian:
-    """Mean and covariance of features (N, D) that are in memory; nothing is said about their number, and one
-    alone has the covariance 0."""
+    """Mean and covariance of features (N, D) in memory; a single one has the covariance 0."""
     rows = np.asarray(features)
     precise = rows.astype(np.float64)
     mean = precise.mean(axis=0)
     centred = precise - mean
-    told = mean if means == "float64" else np.mean(rows.astype(np.float32), axis=0).astype(np.float64)
-    return Gaussian(told, centred.T @ centred / max(len(rows) - 1, 1), len(rows))
+    mu = mean if means == "float64" else np.mean(rows.astype(np.float32), axis=0).astype(np.float64)
+    return Gaussian(mu, centred.T @ centred / max(len(rows) - 1, 1), len(rows))
 
 
 def frechet_distance(first: Gaussian, second: Gaussian) -> float:
-    """|mu1 - mu2|² + Tr(S1 + S2 - 2 (S1 S2)^½), at least about 0.
+    """Fréchet distance |mu1 - mu2|² + Tr(S1 + S2 - 2 (S1 S2)^½); from about 0 on, lower is better.
 
     "FID" when the features are the 2,048 of the original Inception network. The trace of the root is the sum
     of the roots of the eigenvalues of S1^½ S2 S1^½, which is symmetric: all in float64, and nothing to patch
@@ -356,12 +355,15 @@ def frechet_infinity(
     """The Fréchet distance extrapolated to infinitely many images (Chong & Forsyth 2020, FID∞).
 
     The bias of the distance falls as 1 / N: distances of random subsets of growing size are fitted by a line
-    in 1 / N, whose value at 0 is told. 15 subsets from 5,000 to all images, as in the authors' code
+    in 1 / N, whose value at 0 is returned. 15 subsets from 5,000 to all images, as in the authors' code
     (mchong6/FID_IS_infinity, score_infinity.py); theirs draws from numpy's global generator, this from
     RandomState(seed).
 
     Args:
         features: (N, D) of the generated images, more than `smallest`.
+        reference: statistics of the reference images.
+        points: number of subset sizes, at least 2.
+        smallest: size of the smallest subset.
         means: as in `GaussianStatistics`.
 
     Raises SampleError for fewer features than `smallest`, or fewer than two points.
@@ -371,7 +373,7 @@ def frechet_infinity(
         raise SampleError(
             f"The extrapolation needs more than {smallest:,} features and two points; it got features of "
             f"shape {rows.shape} and {points} points.",
-            "Draw more images, or choose a smaller size for the smallest subset on both sides.",
+            "Generate more images, or choose a smaller size for the smallest subset on both sides.",
         )
     distance = frechet_distance_to(reference)
     random = np.random.RandomState(seed)

@@ -45,8 +45,13 @@ Detections = Mapping[str, Sequence[Detection]]
 
 
 def keep_detections(detections: Detections, *, counting: bool) -> dict[str, list[Detection]]:
-    """The detections that count, best first: score above 0.3 (0.9 for counting prompts), 16 a class at
-    most."""
+    """The detections that count, best first, by class.
+
+    Args:
+        detections: class -> detections of it.
+        counting: whether the prompt is of the counting task. Scores must be above 0.9 there, 0.3 elsewhere;
+            at most 16 of a class are kept.
+    """
     threshold = _COUNTING_THRESHOLD if counting else _THRESHOLD
     kept = {}
     for name, found in detections.items():
@@ -74,7 +79,7 @@ def _relations(first: Detection, second: Detection) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an image is right, and one line for everything that is not."""
+    """Whether an image is correct, and a line for each reason why not."""
 
     correct: bool
     reasons: tuple[str, ...]
@@ -88,6 +93,9 @@ def verdict(kept: Detections, metadata: Mapping[str, Any]) -> Verdict:
             colour where the prompt names one.
         metadata: the prompt's line of `evaluation_metadata.jsonl`: "include" and "exclude" lists of
             {"class", "count", "color"?, "position"? (relation, index of an earlier include)}.
+
+    Raises:
+        DataError: a detection has no colour where the prompt names one.
     """
     reasons: list[str] = []
     groups: list[Sequence[Detection] | None] = []
@@ -155,8 +163,16 @@ class GenEvalSummary:
 
 
 def summarize(correct: Sequence[bool], tags: Sequence[str], prompts: Sequence[str]) -> GenEvalSummary:
-    """The official summary; the arguments have one entry per image, `prompts` tells which images belong
-    together."""
+    """The official summary of a set of images (djghosh13/geneval `summary_scores.py`).
+
+    Args:
+        correct: whether each image is right (`verdict`), N values.
+        tags: the task of each image, e.g. "two_object".
+        prompts: the prompt of each image; images of one prompt have equal entries.
+
+    Raises:
+        SampleError: no images.
+    """
     if not correct:
         raise SampleError("A GenEval summary needs at least one image.")
     of_tag: dict[str, list[bool]] = {}

@@ -62,7 +62,16 @@ class PixelDistance:
 def pixel_distance(generated: ArrayLike, target: ArrayLike) -> PixelDistance:
     """MagicBrush's L1 and L2: `generated` is brought to the target's size with PIL's default, bicubic.
 
-    A set's score is the mean over pairs.
+    Args:
+        generated: (height, width, 3), uint8, of any size.
+        target: the same; its size counts.
+
+    Returns:
+        Means over all pixels and channels, each in [0, 1], lower is better. A set's score is the mean over
+        pairs.
+
+    Raises:
+        SampleError: not an RGB image of bytes.
     """
     from PIL import Image
 
@@ -95,13 +104,24 @@ def _kept(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None) -> tuple[
 
 
 def mse(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = None) -> float:
-    """Mean squared error of values in [0, 1]; where `mask` (height, width) is 0, both are black."""
+    """Mean squared error of values in [0, 1], over all pixels and channels; lower is better.
+
+    Args:
+        first, second: (height, width, 3), uint8, of one size.
+        mask: (height, width); where it is 0, both images are black, and count as equal. None: no mask.
+
+    Raises:
+        SampleError: not RGB images of bytes, or of different sizes.
+    """
     a, b = _kept(first, second, mask)
     return float(np.square(a - b).mean())
 
 
 def psnr(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = None) -> float:
-    """Peak signal-to-noise ratio in dB, peak 1; infinite for equal images. For `mask` see `mse`."""
+    """Peak signal-to-noise ratio -10 log10(MSE) in dB, for values in [0, 1]; higher is better.
+
+    Infinite for equal images. Arguments and errors as of `mse`.
+    """
     error = mse(first, second, mask)
     return -10 * math.log10(error) if error else math.inf
 
@@ -111,11 +131,12 @@ _SSIM_RADIUS = 5
 
 
 def ssim(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = None) -> float:
-    """Structural similarity: Gaussian window of 11 pixels and sigma 1.5, reflected borders, K 0.01 and 0.03.
+    """Structural similarity (Wang et al. 2004), in [-1, 1]; higher is better.
 
-    The mean over all pixels and channels, borders included (torchmetrics). In float32 like the official
-    figures: on flat regions the difference of squares leaves noise that float64 would not have. For `mask`
-    see `mse`.
+    Gaussian window of 11 pixels and sigma 1.5, reflected borders, K 0.01 and 0.03. The mean over all pixels
+    and channels, borders included (torchmetrics). In float32 like the official figures: on flat regions the
+    difference of squares leaves noise that float64 would not have. Arguments and errors as of `mse`; images
+    must have more than 5 pixels a side.
     """
     import torch
     from torch.nn import functional
@@ -141,10 +162,16 @@ def ssim(first: ArrayLike, second: ArrayLike, mask: ArrayLike | None = None) -> 
 
 
 def decode_mask(runs: Sequence[int], height: int = 512, width: int = 512) -> NDArray[np.uint8]:
-    """PIE-Bench's mask of the region to edit: (start, length) pairs over the rows, as a (height, width) 0/1
-    array.
+    """PIE-Bench's mask of the region to edit, as a (height, width) array of 0 and 1.
 
     A border of one pixel is set to 1, as officially, because annotations err there.
+
+    Args:
+        runs: start and length of each run of ones over the flattened rows, one after the other.
+        height, width: of the image, in pixels.
+
+    Raises:
+        DataError: an odd number of values.
     """
     flat = np.zeros(height * width, dtype=np.uint8)
     if len(runs) % 2:
@@ -194,7 +221,11 @@ def masked_quality(source: ArrayLike, edited: ArrayLike, mask: ArrayLike) -> Mas
 
 
 def cosine(first: ArrayLike, second: ArrayLike) -> float:
-    """Cosine of two feature vectors, in [-1, 1]; 0 when one of them is zero (torch's definition)."""
+    """Cosine of two feature vectors of one length, in [-1, 1]; 0 when one of them is zero (as in torch).
+
+    Raises:
+        SampleError: vectors of different lengths.
+    """
     a, b = (np.asarray(features, dtype=np.float64).ravel() for features in (first, second))
     if a.shape != b.shape:
         raise SampleError(f"Features of {a.size} and {b.size} dimensions cannot be compared.")
@@ -204,7 +235,7 @@ def cosine(first: ArrayLike, second: ArrayLike) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EditSimilarity:
-    """InstructPix2Pix's four similarities.
+    """InstructPix2Pix's four similarities: cosines in [-1, 1], higher is better.
 
     Args:
         before: source image and source caption.
@@ -222,8 +253,15 @@ class EditSimilarity:
 def edit_similarity(
     source_image: ArrayLike, edited_image: ArrayLike, source_text: ArrayLike, target_text: ArrayLike
 ) -> EditSimilarity:
-    """The similarities of one edit, from its four CLIP embeddings; they are L2-normalised first, as
-    officially."""
+    """The similarities of one edit, from its four CLIP embeddings (InstructPix2Pix).
+
+    Args:
+        source_image, edited_image, source_text, target_text: (D,) embeddings of one network; they are
+            L2-normalised first, as officially.
+
+    Raises:
+        SampleError: an embedding is zero or not finite, or lengths differ.
+    """
     image_0, image_1, text_0, text_1 = (
         _normalised(features) for features in (source_image, edited_image, source_text, target_text)
     )
@@ -245,7 +283,7 @@ def _normalised(features: ArrayLike) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class TurnPair:
-    """A generated image and the one it is held against: file names within the session's two folders."""
+    """A generated image and its ground truth: file names within the session's two folders."""
 
     session: str
     generated: str

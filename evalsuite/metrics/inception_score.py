@@ -67,7 +67,10 @@ class InceptionScoreStatistics:
             self._probability = mine + other._probability
 
     def finalize(self) -> MeanAndDeviation:
-        """exp of the mean divergence of p(class | image) from p(class), mean and deviation over splits."""
+        """exp of the mean divergence of p(class | image) from p(class), mean and deviation over splits.
+
+        Raises SampleError where an image is missing.
+        """
         if self._probability is None or not self._seen.all():
             raise SampleError(f"{int((~self._seen).sum())} of {len(self._seen)} images are missing.")
         sizes = np.bincount(self._split, minlength=len(self._entropy))
@@ -84,11 +87,17 @@ _TINY = np.finfo(np.float64).tiny
 def inception_score(
     logits: ArrayLike, *, splits: int = 10, shuffle: bool = True, seed: int = 2020
 ) -> MeanAndDeviation:
-    """The Inception Score of all logits at once.
+    """The Inception Score (Salimans et al. 2016) of all logits at once.
+
+    exp(mean over images of KL(p(class | image) || p(class))) of each split, then mean and standard deviation
+    over the splits; from 1 to the number of classes, higher is better.
 
     Args:
         logits: (N, classes), officially the 1,008 of the FID network without bias.
         splits, shuffle, seed: as in `InceptionScoreStatistics`.
+
+    Raises:
+        SampleError: logits of another shape, or not finite.
     """
     rows = np.asarray(logits)
     if rows.ndim != 2:

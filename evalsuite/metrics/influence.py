@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 def kernel_influence(generated: ArrayLike, real: ArrayLike, *, block: int = 1000, seed: int = 0) -> Floats:
     """(N,) influence of each generated image on KID; the mean is 0.
 
-    An image is held against the other images of its block, and against as many real ones, so that the work
+    An image is compared with the other images of its block, and with as many real ones, so that the work
     grows with N. That widens the spread, most where both sets are all but equal; it never narrows it.
 
     Args:
@@ -61,7 +61,7 @@ def frechet_influence(features: ArrayLike, reference: Gaussian) -> Floats:
 
     Args:
         features: (N, D) of the generated images; with N no larger than D the covariance is singular, and
-            the influence is told in the directions it has.
+            the influence covers the directions it has.
     """
     rows: NDArray[Any] = np.asarray(features, dtype=np.float64)
     mean = rows.mean(axis=0)

@@ -1,8 +1,7 @@
 """From a judge's words to a benchmark's table: MM-Vet, VIEScore and GEdit-Bench, ImgEdit-Bench.
 
-The judge is a model and not here. What it wrote is parsed as the official scripts parse it; where these draw
-a
-random score for an answer they cannot read, ours is None: a failure is no score.
+The judge is a model and not here. What it wrote is parsed as the official scripts parse it; where these
+sample a random score for an answer they cannot read, ours is None: a failure is no score.
 """
 
 from __future__ import annotations
@@ -146,7 +145,7 @@ def _bare_scores(answer: str) -> dict[str, Any] | None:
         if re.match(r"\[\d+, ?\d+\]$", listed, re.ASCII):
             return {"score": json.loads(listed), "reasoning": "System: output is simply a list of scores"}
         number = int(answer)
-    except ValueError:  # also a list of "08", which is no JSON
+    except ValueError:  # also a list of "08", which is not JSON
         return None
     if not 0 <= number <= 10:
         return None
@@ -167,18 +166,20 @@ def _quoted(text: str) -> str:
 
 
 def viescore(semantics: Sequence[float], quality: Sequence[float]) -> tuple[float, float, float]:
-    """(SC, PQ, O) of one image: the least of each list, and the root of their product; 0..10 each.
+    """VIEScore (Ku et al. 2024) of one image: (SC, PQ, O), each in [0, 10], higher is better.
 
-    Raises SampleError where a list is empty, or holds what is no number from 0 on.
+    SC is the minimum of the semantic scores, PQ that of the quality scores, O = sqrt(SC × PQ).
+
+    Raises SampleError where a list is empty, or holds anything but finite numbers from 0 on.
     """
     if not semantics or not quality:
         raise SampleError("VIEScore needs at least one score of each kind.")
     try:
         first, second = list(map(float, semantics)), list(map(float, quality))
     except (TypeError, ValueError, OverflowError) as error:
-        raise SampleError("VIEScore got scores that are no numbers, or too large to be any.") from error
+        raise SampleError("VIEScore got scores that are not numbers, or too large to be any.") from error
     if not all(math.isfinite(score) and score >= 0 for score in (*first, *second)):
-        raise SampleError(f"VIEScore got scores that are no numbers from 0 on: {semantics}, {quality}.")
+        raise SampleError(f"VIEScore got scores that are not numbers from 0 on: {semantics}, {quality}.")
     consistency, perception = min(first), min(second)
     return consistency, perception, math.sqrt(consistency * perception)
 
@@ -192,8 +193,15 @@ class ViescoreStatistics:
 
 
 def viescore_statistics(scores: Sequence[tuple[float, float]], *, scale: float = 0.1) -> ViescoreStatistics:
-    """Table of a model from its (SC, PQ) pairs; O is averaged over images. Published values are tenths
-    (`scale`)."""
+    """Table of a model; O = sqrt(SC × PQ) is averaged over images.
+
+    Args:
+        scores: (SC, PQ) of each image, in [0, 10].
+        scale: factor of all values; published ones are tenths.
+
+    Raises:
+        SampleError: no images.
+    """
     if not scores:
         raise SampleError("VIEScore statistics need at least one image.")
     pairs = np.asarray(scores, dtype=np.float64) * scale
@@ -207,8 +215,7 @@ def viescore_statistics(scores: Sequence[tuple[float, float]], *, scale: float =
 
 @dataclass(frozen=True, slots=True)
 class EditGrade:
-    """One graded edit of GEdit-Bench: its task, SC and PQ in 0..10, and whether it is in the common
-    subset."""
+    """One graded edit of GEdit-Bench: task, SC and PQ in [0, 10], whether it is in the common subset."""
 
     task: str
     semantics: float
@@ -232,6 +239,12 @@ def edit_table(grades: Sequence[EditGrade], *, intersection: bool = False) -> Ed
     Args:
         grades: of one instruction language (the data say "cn"; the official script's "zh" matches nothing).
         intersection: only edits that every compared model answered.
+
+    Returns:
+        Means in the scale of the grades, 0 to 10.
+
+    Raises:
+        SampleError: no edits.
     """
     groups: dict[str, list[tuple[float, float, float]]] = {}
     for grade in grades:
@@ -263,7 +276,7 @@ def imgedit_grade(answer: str) -> float | None:
         ]
         return round(sum(scores) / len(scores), 2) if scores else None
     except (ValueError, OverflowError) as error:
-        raise SampleError(f"A score of the judge is no number: {answer!r:.200}") from error
+        raise SampleError(f"A score of the judge is not a number: {answer!r:.200}") from error
 
 
 def imgedit_types(grades: Mapping[str, float], types: Mapping[str, str]) -> dict[str, float]:

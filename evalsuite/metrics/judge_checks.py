@@ -25,7 +25,7 @@ def checked_scores(parsed: Any, *, count: int = 2, low: float = 0.0, high: float
     Args:
         parsed: what `parse_viescore` gave.
 
-    Raises SampleError for another number of scores, for what is no number, and for one outside the scale.
+    Raises SampleError for another number of scores, for what is not a number, and for one outside the scale.
 
     >>> checked_scores({"score": [8, 9]})
     [8.0, 9.0]
@@ -34,7 +34,7 @@ def checked_scores(parsed: Any, *, count: int = 2, low: float = 0.0, high: float
     if not isinstance(scores, list):
         raise SampleError("the judge's reply has no list of scores")
     if len(scores) != count:
-        raise SampleError(f"the judge gave {len(scores)} scores, {count} were asked for: {scores!r:.100}")
+        raise SampleError(f"the judge gave {len(scores)} scores, expected {count}: {scores!r:.100}")
     return [_within(score, low, high) for score in scores]
 
 
@@ -44,7 +44,7 @@ def _within(score: object, low: float, high: float) -> float:
             raise TypeError
         value = float(score)
     except (TypeError, ValueError, OverflowError):
-        raise SampleError(f"a score of the judge is no number: {score!r:.60}") from None
+        raise SampleError(f"a score of the judge is not a number: {score!r:.60}") from None
     if not (math.isfinite(value) and low <= value <= high):
         raise SampleError(f"a score of the judge is {score!r:.60}, the scale is {low:g} to {high:g}")
     return value

@@ -196,12 +196,15 @@ LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
 
 
 def read_letter(text: str, options: Mapping[str, str], rule: str) -> str | None:
-    """The letter that an answer means; None where the rule cannot tell.
+    """The letter that an answer means; None where the rule cannot decide.
 
     Args:
         text: the model's answer.
         options: letter -> text, in order.
         rule: a name in `LETTER_RULES`.
+
+    Raises:
+        SpecError: unknown rule.
 
     >>> read_letter("The answer is B.", {"A": "cat", "B": "dog"}, "llava-scienceqa")
     'B'
@@ -225,6 +228,10 @@ def mmmu_open_hit(text: str, answers: Sequence[str]) -> bool:
 
     Of each line the shortest tail behind a word like "is" counts, and every number in it: a number must
     equal an answer to two decimals, a text must contain one.
+
+    Args:
+        text: the model's answer.
+        answers: the right answers; one of them suffices.
 
     >>> mmmu_open_hit("So the total is $1,200.", ["1200"]), mmmu_open_hit("about 7", ["8"])
     (True, False)

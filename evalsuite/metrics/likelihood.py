@@ -14,7 +14,7 @@ __all__ = ["LikelihoodChoice", "choose"]
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodChoice:
-    """Index of the chosen continuation under three ways of comparing them.
+    """Index of the chosen continuation, by each of lm-evaluation-harness's normalisations.
 
     Args:
         plain: the highest log-likelihood ("acc").

@@ -139,10 +139,10 @@ def _one_line(text: str) -> str:
 
 
 def meteor(predictions: Sequence[str], references: Sequence[Sequence[str]]) -> MeteorScores:
-    """METEOR of tokenised captions (`ptb.tokenize_captions`), as pycocoevalcap computes it.
+    """METEOR 1.5 of captions in [0, 1], as pycocoevalcap computes it with the Java program.
 
     Args:
-        predictions: one caption per image.
+        predictions: one tokenised caption per image (`ptb.tokenize_captions`).
         references: the captions of each image, at least one.
 
     Raises:

@@ -105,7 +105,14 @@ def _rule(name: str) -> PopeRule:
 
 
 def yes_or_no(answer: str, rule: str = "official") -> bool | None:
-    """True for yes, False for no, None when the rule cannot tell (never under ``official``).
+    """True for yes, False for no, None when the rule cannot decide (never under ``official``).
+
+    Args:
+        answer: the model's answer.
+        rule: a name in `POPE_RULES`.
+
+    Raises:
+        SpecError: unknown rule.
 
     >>> yes_or_no("No, there is not."), yes_or_no("Perhaps."), yes_or_no("Perhaps.", "vlmevalkit")
     (False, True, None)

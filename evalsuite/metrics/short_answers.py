@@ -22,6 +22,11 @@ def relaxed_match(target: str, prediction: str, tolerance: float = TOLERANCE) ->
     beyond what Python's `float` takes (google-research/pix2struct `pix2struct/metrics.py`,
     `relaxed_correctness`, which Qwen-VL, InternVL, lmms-eval and VLMEvalKit copy).
 
+    Args:
+        target: the right answer.
+        prediction: the model's answer.
+        tolerance: share of the right number, officially 0.05.
+
     >>> relaxed_match("14", "14.5"), relaxed_match("14", "15"), relaxed_match("Yes", "yes")
     (True, False, True)
     """
@@ -43,7 +48,13 @@ def contains(target: str, prediction: str, *, squeezed: bool = False, fold: bool
 
     Line feeds become spaces, outer white space goes; then either case goes, or all spaces do (`squeezed`, the
     comparison of formulas). An empty right answer is always contained. Source: Yuliang-Liu/MultimodalOCR
-    `OCRBench/example.py`; `fold` turns full-width ASCII into ASCII first, as lmms-eval does.
+    `OCRBench/example.py`.
+
+    Args:
+        target: the right answer.
+        prediction: the model's answer.
+        squeezed: drop all spaces instead of the case.
+        fold: turn full-width ASCII into ASCII first, as lmms-eval does.
 
     >>> contains("STOP", "The sign says stop."), contains("x ^ 2", "$x^2$", squeezed=True)
     (True, True)

@@ -222,7 +222,11 @@ def vqa_accuracy(prediction: str, answers: Sequence[str], rule: str = "official"
 
 
 def direct_answer_accuracy(prediction: str, answers: Sequence[str]) -> float:
-    """A-OKVQA direct answer: min(1, matches / 3), without normalisation or leave-one-out.
+    """A-OKVQA direct answer: min(1, matches / 3) in [0, 1], without normalisation or leave-one-out.
+
+    Args:
+        prediction: the answer, compared as it is.
+        answers: the human answers, officially ten.
 
     >>> direct_answer_accuracy("cat", ["cat", "dog", "cat"])
     0.6666666666666666

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 def ensure_world(seed: int = SEED, sizes: Sizes = SIZES, cache: Path | None = None) -> Path:
     """The folder of a world (see `write.py` for what is in it), written now if it is not there or damaged.
 
-    The folder's name tells version, seed and sizes; every file's checksum is compared before it is used. Safe
+    The folder's name gives version, seed and sizes; every file's checksum is compared before it is used. Safe
     from several processes at once: a world appears complete or not at all.
 
     Args:

@@ -61,7 +61,7 @@ class Edit:
 
 
 def sample_edit(rng: np.random.Generator, split: Split, kind: Kind | None = None) -> Edit:
-    """Draw an edit whose two scenes both belong to a split, of a given kind or of any."""
+    """Sample an edit whose two scenes both belong to a split, of a given kind or of any."""
     kind = kind or KINDS[int(rng.integers(len(KINDS)))]
     while True:
         edit = edit_scene(rng, _start(rng, split, kind), split, kind)
@@ -70,7 +70,7 @@ def sample_edit(rng: np.random.Generator, split: Split, kind: Kind | None = None
 
 
 def sample_session(rng: np.random.Generator, split: Split, turns: int = 2) -> tuple[Edit, ...]:
-    """Draw several edits in a row: each starts from the target of the one before, and no two are of one kind.
+    """Sample several edits in a row: each starts from the target of the one before, no two are of one kind.
 
     Raises:
         ValueError: fewer than 1 or more than 3 turns.
@@ -92,7 +92,7 @@ def sample_session(rng: np.random.Generator, split: Split, turns: int = 2) -> tu
 def edit_scene(
     rng: np.random.Generator, scene: Scene, split: Split, kind: Kind, tries: int = 20
 ) -> Edit | None:
-    """An edit of a given kind of a given scene, or None where none was found in so many tries."""
+    """An edit of a given kind of a given scene, or None where none was found in `tries` tries."""
     for _ in range(tries):
         change = sample_change(rng, scene, kind)
         if change is not None and may_follow(change.target, split):

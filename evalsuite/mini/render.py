@@ -1,4 +1,4 @@
-"""Scenes to pixels, without any drawing library, so that the same scene is the same bytes everywhere."""
+"""Scenes to pixels, without any graphics library, so that the same scene is the same bytes everywhere."""
 
 import numpy as np
 

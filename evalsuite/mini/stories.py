@@ -11,8 +11,8 @@ _KINDS = ("recolour", "reshape", "resize", "move", "add", "remove")
 Story = list[str | Scene]
 
 
-def sample_story(rng: np.random.Generator, split: Split, pictures: int | None = None) -> Story:
-    """Draw a story of a split: text, scene, text, scene, ... with two or three scenes.
+def sample_story(rng: np.random.Generator, split: Split, images: int | None = None) -> Story:
+    """Sample a story of a split: text, scene, text, scene, ... with two or three scenes.
 
     Every text but the first speaks of what changes, so the scene after it follows only from the text and the
     scene before. All scenes share one background.
@@ -20,9 +20,9 @@ def sample_story(rng: np.random.Generator, split: Split, pictures: int | None = 
     Raises:
         ValueError: `images` is not 2 or 3.
     """
-    if pictures not in (None, 2, 3):
-        raise ValueError(f"a story has 2 or 3 images, not {pictures!r}")
-    count = pictures or 2 + int(rng.integers(2))
+    if images not in (None, 2, 3):
+        raise ValueError(f"a story has 2 or 3 images, not {images!r}")
+    count = images or 2 + int(rng.integers(2))
     while True:
         story = _attempt(rng, split, count)
         if story is not None:

@@ -1,6 +1,6 @@
 """Subjects: things shown in reference images, and prompts that put them elsewhere, naming only their shape.
 
-As in DreamBench, what to draw is said by class ("a circle at the top left"), and what exactly is shown:
+As in DreamBench, what to generate is said by class ("a circle at the top left"), and what exactly is shown:
 colour and size are in the reference images alone.
 """
 
@@ -90,10 +90,10 @@ def prompts_for(kind: str) -> list[SubjectPrompt]:
 
 
 def sample_subjects(rng: np.random.Generator, count: int) -> list[Subject]:
-    """So many subjects, no two of one name, each shown at different places in scenes of the test split.
+    """`count` subjects, no two of one name, each shown at different places in scenes of the test split.
 
     Raises:
-        ValueError: there are not so many.
+        ValueError: there are fewer than `count`.
     """
     looks = [(shape, colour, size) for shape in SHAPES for colour in COLOURS for size in SIZES]
     if count > len(looks):

@@ -54,7 +54,7 @@ class Sizes:
         captioned: images with five captions each.
         edits: editing turns, about a quarter of them in sessions of two.
         stories: interleaved documents.
-        subjects: of subject-driven drawing, with nine prompts each.
+        subjects: of subject-driven generation, with nine prompts each.
     """
 
     vqa_images: int = 250
@@ -155,7 +155,7 @@ def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
 
 
 def sample_scenes(rng: np.random.Generator, count: int) -> list[Scene]:
-    """So many test scenes, no two of them alike."""
+    """`count` test scenes, no two of them alike."""
     found: dict[str, Scene] = {}
     while len(found) < count:
         scene = sample_scene(rng, split="test")

@@ -32,7 +32,7 @@ _Value = TypeVar("_Value")
 
 REQUEST_OPTIONS = (
     Option("concurrency", "maximum concurrent requests", int, 8, minimum=1),
-    Option("retries", "retries of a request after a fault that may pass", int, 6, minimum=0),
+    Option("retries", "maximum retries of a request after a transient error", int, 6, minimum=0),
     Option("backoff", "seconds before the first retry; doubled each time", float, 0.5, minimum=0),
     Option("longest_wait", "longest wait in seconds; a service that asks for more is given up", float, 120.0,
            minimum=0),
@@ -53,13 +53,13 @@ class RequestLimits:
 
     Args:
         concurrency: maximum concurrent requests.
-        retries: retries of a request after a fault that may pass: 408, 409, 425, 429, 5xx, a time-out, a
+        retries: maximum retries of a request after a transient error: 408, 409, 425, 429, 5xx, a time-out, a
             connection that broke.
         backoff: seconds before the first retry; doubled each time, times a random factor from 0.5 to 1. A
             service's `Retry-After` overrides it.
         longest_wait: seconds; no wait is longer, and a service that asks for more is given up.
-        timeout: seconds one attempt may take; None: no limit. A plain function goes on in its thread after
-            that, so give its HTTP library the same limit.
+        timeout: seconds one attempt may take; None: no limit. A plain function keeps running in its thread
+            after that, so give its HTTP library the same limit.
         deadline: seconds one request may take, waits and retries included; None: no limit.
         requests_per_minute, tokens_per_minute: rate limits (leaky buckets, which allow a minute's worth at
             the start); None: none.

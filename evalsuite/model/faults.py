@@ -100,7 +100,7 @@ def http_fault(error: Exception) -> Fault:
     if names & _BROKEN:
         return Fault(SampleError(f"The connection broke ({said})."), True)
     if "JSONDecodeError" in names:
-        return Fault(SampleError(f"The reply is no JSON ({said})."), True)
+        return Fault(SampleError(f"The reply is not JSON ({said})."), True)
     return Fault(SampleError(f"The request failed ({said})."))
 
 
@@ -132,7 +132,7 @@ def _of_status(error: Exception, status: int) -> Fault:
         asks = f" It asks to wait {after:g} s." if after is not None else ""
         refused = UnavailableError(
             f"The service limits the rate of requests (status 429): {said}{asks}",
-            "Lower the concurrency, or start again later: what is answered is kept.",
+            "Lower the concurrency, or resume later: stored answers are kept.",
         )
         return Fault(refused, True, after, rate_limit=True)
     if status in _REFUSED:

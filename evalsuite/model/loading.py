@@ -1,8 +1,8 @@
 """Were a checkpoint's weights really loaded? What `from_pretrained` only warns of is refused here.
 
-A tensor that a file does not hold under the name that the model expects is drawn at random, and the model is
-measured all the same. `check_loaded` reads the report of the loader and refuses; `fault_of_folder` says what
-a folder is that holds no loadable checkpoint.
+A tensor that a file does not hold under the name that the model expects is initialised at random, and the
+model is measured all the same. `check_loaded` reads the report of the loader and refuses; `fault_of_folder`
+says what a folder is that holds no loadable checkpoint.
 """
 
 from __future__ import annotations

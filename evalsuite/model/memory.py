@@ -1,4 +1,4 @@
-"""How much memory a checkpoint needs, told before it is loaded."""
+"""How much memory a checkpoint needs, estimated before it is loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Estimate:
         parameters: number of weights.
         weights: bytes they take in the precision asked for.
         cache: bytes of the key-value cache for one token of one sequence; 0 where the configuration does not
-            tell.
+            say.
     """
 
     parameters: int
@@ -42,7 +42,7 @@ def estimate(source: str, bits: int, revision: str = "main") -> Estimate | None:
         source: a folder, or a hub id (its metadata are fetched where they are not in the cache).
         bits: per weight after loading (32 for float32, 4 for 4-bit quantisation).
 
-    Returns None where neither tells: an estimate is a courtesy, not a condition.
+    Returns None where neither is available: an estimate is a courtesy, not a condition.
     Raises CheckpointError for a damaged safetensors file.
     """
     folder = Path(source) if Path(source).is_dir() else _cached(source, revision)
@@ -71,7 +71,7 @@ def cache_per_token(config: dict[str, Any], bytes_each: int) -> int:
 
 
 def batch_that_fits(cache: int, tokens: int, device: torch.device) -> int:
-    """How many sequences of so many tokens the free memory holds, by their key-value caches.
+    """Number of sequences of `tokens` tokens that the free memory holds, by their key-value caches.
 
     Args:
         cache: bytes of one token, as `cache_per_token` says; 0 where that is unknown: nothing is foreseen.
@@ -198,7 +198,7 @@ def _cached(source: str, revision: str) -> Path | None:
 
     found = try_to_load_from_cache(source, "config.json", revision=revision)
     folder = Path(found).parent if isinstance(found, str) else None
-    # a snapshot of which only the configuration has been fetched tells nothing about its weights
+    # a snapshot of which only the configuration has been fetched says nothing about its weights
     return folder if folder is not None and any(folder.glob("*.safetensors")) else None
 
 

@@ -1,6 +1,6 @@
 """Looking into networks while they answer: their next-token logits, and their answers in float32.
 
-For the engine's self-check, which has to tell a bug of an adapter's batching from rounding.
+For the engine's self-check, which has to distinguish a bug of an adapter's batching from rounding.
 """
 
 from __future__ import annotations

@@ -56,20 +56,21 @@ class Model(Protocol):
     """Every adapter: an identity and the CPU step.
 
     `prepare` is called from several threads at once. It raises SampleError (or DataError) for a request
-    that this model cannot take; the sample is then recorded as failed and the run goes on. Device steps raise
-    OutOfMemoryError (torch's own is recognised too) for a batch that does not fit, and UnavailableError when
-    nothing more can be answered at all: the run then stops, and resumes when it is started again.
+    that this model cannot take; the sample is then recorded as failed and the run continues. Device steps
+    raise OutOfMemoryError (torch's own is recognised too) for a batch that does not fit, and UnavailableError
+    when nothing more can be answered at all: the run then stops, and resumes when it is started again.
 
     Optional attributes help the engine. `probe(request)` is called once before a task, with its first
     request: it raises UnavailableError where the model cannot do what the task needs, and gives notes for
-    readers of the results. `independent_requests = True`: requests of a batch never meet
-    (each goes to a server by itself), so that comparing a batch with single requests says nothing about
-    batching; a device step may then give a SampleError in place of a single response, and an
-    UnavailableError in place of each that came too late, so that those before it are kept.
+    readers of the results. `independent_requests = True`: requests of a batch never meet (each goes to a
+    server by itself), so that comparing a batch with single requests says nothing about batching; a device
+    step may then give a SampleError in place of a single response, and an UnavailableError in place of each
+    that came too late, so that those before it are kept.
     `batch_that_fits(prepared)`: an estimate of how many requests like this one memory will hold at once.
     `networks`: the torch modules that answer. The engine's self-check looks at their next-token logits and,
-    in half precision, widens their weights to float32 for a few requests, which tells bugs of batching from
-    rounding; a device step must therefore take precision from the weights, not from what it was loaded with.
+    in half precision, widens their weights to float32 for a few requests, which separates bugs of batching
+    from rounding; a device step must therefore take precision from the weights, not from what it was loaded
+    with.
     """
 
     @property
@@ -117,7 +118,7 @@ METHODS: dict[Capability, str] = {
 
 
 def capabilities_of(model: Model) -> frozenset[Capability]:
-    """The capabilities whose device step the adapter has; of drawing and editing, its entry says which."""
+    """The capabilities whose device step the adapter has; its entry says whether it can edit images."""
     return frozenset(
         capability for capability, method in METHODS.items() if callable(getattr(model, method, None))
     )

@@ -16,7 +16,7 @@ _MIME = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (
 _LARGEST = 4 << 20
 """Larger files are not put into a notebook, which would keep them for ever."""
 _LONGEST = 20_000
-"""Longer texts are cut, with their length told."""
+"""Longer texts are cut, with their length given."""
 
 _STYLE = """<style>
 .evalsuite{font:13px/1.45 system-ui,sans-serif;max-width:60rem}
@@ -48,7 +48,7 @@ def text(value: Any) -> str:
 
 
 def picture(image: Image) -> str:
-    """An image as a data URI; what cannot be shown is told."""
+    """An image as a data URI; an error message where it cannot be shown."""
     try:
         data = image.read()
     except EvalsuiteError as error:

@@ -31,7 +31,7 @@ def load_run(path: Path | str, registry: Registry | None = None) -> Run:
 
 
 class Run:
-    """A run on disk. Opened anew for each question, so that a run that is going on is seen as it grows."""
+    """A run on disk. Read again on every access, so that a run in progress is seen as it grows."""
 
     def __init__(self, path: Path, registry: Registry | None = None) -> None:
         self.path = path
@@ -140,7 +140,7 @@ class Run:
             task: may be left out where the run has one.
             where: an expression of `DataFrame.query` over the columns of `scores`, e.g.
                 `"accuracy < 0.5 and answer_type == 'number'"`, or a function from that frame to a mask.
-            limit: at most so many; None for all.
+            limit: maximum number of samples; None for all.
 
         Raises:
             SpecError: the run has no such task, or `where` names an unknown column.

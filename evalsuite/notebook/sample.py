@@ -210,7 +210,7 @@ def _from_data(
 
 
 def judges_of(run: RunReader, key: str, rules: str) -> list[str]:
-    """The judges by whom a task is scored; empty where nobody judges."""
+    """The judges by whom a task is scored; empty where there is no judge."""
     return [r.judge for r in run.metrics() if (r.task, r.rules) == (key, rules) and r.judge]
 
 

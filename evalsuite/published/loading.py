@@ -1,4 +1,4 @@
-"""Reading published numbers: from installed plugins, and from files of one's own."""
+"""Reading published numbers: from installed plugins, and from the user's files."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class PublishedColumn(_Strict):
     """Task that gives this number; empty where none does, and `reason` then says why."""
     metric: str = ""
     group: str = ""
-    """Break-down of the metric, e.g. `L2=logic_reasoning`."""
+    """Breakdown of the metric, e.g. `L2=logic_reasoning`."""
     protocol: str = ""
     """Protocol that the number was measured with; empty: not known."""
     rules: str = "official"
@@ -59,7 +59,7 @@ class PublishedColumn(_Strict):
     """Digits after the point, as printed."""
     instead: Substitute | None = None
     unknown: tuple[str, ...] = ()
-    """Parts of the publication's protocol that nobody outside knows: a difference then proves nothing."""
+    """Parts of the publication's protocol that are not public: a difference then proves nothing."""
     reason: str = ""
     note: str = ""
 
@@ -92,7 +92,7 @@ class PublishedRow(_Strict):
     measure: str = ""
     """The model as `evalsuite run --model` takes it, where there is one."""
     billions: float | None = Field(default=None, gt=0)
-    """Parameters in 10^9, to tell apart models that cannot be the same."""
+    """Parameters in 10^9, to distinguish models that cannot be the same."""
     cells: dict[str, float | str | dict[str, Any]]
     """Column -> number, `-` (blank in the table), `unknown`, or a cell in full."""
 
@@ -108,7 +108,7 @@ class PublishedRow(_Strict):
     def _known(self) -> PublishedRow:
         for name, found in self.cells.items():
             if isinstance(found, str) and found not in (BLANK, UNKNOWN):
-                raise ValueError(f"cells.{name}: {found!r} is no number, {BLANK!r} or {UNKNOWN!r}")
+                raise ValueError(f"cells.{name}: {found!r} is not a number, {BLANK!r} or {UNKNOWN!r}")
             self.cell(name)
         return self
 
@@ -133,9 +133,9 @@ class PublishedTable(_Strict):
         for row in self.rows:
             for name in row.cells:
                 if name not in self.columns:
-                    raise ValueError(f"row {row.model!r} has a cell {name!r}, which is no column")
+                    raise ValueError(f"row {row.model!r} has a cell {name!r}, which is not a column")
         if self.subject and self.subject not in names:
-            raise ValueError(f"subject {self.subject!r} is no row")
+            raise ValueError(f"subject {self.subject!r} is not a row")
         return self
 
     def row(self, model: str) -> PublishedRow | None:

@@ -94,7 +94,7 @@ def needs_of(
 def _stored(
     column: PublishedColumn, task: TaskSpec, stored: Sequence[Found], limit: int | None
 ) -> Found | None:
-    """A finished result of exactly this task; what only comes near is measured anew."""
+    """A finished result of exactly this task; anything else is measured again."""
     fitting = [
         one for one in stored if one.answers(task) and (one.result.limit is None or one.result.limit == limit)
     ]

@@ -55,7 +55,7 @@ def plan_summary(needs: Sequence[Need]) -> str:
         if None not in seconds:
             text += f" To measure: about {_time(known)} of the device's time"
         else:
-            text += " To measure: no stored run of this model tells how long (try `--limit 20` first)"
+            text += " To measure: no stored run of this model shows how long (try `--limit 20` first)"
         size = sum(need.size for need in ready)
         text += f", {_size(size)} of images." if size else "."
     return text

@@ -111,7 +111,7 @@ def measure(
         seed: of what is measured, and then only results of this seed are used; None measures with 0 and uses
             results of any.
         dry_run: only plan.
-        progress: makes what is told how a run goes, from the model's name.
+        progress: makes the progress display of a run, from the model's name.
 
     Raises SpecError for an unknown column, StoreError where a path of `reuse` holds no run.
     """
@@ -209,7 +209,7 @@ def _stored(model: str, reuse: Sequence[Path], folder: Path, seed: int | None) -
 
 
 def _name(need: Need, seed: int, limit: int | None) -> str:
-    """A folder for a need: task, protocol, options, seed and limit tell runs apart, so that a trial with a
+    """A folder for a need: task, protocol, options, seed and limit distinguish runs, so that a trial with a
     limit does not stand in the way of the whole."""
     parts = [
         need.task.name,

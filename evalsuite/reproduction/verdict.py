@@ -123,12 +123,12 @@ def _otherwise(row: PublishedRow, column: PublishedColumn, found: Found) -> list
     if result.rules != column.rules:
         told.append(f"rules: {result.rules}, published {column.rules}")
     if result.limit is not None:
-        told.append(f"subset: {result.total} samples drawn")
+        told.append(f"subset: {result.total} samples")
     if found.partial and "subset" not in column.options:
         told.append(f"data: {found.partial}")
     if missing := result.unfinished:
         judged = " or judged" if result.unjudged else ""
-        told.append(f"unfinished: {missing} of {result.total} samples were not asked{judged}")
+        told.append(f"unfinished: {missing} of {result.total} samples were not answered{judged}")
     if result.failures:
         told.append(f"failures: {result.failures} of {result.total} samples have no score")
     return told

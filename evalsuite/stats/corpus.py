@@ -30,7 +30,7 @@ def paired_functions(
     level: float = 0.95,
     null: float = 0.0,
 ) -> Difference:
-    """b - a of two statistics over the same rows; every resample draws the same rows for both.
+    """b - a of two statistics over the same rows; every resample takes the same rows for both.
 
     - `bootstrap`: of clusters; widened percentile interval, and the p-value that belongs to it (the level at
       which the interval would end at the null).
@@ -101,9 +101,16 @@ def independent_functions(
     level: float = 0.95,
     null: float = 0.0,
 ) -> Difference:
-    """b - a of two statistics over different samples, each resampled for itself; normal interval and p-value.
+    """b - a of two statistics over different samples, each resampled for itself.
 
-    Args and errors as for `paired_functions`.
+    Interval and p-value are normal, with the root of the summed variances.
+
+    Args:
+        a, b: value over row positions, and the clusters of its rows.
+        resampling, resamples, seed, level, null: as for `paired_functions`.
+
+    Raises:
+        DataError: one of the values is not a number.
     """
     rng = np.random.default_rng([seed, a[1].count, b[1].count])
     values, spread = [], 0.0

@@ -17,8 +17,18 @@ Correction = Literal["holm", "benjamini-hochberg", "none"]
 def holm(p: Sequence[float]) -> Floats:
     """Holm's step-down adjusted p-values (Scandinavian Journal of Statistics 6, 1979).
 
-    The chance of even one false finding stays below alpha, however the tests depend on each other.
-    NaN (no test) stays NaN and does not count.
+    The i-th smallest of m is multiplied by m - i + 1, never below the one before it, at most 1. Controls the
+    family-wise error rate: the chance of even one false finding stays below alpha, however the tests depend
+    on each other.
+
+    Args:
+        p: p-values; NaN (no test) stays NaN and does not count.
+
+    Returns:
+        Adjusted p-values in the order of `p`, in [0, 1].
+
+    Raises:
+        DataError: a p-value outside [0, 1].
 
     >>> [round(float(value), 3) for value in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
@@ -27,9 +37,20 @@ def holm(p: Sequence[float]) -> Floats:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> Floats:
-    """Benjamini & Hochberg's adjusted p-values (JRSS B 57, 1995): of the findings, at most alpha are false.
+    """Benjamini & Hochberg's adjusted p-values (JRSS B 57, 1995).
 
-    Needs tests that are independent or depend positively. NaN stays NaN and does not count.
+    The i-th smallest of m is multiplied by m / i, never above the one after it. Controls the false discovery
+    rate: of the findings, a share of at most alpha is false on average. Needs tests that are independent or
+    depend positively.
+
+    Args:
+        p: p-values; NaN (no test) stays NaN and does not count.
+
+    Returns:
+        Adjusted p-values in the order of `p`, in [0, 1].
+
+    Raises:
+        DataError: a p-value outside [0, 1].
 
     >>> [round(float(value), 3) for value in benjamini_hochberg([0.01, 0.04, 0.03])]
     [0.03, 0.04, 0.04]

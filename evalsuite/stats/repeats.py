@@ -78,6 +78,10 @@ def repeated_value(values: Sequence[float], errors: Sequence[float], *, level: f
     Args:
         values: the metric in each run.
         errors: its standard error in each run; NaN where unknown.
+        level: confidence in (0, 1).
+
+    Raises:
+        DataError: no runs.
     """
     found = np.asarray(values, dtype=np.float64)
     if not found.size:

@@ -1,4 +1,4 @@
-"""How many samples it takes to see a difference, and how small a difference so many samples show.
+"""How many samples it takes to see a difference, and the smallest difference that a number of samples shows.
 
 Paired comparison of two models on the same samples. All formulas are the normal approximation; for right and
 wrong answers with the two variances of McNemar's test (Miettinen, Biometrics 24, 1968; Connor, Biometrics 43,
@@ -38,7 +38,7 @@ class Aim:
     Args:
         power: chance to find a difference that is there, in (0, 1).
         alpha: two-sided level of the test, in (0, 1).
-        comparisons: so many tests share alpha (Bonferroni, the hardest step of Holm's procedure).
+        comparisons: number of tests that share alpha (Bonferroni, the hardest step of Holm's procedure).
     """
 
     power: float = 0.8
@@ -78,7 +78,10 @@ def disagreement(baseline: float, difference: float = 0.0, correlation: float = 
     """
     p, q = baseline, baseline + difference
     if not 0 <= p <= 1:
-        raise SpecError(f"A share of {100 * p:g} % is none.", "Give --baseline as displayed, e.g. 72.4.")
+        raise SpecError(
+            f"A share of {100 * p:g} % is not between 0 and 100 %.",
+            "Give --baseline as displayed, e.g. 72.4.",
+        )
     if not 0 <= q <= 1:
         raise SpecError(
             f"A share of {100 * p:g} % cannot change by {100 * difference:g} points.",
@@ -119,9 +122,18 @@ def spread_of(a: Sequence[float], b: Sequence[float], clusters: Clusters, *, sha
 
 
 def samples_needed(difference: float, spread: Spread, aim: Aim | None = None) -> int:
-    """Samples with which a true `difference` is found with the chance `aim.power`.
+    """Number of samples with which a true `difference` is found with probability `aim.power`.
 
-    Raises SpecError for a difference of nothing, or one that is larger than the disagreement allows.
+    ceil(D (z_alpha sqrt(V) + z_power sqrt(V_1))² / difference²), V the variance of `spread` (V_1 under the
+    difference) and D its design effect; at least 2.
+
+    Args:
+        difference: of the means, in natural units.
+        spread: of the per-sample differences.
+        aim: power and level; None for the defaults.
+
+    Raises:
+        SpecError: the difference is 0, or larger than the disagreement allows.
 
     >>> samples_needed(0.05, Spread(0.2, binary=True))
     626
@@ -135,9 +147,18 @@ def samples_needed(difference: float, spread: Spread, aim: Aim | None = None) ->
 
 
 def detectable(samples: int, spread: Spread, aim: Aim | None = None) -> float:
-    """The smallest true difference that so many samples find with the chance `aim.power`; inf where none can.
+    """Smallest true difference that `samples` samples find with probability `aim.power`; inf where none can.
 
-    In natural units, positive.
+    Args:
+        samples: at least 2.
+        spread: of the per-sample differences.
+        aim: power and level; None for the defaults.
+
+    Returns:
+        The difference in natural units, positive.
+
+    Raises:
+        SpecError: fewer than 2 samples.
     """
     from scipy.optimize import brentq
 
@@ -159,7 +180,17 @@ def detectable(samples: int, spread: Spread, aim: Aim | None = None) -> float:
 
 
 def power(samples: int, difference: float, spread: Spread, aim: Aim | None = None) -> float:
-    """The chance that a true `difference` is found with so many samples."""
+    """Probability in [0, 1] that a true `difference` is found with `samples` samples.
+
+    Args:
+        samples: number of samples that both models answer.
+        difference: of the means, in natural units.
+        spread: of the per-sample differences.
+        aim: the level; None for the defaults.
+
+    Raises:
+        SpecError: the difference is larger than the disagreement allows.
+    """
     from scipy.special import ndtr
 
     tail, _ = (aim or Aim()).quantiles

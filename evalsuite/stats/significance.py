@@ -9,7 +9,7 @@ from evalsuite.stats.resampling import Floats, Ints, kinds_of
 _TIE = 1e-9
 """Sums that differ by less than this share are equal: adding floats in another order must not break a tie."""
 _FEW = 2048
-"""So many kinds of clusters are drawn one by one; more are put into bins first."""
+"""Up to this number of kinds of clusters is sampled exactly; more are put into bins first."""
 
 
 def mcnemar(better: int, worse: int) -> float:
@@ -30,7 +30,7 @@ def mcnemar(better: int, worse: int) -> float:
 
 
 def sign_flip(sums: Floats, resamples: int, rng: np.random.Generator) -> float:
-    """Two-sided p-value of the sum of `sums` when the sign of each is a coin's.
+    """Two-sided p-value of the sum of `sums` under random signs.
 
     The permutation test of paired samples: where a and b are exchangeable within a cluster, its summed
     difference is as likely positive as negative. All patterns are counted where they are no more than
@@ -39,6 +39,8 @@ def sign_flip(sums: Floats, resamples: int, rng: np.random.Generator) -> float:
 
     Args:
         sums: b - a, summed over each cluster, shape (clusters,).
+        resamples: number of random sign patterns.
+        rng: source of the signs.
     """
     sizes = np.abs(sums[sums != 0])
     if len(sizes) == 0:
@@ -67,10 +69,14 @@ def sign_flip(sums: Floats, resamples: int, rng: np.random.Generator) -> float:
 def permutation(
     a: tuple[Floats, Ints], b: tuple[Floats, Ints], resamples: int, rng: np.random.Generator
 ) -> float:
-    """Two-sided p-value of the difference of two means over rows when clusters are dealt anew to both sides.
+    """Two-sided p-value of the difference of two means over rows, by a permutation test over clusters.
+
+    Clusters are reassigned to the two sides at random; p = (1 + hits) / (1 + resamples).
 
     Args:
         a, b: sum of the scores in each cluster and its rows, shapes (clusters,).
+        resamples: number of random assignments.
+        rng: source of the assignments.
     """
     count_a = len(a[0])
     sums, sizes = np.concatenate([a[0], b[0]]), np.concatenate([a[1], b[1]])

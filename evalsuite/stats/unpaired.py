@@ -21,7 +21,7 @@ def unpaired_means(
     """Mean of b minus mean of a, each over its own samples, with interval and p-value.
 
     The interval is Student's with the spread of the two cluster bootstraps and Welch's degrees of freedom;
-    the p-value that of the permutation test that deals the clusters anew to both sides. Much wider than a
+    the p-value that of the permutation test that reassigns the clusters at random. Much wider than a
     paired comparison: what is hard about a sample does not cancel.
 
     Args:

@@ -22,7 +22,7 @@ def markdown(results: Results, bar: float | None = None) -> str:
     """The results as GitHub's Markdown.
 
     Args:
-        bar: a share in [0, 1] that each is held against (0.3 is the Turing test's in the DreamLLM paper).
+        bar: a share in [0, 1] that each is compared with (0.3 is the Turing test's in the DreamLLM paper).
     """
     key = results.key
     if key.mode == "rate":
@@ -57,7 +57,7 @@ def remarks(results: Results) -> list[str]:
             f"{agreement.shared} items; Fleiss' kappa {kappa} over the {agreement.complete} that all answered"
         )
     else:
-        found.append("one rater: there is no agreement to tell")
+        found.append("one rater: no agreement to report")
     methods = sorted({share.method for share in results.shares if not share.topic})
     found.append(f"intervals at 95 %: {'; '.join(methods)}")
     return [*found, *results.notes]

@@ -54,7 +54,7 @@ class Key(_Strict):
     mode: Mode
     question: str
     answers: tuple[str, ...]
-    """In `rate`, the first is the one whose share is told; in `compare`: left, right and, if allowed, tie."""
+    """In `rate`, the share of the first is reported; in `compare`: left, right and, if allowed, tie."""
     task: str
     protocol: str
     label: str
@@ -80,4 +80,4 @@ def read_key(folder: Path) -> Key:
         ) from error
     except (ValueError, RecursionError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise DataError(f"{path} is no key of a study ({first}).", "Make the study again.") from error
+        raise DataError(f"{path} is not a key of a study ({first}).", "Make the study again.") from error

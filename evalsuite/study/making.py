@@ -57,7 +57,7 @@ class Design:
         mode: `rate` shows documents one by one, `compare` two of different sources side by side.
         count: samples; the same of every source.
         question: that raters answer; None for the neutral default.
-        answers: of `rate`, at least two; the share of the first is told.
+        answers: of `rate`, at least two; the share of the first is reported.
         ties: in `compare`, whether "no preference" is an answer.
         label: of samples that topics come from; the count is spread evenly over them. None: `topic`, where
             samples have it.
@@ -205,7 +205,7 @@ def _label(samples: Sequence[Sample], wanted: str | None) -> str:
 
 
 def _spread(samples: Sequence[Sample], label: str, count: int, rng: random.Random) -> list[Sample]:
-    """So many samples, as evenly over the topics as there are samples, in random order."""
+    """`count` samples, as evenly over the topics as there are samples, in random order."""
     topics: dict[str, list[Sample]] = {}
     for sample in samples:
         topics.setdefault(sample.labels.get(label, ""), []).append(sample)
@@ -246,7 +246,7 @@ def _contents(
         found[reader.model_name] = _content(task, sample, responses)
     if reference:
         if not isinstance(task, ShowsReference):
-            raise SpecError(f"Task {key!r} has no true documents to show.", "Leave --reference out.")
+            raise SpecError(f"Task {key!r} has no true documents to show.", "Omit --reference.")
         found[REFERENCE] = task.reference(sample)
     return found
 

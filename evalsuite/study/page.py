@@ -33,8 +33,8 @@ class Shown:
 def write_page(study: Key, items: Sequence[Shown], out: Path, rng: random.Random) -> None:
     """Writes `page/index.html` and its images into the folder `out`.
 
-    Images get names drawn at random and are encoded anew as PNG, so that neither name, format nor metadata
-    tells where they come from. The page allows no script but its own and no address but its folder.
+    Images get names drawn at random and are re-encoded as PNG, so that neither name, format nor metadata
+    reveals where they come from. The page allows no script but its own and no address but its folder.
 
     Raises:
         OSError: the folder cannot be written.

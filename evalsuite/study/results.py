@@ -89,7 +89,7 @@ def analyse(key: Key, ballots: Ballots, *, resamples: int = 2000, seed: int = 0)
 
 
 def _groups(key: Key) -> list[tuple[str, ...]]:
-    """What is told apart: sources in `rate`, pairs in `compare`, in the order of the key's sources."""
+    """The groups compared: sources in `rate`, pairs in `compare`, in the order of the key's sources."""
     order = [source.name for source in key.sources]
     found = {tuple(sorted(item.sources, key=order.index)) for item in key.items}
     return sorted(found, key=lambda group: [order.index(name) for name in group])

@@ -42,7 +42,7 @@ def read_votes(key: Key, paths: Iterable[Path]) -> Ballots:
 
     Several files of one rater are put together; where they answer an item twice, the later answer counts.
     Items that the study does not have and answers that the question does not allow are left out; both are
-    told in `notes`, as are raters who did not answer everything.
+    named in `notes`, as are raters who did not answer everything.
 
     Raises:
         DataError: a file is no file of votes, or of another study; there is no vote at all.

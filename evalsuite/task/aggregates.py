@@ -163,7 +163,7 @@ def check_aggregates(where: str, metrics: Iterable[MetricSpec], columns: Iterabl
 
     Raises:
         SpecError: a name that is neither a column nor a metric, metrics that refer to each other in a circle,
-            or groups over what is no column of samples.
+            or groups over what is not a column of samples.
     """
     specs = {spec.name: spec for spec in metrics}
     known = {*columns, *specs}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalsuite.task.aggregate_values import Floats
 
 _NAMED = 3
-"""So many missing labels or samples are named in a note."""
+"""Maximum number of missing labels or samples named in a note."""
 
 
 @dataclass(frozen=True, slots=True)

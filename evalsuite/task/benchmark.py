@@ -1,7 +1,7 @@
 """Declarative benchmarks: a YAML file says what a benchmark is, its family's Python says how it works.
 
-`entries(folder)` turns the files of a folder into registry entries; anybody's plugin can call it with a
-folder of its own. CONTRIBUTING shows a whole file.
+`entries(folder)` turns the files of a folder into registry entries; any plugin can call it with its
+own folder. CONTRIBUTING shows a whole file.
 """
 
 from __future__ import annotations
@@ -356,7 +356,7 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     """The task, with its data found. Raises SpecError for unknown names, DataError for missing data.
 
     The family is a module with `build(plan) -> Task` and, where it knows options of its own, a tuple
-    `OPTIONS` of `evalsuite.task.Option`. Every family knows `subset` ("600": so many samples, drawn with
+    `OPTIONS` of `evalsuite.task.Option`. Every family knows `subset` ("600": 600 samples, drawn with
     seed 0; "600@7": with seed 7) and `source` (the reader or hub repository to use when there are several);
     one whose `SHOTS` is true knows `shots`, too.
     """

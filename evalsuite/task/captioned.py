@@ -1,4 +1,4 @@
-"""Readers of captioned images, for the families that ask for captions and those that draw from them."""
+"""Readers of captioned images, for captioning and for text-to-image families."""
 
 from __future__ import annotations
 

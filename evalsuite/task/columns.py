@@ -1,4 +1,4 @@
-"""What benchmarks with declared columns have alike: each metric has a column, of a formula that exists; the
+"""Shared by benchmarks with declared columns: each metric has a column, of a formula that exists; the
 usual definitions of text–image similarity."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from evalsuite.task.benchmark import Plan
 
 @dataclass(frozen=True)
 class Formula:
-    """How a similarity is told.
+    """How a similarity is reported.
 
     Args:
         prefix: put before the text.

@@ -18,7 +18,7 @@ from evalsuite.task.entry import TaskOptions
 from evalsuite.task.sources import MADE, Source, made_place, origin_of
 
 _TOLD = 3
-"""Problems of one kind that are told each; the rest is counted."""
+"""Maximum number of problems of one kind that are listed; the rest is counted."""
 
 
 def inspect(benchmark: Benchmark, data: Path | None = None, *, read: bool = False) -> DataReport:

@@ -47,7 +47,7 @@ class TaskEntry:
         build: makes the task; raises DataError when its data are missing.
         family: the room it lives in, for listings.
         inspect: what is here of its data, given the user's folder and whether to read it all; None where the
-            task cannot tell.
+            task cannot say.
         needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
         benchmark: what the benchmark's file declares; None for a task that is Python alone.
         options: the options it takes, or a function that gives them; any other, and a value of another kind,

@@ -1,4 +1,4 @@
-"""How a protocol asks, for people: about the family's built-in example, or the first sample of real data."""
+"""A rendered example of a protocol: about the family's built-in example, or the first sample of real data."""
 
 from __future__ import annotations
 

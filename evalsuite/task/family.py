@@ -1,4 +1,4 @@
-"""What the tasks of all families have alike: identity, samples, and the text of an answer."""
+"""Shared by the tasks of all families: identity, samples, and the text of an answer."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class FamilyTask(ABC):
             "system prompt": protocol.system,
             "prefill": protocol.prefill,
             "decoding": ", ".join(f"{name} = {value}" for name, value in protocol.decoding.items()),
-            "clean-up": ", ".join(protocol.postprocess),
+            "postprocessing": ", ".join(protocol.postprocess),
             "settings": ", ".join(f"{name} = {value}" for name, value in protocol.settings.items()),
             "options": ", ".join(f"{name} = {value}" for name, value in self.plan.options.items()),
             "note": protocol.note,
@@ -114,7 +114,7 @@ class FamilyTask(ABC):
         return {heading: text for heading, text in told.items() if text}
 
     def answer(self, one: Answered) -> str:
-        """The answer after the protocol's postprocessing. Raises SampleError where it is no text."""
+        """The answer after the protocol's postprocessing. Raises SampleError where it is not text."""
         return postprocess(text_of(one.response), self.plan.protocol.postprocess)
 
     def scores(
@@ -244,7 +244,7 @@ def generated_images(response: Response, count: int) -> tuple[Image, ...]:
     if not isinstance(response, ImageResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not images")
     if len(response.images) != count:
-        raise SampleError(f"{len(response.images)} images came back, {count} were asked for")
+        raise SampleError(f"expected {count} images, got {len(response.images)}")
     return response.images
 
 

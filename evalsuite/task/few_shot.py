@@ -105,7 +105,7 @@ class Shots:
 
 
 def same_image(one: Sample, other: Sample) -> bool:
-    """Whether two samples are about one image, as far as names, files and bytes tell."""
+    """Whether two samples are about one image, as far as names, files and bytes show."""
     if one.cluster and one.cluster == other.cluster:
         return True
     mine, theirs = _image(one), _image(other)

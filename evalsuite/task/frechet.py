@@ -1,4 +1,4 @@
-"""Fréchet distance of generated images to a reference that stands still, told by half-samples."""
+"""Fréchet distance of generated images to a fixed reference, with its spread from half-samples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SLOW_DIMENSIONS = 1024
 _SLOW_RESAMPLES = 20
-"""One distance at 2,048 dimensions takes seconds; 20 half-samples tell its spread to about 16 %."""
+"""One distance at 2,048 dimensions takes seconds; 20 half-samples estimate its spread to about 16 %."""
 
 
 def frechet_statistic(
@@ -26,7 +26,7 @@ def frechet_statistic(
     reference: Gaussian,
     means: Means,
 ) -> Statistic:
-    """The distance of all generated images to the reference, told by half-samples of `rows`.
+    """The distance of all generated images to the reference, with its spread from half-samples of `rows`.
 
     The interval says how far the choice of prompts and seeds moves the number.
 

@@ -1,4 +1,4 @@
-"""What judged families have alike: grades from a file instead of a judge, and who judged."""
+"""Shared by judged families: grades from a file instead of a judge, and who judged."""
 
 from __future__ import annotations
 

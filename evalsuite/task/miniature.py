@@ -1,4 +1,4 @@
-"""The miniature world's exact truth: what a drawn or edited image must show, checked on its pixels.
+"""The miniature world's exact truth: what a generated or edited image must show, checked on its pixels.
 
 Official files say nothing of the kind, so the miniature has it in files of its own (`scenes.jsonl`,
 `prompts.jsonl`), and benchmarks ask for it by `settings.truth: mini-world`.
@@ -194,7 +194,7 @@ class StoryTruth(SceneTruth):
         words: list[str] = []
         before: list[Detection] = []
         text = ""
-        wanted = [self.scene(picture.label) for picture in story.pictures]
+        wanted = [self.scene(picture.label) for picture in story.images]
         for part in parts:
             if isinstance(part, Text):
                 text = part.text

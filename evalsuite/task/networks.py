@@ -1,9 +1,8 @@
 """Columns that need feature networks: which of them can be computed here, and the features themselves.
 
 A benchmark's file names its networks (`settings.networks`) and which column uses which. Whether their weights
-are
-here is found out when the task is built, before anything is generated: a run whose headline could not be
-computed afterwards is refused at once.
+are here is found out when the task is built, before anything is generated: a run whose headline could not
+be computed afterwards is refused at once.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 OPTIONS = (
     Option("metrics", "computes these columns only: NAME,NAME"),
-    Option("weights", "where networks' weights lie: KEY=FOLDER,KEY=FOLDER"),
+    Option("weights", "folders of networks' weights: KEY=FOLDER,KEY=FOLDER"),
     Option("device", "torch device that networks run on", default="auto"),
 )
 """Options of every family that measures with networks."""

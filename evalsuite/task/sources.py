@@ -80,7 +80,7 @@ class Source(BaseModel):
     def _known_roles(self) -> Source:
         for role, checksum in self.checksums.items():
             if role not in self.files or not _CHECKSUM.match(checksum):
-                raise ValueError(f"checksums: {role}: {checksum!r} is no checksum of a file of this source")
+                raise ValueError(f"checksums: {role}: {checksum!r} is not a checksum of a file it names")
         return self
 
 

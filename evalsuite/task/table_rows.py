@@ -1,4 +1,4 @@
-"""What the table readers of all families have alike: ids, images, labels and groups of a row, as a source's
+"""Shared by the table readers of all families: ids, images, labels and groups of a row, as a source's
 `settings` say."""
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Label(BaseModel):
     values: dict[str, str] = Field(default_factory=dict)
     """What stands in the column -> the label; others stay as they are."""
     every: int = Field(default=0, ge=0)
-    """Of numbers: so many neighbours share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
+    """Of numbers: how many neighbours share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
     first: int = 0
     """The number that counting begins with (1 makes the pairs of `every: 2` 1 and 2, 3 and 4 …)."""
 
@@ -242,7 +242,7 @@ def compiled(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression ({error})") from error
+        raise ValueError(f"{pattern!r} is not a regular expression ({error})") from error
     return pattern
 
 

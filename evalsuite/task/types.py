@@ -47,10 +47,10 @@ class TaskInfo:
         rules: named scoring rules; `official` is the benchmark's own scorer.
         metrics: in display order; exactly one is the headline.
         title, source: for people: full name; paper or official repository.
-        judge: the model whose judgements the score is made of; empty where nobody judges.
+        judge: the model whose judgements the score is made of; empty where there is no judge.
         needs: all capabilities that a model must have, `capability` among them; empty stands for it alone.
         count: samples of the official split, by which a table sees that data are not whole; 0: there is no
-            official split (generated data, a task of one's own); None: nobody has declared it.
+            official split (generated data, a user's task); None: not declared.
         drawn: the samples are a drawn subset (option `subset`).
     """
 
@@ -141,7 +141,7 @@ class SampleScore:
         values: score columns in natural units (accuracy in [0, 1]).
         parsed: what the scorer understood (normalised answer, chosen letter), for reports.
         failure: reason when this sample could not be scored; its values then count nowhere.
-        unread: the scorer could not tell what the answer means. Its values are what the benchmark's own
+        unread: the scorer could not decide what the answer means. Its values are what the benchmark's own
             scorer counts for such an answer, and the number of unread answers stands beside the score.
     """
 
@@ -156,7 +156,7 @@ class SampleScore:
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A number over many samples, told in a way that resampling can repeat.
+    """A number over many samples, in a form that resampling can repeat.
 
     Args:
         metric: which column it fills.
@@ -247,7 +247,7 @@ class HasReferenceAnswer(Protocol):
 
 @runtime_checkable
 class HasReferenceImages(Protocol):
-    """A task that compares what is drawn with reference images; optional."""
+    """A task that compares generated with reference images; optional."""
 
     def reference(self) -> Path | Sequence[Image]:
         """The images, or a file of their statistics."""
@@ -265,7 +265,7 @@ class HasPostprocessors(Protocol):
 
 @runtime_checkable
 class ExplainsProtocol(Protocol):
-    """A task that can tell its protocol in words; optional."""
+    """A task that can describe its protocol in words; optional."""
 
     def explain(self) -> Mapping[str, str]:
         """What a reader must know to ask the same: heading to text (template, system prompt, postprocessing

@@ -1,1 +1,1 @@
-"""Captioning: COCO, its Karpathy split and their relatives."""
+"""Captioning: COCO, its Karpathy split and related benchmarks."""

@@ -31,7 +31,7 @@ def build(plan: Plan) -> CaptionTask:
         )
     for metric in plan.benchmark.metrics:
         if metric.plain and metric.name not in COLUMNS:
-            raise SpecError(f"{name}: {metric.name!r} is no caption score.", suggest(metric.name, COLUMNS))
+            raise SpecError(f"{name}: {metric.name!r} is not a caption score.", suggest(metric.name, COLUMNS))
     plan.check_metrics(COLUMNS)
     columns = choose_columns(plan, {}, {}, partial(obstacle, plan.rule_name))
     task = CaptionTask(plan, plan.settings(Settings), columns)

@@ -73,7 +73,7 @@ class Scorer:
 
     Args:
         by: labels of breakdowns.
-        answer: gives the postprocessed answer; raises SampleError where it is no text.
+        answer: gives the postprocessed answer; raises SampleError where it is not text.
     """
 
     columns: Columns

@@ -1,1 +1,1 @@
-"""Multiple choice, with rotated options (CircularEval): MMBench and its relatives."""
+"""Multiple choice, with rotated options (CircularEval): MMBench and related benchmarks."""

@@ -33,8 +33,7 @@ _CHINESE = re.compile("[\u4e00-\u9fff]")
 
 class JudgedChoiceTask(ChoiceTask):
     """Rules first; a judge reads what they leave open: the first rotation in any case (for `vanilla`), each
-    further one
-    while no rotation is wrong (for `circular`)."""
+    further one while no rotation is wrong (for `circular`)."""
 
     @property
     def judge(self) -> str:
@@ -96,8 +95,7 @@ class JudgedChoiceTask(ChoiceTask):
         self, one: Answered, answers: list[str], decided: list[str | None], said: Sequence[Judgement]
     ) -> tuple[list[str | None], int, int | None]:
         """Picks with what the judge made of the open ones, how many it could not read, and the rotation to
-        ask about
-        next (None: no more)."""
+        ask about next (None: no more)."""
         picks, replies, undecided = list(decided), iter(said), 0
         lost = any(pick is not None and pick != answer for pick, answer in zip(picks, answers, strict=True))
         for place, rotation in enumerate(self._asked(one.sample.record)):

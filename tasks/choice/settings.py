@@ -48,4 +48,4 @@ class BenchmarkSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rotations: int | None = Field(default=None, ge=1)
-    """At most so many rotations per question; 1 is the vanilla evaluation alone."""
+    """Maximum number of rotations per question; 1 is the vanilla evaluation alone."""

@@ -1,1 +1,1 @@
-"""Editing by instruction: MagicBrush and its relatives."""
+"""Editing by instruction: MagicBrush and related benchmarks."""

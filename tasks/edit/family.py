@@ -170,7 +170,7 @@ class EditTask(FamilyTask):
         if earlier:
             before = earlier[-1]
             if not isinstance(before, ImageResponse) or not before.images:
-                raise SampleError(f"Session {edit.session}: turn {len(earlier)} gave no image to go on from.")
+                raise SampleError(f"Session {edit.session}: turn {len(earlier)} gave no image to edit.")
             source = before.images[0]
         values: Mapping[str, Value] = {
             "image": source,

@@ -45,7 +45,7 @@ def needs(how: ColumnSettings) -> set[str]:
 
 
 def of_pixels(how: Mapping[str, ColumnSettings], result: Result) -> dict[str, float]:
-    """The columns that need no network. Raises SampleError where there is nothing to hold a result against.
+    """The columns that need no network. Raises SampleError where there is nothing to compare a result with.
 
     A column whose region is empty has no value, nor has PSNR of equal images, which is infinite.
     """
@@ -164,7 +164,7 @@ def region(result: Result, name: str) -> np.ndarray | None:
 
 
 def _picture(result: Result, which: str) -> PilImage:
-    """The result, what it is held against, or one region of the result with the rest black."""
+    """The result, what it is compared with, or one region of the result with the rest black."""
     if which == "drawn":
         return result.drawn
     if which in ("source", "target"):
@@ -178,7 +178,7 @@ def _picture(result: Result, which: str) -> PilImage:
 
 
 def _fitted(drawn: PilImage, source: PilImage) -> Any:
-    """The result in the size of its source: models that draw in sizes of their own are scaled, bicubic."""
+    """The result in the size of its source: results of another size are scaled, bicubic."""
     from PIL import Image
 
     return drawn if drawn.size == source.size else drawn.resize(source.size, Image.Resampling.BICUBIC)

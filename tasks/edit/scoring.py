@@ -31,7 +31,7 @@ class Scorer:
     """Scores answers under the columns that can be computed here; `how` is of each of them.
 
     Args:
-        excluded: what the protocol left out, by rule; goes on record.
+        excluded: what the protocol left out, by rule; is recorded.
     """
 
     columns: Columns
@@ -88,7 +88,7 @@ class Scorer:
 
 @dataclass(frozen=True)
 class Result:
-    """A result, decoded, and what it is held against.
+    """A result, decoded, and what it is compared with.
 
     Args:
         source, target: decoded where a column needs them.
@@ -107,10 +107,10 @@ class Result:
         return self.turn.target.label if self.turn.target else ""
 
     def beside(self, which: str) -> PilImage:
-        """The image that the result is held against. Raises SampleError where there is none."""
+        """The image that the result is compared with. Raises SampleError where there is none."""
         picture = self.source if which == "source" else self.target
         if picture is None:
-            raise SampleError(f"there is no {which} to hold the result against")
+            raise SampleError(f"there is no {which} image to compare the result with")
         return picture
 
 
@@ -123,10 +123,10 @@ def _result(one: Answered, needs: Set[str]) -> Result:
     if not isinstance(response, ImageResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not an image")
     if len(response.images) != 1:
-        raise SampleError(f"{len(response.images)} images came back, one was asked for")
+        raise SampleError(f"expected one image, got {len(response.images)}")
     last = turns[-1]
     if "target" in needs and last.target is None:
-        raise SampleError("the data name no result to hold the image against")
+        raise SampleError("the data have no ground truth image to compare with")
     if "mask" in needs and last.mask is None:
         raise SampleError("the data have no mask of the region to edit")
     drawn = decode(response.images[0])

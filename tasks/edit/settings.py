@@ -13,7 +13,7 @@ class ColumnSettings(BaseModel):
     """How a column is computed.
 
     `L1`, `L2`: mean absolute and squared difference of pixels in [0, 1], the result resized to the size of
-    what it is held against;
+    what it is compared with;
     `PSNR`, `MSE`, `SSIM`: of result and source, one region kept and the rest black on both sides;
     `LPIPS`, `structure`: a network's distance of result and source, the same region kept;
     `image`: cosine in a network's features; `text`: similarity of the result and its description;
@@ -31,7 +31,7 @@ class ColumnSettings(BaseModel):
     ]  # fmt: skip
     network: str = ""
     against: Literal["target", "source"] = "target"
-    """For L1, L2 and image: what the result is held against."""
+    """For L1, L2 and image: what the result is compared with."""
     region: Literal["whole", "unedited", "edited"] = "whole"
     """By the benchmark's mask; an image whose region is empty has no value in the column."""
     formula: str = "cosine"

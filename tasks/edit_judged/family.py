@@ -47,8 +47,7 @@ def _rule(plan: Plan) -> str:
 
 def build(plan: Plan) -> EditJudgedTask:
     """The task of a judged editing benchmark. Raises SpecError for an unknown rule, and for grades without a
-    judge's
-    name."""
+    judge's name."""
     check_options(plan)
     name = plan.benchmark.name
     if _rule(plan) not in GRADERS:
@@ -158,5 +157,5 @@ def _result(one: Answered) -> Image:
     if not isinstance(response, ImageResponse):
         raise SampleError(f"the answer is a {type(response).__name__}, not an image")
     if len(response.images) != 1:
-        raise SampleError(f"{len(response.images)} images came back, one was asked for")
+        raise SampleError(f"expected one image, got {len(response.images)}")
     return response.images[0]

@@ -44,10 +44,10 @@ class Grader(Protocol):
 
 class Viescore:
     """Two questions: semantic consistency (SC), shown source and result; perceptual quality (PQ), shown the
-    result.
-    Each answer is a list of scores from 0 to 10 of which the least counts; O is the root of their product.
+    result. Each answer is a list of scores from 0 to 10 of which the least counts; O is the root of their
+    product.
 
-    Both are asked again, once, when either answer cannot be read. Where the official script then draws a
+    Both are asked again, once, when either answer cannot be read. Where the official script then samples a
     random score, ours is a failure.
 
     Args:
@@ -132,8 +132,7 @@ def _scores(said: Sequence[Judgement]) -> tuple[float, float, float] | None:
 
 class ImgEdit:
     """One question: the prompt of the edit's type from the benchmark's own file, then source and result;
-    every line
-    `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade.
+    every line `name: digits` of the answer is a score from 1 to 5, and their mean, to 2 places, is the grade.
 
     Args:
         checked: an answer counts only with three such lines, each from 1 to 5; else whatever the script

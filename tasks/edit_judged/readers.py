@@ -65,8 +65,7 @@ def read_gedit(source: Located) -> Iterator[JudgedEdit]:
 
 def read_imgedit(source: Located) -> Iterator[JudgedEdit]:
     """ImgEdit-Bench's `edits`: key -> `{id, prompt, edit_type}`, where `id` is the image's path for the
-    role
-    `images`. Raises DataError for a field that is missing or of another type."""
+    role `images`. Raises DataError for a field that is missing or of another type."""
     path = source.path("edits")
     rows = read_json(path)
     if not isinstance(rows, dict):

@@ -23,7 +23,7 @@ def read_gedit_scores(path: Path, language: str, *, checked: bool = True) -> Gra
     An edit is known by its result's file name, `…/LANGUAGE/KEY.png`; rows of other languages are left out.
 
     Raises:
-        DataError: a column is missing, a score is no number from 0 to 10 (not `checked`: from 0 on), an edit
+        DataError: a column is missing, a score is not from 0 to 10 (not `checked`: from 0 on), an edit
             occurs twice, nothing is there.
     """
     found: dict[str, dict[str, float]] = {}
@@ -69,7 +69,7 @@ def _number(text: str | None, where: str, checked: bool) -> float:
     except ValueError:
         value = math.nan
     if not (0 <= value <= 10 if checked else 0 <= value < math.inf):
-        raise DataError(f"{where}: {text!r} is no score from 0 to 10.")
+        raise DataError(f"{where}: {text!r} is not a score from 0 to 10.")
     return value
 
 
@@ -109,7 +109,7 @@ def type_statistics(
     """The columns over all edits, each type and the common subset, so that types weigh the same.
 
     Args:
-        digits: a type's mean is rounded to so many places first; None: it is not.
+        digits: a type's mean is rounded to this number of digits first; None: it is not.
     """
     return [
         Statistic(metric, members, _over_types(rows, members, metric.name, digits), group=group)

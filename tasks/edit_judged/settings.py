@@ -17,4 +17,4 @@ class Settings(BaseModel):
     grades: Literal["gedit", "imgedit"]
     """Form of the file of grades."""
     digits: int | None = None
-    """A type's mean is rounded to so many places before it goes into the mean over types."""
+    """A type's mean is rounded to this number of digits before it goes into the mean over types."""

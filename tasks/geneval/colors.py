@@ -24,7 +24,7 @@ _GREY = "#999"
 
 
 class ColorClassifier:
-    """Colours of detected objects, as `evaluate_images.py` tells them (officially with CLIP ViT-L/14)."""
+    """Colours of detected objects, as `evaluate_images.py` names them (officially with CLIP ViT-L/14)."""
 
     def __init__(self, network: TextFeatureNetwork) -> None:
         self._network = network

@@ -35,9 +35,9 @@ class Found:
     """A detected object.
 
     Args:
-        detection: box, score, and its colour where the detector tells one.
+        detection: box, score, and its colour where the detector gives one.
         mask: (height, width) of the image, True on the object; None where the detector gives none. The
-            colour classifier paints everything else grey.
+            colour classifier greys out everything else.
     """
 
     detection: Detection
@@ -58,12 +58,12 @@ class Detector(Protocol):
         """Whether it gives colours itself, so that no classifier is needed."""
         ...
 
-    def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
+    def detect(self, image: Image, pixels: PilImage) -> Mapping[str, Sequence[Found]]:
         """Class name -> objects; all of them, thresholds come later.
 
         Args:
             image: the encoded file, for detectors that know it already.
-            image: it decoded, RGB.
+            pixels: the same image decoded, RGB.
 
         Raises SampleError for an image about which nothing can be said.
         """
@@ -101,7 +101,7 @@ class FileDetections:
         self.tells_colors = colors
         self.name = f"detections {sha256_of(path)[:12]}"
 
-    def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
+    def detect(self, image: Image, pixels: PilImage) -> Mapping[str, Sequence[Found]]:
         digest = image.sha256()
         if digest not in self._found:
             raise SampleError(f"{self._path} says nothing about the image {digest[:12]}…")
@@ -110,13 +110,13 @@ class FileDetections:
 
 def _detection(box: Any, where: str) -> Detection:
     if not isinstance(box, list) or len(box) not in (5, 6):
-        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write [x1, y1, x2, y2, score].")
+        raise DataError(f"{where}: {json.dumps(box)} is not a detection.", "Write [x1, y1, x2, y2, score].")
     try:
         x1, y1, x2, y2, score = (float(value) for value in box[:5])
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write five numbers.") from error
+        raise DataError(f"{where}: {json.dumps(box)} is not a detection.", "Write five numbers.") from error
     if not all(map(math.isfinite, (x1, y1, x2, y2, score))):
-        raise DataError(f"{where}: {json.dumps(box)} is no detection.", "Write five finite numbers.")
+        raise DataError(f"{where}: {json.dumps(box)} is not a detection.", "Write five finite numbers.")
     color = box[5] if len(box) == 6 else None
     if color is not None and color not in COLORS:
         raise DataError(f"{where}: there is no colour {color!r}.", f"Known: {', '.join(COLORS)}.")
@@ -129,16 +129,16 @@ class MiniWorldDetector:
     name = "mini-world pixels"
     tells_colors = True
 
-    def detect(self, image: Image, picture: PilImage) -> Mapping[str, Sequence[Found]]:
+    def detect(self, image: Image, pixels: PilImage) -> Mapping[str, Sequence[Found]]:
         import numpy as np
         from PIL import Image as pil
 
         from evalsuite.task.miniature import CANVAS, detect
 
-        if picture.size != (CANVAS, CANVAS):
-            picture = picture.resize((CANVAS, CANVAS), pil.Resampling.BICUBIC)
+        if pixels.size != (CANVAS, CANVAS):
+            pixels = pixels.resize((CANVAS, CANVAS), pil.Resampling.BICUBIC)
         found: dict[str, list[Found]] = {}
-        for one in detect(np.asarray(picture)):
+        for one in detect(np.asarray(pixels)):
             found.setdefault(one.shape, []).append(Found(Detection(one.box, 1.0, one.colour)))
         return found
 

@@ -47,7 +47,7 @@ _FILE = "detections.jsonl"
 def build(plan: Plan) -> GenEvalTask:
     """The task of a GenEval benchmark.
 
-    Images are drawn without detections too, and can be scored when they are there: detectors live in
+    Images are generated without detections too, and can be scored when they are there: detectors live in
     environments of their own.
 
     Raises SpecError for an unknown detector, DataError for a malformed file of detections.
@@ -60,7 +60,7 @@ def build(plan: Plan) -> GenEvalTask:
     missing = (
         ""
         if detector is not None
-        else f"No detector was named. The images are drawn; put {_FILE} beside the prompts and run "
+        else f"No detector was named. The images are generated; put {_FILE} beside the prompts and run "
         "`evalsuite score`, or name one with --task-option detector=."
     )
     columns = choose_columns(plan, settings.networks, needs, unavailable=lambda _: missing, required=False)

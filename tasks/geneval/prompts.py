@@ -13,7 +13,7 @@ from evalsuite.task.readers import field, read_lines
 
 _RELATIONS = ("left of", "right of", "above", "below")
 COUNTING = "counting"
-"""The tag whose detections must be surer."""
+"""The tag whose detections need a higher score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,5 +71,5 @@ def _check(wanted: Any, place: int, where: str) -> None:
             or not 0 <= position[1] < place
         ):
             raise DataError(
-                f"{where}: {position!r} is no position.", "It is [relation, index of an earlier include]."
+                f"{where}: {position!r} is not a position.", "It is [relation, index of an earlier include]."
             )

@@ -16,4 +16,4 @@ class Settings(BaseModel):
     """Taken when the user names none."""
     networks: dict[str, NetworkSettings] = Field(default_factory=dict)
     color: str = ""
-    """Key of the network that tells colours where the detector does not."""
+    """Key of the network that classifies colours where the detector does not."""

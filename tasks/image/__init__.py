@@ -1,1 +1,1 @@
-"""Drawing from text: MS-COCO zero-shot and its relatives."""
+"""Text-to-image: zero-shot MS-COCO and related benchmarks."""

@@ -1,4 +1,4 @@
-"""What generated images are held against: statistics and features of the reference, made once and kept."""
+"""What generated images are compared with: statistics and features of the reference, made once and kept."""
 
 from __future__ import annotations
 

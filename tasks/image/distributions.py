@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 FEWEST = 4
 """Images; below, nothing is said about a distribution."""
 _SCORE_RESAMPLES = 50
-"""One Inception Score of 15,000 images takes a quarter of a second; 50 tell its spread to 10 %."""
+"""One Inception Score of 15,000 images takes a quarter of a second; 50 estimate its spread to 10 %."""
 
 
 class Logits:
@@ -62,7 +62,7 @@ class Distributions:
     Args:
         reference: statistics file or images that distances are measured to.
         network: gives a network by its key.
-        record: filled with what scores have on record beside the numbers (JSON-able). It tells how was
+        record: filled with what scores have on record beside the numbers (JSON-able). It says how was
             measured, never what: runs whose records differ are not compared.
     """
 
@@ -157,7 +157,7 @@ class Distributions:
     def _moved(
         self, metric: Metric, rows: Sequence[int], value: float, influence: np.ndarray, error: float = 0.0
     ) -> Statistic:
-        """`value`, told by how much each image moves it.
+        """`value`, with its spread from how much each image moves it.
 
         Args:
             error: standard error that the value has from random subsets of its own; the spread that other

@@ -141,7 +141,7 @@ class ImageTask(FamilyTask):
         return self.plan.settings(ProtocolSettings, protocol=True)
 
     def _captions_of(self, number: int) -> dict[str, str]:
-        """Sample id -> caption that its image `number` is drawn for, where images are shuffled."""
+        """Sample id -> caption that its image `number` is generated for, where images are shuffled."""
         if number not in self._orders:
             others = shuffled(self.prompts, number)
             self._orders[number] = {

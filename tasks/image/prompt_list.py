@@ -1,4 +1,4 @@
-"""The list of (image id, caption) pairs that a text-to-image benchmark draws for.
+"""The list of (image id, caption) pairs that a text-to-image benchmark generates images for.
 
 "30,000 captions of MS-COCO" is not a data set: which captions is left to everybody's random generator. So the
 list is fixed here by a rule that gives the same pairs on every machine, and its checksum is part of the
@@ -21,7 +21,7 @@ from evalsuite.task.readers import Captioned, jsonfile, read_lines
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A caption to draw.
+    """A caption to generate an image for.
 
     Args:
         image_id: of the image that the caption was written about.
@@ -46,7 +46,7 @@ class Prompt:
 
 
 def draw_prompts(images: Iterable[Captioned], count: int | None, seed: int) -> list[Prompt]:
-    """One caption each of `count` images (None: of all), drawn by sha256 of seed, id and caption; in file
+    """One caption each of `count` images (None: of all), sampled by sha256 of seed, id and caption; in file
     order.
 
     Raises DataError when there are fewer images.
@@ -104,7 +104,7 @@ def listed_prompts(path: Path, images: Iterable[Captioned]) -> list[Prompt]:
             raise DataError(f"{where}: image {image_id} occurs twice.", "Remove one of the two.")
         if text.strip() not in {caption.strip() for caption in by_id[image_id].captions}:
             raise DataError(
-                f"{where}: {text!r} is no caption of image {image_id}.", "Is it the file of this list?"
+                f"{where}: {text!r} is not a caption of image {image_id}.", "Is it the file of this list?"
             )
         found[image_id] = _prompt(by_id[image_id], text)
     if not found:

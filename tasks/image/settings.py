@@ -12,8 +12,8 @@ from evalsuite.task.networks import NetworkSettings
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of drawn to reference images in a
-    network's features; `inception-score`: of the drawn ones alone; `similarity`: of image and prompt in a
+    `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of generated to reference images in a
+    network's features; `inception-score`: of the generated ones alone; `similarity`: of image and prompt in a
     network's common space; `truth`: the column of that name of the exact detector.
     """
 
@@ -32,7 +32,7 @@ class ColumnSettings(BaseModel):
     ]
     network: str = ""
     formula: str = "cosine"
-    """Of a similarity (see `tasks/columns.py`); of KID the tool whose subsets are drawn: `clean-fid` or
+    """Of a similarity (see `tasks/columns.py`); of KID the tool whose subsets are sampled: `clean-fid` or
     `torch-fidelity`."""
     optional: bool = False
     """Computed only when `metrics=` asks for it."""
@@ -46,15 +46,15 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prompts: int | None = None
-    """Length of the drawn list; null: one caption of every image."""
+    """Length of the sampled list; null: one caption of every image."""
     seed: int = 0
-    """Of the drawn list."""
+    """Of the sampled list."""
     networks: dict[str, NetworkSettings] = Field(default_factory=dict)
     columns: dict[str, ColumnSettings]
     every_caption: bool = False
-    """Every caption is a prompt, nothing is drawn."""
+    """Every caption is a prompt, none is sampled."""
     gallery: bool = False
-    """Images are drawn even where the headline's network is not here: they are made to be looked at."""
+    """Images are generated even where the headline's network is not here: they are made to be looked at."""
     select: str = ""
     """Network that selects among several images per prompt; empty: the first is taken."""
     reference: Literal["all", "listed"] = "all"
@@ -71,5 +71,5 @@ class ProtocolSettings(BaseModel):
     """Similarity that selects: to the prompt, or the largest to any caption of the image (DreamLLM's
     script)."""
     pairing: Literal["prompt", "shuffled"] = "prompt"
-    """What the images of a sample are drawn for: its own caption, or each for another one of the list, in
+    """What the images of a sample are generated for: its own caption, or each for another one of the list, in
     an order that differs for each image's number (DreamLLM's script)."""

@@ -80,7 +80,7 @@ def build(plan: Plan) -> FamilyTask:
 
 
 class _Documents(FamilyTask):
-    """What both tasks have alike."""
+    """What both tasks share."""
 
     max_images_per_document = 0
 
@@ -101,7 +101,7 @@ class _Documents(FamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for one in self._read(self.plan.source):
-            labels = {"num_images": str(len(one.pictures)), **one.labels}
+            labels = {"num_images": str(len(one.images)), **one.labels}
             yield Sample(one.id, one, labels=labels)
 
     def target(self, sample: Sample) -> Any:
@@ -175,10 +175,10 @@ class ImageTask(_Documents):
     """Images for the true text, one after the other; template fields: `document`, `instruction`."""
 
     def _samples(self) -> Iterator[Sample]:
-        return (sample for sample in super()._samples() if sample.record.pictures)
+        return (sample for sample in super()._samples() if sample.record.images)
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
-        """The document up to the next image. Raises SampleError when an image before did not come."""
+        """The document up to the next image. Raises SampleError when an earlier image is missing."""
         document: InterleavedDocument = sample.record
         steps = document.steps()
         if len(earlier) >= len(steps):
@@ -205,7 +205,7 @@ class ImageTask(_Documents):
         document: InterleavedDocument = one.sample.record
         steps = document.steps()
         if len(one.responses) != len(steps):
-            raise SampleError(f"{len(one.responses)} of {len(steps)} images were drawn")
+            raise SampleError(f"{len(one.responses)} of {len(steps)} images were generated")
         parts: list[Text | Image] = []
         for k, ((text, _), response) in enumerate(zip(steps, one.responses, strict=True)):
             parts += [*([Text(text)] if text else []), _picture(document, k, response)]
@@ -214,5 +214,5 @@ class ImageTask(_Documents):
 
 def _picture(document: InterleavedDocument, place: int, response: Response) -> Image:
     if not isinstance(response, ImageResponse) or len(response.images) != 1:
-        raise SampleError(f"Document {document.id}: image {place + 1} did not come.")
+        raise SampleError(f"Document {document.id}: image {place + 1} is missing.")
     return response.images[0]

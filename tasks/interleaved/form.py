@@ -24,11 +24,11 @@ def faults(parts: Document, truncated: bool, limits: Limits, max_images_per_docu
         max_images_per_document if limits.max_images_per_document is None else limits.max_images_per_document
     )
     if pictures < limits.min_images_per_document:
-        found.append(f"{pictures} images, at least {limits.min_images_per_document} are due")
+        found.append(f"{pictures} images, at least {limits.min_images_per_document} are required")
     if pictures > most:
         found.append(f"{pictures} images, at most {most} are allowed")
     if words < limits.least_words:
-        found.append(f"{words} words, at least {limits.least_words} are due")
+        found.append(f"{words} words, at least {limits.least_words} are required")
     if limits.text_first and parts and isinstance(parts[0], Image):
         found.append("begins with an image")
     if limits.text_between and any(isinstance(a, Image) and isinstance(b, Image) for a, b in pairwise(parts)):

@@ -98,12 +98,12 @@ class Scorer:
         """Adds the columns in the features of networks; returns the documents whose images are whole."""
         keys = sorted({how.network for how in self.how.values() if how.measure in PICTURES})
         networks = {key: self.columns.network(key) for key in keys}
-        pictures = [picture for one in made for picture in one.pictures]
+        pictures = [picture for one in made for picture in one.images]
         found, state = image_features(networks, pictures)
         whole: list[_Made] = []
         start = 0
         for one in made:
-            end = start + len(one.pictures)
+            end = start + len(one.images)
             broken = [state.failures[at] for at in range(start, end) if at in state.failures]
             if broken:
                 rows[one.row] = replace(rows[one.row], values={}, parsed="", failure=broken[0])
@@ -145,7 +145,7 @@ class Scorer:
         """(images, dim) of each document's true images. Raises DataError where one is broken."""
         from evalsuite.errors import DataError
 
-        pictures = [picture for one in made for picture in one.document.pictures]
+        pictures = [picture for one in made for picture in one.document.images]
         found, state = image_features({key: self.columns.network(key)}, pictures)
         if state.failures:
             raise DataError(
@@ -156,8 +156,8 @@ class Scorer:
         split: list[np.ndarray] = []
         start = 0
         for one in made:
-            split.append(found[key][start : start + len(one.document.pictures)])
-            start += len(one.document.pictures)
+            split.append(found[key][start : start + len(one.document.images)])
+            start += len(one.document.images)
         return split
 
     def _add_texts(self, made: Sequence[_Made], rows: list[SampleScore]) -> None:
@@ -180,8 +180,8 @@ class Scorer:
             if how.measure != "frechet":
                 statistics += mean_statistics(metrics[name], rows, by=self.by)
                 continue
-            drawing = [one for one in made if len(one.pictures)]
-            if sum(len(one.pictures) for one in drawing) < _FEWEST:
+            drawing = [one for one in made if len(one.images)]
+            if sum(len(one.images) for one in drawing) < _FEWEST:
                 missing[name] = "too few images for a distance between distributions"
                 continue
             statistics.append(self._distance(metrics[name], how.network, drawing, made))
@@ -190,7 +190,7 @@ class Scorer:
     def _distance(
         self, metric: Metric, key: str, drawing: Sequence[_Made], made: Sequence[_Made]
     ) -> Statistic:
-        """Of all drawn to all true images; resampling takes whole documents."""
+        """Of all generated to all true images; resampling takes whole documents."""
         import numpy as np
 
         means = self.columns.network(key).means
@@ -219,7 +219,7 @@ class _Made:
     features: Mapping[str, np.ndarray] = None  # type: ignore[assignment]
 
     @property
-    def pictures(self) -> list[Image]:
+    def images(self) -> list[Image]:
         return [part for part in self.parts if isinstance(part, Image)]
 
     @property

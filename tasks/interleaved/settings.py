@@ -12,7 +12,7 @@ from evalsuite.task.networks import NetworkSettings
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `frechet`: distance of all drawn to all true images in a network's features;
+    `frechet`: distance of all generated to all true images in a network's features;
     `similarity`: of an image and the text before it, by a named formula, mean over the images;
     `image_similarity`: cosine of an image and the true one at its place (given text only);
     `CIDEr`, `ROUGE-L`: of the document's text and the true text;
@@ -63,9 +63,9 @@ class ProtocolSettings(BaseModel):
     For documents from an instruction, `opening`: `none`, or the document's first text is given to the model
     as the beginning of its answer and belongs to the document that is scored.
 
-    For images for the true text, `context`: what the model sees before it draws: `own`, the true text so
-    far with the images that it drew itself; `true`, with the true images; `text`, all text so far without
-    images; `last-text`, only the text since the image before (what a text-to-image model can take).
+    For images for the true text, `context`: what the model sees before it generates: `own`, the true text so
+    far with its own images; `true`, with the true images; `text`, all text so far without images;
+    `last-text`, only the text since the image before (what a text-to-image model can take).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -21,7 +21,7 @@ class GraderSettings(BaseModel):
     """Added where the reply before was no grade."""
     max_tokens: int = Field(ge=1)
     tries: int = Field(ge=1)
-    """So many replies that are no grade make the grade 0."""
+    """Maximum number of replies without a grade; then the grade is 0."""
     warmer: float
     """By how much the temperature rises from one reply that is no grade to the next, beginning with the third
     question: the official script raises it after it has asked."""

@@ -26,7 +26,7 @@ class ProtocolSettings(BaseModel):
     tidy: str = ""
     """Name in `TIDY` of a postprocessing of the finished context and of the choices."""
     shots: int = 0
-    """The first so many examples of the item's subject stand before it, each with its right choice."""
+    """Number of few-shot examples: the first ones of the item's subject, each with its right choice."""
     description: str = ""
     """In front of everything; the item's fields."""
     separator: str = "\n\n"

@@ -1,1 +1,1 @@
-"""Subject-driven drawing: DreamBench and its form on the miniature world."""
+"""Subject-driven generation: DreamBench and its form on the miniature world."""

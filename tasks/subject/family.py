@@ -1,4 +1,4 @@
-"""Subject-driven drawing: a subject in reference images, and a prompt that puts it elsewhere."""
+"""Subject-driven generation: a subject in reference images, and a prompt that puts it elsewhere."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class SubjectTask(FamilyTask):
         if earlier:
             return None
         wish: Wish = sample.record
-        shown = wish.subject.pictures[: self.protocol.references]
+        shown = wish.subject.images[: self.protocol.references]
         prompt = dreambooth.prompt(wish.template, wish.subject.class_name, self.protocol.token)
         values: Mapping[str, Value] = {
             "references": tuple(shown), "prompt": prompt, "class": wish.subject.class_name,
@@ -107,4 +107,4 @@ def _digests(subject: Subject) -> list[dict[str, str]]:
     def one(image: Image) -> dict[str, str]:
         return {"image": image.label, "sha256": image.sha256()}
 
-    return [one(image) for image in subject.pictures]
+    return [one(image) for image in subject.images]

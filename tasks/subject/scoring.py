@@ -1,4 +1,4 @@
-"""Scores of images generated for subjects: likeness to all real images, to the prompt, and the truth."""
+"""Scores of images generated for subjects: similarity to all real images, to the prompt, and the truth."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Scorer:
         if not isinstance(response, ImageResponse):
             raise SampleError(f"the answer is a {type(response).__name__}, not images")
         if len(response.images) != self.count:
-            raise SampleError(f"{len(response.images)} images came back, {self.count} were asked for")
+            raise SampleError(f"expected {self.count} images, got {len(response.images)}")
         wish = one.sample.record
         drawn = [decode(image) for image in response.images]
         values: dict[str, float] = {}
@@ -80,7 +80,7 @@ class Scorer:
     def _of_subject(self, key: str, subject: Subject) -> np.ndarray:
         """(images, dim) unit features of the subject's real images, made once."""
         if (key, subject.name) not in self._real:
-            pictures = [decode(image) for image in subject.pictures]
+            pictures = [decode(image) for image in subject.images]
             self._real[key, subject.name] = _unit(self.columns.network(key).images(pictures))
         return self._real[key, subject.name]
 

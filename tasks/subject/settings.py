@@ -12,7 +12,7 @@ from evalsuite.task.networks import NetworkSettings
 class ColumnSettings(BaseModel):
     """How a column is computed.
 
-    `subject`: mean cosine, in a network's features, of every drawn with every real image of the subject
+    `subject`: mean cosine, in a network's features, of every generated with every real image of the subject
     (DINO and CLIP-I of Ruiz et al. 2023); `prompt`: similarity of generated image and prompt without the
     unique token (CLIP-T), by a named formula; `truth`: the column of that name of the exact detector.
     """

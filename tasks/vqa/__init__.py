@@ -1,1 +1,1 @@
-"""Open questions about images, short answers: VQAv2, easy-VQA and their relatives."""
+"""Open questions about images, short answers: VQAv2, easy-VQA and related benchmarks."""

@@ -1,4 +1,4 @@
-"""Official files of VQAv2 and its relatives (TextVQA, VizWiz, GQA, documents), and tables of questions."""
+"""Official files of VQAv2, TextVQA, VizWiz, GQA and document benchmarks, and tables of questions."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def _answers(row: dict[str, Any], where: str, count: int | None) -> tuple[str, .
 
 
 def _openness(structure: str) -> str:
-    """GQA's kind of answer ("open" or "binary"), as its evaluation tells it; empty where nothing is known."""
+    """GQA's kind of answer ("open" or "binary"), as its evaluation defines it; empty where unknown."""
     return structure and ("open" if structure == "query" else "binary")
 
 

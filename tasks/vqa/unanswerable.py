@@ -73,7 +73,7 @@ def statistics(
         metrics: those of `COLUMNS` that the benchmark declares.
         rows: positions of the questions in the scores' rows.
         answerable: of these questions, from the annotations.
-        answers: cleaned answers to these questions.
+        answers: postprocessed answers to these questions.
     """
     import numpy as np
 

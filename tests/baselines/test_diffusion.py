@@ -90,7 +90,7 @@ def test_editing_pipeline_edits_and_refuses_to_draw_from_nothing(folders: Path) 
     model = build(folders / "ip2p")
     (edited,) = draw(model, [Request((user(source(), "red"),), GenerateImages(), seed=1)])
     assert pixels(edited.images[0]).shape == (16, 16, 3)
-    with pytest.raises(SampleError, match="cannot draw without a source image"):
+    with pytest.raises(SampleError, match="cannot generate images without a source image"):
         model.prepare(Request((user("red"),), GenerateImages()))
 
 

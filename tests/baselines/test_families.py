@@ -377,12 +377,12 @@ def test_unified_models_draw_what_their_seed_says_whatever_the_batch(
 def test_a_model_that_transformers_lets_read_only_is_refused_where_it_is_to_draw(
     saved: Callable[[str], Path],
 ) -> None:
-    with pytest.raises(CheckpointError, match=r"no way to draw with a chameleon.*transformers:"):
+    with pytest.raises(CheckpointError, match=r"cannot generate images with a chameleon.*transformers:"):
         load("unified", saved("Chameleon"))
 
 
 def test_drawing_refuses_what_a_unified_model_cannot_honour(loaded: Callable[[str], Any]) -> None:
-    with pytest.raises(SampleError, match="draws from text alone"):
+    with pytest.raises(SampleError, match="generates images from text alone"):
         loaded("Janus").prepare(Request((user(picture(0), "more red"),), GenerateImages()))
     with pytest.raises(SampleError, match="no negative prompt"):
         loaded("Janus").prepare(Request((user("a"),), GenerateImages(negative="b")))

@@ -283,7 +283,7 @@ def test_an_adapter_beside_full_weights_is_never_passed_over(
     shutil.copytree(tinies["llama"], both)
     for file in lora.glob("adapter_*"):
         shutil.copy(file, both)
-    with pytest.raises(CheckpointError, match="which are meant"):
+    with pytest.raises(CheckpointError, match="to be used"):
         build(f"causal:{both}")
     base = build(f"causal:{tinies['llama']}").info.fingerprint
     assert build(f"causal:{both}", adapter="none").info.fingerprint == base
@@ -327,7 +327,7 @@ def test_lora_weights_of_a_pipeline(tinies: dict[str, Path], tmp_path: Path) -> 
     both = tmp_path / "both"
     shutil.copytree(tinies["sd"], both)
     shutil.copy(tmp_path / "lora" / "pytorch_lora_weights.safetensors", both)
-    with pytest.raises(CheckpointError, match="which are meant"):
+    with pytest.raises(CheckpointError, match="to be used"):
         build(f"diffusers:{both}")
     assert build(f"diffusers:{both}", adapter="none").info.fingerprint == base
 

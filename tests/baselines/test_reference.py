@@ -175,7 +175,7 @@ def shown(colour: Any) -> Any:
 
 
 def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_image(album: Any) -> None:
-    model = build("nearest-neighbour", pictures=str(album))
+    model = build("nearest-neighbour", images=str(album))
 
     def said(colour: Any, text: Any) -> Any:
         request = Request((user(shown(colour), text),), GenerateText())
@@ -191,7 +191,7 @@ def test_nearest_neighbour_repeats_what_was_said_of_the_nearest_image(album: Any
 
 
 def test_retrieval_gives_the_images_with_the_nearest_captions_in_their_order(album: Any) -> None:
-    model = build("retrieval", pictures=str(album))
+    model = build("retrieval", pictures=str(album))  # the deprecated name of `images`
     request = Request((user("a green triangle"),), GenerateImages(count=2))
     (response,) = model.generate_images([model.prepare(request)])
     assert response.images[0].sha256() == Image(path=album.parent / "green.png").sha256()
@@ -205,7 +205,7 @@ def test_an_album_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> Non
     path = tmp_path / "pictures.jsonl"
     path.write_text(text)
     with pytest.raises(DataError, match=r"pictures\.jsonl"):
-        build("retrieval", pictures=str(path))
+        build("retrieval", images=str(path))
 
 
 def test_an_image_outside_the_album_s_folder_is_refused(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_an_image_outside_the_album_s_folder_is_refused(tmp_path: Path) -> None:
     PilImage.fromarray(flat("red")).save(tmp_path / "other.png")
     path.write_text('{"image": "../other.png", "caption": "not of this album"}')
     with pytest.raises(DataError, match=r"\.\./other\.png"):
-        build("retrieval", pictures=str(path))
+        build("retrieval", images=str(path))
 
 
 @pytest.mark.slow

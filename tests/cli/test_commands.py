@@ -260,7 +260,7 @@ def test_a_config_file_says_it_all_and_the_command_line_goes_first(
         (("run", "-m", "random", "-t", "easy-vqa", "-o", "x", "--batch-size", "big"), "'auto'"),
         (("reproduce", "dreamllm"), "dreamllm has several tables: name one"),
         (("reproduce", "mini/synergy", "--option", "steps=2"), "Name it with --model"),
-        (("plan", "-t", "vqav2", "--detect", "1", "--baseline", "172"), "A share of 172 % is none"),
+        (("plan", "-t", "vqav2", "--detect", "1", "--baseline", "172"), "A share of 172 % is not between"),
         (("mini", "train", "x", "--recipe", "tiny"), "There is no recipe 'tiny'."),
         (("distance", "absent", "none", "--mode", "clean"), "There is no absent"),
         (("distance", ".", ".", "--mode", "clean", "--also", "kit"), "Did you mean kid"),

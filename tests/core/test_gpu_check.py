@@ -51,5 +51,5 @@ def test_a_precision_that_cannot_be_loaded_is_a_row(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so() -> None:
-    with pytest.raises(UnavailableError, match="no GPU here"):
+    with pytest.raises(UnavailableError, match="torch sees no GPU"):
         next(measure(load_registry(), "cuda"))

@@ -46,7 +46,7 @@ def registry(**more: Any) -> Registry:
         ({"steps": "many"}, r"Model 'mine': Option steps='many' is not a whole number\. Write steps=50"),
         ({"steps": "0"}, "steps=0 is out of range"),
         ({"fast": "maybe"}, "fast='maybe' is neither yes nor no"),
-        ({"kind": "chatt"}, r"kind='chatt' is none of the values there are\. Did you mean chat"),
+        ({"kind": "chatt"}, r"kind='chatt' is not one of its values\. Did you mean chat"),
     ],
 )
 def test_a_wrong_option_of_a_plugin_is_refused_before_the_model_is_built(given: Any, message: str) -> None:

@@ -53,7 +53,7 @@ def test_hidden_files_and_folders_are_skipped_and_counted(hidden: str, tmp_path:
     put(tmp_path / hidden)
     found = images_in(tmp_path)
     assert [image.label for image in found] == ["a/0.png"]
-    assert found.told() == f"{tmp_path}: 1 images; skipped 1 hidden (the name begins with a dot)"
+    assert found.summary() == f"{tmp_path}: 1 images; skipped 1 hidden (the name begins with a dot)"
     assert images_in(tmp_path / "a").images[0].label == "0.png"
     inside = put(tmp_path / ".runs" / "drawn" / "0.png").parent
     assert names(inside) == ["0.png"]  # only names in the folder count, not those above it
@@ -122,3 +122,14 @@ def test_a_subfolder_that_may_not_be_read_is_an_error_not_a_smaller_set(tmp_path
             images_in(tmp_path)
     finally:
         closed.chmod(0o755)
+
+
+def test_the_old_names_of_a_summary_still_work(tmp_path: Path) -> None:
+    from evalsuite.data import folders
+
+    put(tmp_path / "0.png")
+    found = images_in(tmp_path)
+    with pytest.warns(DeprecationWarning, match=r"summary"):
+        assert found.told() == found.summary()
+    with pytest.warns(DeprecationWarning, match=r"summary_of"):
+        assert folders.told_record(found.record()) == found.summary()

@@ -10,6 +10,7 @@ import pytest
 
 from evalsuite.content import Image, Text
 from evalsuite.data.documents import InterleavedDocument, read_mmc4, read_obelics, read_parts
+from evalsuite.data.dreambooth import Subject
 from evalsuite.errors import DataError
 
 
@@ -41,7 +42,7 @@ def test_the_three_layouts_say_the_same(tmp_path: Path, read: Any, row: Any) -> 
     assert (document.id, document.instruction, document.topic) == ("a", "Tell.", "tea")
     assert document.labels == {"topic": "tea"}
     assert document.text == "One. Two. Three."
-    assert [image.path for image in document.pictures] == [tmp_path / "pictures/x.png"]
+    assert [image.path for image in document.images] == [tmp_path / "pictures/x.png"]
 
 
 def test_images_stand_behind_the_sentence_they_are_matched_to_in_the_order_of_the_list(
@@ -72,7 +73,7 @@ def test_documents_without_an_id_are_numbered_by_line(tmp_path: Path) -> None:
          "matched to sentence 3, there are 3"),
         (read_mmc4, MMC4 | {"image_info": [{"image_name": "x", "matched_text_index": -1}]}, "sentence -1"),
         (read_mmc4, MMC4 | {"image_info": [{"matched_text_index": 0}]}, "no field 'image_name'"),
-        (read_mmc4, MMC4 | {"text_list": ["a", 3]}, "no text"),
+        (read_mmc4, MMC4 | {"text_list": ["a", 3]}, "not text"),
         (read_obelics, OBELICS | {"images": [None, "x.png"]}, "3 texts and 2 images"),
         (read_obelics, OBELICS | {"images": ["y.png", "x.png", None]}, "place 0 must hold either"),
         (read_obelics, OBELICS | {"texts": [None, None, "c"]}, "place 0 must hold either"),
@@ -91,3 +92,15 @@ def test_steps_are_images_with_the_text_since_the_image_before() -> None:
     x, y = Image(b"x", name="x"), Image(b"y", name="y")
     document = InterleavedDocument("a", "", (x, Text("One."), y, Text("End.")))
     assert document.steps() == (("", x), ("One.", y))
+
+
+def test_the_old_name_of_a_document_s_images_still_works() -> None:
+    one = InterleavedDocument("1", "", (Text("a"), Image(b"x", name="x.png")))
+    with pytest.warns(DeprecationWarning, match=r"InterleavedDocument\.images"):
+        assert one.pictures == one.images == (one.parts[1],)
+
+
+def test_the_old_name_of_a_subject_s_images_still_works() -> None:
+    one = Subject("dog", "dog", "live", (Image(b"x", name="x.png"),))
+    with pytest.warns(DeprecationWarning, match=r"Subject\.images"):
+        assert one.pictures == one.images

@@ -301,4 +301,4 @@ def test_the_commands_show_and_write(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_shard_size_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = here(capsys, "dreamllm", "convert", MINI, tmp_path / "new", "--shard-size", "2XB")
     assert (done.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert "'2XB' is no size of a file" in done.stderr
+    assert "'2XB' is not a size of a file" in done.stderr

@@ -207,7 +207,7 @@ def test_a_server_that_is_too_slow_costs_the_sample_only(running: Local) -> None
 def test_a_filtered_answer_is_no_empty_answer(tmp_path: Path) -> None:
     with (
         serving(tmp_path, answers="tests.endpoint.test_endpoint:filtered") as local,
-        pytest.raises(SampleError, match="filters the answer away"),
+        pytest.raises(SampleError, match="content filter removed the answer"),
     ):
         one(local, chat())
 

@@ -58,7 +58,7 @@ NONE: dict[str, tuple[Any, str, str]] = {
     "refusal in parts": ({"content": [{"type": "refusal", "refusal": "No."}]}, "stop", f"{REFUSED}: No."),
     "tool": ({"content": None, "tool_calls": [{"id": "1"}]}, "tool_calls", "calls a tool"),
     "function": ({"content": None, "function_call": {"name": "f"}}, "function_call", "calls a tool"),
-    "filtered": ({"content": ""}, "content_filter", "filters the answer away"),
+    "filtered": ({"content": ""}, "content_filter", "content filter removed the answer"),
     "lost": ({"content": ""}, "stop", "counts 64 tokens and shows none"),
     "no parts": ({"content": []}, "stop", "shows none"),
 }

@@ -34,7 +34,7 @@ def test_a_grade_is_the_first_word(answer: str, grade: float | None) -> None:
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -1, None, "x", 10**400])
 def test_what_is_no_score_is_no_grade(score: Any) -> None:
-    with pytest.raises(SampleError, match="no numbers"):
+    with pytest.raises(SampleError, match="not numbers"):
         viescore([5, score], [9])
 
 
@@ -54,5 +54,5 @@ def test_a_judge_that_repeats_itself_without_end_gives_no_score(answer: str) -> 
 
 @pytest.mark.parametrize("digits", ["9" * 5000, "9" * 400, "²"])
 def test_a_number_without_end_is_no_imgedit_grade(digits: Any) -> None:
-    with pytest.raises(SampleError, match="is no number"):
+    with pytest.raises(SampleError, match="is not a number"):
         imgedit_grade(f"Brief: fine\nCompliance: {digits}")

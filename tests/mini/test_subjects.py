@@ -99,5 +99,5 @@ def test_the_truth_is_read_back_and_malformed_lines_are_named(tmp_path: Path) ->
     line = (tmp_path / TRUTH).read_text().splitlines()[0]
     for broken in (line.replace('"shape"', '"form"'), line.replace('"place"', '"plaice"'), "[]"):
         (tmp_path / "broken.jsonl").write_text(broken)
-        with pytest.raises(DataError, match="line 1 is no subject's prompt"):
+        with pytest.raises(DataError, match="line 1 is not a subject's prompt"):
             read_subjects(tmp_path / "broken.jsonl")

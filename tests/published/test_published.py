@@ -80,13 +80,13 @@ GOOD = {
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda v: v["tables"]["t"]["rows"][0]["cells"].update(d=1), "cell 'd', which is no column"),
+        (lambda v: v["tables"]["t"]["rows"][0]["cells"].update(d=1), "cell 'd', which is not a column"),
         (lambda v: v["tables"]["t"]["rows"][0].update(confidence="sure"), "confidence"),
-        (lambda v: v["tables"]["t"]["rows"][0]["cells"].update(c="n/a"), "'n/a' is no number"),
+        (lambda v: v["tables"]["t"]["rows"][0]["cells"].update(c="n/a"), "'n/a' is not a number"),
         (lambda v: v["tables"]["t"]["columns"]["c"].pop("metric"), "needs a metric"),
         (lambda v: v["tables"]["t"]["columns"]["c"].pop("task"), "needs a reason"),
         (lambda v: v["tables"]["t"]["rows"].append(v["tables"]["t"]["rows"][0]), "a model occurs twice: m"),
-        (lambda v: v["tables"]["t"].update(subject="x"), "subject 'x' is no row"),
+        (lambda v: v["tables"]["t"].update(subject="x"), "subject 'x' is not a row"),
         (lambda v: v["tables"]["t"].update(rows=[]), "rows"),
     ],
 )

@@ -54,9 +54,9 @@ def test_without_an_interval_only_the_printed_digits_count() -> None:
     [
         ({"protocol": "q"}, "protocol: q, published p"),
         ({"rules": "lmms-eval"}, "rules: lmms-eval, published official"),
-        ({"limit": 100}, "subset: 100 samples drawn"),
+        ({"limit": 100}, "subset: 100 samples"),
         ({"failed": 3, "answered": 97}, "failures: 3 of 100 samples have no score"),
-        ({"answered": 60}, "unfinished: 40 of 100 samples were not asked"),
+        ({"answered": 60}, "unfinished: 40 of 100 samples were not answered"),
         ({"parameters": 1_360_000}, "model: 1.36 M parameters, the published one 7 G"),
     ],
 )

@@ -155,7 +155,7 @@ def test_a_missing_or_malformed_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"key\.json cannot be read"):
         read_key(tmp_path)
     (tmp_path / "key.json").write_text('{"study": 1}')
-    with pytest.raises(DataError, match="is no key of a study"):
+    with pytest.raises(DataError, match="is not a key of a study"):
         read_key(tmp_path)
 
 

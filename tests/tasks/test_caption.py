@@ -282,7 +282,7 @@ def test_unknown_columns_and_metrics_are_refused_by_name(data: Path, tmp_path: P
 
     (entry,) = entries(tmp_path)
     assert isinstance(entry, TaskEntry)
-    with pytest.raises(SpecError, match="'BLEURT' is no caption score"):
+    with pytest.raises(SpecError, match="'BLEURT' is not a caption score"):
         entry.build(TaskOptions(data=data))
 
 

@@ -210,7 +210,7 @@ def test_images_that_the_file_does_not_know_and_foreign_answers_are_failures(tmp
         )
     )
     assert "says nothing about the image" in said[first.id]
-    assert said[second.id] == "1 images came back, 4 were asked for"
+    assert said[second.id] == "expected 4 images, got 1"
     assert "TextResponse" in said[third.id]
 
 
@@ -218,9 +218,9 @@ def test_images_that_the_file_does_not_know_and_foreign_answers_are_failures(tmp
     ("line", "said"),
     [
         ('{"image": "ab"}', "has no image and detections"),
-        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4]]}}', "is no detection"),
-        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4, "x"]]}}', "is no detection"),
-        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, NaN, 0.5]]}}', "is no detection"),
+        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4]]}}', "is not a detection"),
+        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4, "x"]]}}', "is not a detection"),
+        ('{"image": "ab", "detections": {"cat": [[1, 2, 3, NaN, 0.5]]}}', "is not a detection"),
         ('{"image": "ab", "detections": {"cat": 5}}', "has no list of detections"),
         ('{"image": "ab", "detections": {"cat": [[1, 2, 3, 4, 0.5, "mauve"]]}}', "no colour 'mauve'"),
         ('{"image": "ab", "detections": {}}\n{"image": "ab", "detections": {}}', "occurs twice"),
@@ -242,7 +242,7 @@ def test_malformed_detections_are_refused_by_line(line: str, said: str, tmp_path
         ({"include": [{"class": "cat"}]}, "count"),
         ({"include": [CAT | {"count": 0}]}, "not a number of objects"),
         ({"include": [CAT | {"color": "mauve"}]}, "no colour"),
-        ({"include": [CAT | {"position": ["left of", 0]}]}, "is no position"),
+        ({"include": [CAT | {"position": ["left of", 0]}]}, "is not a position"),
     ],
 )
 def test_malformed_prompts_are_refused_by_line(row: dict[str, Any], said: str, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_published_list_is_used_in_its_own_order(data: Path, tmp_path: Path) -
     ("line", "said"),
     [
         ({"image_id": 1, "caption": "a"}, "line 1: image 1 is not in the caption file"),
-        ({"image_id": 0, "caption": "a purple elephant"}, "'a purple elephant' is no caption of image"),
+        ({"image_id": 0, "caption": "a purple elephant"}, "'a purple elephant' is not a caption of image"),
     ],
 )
 def test_a_list_of_other_data_is_refused(data: Path, tmp_path: Path, line: dict[str, Any], said: str) -> None:
@@ -427,7 +427,7 @@ def test_a_wrong_number_of_images_is_a_failure(data: Path, clip: Path, tmp_path:
     samples = list(task.samples())[:6]
     answers = [drawn(s, noise(1), noise(2)) for s in samples]
     answers[2] = drawn(samples[2], noise(1))
-    assert failures(task.score(answers)) == {samples[2].id: "1 images came back, 2 were asked for"}
+    assert failures(task.score(answers)) == {samples[2].id: "expected 2 images, got 1"}
 
 
 def test_several_images_without_a_selecting_network_are_refused(

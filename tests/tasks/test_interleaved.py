@@ -52,7 +52,7 @@ def true_story(sample: Sample) -> Answered:
 
 
 def true_pictures(sample: Sample) -> Answered:
-    return Answered(sample, tuple(ImageResponse((picture,)) for picture in sample.record.pictures))
+    return Answered(sample, tuple(ImageResponse((picture,)) for picture in sample.record.images))
 
 
 # What is asked
@@ -77,7 +77,7 @@ def asked(task: Task, sample: Sample, *earlier: Image) -> Document | None:
 
 def test_given_text_the_model_sees_the_true_text_and_what_it_drew_itself(data: Path, clip: Path) -> None:
     task = given(data, clip)
-    sample = next(s for s in task.samples() if len(s.record.pictures) == 3)
+    sample = next(s for s in task.samples() if len(s.record.images) == 3)
     one, two, three = (text for text, _ in sample.record.steps())
     made = [flat(value) for value in (10, 20, 30)]
     assert asked(task, sample) == document(one)
@@ -88,10 +88,10 @@ def test_given_text_the_model_sees_the_true_text_and_what_it_drew_itself(data: P
     assert request is not None
     assert request.output == GenerateImages(width=64, height=64)
     true = given(data, clip, "true-pictures")
-    assert asked(true, sample, made[0]) == document(one, sample.record.pictures[0], two)
+    assert asked(true, sample, made[0]) == document(one, sample.record.images[0], two)
     last = given(data, clip, "last-text")
     assert asked(last, sample, made[0]) == document(two)
-    with pytest.raises(SampleError, match="image 1 did not come"):
+    with pytest.raises(SampleError, match="image 1 is missing"):
         task.request(sample, [ImageResponse(())])
 
 
@@ -215,7 +215,7 @@ def test_the_distance_is_over_all_images_and_resamples_documents(data: Path, cli
     task = given(data, clip)
     samples = list(task.samples())
     answers = [
-        Answered(s, tuple(ImageResponse((noise(100 * i + k),)) for k in range(len(s.record.pictures))))
+        Answered(s, tuple(ImageResponse((noise(100 * i + k),)) for k in range(len(s.record.images))))
         for i, s in enumerate(samples)
     ]
     net: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
@@ -224,7 +224,7 @@ def test_the_distance_is_over_all_images_and_resamples_documents(data: Path, cli
         sums[0].update(
             net.images([decode(r.images[0]) for r in one.responses if isinstance(r, ImageResponse)])
         )
-        sums[1].update(net.images([decode(picture) for picture in one.sample.record.pictures]))
+        sums[1].update(net.images([decode(picture) for picture in one.sample.record.images]))
     expected = frechet_distance(*(one.finalize() for one in sums))
     (found,) = [e for e in estimate(task.score(answers), resamples=20) if e.metric.name == "Frechet-miniCLIP"]
     assert found.value == pytest.approx(expected, rel=1e-4)
@@ -263,7 +263,7 @@ def test_a_missing_true_image_stops_the_distance_with_its_name(
     copy = shutil.copytree(data, tmp_path / "copy")
     task = given(copy, clip)
     samples = list(task.samples())
-    answers = [Answered(s, tuple(ImageResponse((flat(),)) for _ in s.record.pictures)) for s in samples]
-    samples[0].record.pictures[0].path.unlink()
+    answers = [Answered(s, tuple(ImageResponse((flat(),)) for _ in s.record.images)) for s in samples]
+    samples[0].record.images[0].path.unlink()
     with pytest.raises(DataError, match="true images cannot be read"):
         task.score(answers)

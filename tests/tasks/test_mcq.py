@@ -294,7 +294,7 @@ def test_letters_in_a_text_must_follow_one_another(tmp_path: Path, letters: str)
     [
         ({"option": "choices"}, "option: Extra inputs are not permitted"),
         ({"answer": "number"}, "answer: Input should be"),
-        ({"options": {"in": "question", "pattern": "([A-Z]"}}, "is no regular expression"),
+        ({"options": {"in": "question", "pattern": "([A-Z]"}}, "is not a regular expression"),
         ({"options": {"in": "question", "pattern": "([A-Z])"}}, "needs two groups"),
         ({"options": {"letters": "A"}}, "letters: String should have at least 2"),
         ({"cluster": ["pair"], "labels": ["part"]}, "there is no label 'pair'. Did you mean part"),

@@ -139,7 +139,7 @@ def test_open_and_lettered_questions_have_rules_of_their_own() -> None:
         ({"letters": "equal", "HME100k": "exact"}, "its family asks no 'HME100k' questions"),
         ({"by": "dataset"}, "no rule is named"),
         ({"open": {}}, "no rule is named"),
-        ({"a": {"b": "exact"}}, "'a' is no kind of question"),
+        ({"a": {"b": "exact"}}, "'a' is not a kind of question"),
         ({"a": "anls", "*": "exact"}, r"its rules fill different columns \(ANLS, accuracy\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Subject-driven drawing: DreamBench's files, its three similarities, and the miniature's exact truth."""
+"""Subject-driven generation: DreamBench's files, its three similarities, and the miniature's exact truth."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_similarities_are_means_over_all_pairs_of_drawn_and_real_images(tmp_path
     def cosine(a: np.ndarray, b: np.ndarray) -> float:
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
-    real = [decode(picture) for picture in sample.record.subject.pictures]
+    real = [decode(picture) for picture in sample.record.subject.images]
     assert len(real) == 3
     for name, key in (("DINO ViT-S/16", "dino"), ("CLIP-I ViT-B/32", "clip")):
         first, second = nets[key].images(made), nets[key].images(real)
@@ -146,7 +146,7 @@ def test_missing_and_broken_images_are_failures(tmp_path: Path, clip: Path) -> N
     samples = list(task.samples())
     pictures = [flat()] * 4
     broken = [*pictures[:3], Image(flat().read()[:50], name="cut")]
-    samples[4].record.subject.pictures[0].path.write_bytes(b"nothing")
+    samples[4].record.subject.images[0].path.write_bytes(b"nothing")
     answers = [
         drawn(samples[0], *pictures[:2]),
         Answered(samples[1], (TextResponse("no"),)),
@@ -156,7 +156,7 @@ def test_missing_and_broken_images_are_failures(tmp_path: Path, clip: Path) -> N
     ]
     said = failures(task.score(answers))
     assert list(said) == [samples[i].id for i in (0, 1, 2, 4)]
-    for reason, part in zip(said.values(), ("2 images", "TextResponse", "truncated", "not an"), strict=True):
+    for reason, part in zip(said.values(), ("got 2", "TextResponse", "truncated", "not an"), strict=True):
         assert part in reason
 
 
@@ -236,5 +236,5 @@ def test_the_right_image_of_every_prompt_is_right(mini: Any) -> None:
 
 def test_a_copy_of_the_reference_keeps_the_subject_and_is_never_right(mini: Any) -> None:
     samples = list(mini.samples())
-    found = values(mini.score([drawn(s, s.record.subject.pictures[0]) for s in samples]))
+    found = values(mini.score([drawn(s, s.record.subject.images[0]) for s in samples]))
     assert (found["subject_success"], found["subject kept"], found["prompt followed"]) == (0, 1, 0)

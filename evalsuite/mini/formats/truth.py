@@ -25,8 +25,7 @@ class Prompt:
         image_id: id of the image that it was written for.
         text: the caption.
         states: the attributes that the text fixes, to be right in an image made from it: some of colour,
-        shape,
-            size, place, relation (see `Match.satisfies`).
+            shape, size, place, relation (see `Match.satisfies`).
     """
 
     caption_id: int
@@ -81,7 +80,7 @@ def read_scenes(path: Path) -> dict[str, Scene]:
         try:
             found[str(row["file"])] = scene_from(row)
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}, line {number} is no scene ({error}).", _REMEDY) from error
+            raise DataError(f"{path}, line {number} is not a scene ({error}).", _REMEDY) from error
     return found
 
 
@@ -98,7 +97,7 @@ def read_prompts(path: Path) -> dict[int, Prompt]:
                 int(row["caption_id"]), int(row["image_id"]), str(row["text"]), tuple(map(str, row["states"]))
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{path}, line {number} is no prompt ({error}).", _REMEDY) from error
+            raise DataError(f"{path}, line {number} is not a prompt ({error}).", _REMEDY) from error
         found[prompt.caption_id] = prompt
     return found
 
@@ -123,7 +122,7 @@ def read_subjects(path: Path) -> dict[tuple[str, str], Wanted]:
                 raise ValueError("neither a place nor a relation, or both")
             found[str(row["subject"]), str(row["prompt"])] = wanted
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}, line {number} is no subject's prompt ({error}).", _REMEDY) from error
+            raise DataError(f"{path}, line {number} is not a subject's prompt ({error}).", _REMEDY) from error
     return found
 
 

@@ -149,7 +149,7 @@ class RuleSet:
         for key, value in given.items():
             if not isinstance(value, str):
                 raise SpecError(
-                    f"{self._where}: {key!r} is no kind of question ({', '.join(KINDS)}), and its rules "
+                    f"{self._where}: {key!r} is not a kind of question ({', '.join(KINDS)}), and its rules "
                     "depend on labels.",
                     "Write a rule's name there.",
                 )

@@ -41,7 +41,7 @@ def letter_rule(
     *,
     guesses: bool = False,
 ) -> Rule:
-    """A rule of a function that reads the letter an answer means (None: cannot tell).
+    """A rule of a function that reads the letter an answer means (None: cannot decide).
 
     The value is 1 where that letter is among the right ones, else 0.
     """

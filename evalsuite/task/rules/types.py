@@ -46,7 +46,7 @@ class Verdict:
         value: the score, in the range that the rule declares. None: the benchmark's scorer drops the unread
             answer, so that it enters no mean; a group that holds it is not all right.
         parsed: what the rule understood (normalised answer, letter), for reports.
-        unread: the rule could not tell what the answer means. `value` is then what the benchmark's scorer
+        unread: the rule could not decide what the answer means. `value` is then what the benchmark's scorer
             counts, nearly always 0; the number of unread answers is shown beside the score.
         more: further columns that the rule fills, each in the declared range.
     """
@@ -58,7 +58,7 @@ class Verdict:
 
 
 UNREAD = Verdict(0.0, NOT_READ, unread=True)
-"""The verdict of a rule that cannot tell what an answer means."""
+"""The verdict of a rule that cannot decide what an answer means."""
 
 RuleFunction = Callable[[str, GroundTruth], Verdict | float]
 
