@@ -27,8 +27,8 @@ ReasoningOption = Annotated[
     str | None,
     typer.Option(
         "--reasoning",
-        help="strip (default) scores what stands behind reasoning (<think>…</think>), keep the whole text. "
-        "Stored answers keep it in any case.",
+        help="strip (default) scores the text after the reasoning (<think>…</think>), keep the whole text. "
+        "Stored responses always keep it.",
     ),
 ]
 
@@ -42,7 +42,7 @@ def reasoning_of(value: str | None) -> Reasoning | None:
 
 PluginOption = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A Python file with tasks or models of your own; repeatable."),
+    typer.Option("--plugin", help="Python file with your own tasks or models; repeatable."),
 ]
 
 

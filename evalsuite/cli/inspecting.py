@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evalsuite.store import RunReader
     from evalsuite.store.manifest import Session
 
-runs = typer.Typer(help="Look at runs.", no_args_is_help=True)
+runs = typer.Typer(help="Inspect runs.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +38,8 @@ def list_(
     ] = "all",
     plugin: PluginOption = None,
 ) -> None:
-    """List the tasks, models and suites there are, and what benchmark files can be made of: families,
-    readers, scoring rules and aggregates. Installed plugins are included."""
+    """List tasks, models and suites, and what benchmark files are made of: families, readers, scoring rules and
+    aggregates. Includes installed plugins."""
     from evalsuite.cli.listing import LISTS
     from evalsuite.errors import suggest
 
@@ -147,9 +147,11 @@ def _last(session: Session, status: str) -> str:
 @runs.command("show")
 def show_run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    whole: Annotated[bool, typer.Option("--all", help="Every breakdown, and every failed sample.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Show every breakdown and every failed sample.")
+    ] = False,
 ) -> None:
-    """Show what a run asked, of what, with what, how far it is, and what failed."""
+    """Show a run's model, tasks, settings, progress and failures."""
     from evalsuite.store import RunReader
 
     with RunReader(run) as reader:
@@ -269,7 +271,7 @@ def _show(reader: RunReader, whole: bool) -> None:
 def verify_runs(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
 ) -> None:
-    """Check that runs are whole: database, images, counts. Exit status 1 when one is not."""
+    """Verify that runs are intact: database, images, counts. Exit status 1 if one is not."""
     from evalsuite.leaderboards.frame import runs_in
     from evalsuite.store import verify
 
@@ -286,20 +288,23 @@ def verify_runs(
         if found.lost_samples:
             say(
                 f"  {found.lost_samples} answered samples have lost images: the run's command with "
-                "--retry-failed asks them again"
+                "--retry-failed generates them again"
             )
     raise typer.Exit(0 if sound else 1)
 
 
 def doctor(
-    data: Annotated[bool, typer.Option("--data/--no-data", help="Look for every benchmark's data.")] = True,
+    data: Annotated[bool, typer.Option("--data/--no-data", help="Check for every benchmark's data.")] = True,
     plugin: PluginOption = None,
     gpu: Annotated[
-        bool, typer.Option("--gpu", help="Run the miniature on the GPU instead: speed, memory, rounding.")
+        bool,
+        typer.Option(
+            "--gpu", help="Benchmark the miniature on the GPU instead: throughput, memory, rounding."
+        ),
     ] = False,
     device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
 ) -> None:
-    """Say what works here, what is missing, and how to get it. Fetches nothing."""
+    """Show what works on this machine, what is missing, and how to get it. Downloads nothing."""
     if gpu:
         _doctor_gpu(device)
         return

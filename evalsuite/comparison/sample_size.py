@@ -109,11 +109,13 @@ def plan_samples(
     """
     aim = aim or Aim()
     if runs is not None and (sd is not None or baseline is not None or correlation is not None):
-        raise SpecError("Two runs tell baseline, correlation and spread.", "Give --runs or the others.")
+        raise SpecError(
+            "With two runs, baseline, correlation and spread are measured.", "Give --runs or the others."
+        )
     if sd is not None and (baseline is not None or correlation is not None):
         raise SpecError("With --sd no baseline or correlation is needed.", "Give one or the other.")
     if design_effect is not None and not design_effect > 0:
-        raise SpecError(f"A design effect of {design_effect:g} cannot be.", "Usual are 1 to 5.")
+        raise SpecError(f"A design effect of {design_effect:g} is impossible.", "Typical values are 1 to 5.")
     if runs is not None:
         return _from_runs(task, metric, runs, design_effect, aim, registry)
     chosen = _metric(task, metric, registry or load_registry())

@@ -210,7 +210,7 @@ def _cells(path: Path, delimiter: str) -> list[tuple[str, Any]]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 ({error.reason}).", "Convert it to UTF-8.") from error
     except csv.Error as error:
-        raise DataError(f"{path} is no valid table ({error}).", "Save it anew.") from error
+        raise DataError(f"{path} is not a valid table ({error}).", "Save it again.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
     return [(f"{path}, row {place}", row) for place, row in enumerate(rows)]

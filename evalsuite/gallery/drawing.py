@@ -71,7 +71,9 @@ def draw(
         StoreError: a run cannot be read, or the file cannot be written.
     """
     if out.suffix.lower() not in _ENCODERS:
-        raise SpecError(f"A gallery is an image, {out.name} is none.", f"Known: {', '.join(_ENCODERS)}.")
+        raise SpecError(
+            f"A gallery is an image file, and {out.name} is not.", f"Known: {', '.join(_ENCODERS)}."
+        )
     total = 0
     with ExitStack() as stack:
         readers = [stack.enter_context(RunReader(path)) for path in runs]
@@ -86,7 +88,7 @@ def draw(
             _save(_page(shown, columns, size), target)
             total += len(shown)
     if not total:
-        raise SpecError(f"Task {key!r} has no image that all runs have drawn.", "Choose another --task.")
+        raise SpecError(f"Task {key!r} has no image that all runs have generated.", "Choose another --task.")
     return total
 
 
@@ -113,7 +115,9 @@ def _first_drawing(readers: Sequence[RunReader]) -> str:
         for record in reader.manifest.tasks:
             if record.info.generates_images:
                 return record.key
-    raise SpecError("None of these runs draws anything.", "Give a run with a text-to-image or editing task.")
+    raise SpecError(
+        "None of these runs generates images.", "Give a run with a text-to-image or editing task."
+    )
 
 
 def _samples(

@@ -53,7 +53,7 @@ class JudgeOptions:
         for name in ("price_in", "price_out"):
             price = getattr(self, name)
             if price is not None and not price >= 0:
-                raise SpecError(f"{name}={price} is no price.", "Give the price of a million tokens.")
+                raise SpecError(f"{name}={price} is not a price.", "Give the price of a million tokens.")
 
 
 @dataclass(slots=True)

@@ -152,7 +152,9 @@ def _ask(
         for plan in plans:
             count = writer.discard_lost(plan.key)
             if count:
-                progress.on_note(plan.key, f"the images of {count} answered samples are lost: asked again")
+                progress.on_note(
+                    plan.key, f"the images of {count} answered samples are lost: generating them again"
+                )
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }

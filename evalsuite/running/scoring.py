@@ -155,7 +155,7 @@ def compute(
         _log.debug("scoring %s failed", key, exc_info=True)
         raise EvalsuiteError(
             f"Scoring task {key!r} failed ({reason_of(error)}).",
-            "Its responses are kept; when the scorer is mended, `evalsuite score` needs no model.",
+            "Its responses are kept; once the scorer is fixed, `evalsuite score` needs no model.",
         ) from error
     if len(scores.rows) != len(answers):
         raise EvalsuiteError(

@@ -72,9 +72,7 @@ def measure_all(
             if len(runs) == 1:
                 raise
             _log.debug("%s failed", planned.spec.model.name, exc_info=True)
-            unforeseen = EvalsuiteError(
-                f"An error that nobody foresaw: {reason_of(caught)}.", "--debug shows where."
-            )
+            unforeseen = EvalsuiteError(f"Unexpected error: {reason_of(caught)}.", "--debug shows where.")
             failed(planned, unforeseen)
             ended.append(Ended(planned, None, unforeseen))
     return ended

@@ -103,7 +103,7 @@ def reporting(where: Path) -> Iterator[None]:
         if "disk I/O" in text:
             raise StoreError(
                 f"{where} could not be written or read ({text}): the disk may be full or failing.",
-                "See to the disk and run the same command again; everything answered so far is kept.",
+                "Check the disk and run the same command again; everything answered so far is kept.",
             ) from error
         if "locked" in text:
             raise StoreError(f"{where} is locked by another process.", "Wait for it to finish.") from error

@@ -159,7 +159,7 @@ class ShardWriter:
                 elif at == number:
                     if file.stat().st_size < end:
                         raise StoreError(
-                            f"{file} is shorter than the images that are said to lie in it.",
+                            f"{file} is shorter than the images that it should hold.",
                             "Restore it from a copy.",
                         )
                     os.truncate(file, end)

@@ -62,7 +62,7 @@ def _same(what: str, path: Path, lines: Sequence[str]) -> None:
     if lines:
         raise StoreError(
             f"{path} holds a run of another {what} (stored -> asked for):\n  " + "\n  ".join(lines) + "\n",
-            "Choose another --out, or ask for what is stored; for other rules use `evalsuite score --rules`.",
+            "Choose another --out or keep the stored settings; for other rules use `evalsuite score --rules`.",
         )
 
 
@@ -179,7 +179,7 @@ class RunWriter:
         if found.samples:
             lost.forget(self._connection, self.path, task, found)
             self.note(
-                task, f"images of {len(found.samples)} answered samples were lost; they are asked again"
+                task, f"images of {len(found.samples)} answered samples were lost; they are generated again"
             )
         return len(found.samples)
 
