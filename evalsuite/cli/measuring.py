@@ -157,7 +157,7 @@ def run(
     image_shards: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Images per tar archive; 0: files. Default: archives from 20,000 images on."
+            min=0, help="Images per tar shard; 0: single files. Default: shards from 20,000 images on."
         ),
     ] = None,
 ) -> None:

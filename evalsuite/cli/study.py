@@ -13,7 +13,7 @@ from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
 _app = typer.Typer(
-    name="study", help="Human studies: a page that shows outputs blind to raters, and statistics of their votes.",
+    name="study", help="Human studies: show outputs to raters, blind, and analyse their votes.",
     no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 

@@ -62,7 +62,7 @@ def _same(what: str, path: Path, lines: Sequence[str]) -> None:
     if lines:
         raise StoreError(
             f"{path} holds a run of another {what} (stored -> asked for):\n  " + "\n  ".join(lines) + "\n",
-            "Choose another --out or keep the stored settings; for other rules use `evalsuite score --rules`.",
+            "Choose another --out or keep the stored settings; for other rules: `evalsuite score --rules`.",
         )
 
 
