@@ -1,4 +1,4 @@
-"""The program `evalsuite`: its commands, its exit codes, and how errors are told."""
+"""The program `evalsuite`: its commands, its exit codes, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _options(
     logging.getLogger("evalsuite_tasks").setLevel(level)
     logging.getLogger("evalsuite_baselines").setLevel(level)
     if not (debug or verbose):
-        # the hub client tells every retry, twice; what fails in the end is an error of ours
+        # the hub client reports every retry, twice; what fails in the end is an error of ours
         os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
@@ -138,7 +138,7 @@ def _tell(error: BaseException) -> None:
 
 
 def _foreseen(error: BaseException) -> EvalsuiteError | None:
-    """The error as one that is written for users; None where nobody foresaw it."""
+    """The error as one that is written for users; None for an unexpected one."""
     if isinstance(error, EvalsuiteError):
         return error
     if isinstance(error, MemoryError):

@@ -88,7 +88,7 @@ def tell(error: EvalsuiteError) -> None:
 
 
 def registry_with(plugins: Iterable[Path] | None) -> Registry:
-    """Installed plugins and those of the command line; broken ones are told of, not fatal."""
+    """Installed plugins and those of the command line; broken ones are reported, not fatal."""
     from evalsuite.registry import load_registry
 
     registry = load_registry(plugins or ())

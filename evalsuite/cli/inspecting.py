@@ -38,8 +38,9 @@ def list_(
     ] = "all",
     plugin: PluginOption = None,
 ) -> None:
-    """List tasks, models and suites, and what benchmark files are made of: families, readers, scoring rules and
-    aggregates. Includes installed plugins."""
+    """List tasks, models and suites, and what benchmark files are made of (families, rules …).
+
+    Includes installed plugins."""
     from evalsuite.cli.listing import LISTS
     from evalsuite.errors import suggest
 
@@ -140,7 +141,7 @@ def list_runs(
 
 
 def _last(session: Session, status: str) -> str:
-    """How and when a session ended; of one that was killed, and of one that goes on, when it began."""
+    """How and when a session ended; of one that was killed, and of a running one, when it began."""
     return f"{status} {session.ended}" if session.ended else f"{status}, begun {session.started}"
 
 

@@ -1,4 +1,4 @@
-"""`evalsuite judge` asks a judge about stored answers, `evalsuite runs judgements` shows what it said."""
+"""`evalsuite judge` grades stored responses by an LLM-as-a-judge, `evalsuite runs judgements` shows them."""
 
 from __future__ import annotations
 

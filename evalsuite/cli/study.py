@@ -73,7 +73,7 @@ def make(
         markup=False,
     )
     if samples < count:
-        messages().print(f"{count} samples were asked for, {samples} are there.", markup=False)
+        messages().print(f"{count} samples were requested, {samples} are there.", markup=False)
     messages().print(
         f"Give raters {out / 'page'} (they open index.html); keep {out / 'key.json'} to yourself.",
         markup=False,

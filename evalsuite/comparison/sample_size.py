@@ -1,4 +1,4 @@
-"""How many samples a comparison of two checkpoints needs, or how small a difference so many show."""
+"""How many samples a comparison of two checkpoints needs, or how small a difference they detect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SamplePlan:
         measured: the spread, where runs or a standard deviation were given.
         design_effect: by which clusters enlarge the variance.
         source: where the spread comes from, one line.
-        available: samples that the benchmark has; None where no run tells.
+        available: samples that the benchmark has; None where no run records it.
     """
 
     task: str
@@ -58,11 +58,11 @@ class SamplePlan:
         return samples_needed(difference / self.metric.scale, self.spread(difference), self.aim)
 
     def power(self, samples: int, difference: float) -> float:
-        """The chance that so many samples find a true difference."""
+        """The power: probability that `samples` samples detect a true difference."""
         return power(samples, difference / self.metric.scale, self.spread(difference), self.aim)
 
     def detectable(self, samples: int) -> float:
-        """The smallest true difference that so many samples find with the power wanted; inf for none."""
+        """The smallest true difference that `samples` samples detect with the given power; inf for none."""
         if self.measured is not None:
             return detectable(samples, self.measured, self.aim) * self.metric.scale
         low, high = 0.0, max(self.baseline, 1 - self.baseline) * self.metric.scale
@@ -90,7 +90,7 @@ def plan_samples(
 ) -> SamplePlan:
     """Plans a paired comparison of two checkpoints on the same samples of a task.
 
-    Where the spread comes from: two measured runs tell how often such checkpoints disagree and how much
+    Where the spread comes from: two measured runs show how often such checkpoints disagree and how much
     clusters matter; else `sd`, the standard deviation of the per-sample difference; else right and wrong
     answers with the given baseline and correlation, which is also the most that any score in [0, 1] of the
     same mean can spread.

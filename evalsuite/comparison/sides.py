@@ -30,7 +30,7 @@ Where = Path | str | HasPath
 
 
 def paths_of(given: Where | Iterable[Where]) -> list[Path]:
-    """The folders, one or several, however they are told."""
+    """The folders, one or several."""
     if isinstance(given, Path | str):
         return [Path(given)]
     if isinstance(given, Iterable):

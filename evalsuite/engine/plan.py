@@ -97,11 +97,11 @@ class Item:
 
 @dataclass(slots=True)
 class Source:
-    """What is missing of a task, in order; follow-up requests go first, so that few samples are open at once.
+    """What is missing of a task, in order; follow-up requests go first, so that few samples are open.
 
     Args:
         plan: the task.
-        finished: ids not to be asked again.
+        finished: ids that are done.
         begun: answers to the first steps of samples that an interrupted session left half done.
     """
 

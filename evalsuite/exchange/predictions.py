@@ -31,7 +31,7 @@ class Prediction:
         key: the question's id as the file has it; empty where it only has a position.
         position: of the question in its benchmark, where the file says so.
         where: file and place, for messages.
-        prompt: what was asked, where the file tells: the place in the benchmark is checked by it.
+        prompt: the question, where the file records it: the place in the benchmark is checked by it.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""A contact sheet: what models drew, with prompts and, for editing, the image they started from; documents
+"""A contact sheet: what models generated, with prompts and, for editing, the source image; documents
 as strips of text and images."""
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def draw(
     """Writes an image with samples evenly spread over those that all runs answered.
 
     Args:
-        out: `.png`, or `.webp` for a smaller file that is as lossless. More than a page goes on in files that
-            are called `OUT-2.png` and so on: one page at a time is in memory.
-        task: key of the task in the runs; the first that draws when None.
+        out: `.png`, or `.webp` for a smaller file that is as lossless. Further pages go to `OUT-2.png` and so on:
+            one page at a time is in memory.
+        task: key of the task in the runs; the first that generates images when None.
         count: samples at most.
         columns: samples per line; of documents, images per line.
         size: edge of an image in pixels.
@@ -66,7 +66,7 @@ def draw(
         Number of samples shown.
 
     Raises:
-        SpecError: no run has such a task, or it draws nothing; `out` has another suffix.
+        SpecError: no run has such a task, or it generates no images; `out` has another suffix.
         DataError: the benchmark's data, from which the prompts come, are missing.
         StoreError: a run cannot be read, or the file cannot be written.
     """

@@ -20,7 +20,7 @@ INK, FAINT, PAPER = (27, 31, 36), (110, 116, 125), (255, 255, 255)
 
 
 def font_for(size: int) -> tuple[Font, int]:
-    """A font that goes with images of so many pixels, and the height of its lines."""
+    """A font that goes with images of `size` pixels, and the height of its lines."""
     from PIL import ImageFont
 
     font = ImageFont.load_default(size=max(11, size // 10))
@@ -28,7 +28,7 @@ def font_for(size: int) -> tuple[Font, int]:
 
 
 def thumbnail(image: Image, size: int) -> Picture:
-    """The image in a square: small ones by whole pixels, so that the sheet shows what was drawn.
+    """The image in a square: small ones by whole pixels, so that the sheet shows what was generated.
 
     A file that is no image is crossed out.
     """
@@ -61,7 +61,7 @@ def fit(text: str, font: Font, width: float) -> str:
 
 
 def wrapped(text: str, font: Font, width: float, lines: int) -> list[str]:
-    """At most so many lines of the text, the last one cut with an ellipsis where there is more."""
+    """At most `lines` lines of the text, the last one cut with an ellipsis where there is more."""
     per_line = max(8, int(width / max(font.getlength("n"), 1.0) * 1.05))
     found = textwrap.wrap(text, per_line, max_lines=lines, placeholder=" …")
     return [fit(line, font, width) for line in found]

@@ -22,12 +22,12 @@ def partial(info: TaskInfo, record: TaskRecord | None) -> str:
     if info.count and available and available != info.count:
         return f"{available:,} of the official {info.count:,} samples"
     if info.drawn and not info.count:
-        return f"a drawn subset of {available:,} samples"
+        return f"a random subset of {available:,} samples"
     return ""
 
 
 def undeclared(info: TaskInfo, record: TaskRecord | None) -> str:
-    """That nothing says how large the official split is, so that nobody can tell whether it is whole."""
+    """That nothing says how large the official split is, so that it is unknown whether it is complete."""
     if info.count is not None or info.drawn or record is None:
         return ""
     return f"{record.available:,} samples; how many the official split has is not declared"

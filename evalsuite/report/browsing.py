@@ -25,7 +25,7 @@ class SampleWriter:
 
     Args:
         page: the task.
-        most: at most so many samples; all when None.
+        most: maximum samples; all when None.
     """
 
     def __init__(self, output: Output, page: Page, pictures: Pictures, most: int | None) -> None:
@@ -177,7 +177,7 @@ def _said(steps: Sequence[Step], scores: Sequence[Score]) -> str:
 
 
 def _classes(said: Sequence[str]) -> list[int]:
-    """Per run, the place of the first run that said the same; at most 255 runs can be told apart."""
+    """Per run, the place of the first run that said the same; at most 255 runs are distinguished."""
     return [min(said.index(text), 255) for text in said]
 
 

@@ -54,7 +54,7 @@ class Page:
 
     Args:
         slug: its file's name, made of letters, digits, dots and dashes.
-        title: the task's name, with what tells it from other pages of the same task.
+        title: the task's name, with what distinguishes it from other pages of the same task.
         registry: where the task's Python is.
     """
 

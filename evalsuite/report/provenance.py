@@ -11,7 +11,7 @@ from evalsuite.store import Counts, Note, RunReader
 from evalsuite.store.manifest import Manifest
 
 _SKIPPED = ("sessions.", "spec.tasks.", "tasks.", "spec.plugins", "model.name", "spec.model.name", "format")
-"""Told elsewhere, or different by nature."""
+"""Shown elsewhere, or different by nature."""
 
 
 @dataclass(frozen=True, slots=True)

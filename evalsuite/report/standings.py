@@ -27,7 +27,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A cell as drawn; `key` is what sorting compares, best last, None where there is no value."""
+    """A cell as shown; `key` is what sorting compares, best last, None where there is no value."""
 
     text: str
     interval: str = ""

@@ -227,7 +227,7 @@ def score_run(
     registry: Registry | None = None,
     reasoning: Reasoning | None = None,
 ) -> Scored:
-    """Scores a run again, without its model.
+    """Re-scores a run, without its model.
 
     Args:
         path: the run.

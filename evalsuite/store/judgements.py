@@ -89,7 +89,7 @@ class StoredJudgement:
         run: of the judge.
         text: None when it failed.
         error: why it failed; empty when it did not.
-        model, system_fingerprint, finish_reason: as the server told.
+        model, system_fingerprint, finish_reason: as the server reported.
         prompt_tokens, completion_tokens: None where the server does not count.
         price_in, price_out: per million tokens, as the user gave them; None: unknown.
         retries: attempts that failed before.

@@ -1,4 +1,4 @@
-"""Where things lie in a run directory, and how its files are written: after a crash, the old or the new."""
+"""The layout of a run directory, and how its files are written: after a crash, the old or the new."""
 
 from __future__ import annotations
 
