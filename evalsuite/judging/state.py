@@ -19,8 +19,7 @@ class JudgingState:
         answers: of the task, that can be judged.
         seen: of them, those that the judge has said something about.
         unjudged: answers that it was not asked about to the end; None where the run has not been scored
-        since,
-            so that only `seen` is known.
+        since, so that only `seen` is known.
     """
 
     task: str

@@ -79,8 +79,8 @@ def write_report(
         out: folder; empty, absent, or an earlier report, which is replaced.
         title: heading of the site.
         tasks: only these; all when empty.
-        max_samples: maximum samples per task to show, sampled with a fixed seed; numbers
-            are over all samples in any case. 0 writes no samples.
+        max_samples: maximum samples per task to show, sampled with a fixed seed; numbers are over all samples
+            in any case. 0 writes no samples.
         images: whether images are copied into the site.
         registry: None loads installed plugins and those of the runs.
 
