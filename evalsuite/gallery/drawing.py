@@ -22,7 +22,7 @@ from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.store import RunReader
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PilImage
 
 _LINES = 3
 """Lines of prompt under a sample; longer prompts are cut."""
@@ -33,7 +33,7 @@ class Shown:
     """One sample of the sheet: its prompt, and labelled images in a row."""
 
     prompt: str
-    pictures: tuple[tuple[str, Image], ...]
+    images: tuple[tuple[str, Image], ...]
     documents: tuple[tuple[str, Document], ...] = ()
     """Instead of images where models wrote documents."""
 
@@ -92,13 +92,13 @@ def draw(
     return total
 
 
-def _page(shown: Sequence[Shown], columns: int, size: int) -> Picture:
+def _page(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
     if any(sample.documents for sample in shown):
         return strips([(one.prompt, one.documents) for one in shown], columns, size)
     return _sheet(shown, columns, size)
 
 
-def _save(sheet: Picture, target: Path) -> None:
+def _save(sheet: PilImage, target: Path) -> None:
     kind, how = _ENCODERS[target.suffix.lower()]
     with writing(target) as temporary:
         sheet.save(temporary, kind, **how)
@@ -143,12 +143,12 @@ def _samples(
             yield _shown_documents(request, readers, answers)
             continue
         words = " ".join("".join(p.text if isinstance(p, Text) else " " for p in last.parts).split())
-        pictures = [("source", image) for image in last.images[-1:]]
+        images = [("source", image) for image in last.images[-1:]]
         for reader, responses in zip(readers, answers, strict=True):
             drawn = _images(responses[-1], every)
-            pictures += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
-        if len(pictures) > len(last.images[-1:]):
-            yield Shown(words, tuple(pictures))
+            images += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
+        if len(images) > len(last.images[-1:]):
+            yield Shown(words, tuple(images))
 
 
 def _shown_documents(
@@ -171,12 +171,12 @@ def _images(response: Response | None, every: bool) -> list[Image]:
     return []
 
 
-def _sheet(shown: Sequence[Shown], columns: int, size: int) -> Picture:
+def _sheet(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
     from PIL import Image as pil
     from PIL import ImageDraw
 
     font, line = font_for(size)
-    widest = max(len(sample.pictures) for sample in shown)
+    widest = max(len(sample.images) for sample in shown)
     columns = min(columns if widest == 1 else max(1, columns // widest), len(shown))
     labels = line if widest > 1 else 0
     width = widest * (size + GAP) + 2 * GAP
@@ -187,7 +187,7 @@ def _sheet(shown: Sequence[Shown], columns: int, size: int) -> Picture:
     pen = ImageDraw.Draw(sheet)
     for i, sample in enumerate(shown):
         left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
-        for j, (label, image) in enumerate(sample.pictures):
+        for j, (label, image) in enumerate(sample.images):
             x = left + j * (size + GAP)
             if labels:
                 pen.text((x, top), fit(label, font, size), fill=FAINT, font=font)

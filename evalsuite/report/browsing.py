@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalsuite.report.describing import Describer, brief, first_picture, words_of
+from evalsuite.report.describing import Describer, brief, first_image, words_of
 from evalsuite.report.encoding import plain
 from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
 from evalsuite.report.gathering import Page
-from evalsuite.report.images import Pictures
+from evalsuite.report.images import ImageWriter
 from evalsuite.report.judged import judgements
 from evalsuite.report.output import Output
 from evalsuite.report.privacy import without_folders
@@ -28,10 +28,10 @@ class SampleWriter:
         most: maximum samples; all when None.
     """
 
-    def __init__(self, output: Output, page: Page, pictures: Pictures, most: int | None) -> None:
+    def __init__(self, output: Output, page: Page, images: ImageWriter, most: int | None) -> None:
         self._page = page
-        self._describer = Describer(pictures)
-        self._pictures = pictures
+        self._describer = Describer(images)
+        self._images = images
         self._most = most
         self.tables: list[list[ScoreTable]] = [tables(answers) for answers in page.answers]
         self._judged = [judgements(answers) for answers in page.answers]
@@ -146,11 +146,11 @@ class SampleWriter:
         said = [_said(steps, found)[:_WORDS] for steps, found in zip(visit.steps, scores, strict=True)]
         row: list[Any] = [visit.id, prompt, _flat(visit.target)[:_WORDS], said]
         asked_with = request.messages[-1].images[-1:] if request else ()
-        shown = [first_picture(steps[-1].record.response) if steps else None for steps in visit.steps]
+        shown = [first_image(steps[-1].record.response) if steps else None for steps in visit.steps]
         if asked_with or any(shown):
             row += [
-                self._pictures.refer(asked_with[0]) if asked_with else 0,
-                [self._pictures.refer(picture) if picture else 0 for picture in shown],
+                self._images.refer(asked_with[0]) if asked_with else 0,
+                [self._images.refer(image) if image else 0 for image in shown],
             ]
         return row
 
@@ -172,8 +172,8 @@ def _said(steps: Sequence[Step], scores: Sequence[Score]) -> str:
     parsed = next((score.parsed for score in scores if score.parsed), "")
     if parsed:
         return " ".join(parsed.split())
-    picture = first_picture(last.response)
-    return brief(last.response) or (picture.label if picture else "")
+    image = first_image(last.response)
+    return brief(last.response) or (image.label if image else "")
 
 
 def _classes(said: Sequence[str]) -> list[int]:
