@@ -53,8 +53,8 @@ def draw(
     """Writes an image with samples evenly spread over those that all runs answered.
 
     Args:
-        out: `.png`, or `.webp` for a smaller file that is as lossless. Further pages go to `OUT-2.png` and so on:
-            one page at a time is in memory.
+        out: `.png`, or `.webp` for a smaller file that is as lossless. Further pages go to `OUT-2.png` and so
+            on: one page at a time is in memory.
         task: key of the task in the runs; the first that generates images when None.
         count: samples at most.
         columns: samples per line; of documents, images per line.

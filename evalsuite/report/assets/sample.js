@@ -94,7 +94,7 @@
       several ? make("p", { class: "faint" }, `rules ${found.r}`) : null,
       found.f ? make("p", { class: "failure" }, "No score: ", text(found.f)) : null,
       numbers.length ? make("dl", { class: "scores" }, ...numbers) : null,
-      found.p ? make("p", { class: "parsed" }, make("span", { class: "faint" }, "understood as "), text(found.p)) : null);
+      found.p ? make("p", { class: "parsed" }, make("span", { class: "faint" }, "parsed as "), text(found.p)) : null);
   }
 
   function judged(list) {
