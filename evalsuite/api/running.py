@@ -145,8 +145,8 @@ def run(
     )  # fmt: skip
     known = registry_of(registry, [*file.plugins, *asked.plugins])
     planned, how = plan(asked, file, known)
-    told = progress or (lambda _: NullProgress())
-    ended = measure_all(planned, how, known, lambda one: told(one.spec.model.name))
+    make_progress = progress or (lambda _: NullProgress())
+    ended = measure_all(planned, how, known, lambda one: make_progress(one.spec.model.name))
     problems = [one.problem for one in ended if one.problem]
     if problems:
         raise EvalsuiteError(" ".join(problems), "What was measured is kept: evalsuite.load_run shows it.")

@@ -30,7 +30,7 @@ from evalsuite.cli import (
     tradeoff,
     weights,
 )
-from evalsuite.cli.common import PlainFormatter, say, tell
+from evalsuite.cli.common import PlainFormatter, print_error, say
 from evalsuite.cli.ending import ERROR, PIPE_CLOSED, Signals, unforeseen
 from evalsuite.cli.environment import settle
 from evalsuite.errors import EvalsuiteError
@@ -120,11 +120,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 sys.exit(PIPE_CLOSED)
             sys.exit(signals.exit_code(end.code))  # type: ignore[arg-type]
         except BaseException as error:
-            _tell(error)
+            _report(error)
             sys.exit(ERROR)
 
 
-def _tell(error: BaseException) -> None:
+def _report(error: BaseException) -> None:
     """What went wrong in one line; with `--debug` after the trace."""
     foreseen = _foreseen(error)
     if foreseen is None:
@@ -134,7 +134,7 @@ def _tell(error: BaseException) -> None:
         import traceback
 
         say("".join(traceback.format_exception(error)), err=True)
-    tell(foreseen)
+    print_error(foreseen)
 
 
 def _foreseen(error: BaseException) -> EvalsuiteError | None:

@@ -80,7 +80,7 @@ class PlainFormatter(logging.Formatter):
         return plain(super().format(record))
 
 
-def tell(error: EvalsuiteError) -> None:
+def print_error(error: EvalsuiteError) -> None:
     """One line with what is wrong, one with what to do, on standard error."""
     say(f"error: {error.what}", err=True)
     if error.remedy:
@@ -111,8 +111,8 @@ def show_numbers(paths: Sequence[Path]) -> None:
                 numbers = numbers or bool(result.estimates)
                 reason = missing_of(reader, result).get(result.info.headline.name)
                 if reason:
-                    told = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
-                    say(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)
+                    phrase = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
+                    say(f"{path}: {result.task} has no {result.info.headline.name}: {phrase}", err=True)
     if numbers:
         output().print(console(table(load(paths))))
 

@@ -90,8 +90,8 @@ def _tell_source(source: SourceReport, used: bool) -> None:
     for file in source.files:
         colour = _MARKS[file.state]
         console.print(f"  {file.state:<8} ", style=colour, end="")
-        told = [file.role, file.name, _size(file.size), file.detail]
-        console.print("  ".join(text for text in told if text), markup=False)
+        columns = [file.role, file.name, _size(file.size), file.detail]
+        console.print("  ".join(text for text in columns if text), markup=False)
     if source.get:
         size = f" ({source.size})" if source.size else ""
         console.print(f"  get      {source.get}{size}", markup=False)

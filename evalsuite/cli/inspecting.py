@@ -162,7 +162,7 @@ def show_run(
 def _show_usage(reader: RunReader) -> None:
     """What served models and judges took, and how far the judging is."""
     from evalsuite.errors import StoreError
-    from evalsuite.judging.state import judging_states, told_state
+    from evalsuite.judging.state import judging_states, state_summary
     from evalsuite.running.usage import usage_of
 
     console = output()
@@ -176,7 +176,7 @@ def _show_usage(reader: RunReader) -> None:
         return
     for state in states:
         console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
-        if how_far := told_state(state):
+        if how_far := state_summary(state):
             console.print(f"           {how_far}", markup=False)
 
 
@@ -247,7 +247,7 @@ def _show(reader: RunReader, whole: bool) -> None:
         kept = KEPT in result.form
         if result.form:
             console.print(f"form       {result.task}: {result.form}", markup=False)
-        if result.answers is not None and (counted := result.answers.told(kept)):
+        if result.answers is not None and (counted := result.answers.summary(kept)):
             console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
     _show_usage(reader)
     for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
@@ -261,11 +261,11 @@ def _show(reader: RunReader, whole: bool) -> None:
     for note in reader.notes():
         console.print(f"note       {note.task}: {note.text}", markup=False)
     failures = reader.failures()
-    told = failures if whole else failures[:_FEW]
-    for record in told:
+    listed = failures if whole else failures[:_FEW]
+    for record in listed:
         console.print(Text(f"failed     {record.task} {record.sample}: {record.error}", style="red"))
-    if len(failures) > len(told):
-        console.print(f"           and {len(failures) - len(told)} more failed (--all shows them)")
+    if len(failures) > len(listed):
+        console.print(f"           and {len(failures) - len(listed)} more failed (--all shows them)")
 
 
 @runs.command("verify")

@@ -181,8 +181,8 @@ def judgements(
             reader.manifest.task(key)
             for one in reader.judges(key):
                 for row in reader.judgements(one, key):
-                    told = {"judge": one.named(one.model), **asdict(row)}
-                    lines.append(json.dumps(told, ensure_ascii=False))
+                    entry = {"judge": one.named(one.model), **asdict(row)}
+                    lines.append(json.dumps(entry, ensure_ascii=False))
     if not lines:
         raise StoreError(f"{run} has no judgements.", "`evalsuite judge` makes them.")
     text = "\n".join(lines) + "\n"

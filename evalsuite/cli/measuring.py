@@ -13,11 +13,11 @@ from evalsuite.cli.common import (
     ReasoningOption,
     messages,
     pairs,
+    print_error,
     reasoning_of,
     registry_with,
     say,
     show_numbers,
-    tell,
 )
 from evalsuite.errors import EvalsuiteError
 
@@ -203,7 +203,7 @@ def run(
         return RunProgress(name)
 
     def failed(planned: Planned, error: EvalsuiteError) -> None:
-        tell(type(error)(f"{planned.spec.model.name}: {error.what}", error.remedy))
+        print_error(type(error)(f"{planned.spec.model.name}: {error.what}", error.remedy))
 
     try:
         ended = measure_all(runs, options, registry, progress, failed)
@@ -265,8 +265,8 @@ def _show(outcomes: list[RunOutcome]) -> None:
                 console.print(f"  {count} x {reason}", markup=False)
             more = len(reasons) - _REASONS
             if more > 0:
-                told = f"  and {more} other reasons: `evalsuite runs show {outcome.path} --all`"
-                console.print(told, markup=False)
+                line = f"  and {more} other reasons: `evalsuite runs show {outcome.path} --all`"
+                console.print(line, markup=False)
     if outcomes:
         console.print(
             f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False

@@ -94,8 +94,8 @@ def _show(found: SamplePlan, detect: float | None, samples: int | None) -> None:
             console.print(_around(found, detect))
     if samples is not None:
         least = found.detectable(samples)
-        told = f"a difference of {least:.2f}" if math.isfinite(least) else "no difference there can be"
-        console.print(f"\n{samples:,} samples detect {told}", style="bold", markup=False)
+        phrase = f"a difference of {least:.2f}" if math.isfinite(least) else "no difference there can be"
+        console.print(f"\n{samples:,} samples detect {phrase}", style="bold", markup=False)
         if detect is not None:
             chance = found.power(samples, detect)
             console.print(

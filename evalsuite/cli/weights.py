@@ -48,10 +48,10 @@ def fetch(
         def bar(name: str) -> Callable[[int, int], None]:
             task = progress.add_task(name, total=None)
 
-            def told(so_far: int, total: int) -> None:
+            def on_bytes(so_far: int, total: int) -> None:
                 progress.update(task, completed=so_far, total=total or None)
 
-            return told
+            return on_bytes
 
         found = fetch_weights(names, revision, bar)
     for name, path in found.items():

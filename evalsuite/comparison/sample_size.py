@@ -120,12 +120,12 @@ def plan_samples(
         return _from_runs(task, metric, runs, design_effect, aim, registry)
     chosen = _metric(task, metric, registry or load_registry())
     effect = design_effect or 1.0
-    told = f", design effect {effect:g}" if effect != 1 else ""
+    phrase = f", design effect {effect:g}" if effect != 1 else ""
     if sd is not None:
         if not (sd > 0 and math.isfinite(sd)):
             raise SpecError(f"A standard deviation of {sd:g} cannot be.", "Give --sd as displayed.")
         spread = Spread((sd / chosen.scale) ** 2, False, effect)
-        source = f"standard deviation {sd:g} of the difference, as given{told}"
+        source = f"standard deviation {sd:g} of the difference, as given{phrase}"
         return SamplePlan(task, chosen, aim, math.nan, math.nan, spread, effect, source)
     if chosen.scale != _PERCENT or chosen.exceeds_one:
         raise SpecError(
@@ -136,7 +136,7 @@ def plan_samples(
     alike = 0.5 if correlation is None else correlation
     disagreement(share, 0.0, alike)  # refuses what cannot be
     assumed = "assumed" if baseline is None or correlation is None else "as given"
-    source = f"baseline {share:.1%}, correlation {alike:g}, {assumed}{told}"
+    source = f"baseline {share:.1%}, correlation {alike:g}, {assumed}{phrase}"
     return SamplePlan(task, chosen, aim, share, alike, None, effect, source)
 
 
@@ -184,7 +184,7 @@ def _from_runs(
     if design_effect is not None:
         spread = Spread(spread.variance, spread.binary, design_effect)
     sd = math.sqrt(spread.variance) * chosen.scale
-    told = (
+    phrase = (
         f"they disagree on {spread.variance:.1%} of {n} samples"
         if spread.binary
         else f"standard deviation {sd:.{chosen.digits + 1}f} of the difference over {n} samples"
@@ -196,5 +196,5 @@ def _from_runs(
     )
     return SamplePlan(
         task, chosen, aim, math.nan, math.nan, spread, spread.design_effect,
-        f"measured: {sides[0].name} and {sides[1].name}, {told}{effect}", available,
+        f"measured: {sides[0].name} and {sides[1].name}, {phrase}{effect}", available,
     )  # fmt: skip

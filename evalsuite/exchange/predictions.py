@@ -62,8 +62,10 @@ def recognize(path: Path) -> str:
         form = next((name for name, fields in _FIELDS if fields <= first.keys()), "")
         if form or all(isinstance(text, str) for text in first.values()):
             return form or "mmvet"
-    told = ", ".join(sorted(map(str, first))[:6]) if isinstance(first, dict) else type(first).__name__
-    raise DataError(f"{path}: entries with {told or 'nothing'} are of no known format.", "Name its --format.")
+    phrase = ", ".join(sorted(map(str, first))[:6]) if isinstance(first, dict) else type(first).__name__
+    raise DataError(
+        f"{path}: entries with {phrase or 'nothing'} are of no known format.", "Name its --format."
+    )
 
 
 def _first_entry(path: Path) -> Any:

@@ -199,7 +199,7 @@ def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> l
         "images": result.cost.images,
         "unread": result.unread,
         "form": result.form or form_of(run.manifest.model, info.capability),
-        "answers": result.answers.told(KEPT in result.form) if result.answers else "",
+        "answers": result.answers.summary(KEPT in result.form) if result.answers else "",
         "doubts": "; ".join(
             note.text for note in run.notes() if note.task == result.task and WARNING in note.text
         ),
@@ -293,5 +293,5 @@ def scored_tasks(run: RunReader) -> str:
     if not any(own):
         return "no"
     late = sum(stale(result, counts) for result in own if result is not None)
-    told = "yes" if len(with_number) == len(own) else f"{len(with_number)} of {len(own)} tasks"
-    return f"{told}, {late} answers came later" if late else told
+    phrase = "yes" if len(with_number) == len(own) else f"{len(with_number)} of {len(own)} tasks"
+    return f"{phrase}, {late} answers came later" if late else phrase

@@ -81,7 +81,7 @@ def marks_of(record: Mapping[str, Any]) -> str:
 
 def remarks_of(record: Mapping[str, Any]) -> str:
     """The same in words, for the tidy frame; empty where nothing needs saying."""
-    told = [
+    marks = [
         f"--limit {record['limit']}" if record["limit"] is not None else "",
         _told(record, "partial"),
         _told(record, "undeclared"),
@@ -95,7 +95,7 @@ def remarks_of(record: Mapping[str, Any]) -> str:
         _told(record, "reason"),
         "as published, not measured here" if is_published(record) else "",
     ]
-    return "; ".join(filter(None, told))
+    return "; ".join(filter(None, marks))
 
 
 def notes_of(
@@ -154,14 +154,14 @@ def notes_of(
         "answers": "answers: {}",
         "undeclared": "size of the split not checked: {}",
     }
-    told = [
+    footer = [
         line.format(
             ("; " if kind in ("published", "absent", "doubtful", "answers") else ", ").join(found[kind])
         )
         for kind, line in lines.items()
         if kind in found
     ]
-    return [*told, *(f"left out: {run}: {reason.rstrip('.')}" for run, reason in left_out)]
+    return [*footer, *(f"left out: {run}: {reason.rstrip('.')}" for run, reason in left_out)]
 
 
 def _told(record: Mapping[str, Any], name: str) -> str:

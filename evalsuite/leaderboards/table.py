@@ -197,11 +197,11 @@ def _shown(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _merge_scorers(records: Sequence[dict[str, Any]]) -> None:
     """A run that lacked a metric's network says nothing of it: its other numbers are still comparable."""
-    told: dict[str, set[str]] = {}
+    scorers: dict[str, set[str]] = {}
     for record in records:
-        told.setdefault(record["task"], set()).add(record["scorer"])
+        scorers.setdefault(record["task"], set()).add(record["scorer"])
     for record in records:
-        if len(told[record["task"]] - {""}) < 2:
+        if len(scorers[record["task"]] - {""}) < 2:
             record["scorer"] = ""
 
 

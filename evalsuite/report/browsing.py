@@ -113,7 +113,7 @@ class SampleWriter:
         `j`udges' words."""
         if not steps:
             return None
-        told = []
+        written = []
         for step in steps:
             place = -1
             if step.request is not None:
@@ -127,7 +127,9 @@ class SampleWriter:
                 if record.response is None
                 else self._describer.response(record.response)
             )
-            told.append([place, answer, round(record.seconds, 3), *([step.unknown] if step.unknown else [])])
+            written.append(
+                [place, answer, round(record.seconds, 3), *([step.unknown] if step.unknown else [])]
+            )
         verdicts = [
             {
                 "r": score.rules,
@@ -137,7 +139,7 @@ class SampleWriter:
             }
             for score in scores
         ]
-        return {"s": told, "v": plain(verdicts), **({"j": judged} if judged else {})}
+        return {"s": written, "v": plain(verdicts), **({"j": judged} if judged else {})}
 
     def _row(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> list[Any]:
         """What lists show: id, prompt, reference, answers; where there are images, source and answers."""

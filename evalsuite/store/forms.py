@@ -19,10 +19,10 @@ def form_of(model: ModelInfo | None, capability: Capability, reasoning: str = "s
     details = model.details if model is not None else {}
     parts = []
     if capability == "choices":
-        told = str(
+        phrase = str(
             details.get("choices_prompt") or ("chat template, first token" if "server" in details else "")
         )
-        parts = [told] if told not in ("", PLAIN) else []
+        parts = [phrase] if phrase not in ("", PLAIN) else []
     elif capability in ("text", "interleaved"):
         template = str(details.get("template", ""))
         if template == PLAIN:

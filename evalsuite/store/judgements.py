@@ -74,8 +74,8 @@ class Judge:
 
     def named(self, model: str) -> str:
         """What a result calls it: the model, as its server names it, and the parameters of the user's own."""
-        told = ", ".join(f"{name}={value}" for name, value in sorted(self.parameters.items()))
-        return f"{model} ({told})" if told else model
+        phrase = ", ".join(f"{name}={value}" for name, value in sorted(self.parameters.items()))
+        return f"{model} ({phrase})" if phrase else model
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,10 +91,10 @@ class AnswerCounts(_Part):
     reasoned: int = 0
     unanswered: int = 0
 
-    def told(self, kept: bool = False) -> str:
+    def summary(self, kept: bool = False) -> str:
         """In words, what there is none of left out.
 
-        >>> AnswerCounts(empty=2, truncated=1).told()
+        >>> AnswerCounts(empty=2, truncated=1).summary()
         '2 empty, 1 truncated'
         """
         words = {
