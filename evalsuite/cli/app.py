@@ -37,7 +37,7 @@ from evalsuite.errors import EvalsuiteError
 
 app = typer.Typer(
     name="evalsuite",
-    help="Measure models that understand and create images and text, exactly and without losing work.",
+    help="Evaluate models that understand and create images and text, exactly and without losing work.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -73,8 +73,8 @@ def compare(
     """Compare a candidate with a base on the same samples, and say whether it passes.
 
     Exit status: 0 passed; 1 a gate failed (regression, or a task of the
-    base that the candidate lacks); 2 error,
-    including runs that were not measured alike where the difference is not allowed.
+    base that the candidate lacks); 2 error, including runs that were not
+    measured alike where the difference is not allowed.
     """
     from evalsuite import comparison as room
 

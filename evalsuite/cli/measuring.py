@@ -164,7 +164,7 @@ def run(
     """Evaluate models on benchmarks, and show the leaderboard.
 
     Run the same command again to resume an interrupted run: only missing
-    samples are asked.
+    samples are evaluated.
 
     Exit status: 0 success; 1 more samples failed than --max-failures, or a
     task could not be scored; 2 error; 130 interrupted.

@@ -23,7 +23,7 @@ published = typer.Typer(help="Published results of papers, with their sources.",
 
 FileOption = Annotated[
     list[Path] | None,
-    typer.Option("--published-file", help="A YAML file with published numbers of your own; repeatable."),
+    typer.Option("--published-file", help="YAML file with your own published results; repeatable."),
 ]
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="PUBLICATION/TABLE, e.g. dreamllm/table-1.")
@@ -191,7 +191,7 @@ def explain(
 ) -> None:
     """Explain a number, or its difference from a published one: rules, prompt, decoding, sampling …
 
-    What stored responses show is measured, the rest is listed. Needs the benchmark's data, no model.
+    Effects that stored responses show are measured, the rest is listed. Needs the benchmark's data, no model.
     """
     from rich.text import Text
 
