@@ -92,7 +92,7 @@ def test_runs_that_tell_nothing_are_refused(tmp_path: Path) -> None:
         plan_samples("numbers", runs=(a, b), registry=registry())
     with pytest.raises(SpecError, match="has no scores of 'more-numbers'"):
         plan_samples("more-numbers", runs=(a, b), registry=registry())
-    with pytest.raises(SpecError, match="Two runs tell"):
+    with pytest.raises(SpecError, match="With two runs, baseline"):
         plan_samples("numbers", runs=(a, b), sd=3, registry=registry())
 
 
