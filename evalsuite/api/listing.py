@@ -99,7 +99,7 @@ def list_weights() -> pandas.DataFrame:
 def list_data(registry: Registry | None = None) -> pandas.DataFrame:
     """What is here of the benchmarks' data, one row each: task, family, state, samples, size, licence, where.
 
-    `state` is `here`, `made when needed`, `incomplete`, `missing`, or `unknown` for a task that cannot tell;
+    `state` is `here`, `made when needed`, `incomplete`, `missing`, or `unknown` where a task does not say;
     `samples` is the official number, `where` the folder, or where to get the data. Looks for files only; see
     `check_data`.
     """

@@ -74,7 +74,7 @@ def reproduce(
     registry: Registry | None = None,
     **execution: Any,
 ) -> Reproduction:
-    """Measures what a published table needs, or uses runs again, and compares cell by cell.
+    """Runs what a published table needs, or reuses runs, and compares cell by cell.
 
     Args:
         table: `PUBLICATION/TABLE`, such as `dreamllm/table-1`; see `list_published`.

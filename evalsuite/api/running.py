@@ -117,7 +117,7 @@ def run(
         reasoning: `keep` scores answers with the reasoning in front of them; `strip` by default.
         plugins: Python files with tasks or models of your own.
         registry: where names are found; None loads installed plugins and `plugins`.
-        progress: makes, from a model's name, what is told how its run goes; nothing is printed by default.
+        progress: makes the progress display of a run from a model's name; nothing is printed by default.
         execution: fields of `evalsuite.spec.ExecutionOptions`, such as `batch_size` and `max_failures`.
 
     Raises:
@@ -145,8 +145,8 @@ def run(
     )  # fmt: skip
     known = registry_of(registry, [*file.plugins, *asked.plugins])
     planned, how = plan(asked, file, known)
-    told = progress or (lambda _: NullProgress())
-    ended = measure_all(planned, how, known, lambda one: told(one.spec.model.name))
+    make_progress = progress or (lambda _: NullProgress())
+    ended = measure_all(planned, how, known, lambda one: make_progress(one.spec.model.name))
     problems = [one.problem for one in ended if one.problem]
     if problems:
         raise EvalsuiteError(" ".join(problems), "What was measured is kept: evalsuite.load_run shows it.")
@@ -162,7 +162,7 @@ def score(
     plugins: Iterable[Path | str] = (),
     reasoning: Reasoning | None = None,
 ) -> Run:
-    """Scores a run again from its stored answers, without its model.
+    """Re-scores a run from its stored responses, without its model.
 
     Args:
         path: folder of the run.
@@ -245,7 +245,7 @@ def judge(
     registry: Registry | None = None,
     progress: Callable[[str], Progress] | None = None,
 ) -> JudgeOutcome | list[JudgeOutcome]:
-    """Asks a judge about stored answers, and scores them by what it says; only what is missing is asked.
+    """Grades stored responses by an LLM-as-a-judge and scores them; only missing judgements are requested.
 
     One run gives its `JudgeOutcome`, a list of runs a list.
 
@@ -265,9 +265,9 @@ def judge(
         concurrency: maximum concurrent requests.
         timeout: seconds one attempt may take.
         retries: of a request after a fault that may pass.
-        retry_failed: ask again where the judge gave nothing before.
+        retry_failed: retry failed judgements.
         registry: where tasks are found; None loads installed plugins and those of the run.
-        progress: makes, from a run's name, what is told how it goes.
+        progress: makes the progress display from a run's name.
 
     Raises:
         StoreError, SpecError, DataError, UnavailableError: as `evalsuite judge` reports them.

@@ -67,7 +67,7 @@ def fetch_weights(
     Args:
         names: files, groups of files, or hub ids owner/name; see `list_weights`.
         revision: of a hub repository.
-        progress: makes, from a name, what is told the bytes so far and in all.
+        progress: makes, from a name, a callback that gets the bytes so far and in total.
 
     Raises:
         SpecError: a name that is none.
@@ -281,7 +281,7 @@ def convert_dreamllm(
 def train_mini(
     work: Path | str, recipe: Path | str = "mini", *, stages: Sequence[str] | None = None, resume: bool = True
 ) -> Path:
-    """Trains the miniature's models from nothing; started again, it resumes. The folder of the checkpoints.
+    """Trains the miniature's models from scratch; called again, it resumes. The folder of the checkpoints.
 
     Args:
         work: folder for caches, checkpoints and results.

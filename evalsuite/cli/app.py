@@ -1,4 +1,4 @@
-"""The program `evalsuite`: its commands, its exit codes, and how errors are told."""
+"""The program `evalsuite`: its commands, its exit codes, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from evalsuite.cli import (
     tradeoff,
     weights,
 )
-from evalsuite.cli.common import PlainFormatter, say, tell
+from evalsuite.cli.common import PlainFormatter, print_error, say
 from evalsuite.cli.ending import ERROR, PIPE_CLOSED, Signals, unforeseen
 from evalsuite.cli.environment import settle
 from evalsuite.errors import EvalsuiteError
 
 app = typer.Typer(
     name="evalsuite",
-    help="Measure models that understand and create images and text, exactly and without losing work.",
+    help="Evaluate models that understand and create images and text, exactly and without losing work.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,7 +64,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug messages.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what is being done.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show informational log messages.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -78,7 +80,7 @@ def _options(
     logging.getLogger("evalsuite_tasks").setLevel(level)
     logging.getLogger("evalsuite_baselines").setLevel(level)
     if not (debug or verbose):
-        # the hub client tells every retry, twice; what fails in the end is an error of ours
+        # the hub client reports every retry, twice; what fails in the end is an error of ours
         os.environ.setdefault("HF_HUB_VERBOSITY", "error")
 
 
@@ -120,11 +122,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 sys.exit(PIPE_CLOSED)
             sys.exit(signals.exit_code(end.code))  # type: ignore[arg-type]
         except BaseException as error:
-            _tell(error)
+            _report(error)
             sys.exit(ERROR)
 
 
-def _tell(error: BaseException) -> None:
+def _report(error: BaseException) -> None:
     """What went wrong in one line; with `--debug` after the trace."""
     foreseen = _foreseen(error)
     if foreseen is None:
@@ -134,11 +136,11 @@ def _tell(error: BaseException) -> None:
         import traceback
 
         say("".join(traceback.format_exception(error)), err=True)
-    tell(foreseen)
+    print_error(foreseen)
 
 
 def _foreseen(error: BaseException) -> EvalsuiteError | None:
-    """The error as one that is written for users; None where nobody foresaw it."""
+    """The error as one that is written for users; None for an unexpected one."""
     if isinstance(error, EvalsuiteError):
         return error
     if isinstance(error, MemoryError):

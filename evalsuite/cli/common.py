@@ -27,8 +27,8 @@ ReasoningOption = Annotated[
     str | None,
     typer.Option(
         "--reasoning",
-        help="strip (default) scores what stands behind reasoning (<think>…</think>), keep the whole text. "
-        "Stored answers keep it in any case.",
+        help="strip (default) scores the text after the reasoning (<think>…</think>), keep the whole text. "
+        "Stored responses always keep it.",
     ),
 ]
 
@@ -42,7 +42,7 @@ def reasoning_of(value: str | None) -> Reasoning | None:
 
 PluginOption = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A Python file with tasks or models of your own; repeatable."),
+    typer.Option("--plugin", help="Python file with your own tasks or models; repeatable."),
 ]
 
 
@@ -80,7 +80,7 @@ class PlainFormatter(logging.Formatter):
         return plain(super().format(record))
 
 
-def tell(error: EvalsuiteError) -> None:
+def print_error(error: EvalsuiteError) -> None:
     """One line with what is wrong, one with what to do, on standard error."""
     say(f"error: {error.what}", err=True)
     if error.remedy:
@@ -88,7 +88,7 @@ def tell(error: EvalsuiteError) -> None:
 
 
 def registry_with(plugins: Iterable[Path] | None) -> Registry:
-    """Installed plugins and those of the command line; broken ones are told of, not fatal."""
+    """Installed plugins and those of the command line; broken ones are reported, not fatal."""
     from evalsuite.registry import load_registry
 
     registry = load_registry(plugins or ())
@@ -111,8 +111,8 @@ def show_numbers(paths: Sequence[Path]) -> None:
                 numbers = numbers or bool(result.estimates)
                 reason = missing_of(reader, result).get(result.info.headline.name)
                 if reason:
-                    told = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
-                    say(f"{path}: {result.task} has no {result.info.headline.name}: {told}", err=True)
+                    phrase = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
+                    say(f"{path}: {result.task} has no {result.info.headline.name}: {phrase}", err=True)
     if numbers:
         output().print(console(table(load(paths))))
 

@@ -19,11 +19,13 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     base: Annotated[Path, typer.Argument(metavar="BASE", help="Run, or folder with runs of one model.")],
-    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The same of the candidate.")],
+    candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The same for the candidate.")],
     gate: Annotated[
         Path | None,
         typer.Option(
-            "--gate", "-g", help="TOML file with limits. Default: no headline may be shown to be worse."
+            "--gate",
+            "-g",
+            help="TOML file with gates. Default: fail if a headline metric is significantly worse.",
         ),
     ] = None,
     allow: Annotated[
@@ -48,9 +50,9 @@ def compare(
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Breakdowns too.")] = False,
+    groups: Annotated[bool, typer.Option("--groups", help="Include breakdowns.")] = False,
     flips: Annotated[
-        int, typer.Option("--flips", min=0, help="List so many samples per task whose score changed most.")
+        int, typer.Option("--flips", min=0, help="List the N samples per task whose score changed most.")
     ] = 0,
     junit: Annotated[Path | None, typer.Option("--junit", help="JUnit XML file to write.")] = None,
     markdown: Annotated[
@@ -64,15 +66,15 @@ def compare(
         ),
     ] = None,
     resamples: Annotated[
-        int, typer.Option("--resamples", min=100, help="Bootstrap samples and permutations.")
+        int, typer.Option("--resamples", min=100, help="Number of bootstrap resamples and permutations.")
     ] = 10_000,
     plugin: PluginOption = None,
 ) -> None:
     """Compare a candidate with a base on the same samples, and say whether it passes.
 
-    Exit status: 0 passed; 1 a gate is not passed (regression, or a task of the
-    base that the candidate lacks); 2 error, also
-    when the runs were not measured alike and the difference is not allowed.
+    Exit status: 0 passed; 1 a gate failed (regression, or a task of the
+    base that the candidate lacks); 2 error, including runs that were not
+    measured alike where the difference is not allowed.
     """
     from evalsuite import comparison as room
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from evalsuite.data.inspection import DataReport, SourceReport
     from evalsuite.registry import Registry
 
-data = typer.Typer(help="Look at benchmarks' data.", no_args_is_help=True)
+data = typer.Typer(help="Inspect benchmark data.", no_args_is_help=True)
 _MARKS = {"ok": "green", "made when needed": "green", "missing": "yellow", "different": "red"}
 
 
@@ -24,11 +24,11 @@ def register(app: typer.Typer) -> None:
 
 @data.command("check")
 def check(
-    task: Annotated[str | None, typer.Argument(help="A task; left out: a table of all.")] = None,
+    task: Annotated[str | None, typer.Argument(help="Task. Default: a table of all tasks.")] = None,
     data_: Annotated[Path | None, typer.Option("--data", help="Folder with the benchmark's files.")] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Check a benchmark's files, checksums, counts and images; exit status 1 when they are not complete.
+    """Check a benchmark's files, checksums, counts and images; exit status 1 if they are incomplete.
 
     Works offline and fetches nothing. The table of all tasks only looks for files.
     """
@@ -90,8 +90,8 @@ def _tell_source(source: SourceReport, used: bool) -> None:
     for file in source.files:
         colour = _MARKS[file.state]
         console.print(f"  {file.state:<8} ", style=colour, end="")
-        told = [file.role, file.name, _size(file.size), file.detail]
-        console.print("  ".join(text for text in told if text), markup=False)
+        columns = [file.role, file.name, _size(file.size), file.detail]
+        console.print("  ".join(text for text in columns if text), markup=False)
     if source.get:
         size = f" ({source.size})" if source.size else ""
         console.print(f"  get      {source.get}{size}", markup=False)

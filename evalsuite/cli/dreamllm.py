@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(dreamllm, name="dreamllm")
 
 
-dreamllm = typer.Typer(help="DreamLLM checkpoints: look into them, rewrite them.", no_args_is_help=True)
+dreamllm = typer.Typer(help="Inspect and convert DreamLLM checkpoints.", no_args_is_help=True)
 
 
 @dreamllm.command("inspect")
@@ -86,9 +86,9 @@ def convert_(
     dtype: Annotated[
         str | None, typer.Option(help="bf16, fp16 or fp32; the stored precision by default.")
     ] = None,
-    shard_size: Annotated[str, typer.Option(help="Largest file of the main weights.")] = "2GB",
+    shard_size: Annotated[str, typer.Option(help="Maximum shard size of the main weights.")] = "2GB",
 ) -> None:
-    """Rewrite a checkpoint in another layout or precision, with a manifest of every tensor (shape, dtype,
+    """Convert a checkpoint to another layout or precision, with a manifest of every tensor (shape, dtype,
     source, sha256). Parts that lie outside the folder are written into it."""
     from evalsuite.api.tools import convert_dreamllm
     from evalsuite.dreamllm.conversion import MANIFEST

@@ -1,4 +1,4 @@
-"""How the program ends: signals, errors that nobody foresaw, and what is written of them."""
+"""How the program ends: signals, unexpected errors, and what is written of them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Signals:
 
 
 def unforeseen(error: BaseException, *, debug: bool) -> None:
-    """Says in one line what nobody foresaw, and where its full trace is written."""
+    """Reports an unexpected error in one line, and where its full trace is written."""
     try:
         trace = "".join(traceback.format_exception(error))
     except Exception:  # a trace of an error whose parts cannot be shown

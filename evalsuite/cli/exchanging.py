@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run to be made.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the new run.")],
     task: Annotated[str, typer.Option("--task", "-t", help="Task that the predictions answer.")],
     predictions: Annotated[Path, typer.Option(help="File with the predictions, or MMMU's folder of them.")],
     form: Annotated[
@@ -33,30 +33,29 @@ def import_(
         typer.Option(
             "--format",
             help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, mmmu, lmms-eval or "
-            "vlmevalkit; recognised where it is left out.",
+            "vlmevalkit; detected by default.",
         ),
     ] = "",
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Name of the model in leaderboards; else the file's name.")
+        str, typer.Option("--model", "-m", help="Model name in leaderboards. Default: the file's name.")
     ] = "",
-    protocol: Annotated[
-        str | None, typer.Option(help="Named protocol; only its postprocessing of answers matters.")
-    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="Protocol; only its post-processing matters.")] = None,
     rules: Annotated[str | None, typer.Option(help="Named scoring rules.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
     task_option: Annotated[
         list[str] | None, typer.Option("--task-option", help="Option of the task, KEY=VALUE; repeatable.")
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Questions without a prediction are left out.")
+        bool,
+        typer.Option("--partial", help="Accept a partial file: leave out questions without a prediction."),
     ] = False,
     ignore_unknown: Annotated[
-        bool, typer.Option("--ignore-unknown", help="The file also answers other benchmarks.")
+        bool, typer.Option("--ignore-unknown", help="Ignore predictions for questions of other benchmarks.")
     ] = False,
     reasoning: ReasoningOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Make a run of predictions that were made elsewhere, and score it."""
+    """Import predictions made elsewhere as a run, and score it."""
     from evalsuite.exchange import import_predictions
     from evalsuite.spec import TaskSpec
 
@@ -87,11 +86,11 @@ def export(
         Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")
     ],
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="Task of the run; may be left out where there is one.")
+        str | None, typer.Option("--task", "-t", help="Task of the run. Default: its only one.")
     ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Write a run's answers as an evaluation server wants them; an incomplete run is refused."""
+    """Export a run's responses in an evaluation server's format; incomplete runs are refused."""
     from evalsuite.errors import SpecError
     from evalsuite.exchange import export_predictions
     from evalsuite.store import RunReader

@@ -15,7 +15,7 @@ _Mode = Annotated[
     typer.Option(
         "--mode",
         "-m",
-        help="Named way from image to features: pytorch-fid, clean, torch-fidelity, dreamllm … "
+        help="Feature extraction mode: pytorch-fid, clean, torch-fidelity, dreamllm … "
         "(openai, cmmd … for CLIP). Required: numbers of different modes cannot be compared.",
     ),
 ]
@@ -36,9 +36,9 @@ def statistics(
     out: Annotated[Path, typer.Option("--out", "-o", help="The .npz file to write.")],
     folder: Annotated[Path | None, typer.Argument(help="Folder of images.")] = None,
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="A benchmark whose reference images to take.")
+        str | None, typer.Option("--task", "-t", help="Use the reference images of this benchmark.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Where the benchmark's data are.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
     task_option: Annotated[
         list[str] | None, typer.Option("--task-option", help="Option of the benchmark, name=value.")
     ] = None,
@@ -71,19 +71,19 @@ def distance(
     reference: Annotated[Path, typer.Argument(help="Folder of images, or an .npz of statistics.")],
     mode: _Mode,
     also: Annotated[
-        str, typer.Option(help="More, with commas: kid, kid-torch-fidelity, precision-recall.")
+        str, typer.Option(help="Further metrics, comma-separated: kid, kid-torch-fidelity, precision-recall.")
     ] = "",
     network: _Network = "inception",
     device: _Device = "auto",
     json: Annotated[
         Path | None,
-        typer.Option("--json", help="JSON file to write: distances, mode, what was read of each side."),
+        typer.Option("--json", help="JSON file to write: distances, mode, images read on each side."),
     ] = None,
 ) -> None:
     """Fréchet distance (FID with the Inception network) of two sets of images.
 
-    Of a folder every image counts, at any depth, behind links too; names that
-    begin with a dot are skipped. How many were read is told for each side.
+    Folders are read recursively, following links; names that begin with a dot
+    are skipped. The number of images read is reported for each side.
     """
     from json import dumps
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evalsuite.store import RunReader
     from evalsuite.store.manifest import Session
 
-runs = typer.Typer(help="Look at runs.", no_args_is_help=True)
+runs = typer.Typer(help="Inspect runs.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +38,9 @@ def list_(
     ] = "all",
     plugin: PluginOption = None,
 ) -> None:
-    """List the tasks, models and suites there are, and what benchmark files can be made of: families,
-    readers, scoring rules and aggregates. Installed plugins are included."""
+    """List tasks, models and suites, and what benchmark files are made of (families, rules …).
+
+    Includes installed plugins."""
     from evalsuite.cli.listing import LISTS
     from evalsuite.errors import suggest
 
@@ -140,16 +141,18 @@ def list_runs(
 
 
 def _last(session: Session, status: str) -> str:
-    """How and when a session ended; of one that was killed, and of one that goes on, when it began."""
+    """How and when a session ended; of one that was killed, and of a running one, when it began."""
     return f"{status} {session.ended}" if session.ended else f"{status}, begun {session.started}"
 
 
 @runs.command("show")
 def show_run(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    whole: Annotated[bool, typer.Option("--all", help="Every breakdown, and every failed sample.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Show every breakdown and every failed sample.")
+    ] = False,
 ) -> None:
-    """Show what a run asked, of what, with what, how far it is, and what failed."""
+    """Show a run's model, tasks, settings, progress and failures."""
     from evalsuite.store import RunReader
 
     with RunReader(run) as reader:
@@ -159,7 +162,7 @@ def show_run(
 def _show_usage(reader: RunReader) -> None:
     """What served models and judges took, and how far the judging is."""
     from evalsuite.errors import StoreError
-    from evalsuite.judging.state import judging_states, told_state
+    from evalsuite.judging.state import judging_states, state_summary
     from evalsuite.running.usage import usage_of
 
     console = output()
@@ -173,7 +176,7 @@ def _show_usage(reader: RunReader) -> None:
         return
     for state in states:
         console.print(f"judged     {state.task}: {account(state.account)}", markup=False)
-        if how_far := told_state(state):
+        if how_far := state_summary(state):
             console.print(f"           {how_far}", markup=False)
 
 
@@ -244,7 +247,7 @@ def _show(reader: RunReader, whole: bool) -> None:
         kept = KEPT in result.form
         if result.form:
             console.print(f"form       {result.task}: {result.form}", markup=False)
-        if result.answers is not None and (counted := result.answers.told(kept)):
+        if result.answers is not None and (counted := result.answers.summary(kept)):
             console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
     _show_usage(reader)
     for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
@@ -258,18 +261,18 @@ def _show(reader: RunReader, whole: bool) -> None:
     for note in reader.notes():
         console.print(f"note       {note.task}: {note.text}", markup=False)
     failures = reader.failures()
-    told = failures if whole else failures[:_FEW]
-    for record in told:
+    listed = failures if whole else failures[:_FEW]
+    for record in listed:
         console.print(Text(f"failed     {record.task} {record.sample}: {record.error}", style="red"))
-    if len(failures) > len(told):
-        console.print(f"           and {len(failures) - len(told)} more failed (--all shows them)")
+    if len(failures) > len(listed):
+        console.print(f"           and {len(failures) - len(listed)} more failed (--all shows them)")
 
 
 @runs.command("verify")
 def verify_runs(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
 ) -> None:
-    """Check that runs are whole: database, images, counts. Exit status 1 when one is not."""
+    """Verify that runs are intact: database, images, counts. Exit status 1 if one is not."""
     from evalsuite.leaderboards.frame import runs_in
     from evalsuite.store import verify
 
@@ -286,20 +289,23 @@ def verify_runs(
         if found.lost_samples:
             say(
                 f"  {found.lost_samples} answered samples have lost images: the run's command with "
-                "--retry-failed asks them again"
+                "--retry-failed generates them again"
             )
     raise typer.Exit(0 if sound else 1)
 
 
 def doctor(
-    data: Annotated[bool, typer.Option("--data/--no-data", help="Look for every benchmark's data.")] = True,
+    data: Annotated[bool, typer.Option("--data/--no-data", help="Check for every benchmark's data.")] = True,
     plugin: PluginOption = None,
     gpu: Annotated[
-        bool, typer.Option("--gpu", help="Run the miniature on the GPU instead: speed, memory, rounding.")
+        bool,
+        typer.Option(
+            "--gpu", help="Benchmark the miniature on the GPU instead: throughput, memory, rounding."
+        ),
     ] = False,
     device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
 ) -> None:
-    """Say what works here, what is missing, and how to get it. Fetches nothing."""
+    """Show what works on this machine, what is missing, and how to get it. Downloads nothing."""
     if gpu:
         _doctor_gpu(device)
         return

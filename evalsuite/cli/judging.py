@@ -1,4 +1,4 @@
-"""`evalsuite judge` asks a judge about stored answers, `evalsuite runs judgements` shows what it said."""
+"""`evalsuite judge` grades stored responses by an LLM-as-a-judge, `evalsuite runs judgements` shows them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def register(app: typer.Typer, runs: typer.Typer) -> None:
 def judge(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to judge.")],
     model: Annotated[
-        str | None, typer.Option("--judge", "-j", help="The judge, as its server calls it.")
+        str | None, typer.Option("--judge", "-j", help="Judge model, by the name its server knows.")
     ] = None,
     judge_model: Annotated[
         str | None,
         typer.Option(
-            help="A model of evalsuite as the judge, in this process: `name` or `name:FOLDER`.",
+            help="Judge with a local model, in this process: `name` or `name:FOLDER`.",
             rich_help_panel="Judge in this process",
         ),
     ] = None,
@@ -44,66 +44,66 @@ def judge(
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(help="Its device.", rich_help_panel="Judge in this process")
+        str, typer.Option(help="Device of the judge model.", rich_help_panel="Judge in this process")
     ] = "auto",
     dtype: Annotated[
-        str, typer.Option(help="Its precision.", rich_help_panel="Judge in this process")
+        str, typer.Option(help="Dtype of the judge model.", rich_help_panel="Judge in this process")
     ] = "auto",
     batch_size: Annotated[
         str,
-        typer.Option(help="Upper limit, or `auto`.", rich_help_panel="Judge in this process"),
+        typer.Option(help="Maximum batch size, or `auto`.", rich_help_panel="Judge in this process"),
     ] = "32",
     base_url: Annotated[
         str,
-        typer.Option(envvar="OPENAI_BASE_URL", help="OpenAI-compatible server, up to and with /v1."),
+        typer.Option(
+            envvar="OPENAI_BASE_URL", help="Base URL of an OpenAI-compatible server, including /v1."
+        ),
     ] = "https://api.openai.com/v1",
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", "-t", help="Only this task; repeatable. Default: all judged."),
+        typer.Option("--task", "-t", help="Only this task; repeatable. Default: all that have a judge."),
     ] = None,
-    rules: Annotated[str | None, typer.Option(help="Scoring rules that a judge belongs to.")] = None,
+    rules: Annotated[str | None, typer.Option(help="Scoring rules that use a judge.")] = None,
     key_env: Annotated[
         str, typer.Option(help="Environment variable with the API key; the key is never stored.")
     ] = "OPENAI_API_KEY",
-    times: Annotated[int, typer.Option("--runs", min=1, help="How often the judge sees every answer.")] = 1,
+    times: Annotated[int, typer.Option("--runs", min=1, help="Judge passes per answer.")] = 1,
     price_in: Annotated[
         float | None,
-        typer.Option(min=0, help="Price of a million prompt tokens; without it the cost is unknown."),
+        typer.Option(min=0, help="Price per million prompt tokens; without it the cost is unknown."),
     ] = None,
     price_out: Annotated[
-        float | None, typer.Option(min=0, help="Price of a million generated tokens.")
+        float | None, typer.Option(min=0, help="Price per million generated tokens.")
     ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(
             "--parameter",
-            help="KEY=VALUE that differs from the protocol; part of the judge's name; repeatable.",
+            help="KEY=VALUE that overrides the protocol; part of the judge's name; repeatable.",
         ),
     ] = None,
     limit_name: Annotated[
-        str, typer.Option(help="max_tokens, or max_completion_tokens for models that want that.")
+        str, typer.Option(help="max_tokens, or max_completion_tokens for models that require it.")
     ] = "max_tokens",
-    in_flight: Annotated[int, typer.Option(min=1, help="Questions on their way at the same time.")] = 8,
-    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds one attempt may take.")] = 120.0,
+    in_flight: Annotated[int, typer.Option(min=1, help="Maximum concurrent requests.")] = 8,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Timeout of one attempt, in seconds.")] = 120.0,
     retries: Annotated[
-        int, typer.Option(min=0, help="How often a question is sent again after a passing fault.")
+        int, typer.Option(min=0, help="Maximum retries of a request after a transient error.")
     ] = 6,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Ask again where the judge gave nothing before.")
-    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry failed judgements.")] = False,
     max_failures: Annotated[
         float,
-        typer.Option(min=0, help="Failed judgements allowed: a share below 1, else a count."),
+        typer.Option(min=0, help="Maximum failed judgements: a fraction below 1, otherwise a count."),
     ] = 0.0,
     plugin: PluginOption = None,
 ) -> None:
-    """Ask a judge about stored answers, and score them by what it says.
+    """Grade stored responses with an LLM-as-a-judge, and score them by its judgements.
 
-    Every judgement is on disk before it counts: started again after whatever
-    stopped it, only what is missing is asked. Several judges of one run stay
-    apart, each with its own numbers.
+    Every judgement is saved as it arrives: run the same command again to
+    resume, and only what is missing is asked. Several judges of one run are
+    kept separate, each with its own numbers.
 
-    Exit status: 0 all is well; 1 more judgements failed than --max-failures
+    Exit status: 0 success; 1 more judgements failed than --max-failures
     (or answers whose numbers are off the judge's scale), or a task could not
     be scored; 2 error; 130 interrupted.
     """
@@ -138,7 +138,7 @@ def judge(
                 )
             )
         except KeyboardInterrupt:
-            messages().print(f"{path}: interrupted; the same command goes on from here", markup=False)
+            messages().print(f"{path}: interrupted; run the same command again to resume", markup=False)
             raise
     show_numbers(runs)
     for outcome in outcomes:
@@ -168,7 +168,7 @@ def judgements(
         Path | None, typer.Option("--out", "-o", help="File to write; else standard output.")
     ] = None,
 ) -> None:
-    """Write what judges said, one JSON object a line: judge, task, sample, words, tokens, failures."""
+    """Write the judgements, one JSON object per line: judge, task, sample, reply, tokens, failures."""
     import json
     from dataclasses import asdict
 
@@ -181,8 +181,8 @@ def judgements(
             reader.manifest.task(key)
             for one in reader.judges(key):
                 for row in reader.judgements(one, key):
-                    told = {"judge": one.named(one.model), **asdict(row)}
-                    lines.append(json.dumps(told, ensure_ascii=False))
+                    entry = {"judge": one.named(one.model), **asdict(row)}
+                    lines.append(json.dumps(entry, ensure_ascii=False))
     if not lines:
         raise StoreError(f"{run} has no judgements.", "`evalsuite judge` makes them.")
     text = "\n".join(lines) + "\n"
@@ -214,14 +214,14 @@ def _tell(outcome: JudgeOutcome) -> None:
                 err=True,
             )
             if tally.failed:
-                say(f"{outcome.path}: {result.task}: the judge gave nothing {tally.failed} times", err=True)
+                say(f"{outcome.path}: {result.task}: {tally.failed} requests to the judge failed", err=True)
             if result.unscored:
                 say(_unscored(outcome.path, result), err=True)
     for key, tally in outcome.tallies.items():
         if tally.open:
             say(
                 f"{outcome.path}: {key}: {tally.open} of {tally.known} judgements failed "
-                f"(`evalsuite runs judgements {outcome.path}` says why; --retry-failed asks again)",
+                f"(`evalsuite runs judgements {outcome.path}` shows why; --retry-failed retries them)",
                 err=True,
             )
 

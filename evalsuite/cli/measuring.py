@@ -13,11 +13,11 @@ from evalsuite.cli.common import (
     ReasoningOption,
     messages,
     pairs,
+    print_error,
     reasoning_of,
     registry_with,
     say,
     show_numbers,
-    tell,
 )
 from evalsuite.errors import EvalsuiteError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from evalsuite.running.builder import Planned
 
 _REASONS = 5
-"""So many reasons of failures are shown; all of them are in the run."""
+"""Number of failure reasons that are printed; the run holds all of them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,14 +49,16 @@ def run(
         typer.Option("--out", "-o", help="Folder of the run; several models go to OUT/MODEL."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="YAML file with the same settings; the command line goes first.")
+        Path | None,
+        typer.Option(help="YAML file with the same settings; command-line options override the file."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many samples per task, the same for every model.")
+        int | None,
+        typer.Option(min=1, help="Maximum samples per task: a seeded subset, the same for every model."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all sampling. Default: 0.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Named protocol, for all tasks.")] = None,
-    rules: Annotated[str | None, typer.Option(help="Named scoring rules, for all tasks.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Prompt protocol of all tasks, by name.")] = None,
+    rules: Annotated[str | None, typer.Option(help="Scoring rules of all tasks, by name.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", help="Option of the model, KEY=VALUE; repeatable.")
@@ -69,42 +71,39 @@ def run(
     dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto (default).")] = None,
     blind: Annotated[
         bool | None,
-        typer.Option(
-            "--blind/--no-blind", help="Show the models no images: what can be answered without looking?"
-        ),
+        typer.Option("--blind/--no-blind", help="Blind baseline: run the models without the images."),
     ] = None,
     batch_size: Annotated[
         str | None,
-        typer.Option(help="Upper limit, halved where memory runs out (default: 32); `auto` finds what fits."),
+        typer.Option(help="Maximum, halved when memory runs out (default: 32); `auto` finds what fits."),
     ] = None,
     prepare_threads: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Threads that prepare ahead. Default: one per core, at most 8, on a GPU; else 1.",
+            help="Threads that prefetch requests. Default: one per core, at most 8, on a GPU; else 1.",
         ),
     ] = None,
     prefetch: Annotated[
-        int | None, typer.Option(min=1, help="Maximum prepared requests in memory. Default: 256.")
+        int | None, typer.Option(min=1, help="Maximum prefetched requests in memory. Default: 256.")
     ] = None,
     max_failures: Annotated[
         float | None,
-        typer.Option(min=0, help="Failed samples allowed: a share below 1, else a count. Default: 0."),
+        typer.Option(
+            min=0, help="Maximum failed samples: a fraction below 1, otherwise a count. Default: 0."
+        ),
     ] = None,
     self_check: Annotated[
         bool | None,
         typer.Option(
-            "--self-check/--no-self-check", help="Compare a batch with single requests at the start."
+            "--self-check/--no-self-check",
+            help="Check at the start that a batch gives the same answers as single requests.",
         ),
     ] = None,
-    retry_failed: Annotated[
-        bool | None, typer.Option("--retry-failed", help="Ask samples again that failed before.")
-    ] = None,
+    retry_failed: Annotated[bool | None, typer.Option("--retry-failed", help="Retry failed samples.")] = None,
     workers: Annotated[
         str | None,
-        typer.Option(
-            help="Ray workers that answer: a number, or `auto` for one per GPU.", rich_help_panel="Scale"
-        ),
+        typer.Option(help="Number of Ray workers, or `auto` for one per GPU.", rich_help_panel="Scale"),
     ] = None,
     ray_address: Annotated[
         str | None,
@@ -124,47 +123,50 @@ def run(
         float | None,
         typer.Option(
             min=1,
-            help="Seconds of silence after which others take over its samples.",
+            help="Seconds of silence after which other workers take over a worker's samples.",
             rich_help_panel="Scale",
         ),
     ] = None,
     same_gpus: Annotated[
         bool | None,
-        typer.Option("--same-gpus", help="Refuse workers with another GPU.", rich_help_panel="Scale"),
+        typer.Option(
+            "--same-gpus", help="Refuse workers with a different GPU model.", rich_help_panel="Scale"
+        ),
     ] = None,
     batch_invariant: Annotated[
         bool | None,
         typer.Option(
             "--batch-invariant",
-            help="Ask one at a time where a batch gives other bits than single requests, be it by rounding.",
+            help="Use batch size 1 where a batch is not bit-identical to single requests, even by rounding.",
         ),
     ] = None,
     image_format: Annotated[
         str | None, typer.Option(help="How images are stored: png (default) or webp; both lossless.")
     ] = None,
     image_level: Annotated[
-        int | None, typer.Option(min=0, max=9, help="Effort of that: 0 is fast, 9 small. No pixel changes.")
+        int | None,
+        typer.Option(min=0, max=9, help="Compression level, 0 (fastest) to 9 (smallest); always lossless."),
     ] = None,
     equal_failures: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Stop after so many samples in a row with the same failure; 0: never. Default: 25."
+            min=0, help="Stop after N consecutive samples with the same failure; 0: never. Default: 25."
         ),
     ] = None,
     reasoning: ReasoningOption = None,
     image_shards: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Images per tar archive; 0: files. Default: archives from 20,000 images on."
+            min=0, help="Images per tar shard; 0: single files. Default: shards from 20,000 images on."
         ),
     ] = None,
 ) -> None:
-    """Measure models, and show the leaderboard.
+    """Evaluate models on benchmarks, and show the leaderboard.
 
-    Started again after whatever stopped it, it resumes where it was: what is
-    answered is never asked again.
+    Run the same command again to resume an interrupted run: only missing
+    samples are evaluated.
 
-    Exit status: 0 all is well; 1 more samples failed than --max-failures, or a
+    Exit status: 0 success; 1 more samples failed than --max-failures, or a
     task could not be scored; 2 error; 130 interrupted.
     """
     from evalsuite.cli.progress import RunProgress
@@ -201,12 +203,12 @@ def run(
         return RunProgress(name)
 
     def failed(planned: Planned, error: EvalsuiteError) -> None:
-        tell(type(error)(f"{planned.spec.model.name}: {error.what}", error.remedy))
+        print_error(type(error)(f"{planned.spec.model.name}: {error.what}", error.remedy))
 
     try:
         ended = measure_all(runs, options, registry, progress, failed)
     except KeyboardInterrupt:
-        messages().print("interrupted; the same command resumes here", markup=False)
+        messages().print("interrupted; run the same command again to resume", markup=False)
         raise
     outcomes = [one.outcome for one in ended if one.outcome is not None]
     _show(outcomes)
@@ -216,14 +218,14 @@ def run(
 
 
 def score(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to score again.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs to re-score.")],
     rules: Annotated[
-        str | None, typer.Option(help="Named rules, several with commas; those of the run by default.")
+        str | None, typer.Option(help="Scoring rules, comma-separated. Default: those of the run.")
     ] = None,
     reasoning: ReasoningOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Score stored answers again: needs the benchmark's data, but no model."""
+    """Re-score stored responses: needs the benchmark's data, but no model."""
     from evalsuite.running.scoring import score_run
 
     registry = registry_with(plugin) if plugin else None
@@ -263,8 +265,8 @@ def _show(outcomes: list[RunOutcome]) -> None:
                 console.print(f"  {count} x {reason}", markup=False)
             more = len(reasons) - _REASONS
             if more > 0:
-                told = f"  and {more} other reasons: `evalsuite runs show {outcome.path} --all`"
-                console.print(told, markup=False)
+                line = f"  and {more} other reasons: `evalsuite runs show {outcome.path} --all`"
+                console.print(line, markup=False)
     if outcomes:
         console.print(
             f"runs: {', '.join(str(outcome.path) for outcome in outcomes)}", style="dim", markup=False

@@ -29,7 +29,7 @@ def make(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of another world.")] = None,
 ) -> None:
-    """Write a world of simple scenes in the official formats of the real benchmarks."""
+    """Generate a world of simple scenes in the official formats of the real benchmarks."""
     from evalsuite.mini.data import SEED, ensure_world
     from evalsuite.mini.write import write_world
 
@@ -59,10 +59,10 @@ def train(
     stage: Annotated[
         list[str] | None, typer.Option("--stage", help="Only this stage; repeatable. See `--list`.")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Train anew instead of going on.")] = False,
-    show: Annotated[bool, typer.Option("--list", help="Name the stages and end.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train from scratch instead of resuming.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the stages and exit.")] = False,
 ) -> None:
-    """Train the miniature's models from nothing; started again, it resumes where it stopped."""
+    """Train the miniature's models from scratch. Run the same command again to resume."""
     from evalsuite.mini.training.run import stage_names
     from evalsuite.mini.training.run import train as start
 

@@ -88,7 +88,7 @@ def _folded(text: str, indent: str, first: str | None = None) -> list[str]:
 
 
 def _as_it_stands(line: str, indent: str) -> list[str]:
-    """A line with its blanks; what does not fit goes on below, further in."""
+    """A line with its blanks; what does not fit continues below, further in."""
     room = WIDTH - len(indent)
     lines = []
     while len(line) > room:

@@ -28,7 +28,7 @@ class RunProgress:
         self._bar: Bar | None = None
         self._id: TaskID | None = None
         self._total = self._done = self._before = self._failed = 0
-        self._started = self._told = 0.0
+        self._started = self._reported = 0.0
 
     def on_stage(self, text: str) -> None:
         if self._console.is_terminal:
@@ -39,7 +39,7 @@ class RunProgress:
 
     def on_start(self, total: int, done: int) -> None:
         self._total, self._done, self._before = total, done, done
-        self._started = self._told = time.monotonic()
+        self._started = self._reported = time.monotonic()
         resumed = f", {done} of them answered before" if done else ""
         if self._console.is_terminal:
             bar, task = self._shown()
@@ -51,9 +51,9 @@ class RunProgress:
         self._done += done
         self._failed += failed
         if self._bar is not None and self._id is not None:
-            self._bar.update(self._id, completed=self._done, stage=task, told=self._rate())
-        elif time.monotonic() - self._told > _LINE_EVERY:
-            self._told = time.monotonic()
+            self._bar.update(self._id, completed=self._done, stage=task, rate=self._rate())
+        elif time.monotonic() - self._reported > _LINE_EVERY:
+            self._reported = time.monotonic()
             self._line(f"{self._done} of {self._total} ({task}), {self._rate()}, {self._left()} left")
 
     def on_note(self, task: str, text: str) -> None:
@@ -99,12 +99,12 @@ class RunProgress:
                 TextColumn("{task.fields[stage]}", style="dim", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[told]}", markup=False),
+                TextColumn("{task.fields[rate]}", markup=False),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
                 console=self._console,
             )
-            self._id = self._bar.add_task(self._name, total=None, stage="", told="")
+            self._id = self._bar.add_task(self._name, total=None, stage="", rate="")
             self._bar.start()
         return self._bar, self._id

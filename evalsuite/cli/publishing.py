@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from evalsuite.published import PublishedTable, TableReference
     from evalsuite.reproduction import Reproduction
 
-published = typer.Typer(help="Numbers that papers print, with their sources.", no_args_is_help=True)
+published = typer.Typer(help="Published results of papers, with their sources.", no_args_is_help=True)
 
 FileOption = Annotated[
     list[Path] | None,
-    typer.Option("--published-file", help="A YAML file with published numbers of your own; repeatable."),
+    typer.Option("--published-file", help="YAML file with your own published results; repeatable."),
 ]
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="PUBLICATION/TABLE, e.g. dreamllm/table-1.")
@@ -108,15 +108,17 @@ def reproduce(
         list[str] | None, typer.Option("--column", help="Only this column; repeatable.")
     ] = None,
     reuse: Annotated[
-        list[Path] | None, typer.Option("--runs", help="Runs, or folders of runs, to use again; repeatable.")
+        list[Path] | None, typer.Option("--runs", help="Runs, or folders of runs, to reuse; repeatable.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the runs. Default: runs/reproduce/TABLE.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what is needed: data, time, disk.")
+        bool, typer.Option("--dry-run", help="Only show what is needed: data, time, disk.")
     ] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many samples per task.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Maximum samples per task (seeded subset).")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of all sampling, 0 unless given; only its results are reused.")
     ] = None,
@@ -125,9 +127,11 @@ def reproduce(
     option: Annotated[
         list[str] | None, typer.Option("--option", help="Option of the model, KEY=VALUE; repeatable.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Upper limit; halved where memory runs out.")] = 32,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Maximum batch size, halved when memory runs out.")
+    ] = 32,
     max_failures: Annotated[
-        float, typer.Option(min=0, help="Failed samples allowed: a share below 1, else a count.")
+        float, typer.Option(min=0, help="Maximum failed samples: a fraction below 1, otherwise a count.")
     ] = 0.0,
     report: Annotated[
         Path | None, typer.Option("--write", help="Also write plan and verdicts: FILE.md or FILE.json.")
@@ -135,9 +139,9 @@ def reproduce(
     plugin: PluginOption = None,
     published_file: FileOption = None,
 ) -> None:
-    """Measure what a published table needs, and say cell by cell whether it is reproduced.
+    """Run what a published table needs, and report cell by cell whether it is reproduced.
 
-    Data are looked for as in `run` ($EVALSUITE_DATA/TASK). Started again, it resumes where it was.
+    Data are found as in `run` ($EVALSUITE_DATA/TASK). Run the same command again to resume.
 
     Exit status: 0; 1 a comparable number differs, or something could not be measured; 2 error.
     """
@@ -167,9 +171,7 @@ def explain(
     task: Annotated[str, typer.Option("--task", "-t", help="Task of the run.")],
     published_cell: Annotated[
         str | None,
-        typer.Option(
-            "--published", help="PUBLICATION/TABLE/ROW/COLUMN; without it, only our number is taken apart."
-        ),
+        typer.Option("--published", help="PUBLICATION/TABLE/ROW/COLUMN. Default: explain only our number."),
     ] = None,
     metric: Annotated[
         str | None, typer.Option(help="Metric. Default: the column's, or the task's headline.")
@@ -177,18 +179,19 @@ def explain(
     runs: Annotated[
         list[Path] | None,
         typer.Option(
-            "--runs", help="Further runs of the model: what they did otherwise is measured; repeatable."
+            "--runs",
+            help="Further runs of the model: the effect of their other settings is measured; repeatable.",
         ),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--write", help="Also write it: FILE.md or FILE.json.")
+        Path | None, typer.Option("--write", help="Also write the result: FILE.md or FILE.json.")
     ] = None,
     plugin: PluginOption = None,
     published_file: FileOption = None,
 ) -> None:
-    """Take a number, or its difference from a published one, apart: rules, prompt, decoding, sampling …
+    """Explain a number, or its difference from a published one: rules, prompt, decoding, sampling …
 
-    What the stored answers can tell is measured, the rest is listed. Needs the benchmark's data, no model.
+    Effects that stored responses show are measured, the rest is listed. Needs the benchmark's data, no model.
     """
     from rich.text import Text
 

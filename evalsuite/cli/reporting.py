@@ -22,17 +22,17 @@ def report(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder of the site; an earlier report there is replaced.")
     ],
-    title: Annotated[str, typer.Option(help="Heading of the site.")] = "Evaluation report",
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "Evaluation report",
     task: Annotated[
         list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
     ] = None,
     max_samples: Annotated[
-        int | None, typer.Option(min=0, help="At most so many samples per task to look at. Default: all.")
+        int | None, typer.Option(min=0, help="Maximum samples per task to show. Default: all.")
     ] = None,
-    no_images: Annotated[bool, typer.Option("--no-images", help="Leave images out.")] = False,
+    no_images: Annotated[bool, typer.Option("--no-images", help="Leave out the images.")] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Write a web page about runs: leaderboard, tasks, every sample. Opens from disk, needs no server."""
+    """Write an HTML report on runs: leaderboard, tasks, every sample. Opens from disk, needs no server."""
     from evalsuite.report import write_report
 
     registry = registry_with(plugin) if plugin else None

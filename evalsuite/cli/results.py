@@ -36,14 +36,14 @@ def leaderboard(
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Breakdowns too.")] = False,
+    groups: Annotated[bool, typer.Option("--groups", help="Include breakdowns.")] = False,
     published: Annotated[
         list[str] | None,
-        typer.Option("--published", help="Rows of a paper beside the runs, e.g. dreamllm; repeatable."),
+        typer.Option("--published", help="Published results beside the runs, e.g. dreamllm; repeatable."),
     ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Show runs side by side. Numbers that were measured differently never share a column."""
+    """Show the leaderboard of runs. Numbers that were measured differently never share a column."""
     from evalsuite.leaderboards import load, render, table
     from evalsuite.leaderboards.rendering import console
 
@@ -75,9 +75,9 @@ def gallery(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, side by side.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="PNG or WebP file to write; 300 samples a file.")],
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="Task; the first that draws by default.")
+        str | None, typer.Option("--task", "-t", help="Task. Default: the first that generates images.")
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 24,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of samples.")] = 24,
     columns: Annotated[int, typer.Option(min=1, help="Samples per line.")] = 6,
     size: Annotated[int, typer.Option(min=16, help="Edge of an image in pixels.")] = 128,
     every: Annotated[

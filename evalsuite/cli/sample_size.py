@@ -21,45 +21,50 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    task: Annotated[str, typer.Option("--task", "-t", help="Task to be compared on.")],
+    task: Annotated[str, typer.Option("--task", "-t", help="Task to compare on.")],
     detect: Annotated[
-        float | None, typer.Option(help="Difference to be found, in points as leaderboards print.")
+        float | None, typer.Option(help="Difference to detect, in points as in leaderboards.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=2, help="So many samples: how small a difference do they show?")
+        int | None, typer.Option(min=2, help="Number of samples: show the smallest difference they detect.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Metric; the headline by default.")] = None,
     runs: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Two runs that tell how much such models disagree."),
+        typer.Option(metavar="A B", help="Two runs to estimate from how much such models disagree."),
     ] = None,
     baseline: Annotated[
         float | None, typer.Option(help="Score of the base, as 72.4 or 0.724. Default: 50, the worst case.")
     ] = None,
     correlation: Annotated[
-        float | None, typer.Option(help="Of both models' right answers, 0 to 1. Default: 0.5.")
+        float | None, typer.Option(help="Correlation of both models' correct answers, 0 to 1. Default: 0.5.")
     ] = None,
     sd: Annotated[
         float | None, typer.Option(help="Standard deviation of the per-sample difference, in points.")
     ] = None,
     design_effect: Annotated[
-        float | None, typer.Option(help="By which clusters enlarge the variance. Default: measured, or 1.")
+        float | None, typer.Option(help="Variance inflation by clusters. Default: measured, or 1.")
     ] = None,
-    power: Annotated[float, typer.Option(help="Chance to find the difference.")] = 0.8,
-    alpha: Annotated[float, typer.Option(help="Level of the two-sided test.")] = 0.05,
+    power: Annotated[float, typer.Option(help="Probability of detecting the difference.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Significance level of the two-sided test.")] = 0.05,
     comparisons: Annotated[
-        int, typer.Option(min=1, help="Tasks that are compared and corrected for together.")
+        int, typer.Option(min=1, help="Number of tasks to correct for multiple comparisons.")
     ] = 1,
     plugin: PluginOption = None,
 ) -> None:
-    """Say how many samples two checkpoints must both answer to see a difference between them."""
+    """Compute how many samples are needed to detect a difference between two checkpoints."""
     from evalsuite.comparison.sample_size import plan_samples
     from evalsuite.stats import Aim
 
     if detect is None and samples is None:
-        raise SpecError("Nothing is asked.", "Give --detect POINTS, --samples N, or both.")
+        raise SpecError(
+            "Neither a difference nor a number of samples is given.",
+            "Give --detect POINTS, --samples N, or both.",
+        )
     if detect is not None and not (detect > 0 and math.isfinite(detect)):
-        raise SpecError(f"A difference of {detect:g} cannot be found.", "Give --detect in points, e.g. 0.5.")
+        raise SpecError(
+            f"A difference of {detect:g} cannot be detected.", "Give --detect in points, e.g. 0.5."
+        )
     found = plan_samples(
         task, metric=metric, runs=runs, baseline=baseline, correlation=correlation, sd=sd,
         design_effect=design_effect, aim=Aim(power, alpha, comparisons), registry=registry_with(plugin),
@@ -76,22 +81,26 @@ def _show(found: SamplePlan, detect: float | None, samples: int | None) -> None:
     console.print(found.source, markup=False)
     if detect is not None:
         needed = found.samples(detect)
-        console.print(f"\nto find a difference of {detect:g}: {needed:,} samples", style="bold", markup=False)
+        console.print(
+            f"\nto detect a difference of {detect:g}: {needed:,} samples", style="bold", markup=False
+        )
         if found.available is not None and needed > found.available:
             least = found.detectable(found.available)
             console.print(
-                f"the benchmark has {found.available:,}: all of them find a difference of {least:.2f}",
+                f"the benchmark has {found.available:,}: all of them detect a difference of {least:.2f}",
                 style="yellow", markup=False,
             )  # fmt: skip
         if samples is None:
             console.print(_around(found, detect))
     if samples is not None:
         least = found.detectable(samples)
-        told = f"a difference of {least:.2f}" if math.isfinite(least) else "no difference there can be"
-        console.print(f"\n{samples:,} samples find {told}", style="bold", markup=False)
+        phrase = f"a difference of {least:.2f}" if math.isfinite(least) else "no difference there can be"
+        console.print(f"\n{samples:,} samples detect {phrase}", style="bold", markup=False)
         if detect is not None:
             chance = found.power(samples, detect)
-            console.print(f"a difference of {detect:g} is found with a chance of {chance:.0%}", markup=False)
+            console.print(
+                f"a difference of {detect:g} is detected with probability {chance:.0%}", markup=False
+            )
 
 
 def _around(found: SamplePlan, detect: float) -> object:

@@ -13,7 +13,7 @@ from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
 _app = typer.Typer(
-    name="study", help="Ask people: a page that shows documents blind, and what their votes say.",
+    name="study", help="Human studies: show outputs to raters, blind, and analyse their votes.",
     no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 
@@ -33,29 +33,29 @@ def make(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs of the same task.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write: page/ and key.json.")],
     task: Annotated[
-        str | None, typer.Option("--task", "-t", help="Task; the first that draws by default.")
+        str | None, typer.Option("--task", "-t", help="Task. Default: the first that generates images.")
     ] = None,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many samples.")] = 150,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Number of samples.")] = 150,
     mode: Annotated[
         _Mode, typer.Option(help="rate: one by one; compare: two sources side by side.")
     ] = _Mode.RATE,
     question: Annotated[
-        str | None, typer.Option(help="The question, as raters read it. Default: a neutral one.")
+        str | None, typer.Option(help="Question shown to the raters. Default: a neutral one.")
     ] = None,
     answers: Annotated[
-        str, typer.Option(help="With rate: answers, separated by commas; the share of the first is told.")
+        str, typer.Option(help="With rate: answers, comma-separated; the share of the first is reported.")
     ] = "yes,no",
     ties: Annotated[bool, typer.Option(help="With compare: allow “no preference”.")] = True,
     by: Annotated[
         str | None, typer.Option(help="Label that topics come from. Default: topic, where there is one.")
     ] = None,
     reference: Annotated[
-        bool, typer.Option("--reference", help="Show the true documents too, as one more source.")
+        bool, typer.Option("--reference", help="Show the ground-truth documents too, as one more source.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of choice, order and sides.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of selection, order and sides.")] = 0,
     plugin: PluginOption = None,
 ) -> None:
-    """Write a page that shows what models made, blind and in random order, and collects votes.
+    """Write a page that shows models' outputs, blind and in random order, and collects votes.
 
     Give raters the folder page/; it opens from disk and needs no server and no network. Keep key.json.
     """
@@ -73,7 +73,7 @@ def make(
         markup=False,
     )
     if samples < count:
-        messages().print(f"{count} samples were asked for, {samples} are there.", markup=False)
+        messages().print(f"{count} samples were requested, {samples} are there.", markup=False)
     messages().print(
         f"Give raters {out / 'page'} (they open index.html); keep {out / 'key.json'} to yourself.",
         markup=False,
@@ -86,13 +86,13 @@ def read(
     votes: Annotated[list[Path], typer.Argument(metavar="VOTES...", help="Files that raters sent back.")],
     bar: Annotated[
         float | None,
-        typer.Option(min=0, max=100, help="Hold shares against so many per cent (30: the Turing test's)."),
+        typer.Option(min=0, max=100, help="Compare shares with this percentage (30: the Turing test's)."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="File to write, .md or .json. Default: print.")
     ] = None,
 ) -> None:
-    """Tell what the votes say: shares with intervals, over all and by topic, and agreement of raters."""
+    """Analyse the votes: shares with intervals, overall and by topic, and inter-rater agreement."""
     from evalsuite.api.tools import read_study
     from evalsuite.study.describing import as_json, markdown
 

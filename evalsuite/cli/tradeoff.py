@@ -28,7 +28,7 @@ def tradeoff(
         typer.Option(help="Model option along a curve. Default: the one in which runs of a model differ."),
     ] = None,
 ) -> None:
-    """Plot one metric over another, a point per run: what one costs in the other."""
+    """Plot one metric against another, one point per run: their trade-off."""
     from evalsuite.api.results import plot_tradeoff
 
     found = plot_tradeoff(runs, x, y, out, task=task, along=along)

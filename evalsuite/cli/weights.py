@@ -20,7 +20,7 @@ weights = typer.Typer(help="Published weights of the networks that metrics use."
 
 @weights.command("list")
 def show() -> None:
-    """Show the known weights, their sizes, and where they lie on this machine."""
+    """Show the known weights, their sizes, and where they are on this machine."""
     from evalsuite.api.listing import list_weights
 
     table = grid("name", "size", "together as", "here")
@@ -34,9 +34,9 @@ def fetch(
     names: Annotated[
         list[str], typer.Argument(metavar="NAME...", help="Files, groups of files, or hub ids owner/name.")
     ],
-    revision: Annotated[str | None, typer.Option(help="Of a hub repository.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of a hub repository.")] = None,
 ) -> None:
-    """Fetch weights from where they are published, and check that they are what was published."""
+    """Download weights from where they are published, and verify them."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from evalsuite.api.tools import fetch_weights
@@ -48,10 +48,10 @@ def fetch(
         def bar(name: str) -> Callable[[int, int], None]:
             task = progress.add_task(name, total=None)
 
-            def told(so_far: int, total: int) -> None:
+            def on_bytes(so_far: int, total: int) -> None:
                 progress.update(task, completed=so_far, total=total or None)
 
-            return told
+            return on_bytes
 
         found = fetch_weights(names, revision, bar)
     for name, path in found.items():

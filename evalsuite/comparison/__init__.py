@@ -3,7 +3,7 @@ samples that flipped.
 
 `compare` gives a `Comparison`; `console`, `markdown`, `junit` and `to_json` render it. Reads runs; never
 imports a model. Metrics that are means are compared from the stored scores alone; corpus metrics and
-distances are computed again from the stored responses, with the same draws for both sides.
+distances are recomputed from the stored responses, with the same resamples for both sides.
 """
 
 from __future__ import annotations

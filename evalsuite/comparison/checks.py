@@ -175,18 +175,18 @@ def _margin(row: Compared, alpha: float) -> tuple[bool, str]:
     found, margin = row.difference, row.limits.margin or 0.0
     low, high = row.gain_interval
     by = f"worse by more than {margin:g}" if margin else "worse"
-    told = f"difference {row.shown(found.value, signed=True)} ({row.interval})"
+    phrase = f"difference {row.shown(found.value, signed=True)} ({row.interval})"
     if row.limits.mode == "strict":
         if not found.value and found.p == 1:
-            return True, f"{told}: no sample differs"
+            return True, f"{phrase}: no sample differs"
         if math.isnan(low):
-            return False, f"{told}: without an interval nothing shows that it is not {by}"
+            return False, f"{phrase}: without an interval nothing shows that it is not {by}"
         verb = "is shown not to be" if low > -margin else "is not shown not to be"
-        return low > -margin, f"{told}: the candidate {verb} {by}"
+        return low > -margin, f"{phrase}: the candidate {verb} {by}"
     # Where all samples lost alike there is no interval, but the test sees it all the same.
     shown = row.p_margin <= alpha and (row.gain if math.isnan(high) else high) < -margin
     verb = "is shown to be" if shown else "is not shown to be"
-    return not shown, f"{told}: the candidate {verb} {by}"
+    return not shown, f"{phrase}: the candidate {verb} {by}"
 
 
 def failures_checks(

@@ -157,7 +157,7 @@ def compare(
     allowed = {*allow, *found.allow}
     for name in allowed:
         if name not in ASPECTS:
-            raise SpecError(f"{name!r} is nothing that can be allowed.", suggest(name, ASPECTS))
+            raise SpecError(f"{name!r} is not a difference that can be allowed.", suggest(name, ASPECTS))
     with ExitStack() as stack:
         sides = with_same_judges(open_side(paths_of(base), stack), open_side(paths_of(candidate), stack))
         absent = {*allow_missing, *found.allow_missing}

@@ -47,7 +47,7 @@ class Flip:
 def flips_of(comparison: Comparison, tasks: Sequence[str] | None, most: int) -> list[Flip]:
     """The samples with the largest changes of each task's headline score, worse ones first.
 
-    Half of `most` are kept for each direction where both have so many. Of repeated runs the first on each
+    Half of `most` are kept for each direction where both have that many. Of repeated runs the first on each
     side is shown. Tasks whose headline is no score of single samples (a distance) have none.
     """
     found: list[Flip] = []

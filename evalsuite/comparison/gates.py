@@ -75,7 +75,9 @@ class Gates(_Strict):
     def _known(cls, value: Any) -> Any:
         for name in value if isinstance(value, list | tuple) else ():
             if name not in ASPECTS:
-                raise ValueError(f"{name!r} is nothing that can be allowed. {suggest(str(name), ASPECTS)}")
+                raise ValueError(
+                    f"{name!r} is not a difference that can be allowed. {suggest(str(name), ASPECTS)}"
+                )
         return value
 
     def limits(self, task: str, metric: str, group: str = "", *, headline: bool = False) -> Limits:

@@ -92,7 +92,7 @@ def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
         lines.append(f"- {flip.direction}, {flip.before:.4g} → {flip.after:.4g}: {_inline(flip.id)}")
         shown = flip.candidate if flip.candidate.images or flip.candidate.prompt else flip.base
         if shown.prompt:
-            lines.append(f"  - asked: {_inline(shown.prompt)}{_pictures(shown.images, images)}")
+            lines.append(f"  - prompt: {_inline(shown.prompt)}{_image_links(shown.images, images)}")
         elif shown.note:
             lines.append(f"  - {_inline(shown.note)}")
         if shown.expected:
@@ -100,30 +100,30 @@ def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
         for name, view in (("base", flip.base), ("candidate", flip.candidate)):
             understood = ""
             if view.parsed and view.parsed != view.said:
-                understood = f" (understood as {_inline(view.parsed)})"
-            drawn = _pictures(view.drawn, images)
-            only_drawn = drawn and set(view.said.split()) == {"[image]"}
-            said = "" if only_drawn else _inline(view.said or "nothing")
-            lines.append(f"  - {name}: {said}{understood}{drawn}")
+                understood = f" (parsed as {_inline(view.parsed)})"
+            generated = _image_links(view.drawn, images)
+            only_images = generated and set(view.said.split()) == {"[image]"}
+            said = "" if only_images else _inline(view.said or "nothing")
+            lines.append(f"  - {name}: {said}{understood}{generated}")
     return [*lines, "", "</details>"]
 
 
-def _pictures(pictures: Sequence[Image], folder: Path | None) -> str:
-    if not pictures:
+def _image_links(images: Sequence[Image], folder: Path | None) -> str:
+    if not images:
         return ""
     if folder is None:
-        return f" [{len(pictures)} image{'s' if len(pictures) > 1 else ''}]"
+        return f" [{len(images)} image{'s' if len(images) > 1 else ''}]"
     found = []
-    for picture in pictures:
-        name = _copy(picture, folder)
+    for image in images:
+        name = _copy(image, folder)
         found.append(f'<img src="{folder.name}/{name}" width="128">' if name else "[image cannot be read]")
     return " " + " ".join(found)
 
 
-def _copy(picture: Image, folder: Path) -> str:
+def _copy(image: Image, folder: Path) -> str:
     """The file's name in the folder: its digest, never what a model or a data set calls it."""
     try:
-        data = picture.read()
+        data = image.read()
     except EvalsuiteError:
         return ""
     signatures = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"RIFF", ".webp"), (b"GIF8", ".gif"))

@@ -44,8 +44,8 @@ def _incomplete(base: Side, candidate: Side, keys: Collection[str]) -> list[str]
         for key in keys:
             for one in side.tasks[key]:
                 record = one.run.manifest.task(key)
-                if told := partial(one.result.info, record):
-                    found[f"{key}: {told}."] = None
+                if phrase := partial(one.result.info, record):
+                    found[f"{key}: {phrase}."] = None
                 if one.result.unfinished:
                     count = f"{one.result.unfinished} of {one.result.total}"
                     found[f"{key}: {count} samples are missing in the {which}."] = None
@@ -70,8 +70,8 @@ def notes_on(
         if alone:
             which = "base" if side is base else "candidate"
             unscored = [key for key in alone if key in other.unscored]
-            told = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
-            notes.append(f"Only the {which} has {', '.join(alone)}{told}.")
+            phrase = f" (not scored on the other side: {', '.join(unscored)})" if unscored else ""
+            notes.append(f"Only the {which} has {', '.join(alone)}{phrase}.")
     notes += _incomplete(base, candidate, different)
     notes += _software(base, candidate)
     unpaired = [row.name for row in rows if not row.difference.paired]

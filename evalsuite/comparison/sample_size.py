@@ -1,4 +1,4 @@
-"""How many samples a comparison of two checkpoints needs, or how small a difference so many show."""
+"""How many samples a comparison of two checkpoints needs, or how small a difference they detect."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class SamplePlan:
         measured: the spread, where runs or a standard deviation were given.
         design_effect: by which clusters enlarge the variance.
         source: where the spread comes from, one line.
-        available: samples that the benchmark has; None where no run tells.
+        available: samples that the benchmark has; None where no run records it.
     """
 
     task: str
@@ -58,11 +58,11 @@ class SamplePlan:
         return samples_needed(difference / self.metric.scale, self.spread(difference), self.aim)
 
     def power(self, samples: int, difference: float) -> float:
-        """The chance that so many samples find a true difference."""
+        """The power: probability that `samples` samples detect a true difference."""
         return power(samples, difference / self.metric.scale, self.spread(difference), self.aim)
 
     def detectable(self, samples: int) -> float:
-        """The smallest true difference that so many samples find with the power wanted; inf for none."""
+        """The smallest true difference that `samples` samples detect with the given power; inf for none."""
         if self.measured is not None:
             return detectable(samples, self.measured, self.aim) * self.metric.scale
         low, high = 0.0, max(self.baseline, 1 - self.baseline) * self.metric.scale
@@ -90,7 +90,7 @@ def plan_samples(
 ) -> SamplePlan:
     """Plans a paired comparison of two checkpoints on the same samples of a task.
 
-    Where the spread comes from: two measured runs tell how often such checkpoints disagree and how much
+    Where the spread comes from: two measured runs show how often such checkpoints disagree and how much
     clusters matter; else `sd`, the standard deviation of the per-sample difference; else right and wrong
     answers with the given baseline and correlation, which is also the most that any score in [0, 1] of the
     same mean can spread.
@@ -109,21 +109,23 @@ def plan_samples(
     """
     aim = aim or Aim()
     if runs is not None and (sd is not None or baseline is not None or correlation is not None):
-        raise SpecError("Two runs tell baseline, correlation and spread.", "Give --runs or the others.")
+        raise SpecError(
+            "With two runs, baseline, correlation and spread are measured.", "Give --runs or the others."
+        )
     if sd is not None and (baseline is not None or correlation is not None):
         raise SpecError("With --sd no baseline or correlation is needed.", "Give one or the other.")
     if design_effect is not None and not design_effect > 0:
-        raise SpecError(f"A design effect of {design_effect:g} cannot be.", "Usual are 1 to 5.")
+        raise SpecError(f"A design effect of {design_effect:g} is impossible.", "Typical values are 1 to 5.")
     if runs is not None:
         return _from_runs(task, metric, runs, design_effect, aim, registry)
     chosen = _metric(task, metric, registry or load_registry())
     effect = design_effect or 1.0
-    told = f", design effect {effect:g}" if effect != 1 else ""
+    phrase = f", design effect {effect:g}" if effect != 1 else ""
     if sd is not None:
         if not (sd > 0 and math.isfinite(sd)):
             raise SpecError(f"A standard deviation of {sd:g} cannot be.", "Give --sd as displayed.")
         spread = Spread((sd / chosen.scale) ** 2, False, effect)
-        source = f"standard deviation {sd:g} of the difference, as given{told}"
+        source = f"standard deviation {sd:g} of the difference, as given{phrase}"
         return SamplePlan(task, chosen, aim, math.nan, math.nan, spread, effect, source)
     if chosen.scale != _PERCENT or chosen.exceeds_one:
         raise SpecError(
@@ -134,7 +136,7 @@ def plan_samples(
     alike = 0.5 if correlation is None else correlation
     disagreement(share, 0.0, alike)  # refuses what cannot be
     assumed = "assumed" if baseline is None or correlation is None else "as given"
-    source = f"baseline {share:.1%}, correlation {alike:g}, {assumed}{told}"
+    source = f"baseline {share:.1%}, correlation {alike:g}, {assumed}{phrase}"
     return SamplePlan(task, chosen, aim, share, alike, None, effect, source)
 
 
@@ -182,7 +184,7 @@ def _from_runs(
     if design_effect is not None:
         spread = Spread(spread.variance, spread.binary, design_effect)
     sd = math.sqrt(spread.variance) * chosen.scale
-    told = (
+    phrase = (
         f"they disagree on {spread.variance:.1%} of {n} samples"
         if spread.binary
         else f"standard deviation {sd:.{chosen.digits + 1}f} of the difference over {n} samples"
@@ -194,5 +196,5 @@ def _from_runs(
     )
     return SamplePlan(
         task, chosen, aim, math.nan, math.nan, spread, spread.design_effect,
-        f"measured: {sides[0].name} and {sides[1].name}, {told}{effect}", available,
+        f"measured: {sides[0].name} and {sides[1].name}, {phrase}{effect}", available,
     )  # fmt: skip

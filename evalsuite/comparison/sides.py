@@ -30,7 +30,7 @@ Where = Path | str | HasPath
 
 
 def paths_of(given: Where | Iterable[Where]) -> list[Path]:
-    """The folders, one or several, however they are told."""
+    """The folders, one or several."""
     if isinstance(given, Path | str):
         return [Path(given)]
     if isinstance(given, Iterable):
@@ -111,7 +111,7 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     if not tasks and (without := sum(result.failures for r in readers for result in r.metrics())):
         raise StoreError(
             f"No task in {where} has scored samples: {without} have none.",
-            "`evalsuite runs show` tells why; `evalsuite run --retry-failed` asks again.",
+            "`evalsuite runs show` shows why; `evalsuite run --retry-failed` retries them.",
         )
     if not tasks:
         raise StoreError(f"No task in {where} has scored samples.", "Finish it, or `evalsuite score RUN`.")
@@ -161,7 +161,7 @@ def _check_alike(key: str, measured: Sequence[Measurement]) -> None:
         ]
         if different:
             raise SpecError(
-                f"{key}: {measured[0].run.path} and {other.run.path} are no repetitions: "
+                f"{key}: {measured[0].run.path} and {other.run.path} are not repetitions: "
                 f"{'; '.join(different)}.",
                 "Name a single run.",
             )

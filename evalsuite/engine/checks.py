@@ -69,10 +69,10 @@ def check_contract(model: str, method: str, batch: Sequence[Prepared], responses
                     "Half precision may overflow: try --dtype float32.",
                 )
         if isinstance(response, ImageResponse) and isinstance(output, GenerateImages):
-            drawn = len(response.images)
-            if drawn != output.count:
+            generated = len(response.images)
+            if generated != output.count:
                 raise AdapterError(
-                    f"{where} drew {drawn} images where {output.count} were asked for.", remedy
+                    f"{where} generated {generated} images where {output.count} were requested.", remedy
                 )
         if isinstance(response, ImageResponse | DocumentResponse):
             answers[i] = _readable(response)

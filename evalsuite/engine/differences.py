@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 LIKELIEST = 32
-"""So many of the likeliest next tokens are compared."""
+"""Number of most likely next tokens that are compared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The loop: what is missing is prepared ahead, batched, answered, and on disk before it counts.
 
-Requests of one sample follow each other (a protocol may ask again, given the answers so far): a follow-up is
+Requests of one sample follow each other (a protocol may follow up, given the answers so far): a follow-up is
 put at the head of what is missing, so that data are read once and few samples are open at a time.
 """
 
@@ -33,7 +33,7 @@ AHEAD_BYTES = 64 * 2**20
 """Bytes of prepared requests that may wait: so much before the window, so much in it."""
 
 GROWTH = 8
-"""The window grows by a batch in so many batches: the share by which preparing must be faster meanwhile."""
+"""The window grows by one batch per this many: the share by which preparing must be faster meanwhile."""
 
 _log = logging.getLogger(__name__)
 _NUMBERS = re.compile(r"\d+")
@@ -54,7 +54,7 @@ class Streak:
             self._kind, self._reason = kind, outcome.error
 
     def check(self, most: int) -> None:
-        """Raises UnavailableError when there are so many; 0 is any number."""
+        """Raises UnavailableError when the limit is reached; 0 is no limit."""
         if most and self._count >= most:
             raise UnavailableError(
                 f"{self._count} samples in a row failed with the same reason: {self._reason}",
@@ -183,7 +183,7 @@ class RequestLoop:
         self._report(plan.key, saver)
 
     def _report(self, task: str, saver: Saver, at_most_behind: int = BEHIND) -> None:
-        """Tells the progress what has become durable."""
+        """Reports to the progress what has become durable."""
         for records in saver.saved(at_most_behind=at_most_behind):
             failed = sum(record.status == "failed" for record in records)
             done = sum(record.last for record in records)
@@ -196,7 +196,7 @@ class RequestLoop:
         return ImageEncoding(self.options.image_format, self.options.image_level)
 
     def _follow_up(self, plan: TaskPlan, ready: Ready, outcome: Outcome) -> tuple[Item | None, str]:
-        """The next thing to ask about the sample, or why that cannot be told."""
+        """The next thing to ask about the sample, or why there is none."""
         if outcome.response is None:
             return None, ""
         sample, earlier = ready.item.sample, (*ready.item.earlier, outcome.response)

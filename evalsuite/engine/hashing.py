@@ -1,4 +1,4 @@
-"""Digests that let two runs be shown to have asked the same thing about the same samples."""
+"""Digests that show that two runs made the same requests about the same samples."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Ledger:
 
     Args:
         leases: all of them, in order; read one at a time as workers take them.
-        ahead: leases that a worker may hold at once; the next is sent when the first has finished.
+        ahead: leases that a worker may hold at the same time; the next is sent when the first has finished.
         deaths_alone: deaths over a sample that is asked alone after which it is failed.
         deaths_in_a_row: deaths on one node, over different samples, after which the node is left out.
     """
@@ -167,7 +167,7 @@ class Ledger:
         """Records of a lease came from a worker, in the order in which they were made.
 
         Args:
-            records: sample id, and whether it is the sample's last record (a protocol may ask again).
+            records: sample id, and whether it is the sample's last record (a protocol may follow up).
 
         Returns which of them are to be saved. All records of a sample come from the worker that gave its
         first one, as long as that worker lives; a sample that two workers answered counts once.

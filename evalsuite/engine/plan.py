@@ -54,7 +54,7 @@ def plan_task(key: str, task: Task, *, seed: int, limit: int | None) -> TaskPlan
         if not _storable(name):
             # Found again in the store under another name, or not at all: it would be asked for ever.
             raise DataError(
-                f"Task {key!r}: the sample id {name!r} is no text that can be stored.",
+                f"Task {key!r}: the sample id {name!r} is not text that can be stored.",
                 "Ids are strings, without halves of surrogate pairs; correct the data file or the task.",
             )
         if name in seen:
@@ -97,11 +97,11 @@ class Item:
 
 @dataclass(slots=True)
 class Source:
-    """What is missing of a task, in order; follow-up requests go first, so that few samples are open at once.
+    """What is missing of a task, in order; follow-up requests go first, so that few samples are open.
 
     Args:
         plan: the task.
-        finished: ids not to be asked again.
+        finished: ids that are done.
         begun: answers to the first steps of samples that an interrupted session left half done.
     """
 

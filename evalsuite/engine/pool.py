@@ -334,7 +334,7 @@ class Driver:
         held = ", ".join(f"{lease.task}, {len(lease.samples)} samples" for lease in death.requeued)
         self._note(
             "",
-            f"worker {event.worker} on {event.node} died ({event.reason}); asked again: {held or 'nothing'}",
+            f"worker {event.worker} on {event.node} died ({event.reason}); retried: {held or 'nothing'}",
         )
         if death.poisoned:
             bad = death.poisoned

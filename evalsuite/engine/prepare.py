@@ -117,8 +117,8 @@ class Preparer:
     Args:
         prepare: the CPU step of one item.
         threads: how many run at once.
-        count: at most so many items are prepared or being prepared.
-        size: at most about so many bytes of them; judged by the mean of those seen.
+        count: maximum number of items prepared or being prepared.
+        size: maximum of their bytes, approximately: estimated by the mean of those seen.
     """
 
     def __init__(self, prepare: Callable[[Item], Ready], *, threads: int, count: int, size: int) -> None:
@@ -163,7 +163,7 @@ class Preparer:
         return ready
 
     def _prepare_within(self, item: Item, number: int) -> Ready:
-        """Prepares an item when there is room for it; the one that is wanted next always goes on.
+        """Prepares an item when there is room for it; the one that is needed next always proceeds.
 
         The mean of those seen says nothing of a row of large images after small ones.
         """

@@ -1,4 +1,4 @@
-"""What the engine tells whoever watches."""
+"""What the engine reports while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Progress(Protocol):
         ...
 
     def on_batch(self, done: int, failed: int, task: str) -> None:
-        """So many more samples of `task` are finished and on disk, `failed` of them failed."""
+        """`done` more samples of `task` are finished and on disk, `failed` of them failed."""
         ...
 
     def on_note(self, task: str, text: str) -> None:

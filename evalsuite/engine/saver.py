@@ -56,7 +56,7 @@ class Saver:
         self._submit((), action)
 
     def saved(self, *, at_most_behind: int = BEHIND) -> Iterator[Sequence[Record]]:
-        """Batches that have become durable, waiting until at most so many are not.
+        """Batches that have become durable, waiting until at most `at_most_behind` are not.
 
         Raises what saving raised.
         """

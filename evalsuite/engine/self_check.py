@@ -1,4 +1,4 @@
-"""Does a batch answer as its members alone do? Bugs of batching are told from rounding.
+"""Does a batch answer as its members alone do? Distinguishes bugs of batching from rounding.
 
 A bug (padding that is attended to, wrong positions, rows that are mixed) changes answers whatever the
 precision. Rounding changes them too, because a batch of another shape is computed by other kernels; in half
@@ -36,14 +36,14 @@ Ask = Callable[[Sequence[Prepared]], list[Seen] | None]
 ROWS = 4
 """Requests of a batch that are asked alone, and size of the batches that the check makes."""
 OVER_ROUNDING = 4.0
-"""Answers that differ by so many times the measured rounding (beyond the tolerance) are not rounded."""
+"""Answers that differ by more than this multiple of the measured rounding (and the tolerance) show a bug."""
 OVER_ROUNDING_BETWEEN_NEIGHBOURS = 2.0
 """The same for batches of equal shape, which should hardly differ at all."""
 SHAPE = 0.25
 """Share of the tolerance that is granted to batches of equal shape."""
 
 CEILING = 4.0
-"""Copies that differ from their original by so many times the tolerance were not rounded either."""
+"""Copies that differ from their original by this multiple of the tolerance are a bug too."""
 
 _LIBRARIES = ("evalsuite", "torch", "transformers", "diffusers")
 

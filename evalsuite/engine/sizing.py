@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class BatchSizes(Protocol):
-    """What the executor asks before a batch is cut, and tells after it has been run."""
+    """What the executor queries before a batch is cut, and updates after it has been run."""
 
     def limit(self, scope: Scope) -> int: ...
 

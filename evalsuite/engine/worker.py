@@ -160,7 +160,7 @@ class Worker:
             elif attempt.memory:
                 fits = len(chunk) // 2
                 self._fits[scope] = self.limit(scope, fits)
-                notes.append(f"a batch of {len(chunk)} ran out of memory; going on with {fits}")
+                notes.append(f"a batch of {len(chunk)} ran out of memory; continuing with {fits}")
                 rest = [i for waiting in chunks for i in waiting]
                 chunks = deque(_split([*chunk, *rest], fits))
             else:
@@ -174,7 +174,7 @@ class Worker:
         fits = self._foreseen[scope] = max(1, ask(prepared[0]))
         if fits >= len(prepared):
             return ""
-        return f"a batch of {len(prepared)} would not fit into memory by estimate; going on with {fits}"
+        return f"a batch of {len(prepared)} would not fit into memory by estimate; continuing with {fits}"
 
     def _attempt(self, method: str, batch: list[Prepared], *, observe: bool = False) -> _Attempt:
         started = time.perf_counter()

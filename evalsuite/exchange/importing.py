@@ -136,7 +136,7 @@ def _match(
         if one.position is not None:
             name = order[one.position] if one.position < len(order) else ""
         elif foreign:
-            # The file numbers several benchmarks at once: its other numbers are none of this one.
+            # The file numbers several benchmarks together: its other numbers are none of this one.
             name = foreign.get(name, "")
         elif name not in samples and name.isdecimal() and len(name) <= 18:
             turn, rest = divmod(int(name), ROTATION)

@@ -31,7 +31,7 @@ class Prediction:
         key: the question's id as the file has it; empty where it only has a position.
         position: of the question in its benchmark, where the file says so.
         where: file and place, for messages.
-        prompt: what was asked, where the file tells: the place in the benchmark is checked by it.
+        prompt: the question, where the file records it: the place in the benchmark is checked by it.
     """
 
     key: str
@@ -62,8 +62,10 @@ def recognize(path: Path) -> str:
         form = next((name for name, fields in _FIELDS if fields <= first.keys()), "")
         if form or all(isinstance(text, str) for text in first.values()):
             return form or "mmvet"
-    told = ", ".join(sorted(map(str, first))[:6]) if isinstance(first, dict) else type(first).__name__
-    raise DataError(f"{path}: entries with {told or 'nothing'} are of no known format.", "Name its --format.")
+    phrase = ", ".join(sorted(map(str, first))[:6]) if isinstance(first, dict) else type(first).__name__
+    raise DataError(
+        f"{path}: entries with {phrase or 'nothing'} are of no known format.", "Name its --format."
+    )
 
 
 def _first_entry(path: Path) -> Any:
@@ -210,7 +212,7 @@ def _cells(path: Path, delimiter: str) -> list[tuple[str, Any]]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 ({error.reason}).", "Convert it to UTF-8.") from error
     except csv.Error as error:
-        raise DataError(f"{path} is no valid table ({error}).", "Save it anew.") from error
+        raise DataError(f"{path} is not a valid table ({error}).", "Save it again.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).", "Check the path.") from error
     return [(f"{path}, row {place}", row) for place, row in enumerate(rows)]

@@ -10,7 +10,7 @@ from evalsuite.content import Document, Image, Text
 from evalsuite.gallery.sheets import FAINT, GAP, INK, PAPER, fit, font_for, thumbnail, wrapped
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PilImage
 
 _LINES = 6
 """Lines of text above an image; longer texts are cut."""
@@ -19,7 +19,7 @@ Sample = tuple[str, Sequence[tuple[str, Document]]]
 """A prompt, and the documents that models wrote for it, each with the model's name."""
 
 
-def strips(samples: Sequence[Sample], columns: int, size: int) -> Picture:
+def strips(samples: Sequence[Sample], columns: int, size: int) -> PilImage:
     """A sheet of documents in reading order, short ones side by side, long ones over several lines.
 
     Args:
@@ -98,5 +98,5 @@ def cells_of(document: Document) -> list[tuple[str, Image | None]]:
 
 def _height(cells: Sequence[_Cell], words: Sequence[Sequence[str]], line: int, size: int) -> int:
     lines = 1 + max(map(len, words), default=0)
-    pictures = any(cell.image is not None for cell in cells)
-    return lines * line + (size + GAP if pictures else 0) + GAP
+    images = any(cell.image is not None for cell in cells)
+    return lines * line + (size + GAP if images else 0) + GAP

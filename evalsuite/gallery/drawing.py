@@ -1,4 +1,4 @@
-"""A contact sheet: what models drew, with prompts and, for editing, the image they started from; documents
+"""A contact sheet: what models generated, with prompts and, for editing, the source image; documents
 as strips of text and images."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.store import RunReader
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as Picture
+    from PIL.Image import Image as PilImage
 
 _LINES = 3
 """Lines of prompt under a sample; longer prompts are cut."""
@@ -33,7 +33,7 @@ class Shown:
     """One sample of the sheet: its prompt, and labelled images in a row."""
 
     prompt: str
-    pictures: tuple[tuple[str, Image], ...]
+    images: tuple[tuple[str, Image], ...]
     documents: tuple[tuple[str, Document], ...] = ()
     """Instead of images where models wrote documents."""
 
@@ -53,9 +53,9 @@ def draw(
     """Writes an image with samples evenly spread over those that all runs answered.
 
     Args:
-        out: `.png`, or `.webp` for a smaller file that is as lossless. More than a page goes on in files that
-            are called `OUT-2.png` and so on: one page at a time is in memory.
-        task: key of the task in the runs; the first that draws when None.
+        out: `.png`, or `.webp` for a smaller file that is as lossless. Further pages go to `OUT-2.png` and so
+            on: one page at a time is in memory.
+        task: key of the task in the runs; the first that generates images when None.
         count: samples at most.
         columns: samples per line; of documents, images per line.
         size: edge of an image in pixels.
@@ -66,12 +66,14 @@ def draw(
         Number of samples shown.
 
     Raises:
-        SpecError: no run has such a task, or it draws nothing; `out` has another suffix.
+        SpecError: no run has such a task, or it generates no images; `out` has another suffix.
         DataError: the benchmark's data, from which the prompts come, are missing.
         StoreError: a run cannot be read, or the file cannot be written.
     """
     if out.suffix.lower() not in _ENCODERS:
-        raise SpecError(f"A gallery is an image, {out.name} is none.", f"Known: {', '.join(_ENCODERS)}.")
+        raise SpecError(
+            f"A gallery is an image file, and {out.name} is not.", f"Known: {', '.join(_ENCODERS)}."
+        )
     total = 0
     with ExitStack() as stack:
         readers = [stack.enter_context(RunReader(path)) for path in runs]
@@ -86,17 +88,17 @@ def draw(
             _save(_page(shown, columns, size), target)
             total += len(shown)
     if not total:
-        raise SpecError(f"Task {key!r} has no image that all runs have drawn.", "Choose another --task.")
+        raise SpecError(f"Task {key!r} has no image that all runs have generated.", "Choose another --task.")
     return total
 
 
-def _page(shown: Sequence[Shown], columns: int, size: int) -> Picture:
+def _page(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
     if any(sample.documents for sample in shown):
         return strips([(one.prompt, one.documents) for one in shown], columns, size)
     return _sheet(shown, columns, size)
 
 
-def _save(sheet: Picture, target: Path) -> None:
+def _save(sheet: PilImage, target: Path) -> None:
     kind, how = _ENCODERS[target.suffix.lower()]
     with writing(target) as temporary:
         sheet.save(temporary, kind, **how)
@@ -113,7 +115,9 @@ def _first_drawing(readers: Sequence[RunReader]) -> str:
         for record in reader.manifest.tasks:
             if record.info.generates_images:
                 return record.key
-    raise SpecError("None of these runs draws anything.", "Give a run with a text-to-image or editing task.")
+    raise SpecError(
+        "None of these runs generates images.", "Give a run with a text-to-image or editing task."
+    )
 
 
 def _samples(
@@ -139,12 +143,12 @@ def _samples(
             yield _shown_documents(request, readers, answers)
             continue
         words = " ".join("".join(p.text if isinstance(p, Text) else " " for p in last.parts).split())
-        pictures = [("source", image) for image in last.images[-1:]]
+        images = [("source", image) for image in last.images[-1:]]
         for reader, responses in zip(readers, answers, strict=True):
             drawn = _images(responses[-1], every)
-            pictures += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
-        if len(pictures) > len(last.images[-1:]):
-            yield Shown(words, tuple(pictures))
+            images += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
+        if len(images) > len(last.images[-1:]):
+            yield Shown(words, tuple(images))
 
 
 def _shown_documents(
@@ -167,12 +171,12 @@ def _images(response: Response | None, every: bool) -> list[Image]:
     return []
 
 
-def _sheet(shown: Sequence[Shown], columns: int, size: int) -> Picture:
+def _sheet(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
     from PIL import Image as pil
     from PIL import ImageDraw
 
     font, line = font_for(size)
-    widest = max(len(sample.pictures) for sample in shown)
+    widest = max(len(sample.images) for sample in shown)
     columns = min(columns if widest == 1 else max(1, columns // widest), len(shown))
     labels = line if widest > 1 else 0
     width = widest * (size + GAP) + 2 * GAP
@@ -183,7 +187,7 @@ def _sheet(shown: Sequence[Shown], columns: int, size: int) -> Picture:
     pen = ImageDraw.Draw(sheet)
     for i, sample in enumerate(shown):
         left, top = (i % columns) * width + GAP, (i // columns) * height + GAP
-        for j, (label, image) in enumerate(sample.pictures):
+        for j, (label, image) in enumerate(sample.images):
             x = left + j * (size + GAP)
             if labels:
                 pen.text((x, top), fit(label, font, size), fill=FAINT, font=font)

@@ -48,7 +48,7 @@ class IsolatedModel:
             )
         if "python" not in given:
             raise SpecError(
-                f"{path.name} runs in an interpreter of its own, and none is named.",
+                f"{path.name} needs its own Python interpreter, and none is given.",
                 "Add --option python=/path/to/environment/bin/python.",
             )
         passed = {name: value for name, value in given.items() if name not in OWN}

@@ -27,7 +27,7 @@ PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "flash-attn", "n
 
 
 class ChildDied(AdapterError):
-    """The child's process is gone; the batch that it had may be asked again of a new one."""
+    """The child's process is gone; the batch that it had may be sent to a new one."""
 
 
 @dataclass(slots=True)
@@ -215,7 +215,7 @@ class Child:
 
 
 def _listen(process: subprocess.Popen[bytes], found: queue.Queue[Any]) -> None:
-    """Reads frames as they come, so that a child that hangs is told from one that works."""
+    """Reads frames as they come, so that a hanging child is distinguished from a working one."""
     stream = cast(BinaryIO, process.stdout)
     while True:
         try:

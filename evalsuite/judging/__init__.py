@@ -1,4 +1,4 @@
-"""Judging: a step of its own between answering and scoring, for answers that only a model can grade.
+"""LLM-as-a-judge: a separate step between generation and scoring, for responses that only a model can grade.
 
     task.question(answered, said)    what the judge said so far -> its next question: pure    protocol.py
        |

@@ -34,11 +34,11 @@ class JudgeOptions:
     """How a judge is asked.
 
     Args:
-        runs: how often it is asked about every answer.
+        runs: judge passes per answer.
         parameters: what is to be otherwise than the task's protocol has it: `temperature`, `max_tokens`,
             `top_p`, `seed`, and any field of the request's body. They are part of the judge's name.
         price_in, price_out: of a million tokens; None: unknown, and so is the cost.
-        retry_failed: ask again where the judge gave nothing before.
+        retry_failed: retry failed judgements.
     """
 
     runs: int = 1
@@ -53,7 +53,7 @@ class JudgeOptions:
         for name in ("price_in", "price_out"):
             price = getattr(self, name)
             if price is not None and not price >= 0:
-                raise SpecError(f"{name}={price} is no price.", "Give the price of a million tokens.")
+                raise SpecError(f"{name}={price} is not a price.", "Give the price of a million tokens.")
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ def judge_run(
                         progress.on_stage(f"judging {key}")
                         tallies[key] = asker.ask_all(progress)
             except EvalsuiteError:
-                with suppress(EvalsuiteError):  # the first error is the one to tell
+                with suppress(EvalsuiteError):  # the first error is the one to report
                     score_all(writer, found)  # what was judged until then counts, and says how far it is
                 raise
             progress.on_stage("scoring")
@@ -200,7 +200,7 @@ def judged_tasks(
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """An exchange that goes on with `question`."""
+    """An exchange that continues with `question`."""
 
     answered: Answered
     run: int
@@ -238,7 +238,7 @@ class _JudgeLoop:
             progress.on_batch(1, 1 if isinstance(result, SampleError) else result, self._key)
         latest: dict[tuple[str, int], tuple[int, bool]] = {}
         for (question, attempt, run), judgement in self._known.items():
-            # a task may ask again where a judgement cannot be read: the last attempt counts
+            # a task may retry where a judgement cannot be read: the last attempt counts
             place = (question, run)
             latest[place] = max(latest.get(place, (-1, False)), (attempt, bool(judgement.failure)))
         self._tally.known = len(latest)

@@ -23,7 +23,7 @@ class Question:
 
     Args:
         digest: of everything that decides it, the task's version included.
-        attempt: how many equal ones went before it; protocols ask again where a reply cannot be read.
+        attempt: how many equal ones went before it; protocols retry where a reply cannot be read.
     """
 
     chat: Chat

@@ -29,7 +29,7 @@ class Judged(Task, Protocol):
         """What to ask about an answer, given what the judge said to the questions before (in this run of the
         judge); None when there is nothing (more) to ask.
 
-        Raises SampleError for an answer that cannot be judged; `score` then tells its failure.
+        Raises SampleError for an answer that cannot be judged; `score` then gives its failure.
         """
         ...
 
@@ -37,7 +37,7 @@ class Judged(Task, Protocol):
         """A question about an answer as it is sent, its images resized and encoded as the protocol has
         them.
 
-        Apart from `question` because it costs time, and because an encoder's next version must not make
+        Separate from `question` because it costs time, and because an encoder's next version must not make
         stored judgements unfindable.
         """
         ...

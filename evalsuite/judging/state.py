@@ -19,8 +19,7 @@ class JudgingState:
         answers: of the task, that can be judged.
         seen: of them, those that the judge has said something about.
         unjudged: answers that it was not asked about to the end; None where the run has not been scored
-        since,
-            so that only `seen` is known.
+        since, so that only `seen` is known.
     """
 
     task: str
@@ -63,7 +62,7 @@ def judging_states(run: RunReader, results: Sequence[TaskResult] | None = None) 
     return found
 
 
-def told_state(state: JudgingState) -> str:
+def state_summary(state: JudgingState) -> str:
     """The state in one line, with what resumes it; empty where the judge is through and the run is scored."""
     if state.finished:
         return ""
@@ -90,5 +89,7 @@ def missing_of(run: RunReader, result: TaskResult) -> dict[str, str]:
         states = [state for state in judging_states(run) if state.task == result.task]
     except StoreError as error:
         return dict.fromkeys(result.missing, str(error))
-    told = "; ".join(f"{state.account.judge}: {told_state(state)}" for state in states if told_state(state))
-    return dict.fromkeys(result.missing, told) if told else dict(result.missing)
+    phrase = "; ".join(
+        f"{state.account.judge}: {state_summary(state)}" for state in states if state_summary(state)
+    )
+    return dict.fromkeys(result.missing, phrase) if phrase else dict(result.missing)

@@ -35,7 +35,7 @@ class Verdicts:
 
     @property
     def runs(self) -> int:
-        """How often the judge went over the answers."""
+        """Judge passes over the answers."""
         return max((row.run for row in self.rows), default=-1) + 1
 
     @property

@@ -35,13 +35,13 @@ COLUMNS = (
     "answers", "doubts", "partial", "undeclared", "stale", "reason", "marks", "remarks",
 )  # fmt: skip
 """Columns of the frame. `value`, `low`, `high` are in natural units; display multiplies by `scale`. `data`
-and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` tells what
+and `model_fingerprint` are digests, `version` is the task's, `evalsuite` the harness's; `scorer` names what
 else decides a score (a metric's network with its weights, runs of a judge); `form` how the model was asked,
 where it is not the usual form (see `evalsuite.store.forms`); `answers` counts the answers that were empty,
 truncated or refused, in words; `doubts` is what a run's notes say against its model (a server that drops
 images); `missing` samples were not asked or judged yet; `seconds` is device time of the whole task; `unread`
-answers have a score though the scorer could not tell what they mean (empty where the run was scored before
-that was recorded); `lacks` tells what the number is not over (groups without all of their members).
+answers have a score though the scorer could not parse them (empty where the run was scored before
+that was recorded); `lacks` names what the number is not over (groups without all of their members).
 `partial`: why the data are not the official split; `undeclared`: that its size is not known; `stale`: answers
 that came after the scores; `reason`: why there is no number. `marks` are the signs that tables show for all
 this, `remarks` the same in words."""
@@ -199,7 +199,7 @@ def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> l
         "images": result.cost.images,
         "unread": result.unread,
         "form": result.form or form_of(run.manifest.model, info.capability),
-        "answers": result.answers.told(KEPT in result.form) if result.answers else "",
+        "answers": result.answers.summary(KEPT in result.form) if result.answers else "",
         "doubts": "; ".join(
             note.text for note in run.notes() if note.task == result.task and WARNING in note.text
         ),
@@ -235,7 +235,7 @@ def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> l
 
 
 def _told(details: Mapping[str, Any]) -> str:
-    """A scorer's details on one line; digests are cut to what tells them apart.
+    """A scorer's details on one line; digests are cut to what distinguishes them.
 
     Where weights came from does not matter once their digest is known, nor what lay beside the images of a
     folder (`read`).
@@ -293,5 +293,5 @@ def scored_tasks(run: RunReader) -> str:
     if not any(own):
         return "no"
     late = sum(stale(result, counts) for result in own if result is not None)
-    told = "yes" if len(with_number) == len(own) else f"{len(with_number)} of {len(own)} tasks"
-    return f"{told}, {late} answers came later" if late else told
+    phrase = "yes" if len(with_number) == len(own) else f"{len(with_number)} of {len(own)} tasks"
+    return f"{phrase}, {late} answers came later" if late else phrase

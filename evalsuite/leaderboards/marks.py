@@ -22,12 +22,12 @@ def partial(info: TaskInfo, record: TaskRecord | None) -> str:
     if info.count and available and available != info.count:
         return f"{available:,} of the official {info.count:,} samples"
     if info.drawn and not info.count:
-        return f"a drawn subset of {available:,} samples"
+        return f"a random subset of {available:,} samples"
     return ""
 
 
 def undeclared(info: TaskInfo, record: TaskRecord | None) -> str:
-    """That nothing says how large the official split is, so that nobody can tell whether it is whole."""
+    """That nothing says how large the official split is, so that it is unknown whether it is complete."""
     if info.count is not None or info.drawn or record is None:
         return ""
     return f"{record.available:,} samples; how many the official split has is not declared"
@@ -81,7 +81,7 @@ def marks_of(record: Mapping[str, Any]) -> str:
 
 def remarks_of(record: Mapping[str, Any]) -> str:
     """The same in words, for the tidy frame; empty where nothing needs saying."""
-    told = [
+    marks = [
         f"--limit {record['limit']}" if record["limit"] is not None else "",
         _told(record, "partial"),
         _told(record, "undeclared"),
@@ -95,7 +95,7 @@ def remarks_of(record: Mapping[str, Any]) -> str:
         _told(record, "reason"),
         "as published, not measured here" if is_published(record) else "",
     ]
-    return "; ".join(filter(None, told))
+    return "; ".join(filter(None, marks))
 
 
 def notes_of(
@@ -154,14 +154,14 @@ def notes_of(
         "answers": "answers: {}",
         "undeclared": "size of the split not checked: {}",
     }
-    told = [
+    footer = [
         line.format(
             ("; " if kind in ("published", "absent", "doubtful", "answers") else ", ").join(found[kind])
         )
         for kind, line in lines.items()
         if kind in found
     ]
-    return [*told, *(f"left out: {run}: {reason.rstrip('.')}" for run, reason in left_out)]
+    return [*footer, *(f"left out: {run}: {reason.rstrip('.')}" for run, reason in left_out)]
 
 
 def _told(record: Mapping[str, Any], name: str) -> str:

@@ -81,7 +81,7 @@ def _row(
         & (measured["rules"] == column.rules)
     ]
     like = (same if not same.empty else measured).iloc[0]
-    told = ", ".join(f"{name} {value}" for name, value in column.options.items())
+    phrase = ", ".join(f"{name} {value}" for name, value in column.options.items())
     return {
         **{name: like[name] for name in _OF_METRIC},
         **{name: "" if same.empty else like[name] for name in ("version", "data", "scorer")},
@@ -89,7 +89,7 @@ def _row(
         "protocol": column.protocol or like["protocol"],
         "rules": column.rules,
         "judge": column.options.get("judge", ""),
-        "split": f"published, {told}" if told else like["split"],
+        "split": f"published, {phrase}" if phrase else like["split"],
         "group": column.group,
         "value": cell.value / like["scale"],
         "low": math.nan,

@@ -26,7 +26,7 @@ class Column:
 
     Args:
         task, metric, group: of what.
-        variant: what tells this column from others of the same task, e.g. "protocol dreamllm".
+        variant: what distinguishes this column from others of the same task, e.g. "protocol dreamllm".
         scale, digits, higher_is_better: for display.
     """
 
@@ -58,7 +58,7 @@ class Cell:
         value, low, high: in natural units; ends are NaN where there is no interval.
         marks: † subset, ‡ failed samples, § unfinished, ◊ unread answers, ‖ not over all groups, ¶ published,
             not measured here, ∗ no number, ‼ a note doubts it.
-        rank: 1 + number of models whose whole interval is better; equal ranks cannot be told apart. None
+        rank: 1 + number of models whose whole interval is better; equal ranks cannot be distinguished. None
             where the cell is not comparable with the others of its column: another subset, or published.
         best, second: by value, among the comparable; ties share.
     """
@@ -197,11 +197,11 @@ def _shown(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _merge_scorers(records: Sequence[dict[str, Any]]) -> None:
     """A run that lacked a metric's network says nothing of it: its other numbers are still comparable."""
-    told: dict[str, set[str]] = {}
+    scorers: dict[str, set[str]] = {}
     for record in records:
-        told.setdefault(record["task"], set()).add(record["scorer"])
+        scorers.setdefault(record["task"], set()).add(record["scorer"])
     for record in records:
-        if len(told[record["task"]] - {""}) < 2:
+        if len(scorers[record["task"]] - {""}) < 2:
             record["scorer"] = ""
 
 
@@ -242,7 +242,7 @@ def _variants(records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], str
 
 
 def _telling(digests: Collection[str]) -> int:
-    """So many characters of digests tell them apart, 8 at least; a task's fingerprint may be a revision."""
+    """How many characters distinguish the digests, at least 8; a task's fingerprint may be a revision."""
     longest = max(map(len, digests), default=8)
     return next((n for n in range(8, longest) if len({d[:n] for d in digests}) == len(digests)), longest)
 

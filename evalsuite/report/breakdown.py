@@ -263,8 +263,8 @@ def _placed(metric: Metric, bar: Bar, span: tuple[float, float]) -> tuple[Bar, f
         left = (100 - thin) * (bar.low - span[0]) / length
         return bar, round(left, 2), thin, f"{shown(metric, bar.low)}: {bar.count:,}"
     left, right = (100 * (end - span[0]) / length for end in (bar.low, bar.high))
-    told = f"{shown(metric, bar.low)} to {shown(metric, bar.high)}: {bar.count:,}"
-    return bar, round(left + 0.3, 2), round(right - left - 0.6, 2), told
+    phrase = f"{shown(metric, bar.low)} to {shown(metric, bar.high)}: {bar.count:,}"
+    return bar, round(left + 0.3, 2), round(right - left - 0.6, 2), phrase
 
 
 def failures(page: Page, tables: Sequence[Sequence[ScoreTable]]) -> list[Failure]:
@@ -273,10 +273,10 @@ def failures(page: Page, tables: Sequence[Sequence[ScoreTable]]) -> list[Failure
     for one, scored in zip(page.answers, tables, strict=True):
         reasons: Counter[str] = Counter()
         examples: dict[str, list[str]] = {}
-        told = {record.sample: record.error for record in one.reader.failures(one.key)}
+        by_sample = {record.sample: record.error for record in one.reader.failures(one.key)}
         for table in scored[:1]:
-            told = {**dict(table.failures()), **told}
-        for sample, reason in told.items():
+            by_sample = {**dict(table.failures()), **by_sample}
+        for sample, reason in by_sample.items():
             reasons[reason] += 1
             examples.setdefault(reason, [])
             if len(examples[reason]) < _EXAMPLES:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalsuite.report.describing import Describer, brief, first_picture, words_of
+from evalsuite.report.describing import Describer, brief, first_image, words_of
 from evalsuite.report.encoding import plain
 from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
 from evalsuite.report.gathering import Page
-from evalsuite.report.images import Pictures
+from evalsuite.report.images import ImageWriter
 from evalsuite.report.judged import judgements
 from evalsuite.report.output import Output
 from evalsuite.report.privacy import without_folders
@@ -25,13 +25,13 @@ class SampleWriter:
 
     Args:
         page: the task.
-        most: at most so many samples; all when None.
+        most: maximum samples; all when None.
     """
 
-    def __init__(self, output: Output, page: Page, pictures: Pictures, most: int | None) -> None:
+    def __init__(self, output: Output, page: Page, images: ImageWriter, most: int | None) -> None:
         self._page = page
-        self._describer = Describer(pictures)
-        self._pictures = pictures
+        self._describer = Describer(images)
+        self._images = images
         self._most = most
         self.tables: list[list[ScoreTable]] = [tables(answers) for answers in page.answers]
         self._judged = [judgements(answers) for answers in page.answers]
@@ -113,7 +113,7 @@ class SampleWriter:
         `j`udges' words."""
         if not steps:
             return None
-        told = []
+        written = []
         for step in steps:
             place = -1
             if step.request is not None:
@@ -127,7 +127,9 @@ class SampleWriter:
                 if record.response is None
                 else self._describer.response(record.response)
             )
-            told.append([place, answer, round(record.seconds, 3), *([step.unknown] if step.unknown else [])])
+            written.append(
+                [place, answer, round(record.seconds, 3), *([step.unknown] if step.unknown else [])]
+            )
         verdicts = [
             {
                 "r": score.rules,
@@ -137,7 +139,7 @@ class SampleWriter:
             }
             for score in scores
         ]
-        return {"s": told, "v": plain(verdicts), **({"j": judged} if judged else {})}
+        return {"s": written, "v": plain(verdicts), **({"j": judged} if judged else {})}
 
     def _row(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> list[Any]:
         """What lists show: id, prompt, reference, answers; where there are images, source and answers."""
@@ -146,11 +148,11 @@ class SampleWriter:
         said = [_said(steps, found)[:_WORDS] for steps, found in zip(visit.steps, scores, strict=True)]
         row: list[Any] = [visit.id, prompt, _flat(visit.target)[:_WORDS], said]
         asked_with = request.messages[-1].images[-1:] if request else ()
-        shown = [first_picture(steps[-1].record.response) if steps else None for steps in visit.steps]
+        shown = [first_image(steps[-1].record.response) if steps else None for steps in visit.steps]
         if asked_with or any(shown):
             row += [
-                self._pictures.refer(asked_with[0]) if asked_with else 0,
-                [self._pictures.refer(picture) if picture else 0 for picture in shown],
+                self._images.refer(asked_with[0]) if asked_with else 0,
+                [self._images.refer(image) if image else 0 for image in shown],
             ]
         return row
 
@@ -172,12 +174,12 @@ def _said(steps: Sequence[Step], scores: Sequence[Score]) -> str:
     parsed = next((score.parsed for score in scores if score.parsed), "")
     if parsed:
         return " ".join(parsed.split())
-    picture = first_picture(last.response)
-    return brief(last.response) or (picture.label if picture else "")
+    image = first_image(last.response)
+    return brief(last.response) or (image.label if image else "")
 
 
 def _classes(said: Sequence[str]) -> list[int]:
-    """Per run, the place of the first run that said the same; at most 255 runs can be told apart."""
+    """Per run, the place of the first run that said the same; at most 255 runs are distinguished."""
     return [min(said.index(text), 255) for text in said]
 
 

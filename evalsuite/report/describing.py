@@ -8,7 +8,7 @@ from typing import Any
 
 from evalsuite.content import Document, Image, Text
 from evalsuite.report.encoding import plain
-from evalsuite.report.images import Pictures
+from evalsuite.report.images import ImageWriter
 from evalsuite.report.walking import Visit, generated_images
 from evalsuite.request import (
     ChoiceResponse,
@@ -27,8 +27,8 @@ class Describer:
     A text stands as a string; an image as `{"i": reference}` (see `Images.refer`).
     """
 
-    def __init__(self, pictures: Pictures) -> None:
-        self._pictures = pictures
+    def __init__(self, images: ImageWriter) -> None:
+        self._images = images
 
     def prompt(self, request: Request) -> dict[str, Any]:
         """The conversation as the model saw it: `m`essages of role and parts, `f` the answer's prefilled
@@ -45,7 +45,7 @@ class Describer:
         return [part.text if isinstance(part, Text) else self.image(part) for part in parts]
 
     def image(self, image: Image) -> dict[str, Any]:
-        return {"i": self._pictures.refer(image)}
+        return {"i": self._images.refer(image)}
 
     def response(self, response: Response) -> dict[str, Any]:
         """The answer, by `k`ind."""
@@ -56,7 +56,7 @@ class Describer:
             case ChoiceResponse(values, counts, details):
                 found = {"k": "choices", "l": plain(values), "n": list(counts)}
             case ImageResponse(images, details):
-                found = {"k": "images", "i": [self._pictures.refer(image) for image in images]}
+                found = {"k": "images", "i": [self._images.refer(image) for image in images]}
             case DocumentResponse(parts, truncated, details):
                 found = {"k": "document", "x": self.document(parts), "cut": truncated}
         if details:
@@ -104,7 +104,7 @@ def brief(response: Response) -> str:
     return ""
 
 
-def first_picture(response: Response | None) -> Image | None:
+def first_image(response: Response | None) -> Image | None:
     """What a gallery shows of an answer."""
     match response:
         case ImageResponse(images=images) if images:

@@ -18,7 +18,7 @@ ROWS = 500
 """Rows in one file; the browser finds a row's file by dividing."""
 
 _SAMPLES, _BYTES = 40, 500_000
-"""A page of full samples ends at so many samples or bytes, whichever comes first."""
+"""Maximum samples and bytes of a page of full samples, whichever comes first."""
 
 _MOST_VALUES = 200
 """A label with more values than this is no filter (an image's name)."""

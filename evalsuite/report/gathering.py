@@ -54,7 +54,7 @@ class Page:
 
     Args:
         slug: its file's name, made of letters, digits, dots and dashes.
-        title: the task's name, with what tells it from other pages of the same task.
+        title: the task's name, with what distinguishes it from other pages of the same task.
         registry: where the task's Python is.
     """
 
@@ -177,10 +177,10 @@ def _titles(identities: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]
     for identity in identities:
         peers = [other for other in identities if other[0] == identity[0]]
         differing = [i for i in range(1, len(_PARTS)) if len({peer[i] for peer in peers}) > 1]
-        told = ", ".join(
+        wording = ", ".join(
             f"{_PARTS[i]} {identity[i][:8] if _PARTS[i] == 'data' else identity[i]}" for i in differing
         )
-        found[identity] = f"{identity[0]} ({told})" if told else identity[0]
+        found[identity] = f"{identity[0]} ({wording})" if wording else identity[0]
     return found
 
 

@@ -31,7 +31,7 @@ _REMEMBERED = 50_000
 """References kept: the image that many questions share is read once; more only costs time."""
 
 
-class Pictures:
+class ImageWriter:
     """Puts images into a site.
 
     Args:
@@ -92,17 +92,17 @@ class Pictures:
             decode(image)
         found: dict[str, Any] = {"s": digest, "x": suffix or ".png", "w": width, "h": height}
         name = f"{digest[:2]}/{digest}"
-        picture = None
+        decoded = None
         if not suffix or max(width, height) > THUMBNAIL:
-            picture = decode(image)
-        if picture is not None and not suffix:
-            data = _encoded(picture, "PNG")
+            decoded = decode(image)
+        if decoded is not None and not suffix:
+            data = _encoded(decoded, "PNG")
         if not output.has(f"images/{name}{found['x']}"):
             output.write(f"images/{name}{found['x']}", data)
             self.count += 1
-        if picture is not None and max(width, height) > THUMBNAIL:
-            picture.thumbnail((THUMBNAIL, THUMBNAIL))
-            output.write(f"thumbnails/{name}.webp", _encoded(picture, "WEBP", quality=82))
+        if decoded is not None and max(width, height) > THUMBNAIL:
+            decoded.thumbnail((THUMBNAIL, THUMBNAIL))
+            output.write(f"thumbnails/{name}.webp", _encoded(decoded, "WEBP", quality=82))
             found["t"] = 1
         return found
 
@@ -113,7 +113,7 @@ def _named(image: Image, found: Mapping[str, Any]) -> dict[str, Any]:
     return dict(found) if known else {"n": image.label, **found}
 
 
-def _encoded(picture: Any, kind: str, **options: Any) -> bytes:
+def _encoded(decoded: Any, kind: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, kind, **options)
+    decoded.save(stream, kind, **options)
     return stream.getvalue()

@@ -11,7 +11,7 @@ from evalsuite.durable import new_folder, reporting
 from evalsuite.report.encoding import script
 
 MARKER = "evalsuite-report.json"
-"""Says that a folder is a report, and so may be written anew."""
+"""Says that a folder is a report, and so may be overwritten."""
 
 _MADE = ("assets", "data", "images", "thumbnails", "tasks", "samples", "index.html", "provenance.html")
 _REMEDY = "Choose another --out, or make a smaller report with --max-samples or --no-images."

@@ -11,7 +11,7 @@ from evalsuite.store import Counts, Note, RunReader
 from evalsuite.store.manifest import Manifest
 
 _SKIPPED = ("sessions.", "spec.tasks.", "tasks.", "spec.plugins", "model.name", "spec.model.name", "format")
-"""Told elsewhere, or different by nature."""
+"""Shown elsewhere, or different by nature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ def accounts(readers: Sequence[RunReader]) -> list[Account]:
 
 def differences(found: Sequence[Account]) -> list[Difference]:
     """Fields that are not the same in all runs: versions, hardware, seeds, options, data, protocols."""
-    told = [dict(_fields(account.manifest)) for account in found]
-    names = dict.fromkeys(name for fields in told for name in fields)
+    manifests = [dict(_fields(account.manifest)) for account in found]
+    names = dict.fromkeys(name for fields in manifests for name in fields)
     # A task that a run did not measure is no difference between those that did.
     lines = []
     for name in names:
-        values = [fields.get(name, "") for fields in told]
+        values = [fields.get(name, "") for fields in manifests]
         known = {value for value in values if value} if name.startswith("task ") else set(values)
         if len(known) > 1:
             lines.append(Difference(name, tuple(value or "–" for value in values)))

@@ -16,7 +16,7 @@ from evalsuite.registry import Registry, load_registry
 from evalsuite.report import breakdown, provenance
 from evalsuite.report.browsing import SampleWriter
 from evalsuite.report.gathering import Page, gather
-from evalsuite.report.images import Pictures
+from evalsuite.report.images import ImageWriter
 from evalsuite.report.output import Output, site
 from evalsuite.report.privacy import without_folders
 from evalsuite.report.standings import standings
@@ -79,8 +79,8 @@ def write_report(
         out: folder; empty, absent, or an earlier report, which is replaced.
         title: heading of the site.
         tasks: only these; all when empty.
-        max_samples: at most so many samples of each task can be looked at, drawn with a fixed seed; numbers
-            are over all samples in any case. 0 writes no samples.
+        max_samples: maximum samples per task to show, sampled with a fixed seed; numbers are over all samples
+            in any case. 0 writes no samples.
         images: whether images are copied into the site.
         registry: None loads installed plugins and those of the runs.
 
@@ -99,20 +99,21 @@ def write_report(
                 raise SpecError(f"No run has a task {name!r}.", suggest(name, known))
         registry = registry or load_registry(dict.fromkeys(p for r in readers for p in r.spec.plugins))
         with site(out) as output:
-            pictures = Pictures(output if images else None)
+            image_writer = ImageWriter(output if images else None)
             pages = [
-                _task_page(output, page, pictures, max_samples) for page in gather(readers, registry, tasks)
+                _task_page(output, page, image_writer, max_samples)
+                for page in gather(readers, registry, tasks)
             ]
-            _write_pages(output, title, readers, pages, pictures, tasks, left_out)
+            _write_pages(output, title, readers, pages, image_writer, tasks, left_out)
             for name in _ASSETS:
                 output.write(f"assets/{name}", (_HERE / "assets" / name).read_bytes())
-    return Written(len(pages), sum(page.samples for page in pages), pictures.count, output.size)
+    return Written(len(pages), sum(page.samples for page in pages), image_writer.count, output.size)
 
 
-def _task_page(output: Output, page: Page, pictures: Pictures, most: int | None) -> _TaskPage:
+def _task_page(output: Output, page: Page, images: ImageWriter, most: int | None) -> _TaskPage:
     if page.built[1]:
         _log.warning("%s is shown without prompts and references: %s", page.title, page.built[1])
-    writer = SampleWriter(output, page, pictures, most)
+    writer = SampleWriter(output, page, images, most)
     writer.write()
     return _TaskPage(
         page,
@@ -130,7 +131,7 @@ def _write_pages(
     title: str,
     readers: Sequence[RunReader],
     pages: Sequence[_TaskPage],
-    pictures: Pictures,
+    images: ImageWriter,
     tasks: Sequence[str],
     left_out: Mapping[str, str],
 ) -> None:
@@ -172,7 +173,7 @@ def _write_pages(
             one=one,
             page=one.page,
             explained=_explained(one.page),
-            example=_example(one.page, pictures),
+            example=_example(one.page, images),
         )
         if one.samples:
             render("samples.html", f"samples/{one.page.slug}.html", "../", one=one, page=one.page)
@@ -205,7 +206,7 @@ def _explained(page: Page) -> Mapping[str, str]:
     return task.explain() if isinstance(task, ExplainsProtocol) else {}
 
 
-def _example(page: Page, pictures: Pictures) -> dict[str, Any] | None:
+def _example(page: Page, images: ImageWriter) -> dict[str, Any] | None:
     """The first sample's request as it was asked: messages of role and parts, and the decoding parameters."""
     from evalsuite.report.describing import Describer
 
@@ -217,4 +218,4 @@ def _example(page: Page, pictures: Pictures) -> dict[str, Any] | None:
     if sample is None or request is None:
         return None
     decoding = {name: value for name, value in asdict(request.output).items() if name != "capability"}
-    return {"id": sample.id, **Describer(pictures).prompt(request), "decoding": decoding}
+    return {"id": sample.id, **Describer(images).prompt(request), "decoding": decoding}

@@ -27,7 +27,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A cell as drawn; `key` is what sorting compares, best last, None where there is no value."""
+    """A cell as shown; `key` is what sorting compares, best last, None where there is no value."""
 
     text: str
     interval: str = ""
@@ -36,7 +36,7 @@ class Entry:
     second: bool = False
     key: float | None = None
     mark: Mark | None = None
-    told: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _scale(cells: Sequence[Cell | None]) -> Scale:
 
 def _entry(column: Column, cell: Cell | None, scale: Scale) -> Entry:
     if cell is None:
-        return Entry(NOTHING, told="not measured")
+        return Entry(NOTHING, title="not measured")
     rank = f", rank {cell.rank}" if cell.rank else ""
     return Entry(
         number(column, cell.value),

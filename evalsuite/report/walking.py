@@ -59,7 +59,7 @@ def asked(page: Page) -> set[str]:
 
 
 def choose(ids: Set[str], most: int | None, task: str) -> Set[str]:
-    """At most so many of the samples, drawn by a seeded order so that all reports of a task draw the same."""
+    """At most `most` of the samples, by a seeded order, so that all reports of a task show the same ones."""
     if most is None or len(ids) <= most:
         return ids
     return subset.choose(ids, most, 0, task)

@@ -96,7 +96,7 @@ def run(
         out: the run's directory, new or one of the same specification.
         options: how to carry it out.
         registry: None loads installed plugins and those of the specification.
-        progress: is told how it goes.
+        progress: gets the progress of the run.
 
     Raises:
         SpecError, DataError, StoreError, CheckpointError, UnavailableError: nothing could be measured, or not
@@ -122,7 +122,7 @@ def run(
                 _free()
                 outcome = _score(writer, plans, options, progress)
             except BaseException as error:
-                with suppress(StoreError):  # the disk may be full: the first error is the one to tell
+                with suppress(StoreError):  # the disk may be full: the first error is the one to report
                     writer.end_session("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
                 if new and writer.manifest.model is None:
                     # No worker could load the model: a mistyped option is not to be on record.
@@ -152,7 +152,9 @@ def _ask(
         for plan in plans:
             count = writer.discard_lost(plan.key)
             if count:
-                progress.on_note(plan.key, f"the images of {count} answered samples are lost: asked again")
+                progress.on_note(
+                    plan.key, f"the images of {count} answered samples are lost: generating them again"
+                )
     finished = {
         plan.key: frozenset(writer.finished(plan.key, retry_failed=options.retry_failed)) for plan in plans
     }

@@ -155,7 +155,7 @@ def compute(
         _log.debug("scoring %s failed", key, exc_info=True)
         raise EvalsuiteError(
             f"Scoring task {key!r} failed ({reason_of(error)}).",
-            "Its responses are kept; when the scorer is mended, `evalsuite score` needs no model.",
+            "Its responses are kept; once the scorer is fixed, `evalsuite score` needs no model.",
         ) from error
     if len(scores.rows) != len(answers):
         raise EvalsuiteError(
@@ -227,7 +227,7 @@ def score_run(
     registry: Registry | None = None,
     reasoning: Reasoning | None = None,
 ) -> Scored:
-    """Scores a run again, without its model.
+    """Re-scores a run, without its model.
 
     Args:
         path: the run.

@@ -51,8 +51,8 @@ def measure_all(
     """Measures them in order.
 
     Args:
-        progress: makes what is told how a run goes.
-        failed: is told of a run that cannot be measured, at once.
+        progress: makes the progress display of a run.
+        failed: called as soon as a run cannot be measured.
 
     Raises:
         EvalsuiteError: as `run`, where there is one run only.
@@ -68,13 +68,11 @@ def measure_all(
                 raise
             failed(planned, error)
             ended.append(Ended(planned, None, error))
-        except Exception as caught:  # nobody foresaw it: it must not stop the other models
+        except Exception as caught:  # unexpected: it must not stop the other models
             if len(runs) == 1:
                 raise
             _log.debug("%s failed", planned.spec.model.name, exc_info=True)
-            unforeseen = EvalsuiteError(
-                f"An error that nobody foresaw: {reason_of(caught)}.", "--debug shows where."
-            )
+            unforeseen = EvalsuiteError(f"Unexpected error: {reason_of(caught)}.", "--debug shows where.")
             failed(planned, unforeseen)
             ended.append(Ended(planned, None, unforeseen))
     return ended

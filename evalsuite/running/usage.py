@@ -52,8 +52,8 @@ def usage_of(run: RunReader | RunWriter, key: str) -> Cost:
 
 
 def _generated(response: Response) -> int | None:
-    told = response.tokens if isinstance(response, TextResponse) else None
-    return _count(response.details.get("completion_tokens")) if told is None else told
+    counted = response.tokens if isinstance(response, TextResponse) else None
+    return _count(response.details.get("completion_tokens")) if counted is None else counted
 
 
 def _count(value: object) -> int | None:

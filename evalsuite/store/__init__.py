@@ -1,4 +1,4 @@
-"""The run on disk: the only place that writes into a run, and how everybody else reads one.
+"""The run on disk: the only place that writes into a run, and how everything else reads one.
 
 A run is a directory: `run.json` (what was asked for, of what, with what), `responses.sqlite` (every answer,
 failure and judgement), `images/` (generated images by digest), `scores/*.parquet` and `metrics.json` (what

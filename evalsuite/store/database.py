@@ -62,7 +62,7 @@ def connect_for_writing(root: Path, *, begun: bool = False) -> sqlite3.Connectio
     if begun:
         _check_there(root)
     with reporting(file):
-        # The engine saves in a thread of its own, and never in two at once.
+        # The engine saves in a thread of its own, and never in two at the same time.
         connection = sqlite3.connect(file, timeout=30, isolation_level=None, check_same_thread=False)
         if begun:
             connection.execute("SELECT 1 FROM responses LIMIT 1").fetchone()
@@ -75,7 +75,7 @@ def connect_for_writing(root: Path, *, begun: bool = False) -> sqlite3.Connectio
 
 
 def connect_for_reading(root: Path) -> sqlite3.Connection:
-    """Opens the table without writing to it, also while a run is going on and on a read-only medium."""
+    """Opens the table without writing to it, also while a run is being written and on a read-only medium."""
     file = root / RESPONSES
     _check_there(root)
     with reporting(file):

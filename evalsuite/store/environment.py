@@ -34,7 +34,7 @@ _PACKAGES = (
 
 
 def collect(plugins: Iterable[Path] = ()) -> Environment:
-    """Describes this process's surroundings; nothing heavy is imported."""
+    """Describes this process's environment; nothing heavy is imported."""
     commit, dirty = _git()
     return Environment(
         python=platform.python_version(),

@@ -10,7 +10,7 @@ PLAIN = "plain"
 
 
 def form_of(model: ModelInfo | None, capability: Capability, reasoning: str = "strip") -> str:
-    """What the number of a task of this capability must be told apart by; empty for the usual form.
+    """What the number of a task of this capability must be distinguished by; empty for the usual form.
 
     Likelihoods are usually those of the bare text, as published ones are; a chat template in front of it, or
     an answer's first token in place of the whole continuation, give others. Answers are usually asked for in
@@ -19,10 +19,10 @@ def form_of(model: ModelInfo | None, capability: Capability, reasoning: str = "s
     details = model.details if model is not None else {}
     parts = []
     if capability == "choices":
-        told = str(
+        phrase = str(
             details.get("choices_prompt") or ("chat template, first token" if "server" in details else "")
         )
-        parts = [told] if told not in ("", PLAIN) else []
+        parts = [phrase] if phrase not in ("", PLAIN) else []
     elif capability in ("text", "interleaved"):
         template = str(details.get("template", ""))
         if template == PLAIN:

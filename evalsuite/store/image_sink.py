@@ -35,7 +35,7 @@ class ImageSink:
         """Stores an image. A file is durable at once, an image in a shard after `commit`."""
         data = image.read()
         reference = images.reference_of(data)
-        # A run that was sharded and goes on with files, or the other way, keeps what it has.
+        # A run that was sharded and resumes with files, or vice versa, keeps what it has.
         if images.locate(self._root, reference).exists():
             return reference
         if self._sharded():

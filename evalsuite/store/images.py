@@ -30,7 +30,7 @@ def locate(root: Path, reference: ImageReference) -> Path:
     """The image's file in the run at `root`. Raises StoreError for a reference that is not one of ours."""
     if not _DIGEST.fullmatch(reference.sha256) or reference.suffix not in {s for _, s in _SIGNATURES}:
         raise StoreError(
-            f"{root} refers to an image {reference.file_name!r}, which is no name of an image.",
+            f"{root} refers to an image {reference.file_name!r}, which is not an image's file name.",
             "The database was changed by hand; restore it from a copy.",
         )
     return root / IMAGES / reference.sha256[:2] / reference.file_name

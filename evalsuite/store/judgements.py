@@ -74,8 +74,8 @@ class Judge:
 
     def named(self, model: str) -> str:
         """What a result calls it: the model, as its server names it, and the parameters of the user's own."""
-        told = ", ".join(f"{name}={value}" for name, value in sorted(self.parameters.items()))
-        return f"{model} ({told})" if told else model
+        phrase = ", ".join(f"{name}={value}" for name, value in sorted(self.parameters.items()))
+        return f"{model} ({phrase})" if phrase else model
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class StoredJudgement:
         run: of the judge.
         text: None when it failed.
         error: why it failed; empty when it did not.
-        model, system_fingerprint, finish_reason: as the server told.
+        model, system_fingerprint, finish_reason: as the server reported.
         prompt_tokens, completion_tokens: None where the server does not count.
         price_in, price_out: per million tokens, as the user gave them; None: unknown.
         retries: attempts that failed before.

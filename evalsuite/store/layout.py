@@ -1,4 +1,4 @@
-"""Where things lie in a run directory, and how its files are written: after a crash, the old or the new."""
+"""The layout of a run directory, and how its files are written: after a crash, the old or the new."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def reporting(where: Path) -> Iterator[None]:
         if "disk I/O" in text:
             raise StoreError(
                 f"{where} could not be written or read ({text}): the disk may be full or failing.",
-                "See to the disk and run the same command again; everything answered so far is kept.",
+                "Check the disk and run the same command again; everything answered so far is kept.",
             ) from error
         if "locked" in text:
             raise StoreError(f"{where} is locked by another process.", "Wait for it to finish.") from error

@@ -58,7 +58,7 @@ class WriterLock:
             if whole:
                 return
         raise StoreError(
-            f"{self._path} is not the folder any more that this run began to write: {self._why()}.",
+            f"{self._path} is no longer the folder that this run was writing to: {self._why()}.",
             "What was answered is in the folder that was moved: move it back and run the same command.",
         )
 

@@ -80,7 +80,7 @@ class Session(_Part):
     pool: str = ""
     """What the workers were managed by, and its version; empty where the process itself answered."""
     lease_size: int | None = None
-    """Samples that were handed out at once."""
+    """Samples that were handed out together."""
     workers: tuple[WorkerRecord, ...] = ()
 
 

@@ -91,10 +91,10 @@ class AnswerCounts(_Part):
     reasoned: int = 0
     unanswered: int = 0
 
-    def told(self, kept: bool = False) -> str:
+    def summary(self, kept: bool = False) -> str:
         """In words, what there is none of left out.
 
-        >>> AnswerCounts(empty=2, truncated=1).told()
+        >>> AnswerCounts(empty=2, truncated=1).summary()
         '2 empty, 1 truncated'
         """
         words = {
@@ -112,7 +112,7 @@ class Judging(_Part):
 
     Args:
         judge: model as it was asked for; `served` as its server names it.
-        runs: how often the judge was asked about every answer.
+        runs: judge passes per answer.
         questions: judgements that were had; `failed` questions got none.
         prompt_tokens, completion_tokens: None where the server did not count.
         cost: in the currency of the prices given; None where a price or a count is unknown.
@@ -158,7 +158,7 @@ class TaskResult(_Part):
     judging: Judging | None = None
     """What the judge took; None where nobody judges."""
     unread: int | None = None
-    """Scored answers whose meaning the scorer could not tell; they count as the benchmark's own scorer counts
+    """Scored answers that the scorer could not parse; they count as the benchmark's own scorer counts
     them. None where the run was scored before that was recorded."""
     notes: dict[str, str] = {}
     """What a metric's number lacks though it could be computed."""
@@ -202,7 +202,7 @@ class TaskResult(_Part):
         for estimate in self.numbers():
             if estimate.metric.name == self.info.headline.name and not estimate.group:
                 return estimate
-        raise StoreError(f"Task {self.task!r} has no {self.info.headline.name}.", "Score the run again.")
+        raise StoreError(f"Task {self.task!r} has no {self.info.headline.name}.", "Re-score the run.")
 
 
 class _Results(_Part):

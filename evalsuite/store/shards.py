@@ -2,7 +2,7 @@
 
 A shard is a plain tar that any tool reads. Where each image lies is in the database, written in the same
 commit as the responses that refer to it: the archive is synced first, so an image is on disk before its
-record counts, and what a kill left behind the last commit is cut off when the run goes on.
+record counts, and what a kill left behind the last commit is cut off when the run resumes.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class ShardWriter:
                 os.close(descriptor)
 
     def _recover(self) -> tuple[int, int, int]:
-        """(number, images, end) of the shard to go on with; what lies behind the last commit is cut off."""
+        """(number, images, end) of the shard to resume with; what lies behind the last commit is cut off."""
         number, count, end = self._connection.execute(
             "SELECT shard, COUNT(*), MAX(offset + size) FROM image_places GROUP BY shard "
             "ORDER BY shard DESC LIMIT 1"
@@ -159,7 +159,7 @@ class ShardWriter:
                 elif at == number:
                     if file.stat().st_size < end:
                         raise StoreError(
-                            f"{file} is shorter than the images that are said to lie in it.",
+                            f"{file} is shorter than the images that it should hold.",
                             "Restore it from a copy.",
                         )
                     os.truncate(file, end)

@@ -24,7 +24,7 @@ class Verification:
         records, images: how many were checked.
         stray_images: files in `images/` that no response refers to; harmless, left by a kill between writing
             an image and committing its row.
-        lost_samples: answered samples whose images are gone or damaged; `--retry-failed` asks them again.
+        lost_samples: answered samples whose images are gone or damaged; `--retry-failed` regenerates them.
     """
 
     problems: tuple[str, ...]

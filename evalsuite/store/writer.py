@@ -28,13 +28,13 @@ from evalsuite.task import SampleScore
 
 
 def check_usable(path: Path, spec: RunSpec) -> bool:
-    """Whether a run of `spec` has begun at `path`, and is to go on; reads only.
+    """Whether a run of `spec` has begun at `path`, and is to be resumed; reads only.
 
     Raises StoreError for a foreign directory, another format version, or a run of another specification,
     then with the difference line by line.
     """
     if is_unused(path):
-        # It is made when the model has been loaded; what would hinder that is told before.
+        # It is made when the model has been loaded; what would prevent that is reported before.
         nearest = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise StoreError(f"{path} cannot be made: {nearest} is not writable.", "Choose another --out.")
@@ -62,7 +62,7 @@ def _same(what: str, path: Path, lines: Sequence[str]) -> None:
     if lines:
         raise StoreError(
             f"{path} holds a run of another {what} (stored -> asked for):\n  " + "\n  ".join(lines) + "\n",
-            "Choose another --out, or ask for what is stored; for other rules use `evalsuite score --rules`.",
+            "Choose another --out or keep the stored settings; for other rules: `evalsuite score --rules`.",
         )
 
 
@@ -172,19 +172,19 @@ class RunWriter:
         database.add_note(self._connection, self.path, task, text)
 
     def discard_lost(self, task: str) -> int:
-        """Forgets the answers of a task whose images are gone or damaged, so that they are asked again; a
+        """Forgets the answers of a task whose images are gone or damaged, so that they are generated again; a
         note says so. Returns how many samples that were."""
         self._lock.check()
         found = lost.find(self._connection, self.path, task)
         if found.samples:
             lost.forget(self._connection, self.path, task, found)
             self.note(
-                task, f"images of {len(found.samples)} answered samples were lost; they are asked again"
+                task, f"images of {len(found.samples)} answered samples were lost; they are generated again"
             )
         return len(found.samples)
 
     def finished(self, task: str, *, retry_failed: bool = False) -> set[str]:
-        """Samples not to be asked again; with `retry_failed`, those that failed are not among them."""
+        """Samples that are done; with `retry_failed`, those that failed are not among them."""
         return database.finished(self._connection, self.path, task, failed=not retry_failed)
 
     def begun(self, task: str) -> set[str]:
@@ -277,7 +277,7 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and self._session_open:
-            with suppress(StoreError):  # the disk may be full: the first error is the one to tell
+            with suppress(StoreError):  # the disk may be full: the first error is the one to report
                 self.end_session("interrupted" if isinstance(error, KeyboardInterrupt) else "failed")
         self.close()
 

@@ -154,7 +154,10 @@ def _draws(model: Any, adapter: str) -> str:
 
 def table() -> str:
     """The table in Markdown."""
-    head = "| family | class | adapter | prompt | batch = single | choices (batch against single) | draws |"
+    head = (
+        "| family | class | adapter | prompt | batch = single | choices (batch against single) "
+        "| image generation |"
+    )
     rows = [measure(family).row() for family in families()]
     return "\n".join([head, "| --- " * 7 + "|", *rows])
 

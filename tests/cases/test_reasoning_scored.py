@@ -111,7 +111,7 @@ def test_runs_without_reasoning_are_what_they_were(data: Path, tmp_path: Path) -
     with RunReader(tmp_path / "run") as reader:
         (result,) = reader.metrics()
         assert result.headline().value == 1.0
-        assert (result.form, result.answers.told() if result.answers else "") == ("", "")
+        assert (result.form, result.answers.summary() if result.answers else "") == ("", "")
     before = (tmp_path / "run" / "metrics.json").read_bytes()
     score_run(tmp_path / "run")
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before

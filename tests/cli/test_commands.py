@@ -324,7 +324,7 @@ def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    assert "interrupted; the same command resumes here" in errors
+    assert "interrupted; run the same command again to resume" in errors
     assert "Traceback" not in errors
     done = evalsuite(*command)
     assert done.returncode == 0

@@ -313,7 +313,7 @@ def test_runs_without_a_common_task_several_models_and_unscored_runs_are_refused
         compare(a, tmp_path / "absent")
     with pytest.raises(SpecError, match="have no task 'numberz' in common"):
         compare(a, a, tasks=["numberz"])
-    with pytest.raises(SpecError, match="'protocols' is nothing that can be allowed"):
+    with pytest.raises(SpecError, match="'protocols' is not a difference that can be allowed"):
         compare(a, a, allow=["protocols"])
 
 

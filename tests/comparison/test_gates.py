@@ -186,7 +186,7 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
         ("[tasks.numbers]\nmargin = -1", "tasks.numbers.margin: Input should be greater", ""),
         ("[tasks.numbers]\nmin = nan", "a limit is nan", ""),
         ("[tasks.numbers]\nmode = 'lax'", "tasks.numbers.mode: Input should be 'evidence'", ""),
-        ('allow = ["sed"]', "'sed' is nothing that can be allowed. Did you mean seed", ""),
+        ('allow = ["sed"]', "'sed' is not a difference that can be allowed. Did you mean seed", ""),
         ('correction = "bonferroni"', "correction: Input should be 'holm'", ""),
     ],
 )

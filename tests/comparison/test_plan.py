@@ -92,18 +92,18 @@ def test_runs_that_tell_nothing_are_refused(tmp_path: Path) -> None:
         plan_samples("numbers", runs=(a, b), registry=registry())
     with pytest.raises(SpecError, match="has no scores of 'more-numbers'"):
         plan_samples("more-numbers", runs=(a, b), registry=registry())
-    with pytest.raises(SpecError, match="Two runs tell"):
+    with pytest.raises(SpecError, match="With two runs, baseline"):
         plan_samples("numbers", runs=(a, b), sd=3, registry=registry())
 
 
 def test_the_command_says_both_ways(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forth = here(capsys, "plan", "--task", "numbers", "--detect", "0.5", "--plugin", PLUGIN)
     assert forth.returncode == 0
-    needed = re.search(r"to find a difference of 0.5: ([\d,]+) samples", forth.stdout)
+    needed = re.search(r"to detect a difference of 0.5: ([\d,]+) samples", forth.stdout)
     assert needed is not None
     assert "baseline 50.0%, correlation 0.5, assumed" in forth.stdout
     back = here(capsys, "plan", "-t", "numbers", "--samples", needed[1].replace(",", ""), "--plugin", PLUGIN)
-    assert "samples find a difference of 0.50" in back.stdout
+    assert "samples detect a difference of 0.50" in back.stdout
     base, candidate = right_and_wrong(60, 4, 9)
     runs = make_run(tmp_path / "a", base), make_run(tmp_path / "b", candidate)
     measured = here(capsys, "plan", "-t", "numbers", "--detect", "2", "--runs", *runs, "--plugin", PLUGIN)

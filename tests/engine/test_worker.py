@@ -179,7 +179,7 @@ def test_an_adapter_that_skips_a_choice_or_an_image_is_named() -> None:
     with pytest.raises(AdapterError, match="scored 1 of 2 choices"):
         Worker(scored).run(batch(1, Scope("task", "score_choices", None, None), two))
     drawn = Scripted(lambda b: [ImageResponse(()) for _ in b])
-    with pytest.raises(AdapterError, match="drew 0 images where 3"):
+    with pytest.raises(AdapterError, match="generated 0 images where 3"):
         Worker(drawn).run(batch(1, Scope("task", "generate_images", None, None), GenerateImages(count=3)))
 
 

@@ -113,7 +113,7 @@ def test_the_run_stops_at_once_and_what_was_answered_is_whole(
     asked = len(log.read_text().splitlines())
     assert process.wait(60) == 2
     said = errors.read_text()
-    assert "is not the folder any more" in said
+    assert "is no longer the folder" in said
     assert "Traceback" not in said
     after = len(log.read_text().splitlines()) - asked
     assert after <= 2 * 4, "it went on asking"
@@ -308,7 +308,7 @@ def test_signals_end_a_run_as_ctrl_c_does(name: str, tmp_path: Path, tally: Tall
     code = process.wait(60)
     assert code == {"SIGTERM": 143, "SIGHUP": 129, "SIGINT": 130}[name]
     said = (tmp_path / "errors").read_text()
-    assert "interrupted; the same command goes on from here" in said
+    assert "interrupted; run the same command again to resume" in said
     assert "Traceback" not in said
     with RunReader(out) as run:
         assert run.statuses()[-1] == "interrupted"

@@ -12,7 +12,7 @@ import pytest
 from evalsuite.endpoint import Server
 from evalsuite.errors import UnavailableError
 from evalsuite.judging.asking import JudgeOptions, judge_run
-from evalsuite.judging.state import judging_states, told_state
+from evalsuite.judging.state import judging_states, state_summary
 from evalsuite.leaderboards import load, table
 from evalsuite.store import Judge, RunReader, RunWriter, StoredJudgement
 from tests.cli.program import evalsuite
@@ -41,7 +41,7 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
         assert (result.answered, result.unscored, result.unjudged, result.n) == (6, 1, 3, 2)
         assert result.unfinished == 3
         assert not result.missing
-        said = told_state(state)
+        said = state_summary(state)
         assert said.startswith(
             "half done: 3 judgements (1 failed) of 3 answers are stored, 3 of 6 answers are not"
         )
@@ -57,7 +57,7 @@ def test_a_judge_that_went_away_is_half_done_not_absent(tmp_path: Path) -> None:
     (result,) = finished.scored.results
     assert (result.unjudged, result.n) == (0, 5)
     with RunReader(tmp_path / "run") as run:
-        assert [told_state(state) for state in judging_states(run)] == [""]
+        assert [state_summary(state) for state in judging_states(run)] == [""]
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def test_the_program_the_report_and_the_notebook_say_it_too(
 
 
 def test_a_drawn_subset_is_marked_whether_the_size_is_known_or_not(tmp_path: Path) -> None:
-    for count, said in ((8, "2 of the official 8 samples"), (None, "a drawn subset of 2 samples")):
+    for count, said in ((8, "2 of the official 8 samples"), (None, "a random subset of 2 samples")):
         folder = tmp_path / str(count)
         folder.mkdir()
         (folder / "own.yaml").write_text(

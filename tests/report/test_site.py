@@ -19,7 +19,7 @@ from PIL import Image as pil
 from evalsuite.content import Image
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.report import write_report
-from evalsuite.report.images import Pictures
+from evalsuite.report.images import ImageWriter
 from evalsuite.report.output import Output
 from evalsuite.running.scoring import score_run
 from evalsuite.spec import TaskSpec
@@ -99,7 +99,7 @@ def test_images_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Path
     turned = pil.Exif()
     turned[0x0112] = 6
     output = Output(tmp_path / "site")
-    pictures = Pictures(output)
+    pictures = ImageWriter(output)
     for data, suffix in (
         (encoded("JPEG"), ".jpg"),
         (encoded("JPEG", exif=turned), ".png"),  # a browser would turn it

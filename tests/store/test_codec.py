@@ -84,9 +84,9 @@ def test_what_json_cannot_hold_in_details_is_kept_as_text() -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "ab/cd", "", "A" * 64])
 def test_a_tampered_reference_cannot_leave_the_run(tmp_path: Path, name: str) -> None:
-    with pytest.raises(StoreError, match="no name of an image"):
+    with pytest.raises(StoreError, match="not an image's file name"):
         images.locate(tmp_path, images.ImageReference(name, ".png"))
-    with pytest.raises(StoreError, match="no name of an image"):
+    with pytest.raises(StoreError, match="not an image's file name"):
         images.locate(tmp_path, images.ImageReference("a" * 64, "/../x.png"))
 
 

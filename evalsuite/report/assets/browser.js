@@ -199,7 +199,7 @@
         make("button", { type: "button", class: "quiet back", onclick: close }, "← List"),
         make("h2", {}, text(sample.id)),
         make("span", { class: "faint" }, `${(current + 1).toLocaleString("en")} of ${places.length.toLocaleString("en")}`),
-        make("span", { class: "tail" }, step(-1, "Sample before", "k"), step(1, "Next sample", "j"), link)),
+        make("span", { class: "tail" }, step(-1, "Previous sample", "k"), step(1, "Next sample", "j"), link)),
       ...E.showSample(index, sample, place, filters.columns, filters.scoreShown).filter(Boolean));
     document.title = `${sample.id} · ${home}`;
     if (!was || gallery) layout();

@@ -1,5 +1,5 @@
 /* Two images on top of each other and an edge between them, moved by pointer or keys: a plain range input
-   lies over the pictures, so browsers and screen readers know it. */
+   lies over the images, so browsers and screen readers know it. */
 "use strict";
 (function () {
   const { make } = window.Evalsuite;
