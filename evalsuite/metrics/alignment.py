@@ -1,7 +1,7 @@
 """Text-image alignment by questions: what the answers about a prompt's images come to.
 
-The benchmarks of this kind (TIFA, DSG, DPG-Bench, OneIG, GenEval 2, T2I-CompBench, UniGenBench, TIIF) differ in
-few words only: whether a question whose parent fails counts (`gate`), what becomes of the questions about one
+TIFA, DSG, DPG-Bench, OneIG, GenEval 2, T2I-CompBench, UniGenBench and TIIF-Bench differ in few words only:
+whether a question whose parent fails counts (`gate`), what becomes of the questions about one
 image (`image`), and which answers the groups pool. `AlignmentRule` names them.
 """
 
@@ -35,7 +35,7 @@ GATES: Mapping[str, str] = MappingProxyType(
     {
         "none": "every question counts",
         "direct": "0 where a parent's own answer is 0 (DSG, OneIG)",
-        "in-order": "0 where a parent is 0 by then, in the order of the questions, so that it cascades (DPG-Bench)",
+        "in-order": "0 where a parent is 0 by then, in the questions' order: it cascades (DPG-Bench)",
     }
 )
 IMAGE_SCORES: Mapping[str, str] = MappingProxyType(
@@ -105,8 +105,10 @@ def gated(
     Raises:
         SampleError: a parent is no question.
 
-    >>> gated([0, 1, 1], "123", ["0", "1", "2"], "direct"), gated([0, 1, 1], "123", ["0", "1", "2"], "in-order")
-    ([0, 0.0, 1], [0, 0.0, 0.0])
+    >>> gated([0, 1, 1], "123", ["0", "1", "2"], "direct")
+    [0, 0.0, 1]
+    >>> gated([0, 1, 1], "123", ["0", "1", "2"], "in-order")
+    [0, 0.0, 0.0]
     """
     found = list(values)
     if gate == "none":

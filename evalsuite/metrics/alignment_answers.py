@@ -1,7 +1,7 @@
 """What a reply to questions about a generated image says, read as the benchmarks' own scripts read it.
 
-`REPLIES` names the ways. Each turns a reply into one value in [0, 1] per question asked, or raises SampleError
-where the official script asks again: a reply that cannot be read is a failure and no score.
+`REPLIES` names the ways. Each gives one value in [0, 1] per question asked, or raises SampleError where the
+official script asks again: a reply that cannot be read is a failure and no score.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ __all__ = [
     "json_verdict",
     "parse_numbered",
     "parse_parents",
-    "spellings",
     "spelling_probability",
+    "spellings",
     "xml_scores",
     "yes_no_lines",
 ]
@@ -105,6 +105,11 @@ def _verdict(reply: str, expected: Sequence[str]) -> list[float]:
     return [float(json_verdict(reply).get("correct", 0) == 1)] * len(expected)
 
 
+def _spelled(reply: str, expected: Sequence[str]) -> list[float]:
+    question = "" if expected[0].lower() == "yes" else "How many"
+    return [float(reply.lower() in spellings(question, expected[0]))]
+
+
 def _probability(reply: str, expected: Sequence[str]) -> list[float]:
     try:
         value = float(reply)
@@ -123,11 +128,13 @@ REPLIES: Mapping[str, Callable[[str, Sequence[str]], list[float]]] = MappingProx
         "xml-lists": _lists,
         "json-verdict": _verdict,
         "probability": _probability,
+        "spellings": _spelled,
     }
 )
 """Way of reading -> value of each question from the reply and the expected answers. `exact`: the very answer
 (DPG-Bench, OneIG, DSG); `loose`: without case and punctuation (DSG's GPT-4o); `lines`: `yes_no_lines`;
-`xml-lists`: `xml_scores`; `json-verdict`: `json_verdict` for all questions at once; `probability`: a number."""
+`xml-lists`: `xml_scores`; `json-verdict`: `json_verdict` for all questions at once; `probability`: a number;
+`spellings`: one of a right answer's spellings (GenEval 2's TIFA)."""
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -179,17 +186,18 @@ def geneval_checklist(metadata: Mapping[str, Any]) -> str:
 
 
 def parse_parents(cell: str) -> tuple[str, ...]:
-    """Ids in a cell of dependencies: "1, 2"; "0" for none.
+    """Ids in a cell of dependencies: "1, 2"; "0" for none. Words beside them are left out, as DSG does.
 
-    Raises SampleError for a cell that holds anything but numbers.
+    Raises SampleError for a cell without a number.
 
-    >>> parse_parents("1 ,2")
-    ('1', '2')
+    >>> parse_parents("1 ,2"), parse_parents("0, 5, right")
+    (('1', '2'), ('5',))
     """
-    try:
-        return tuple(str(int(part)) for part in cell.split(","))
-    except ValueError as error:
-        raise SampleError(f"{cell!r:.60} is no list of questions that one depends on") from error
+    parts = [part.strip() for part in cell.split(",")]
+    found = [part for part in parts if part.isnumeric()]
+    if not found or "-" in parts:
+        raise SampleError(f"{cell!r:.60} is no list of questions that one depends on")
+    return tuple(str(int(part)) for part in found if len(found) == 1 or part != "0")
 
 
 def parse_numbered(text: str) -> dict[int, str]:
@@ -206,7 +214,7 @@ def parse_numbered(text: str) -> dict[int, str]:
     for line in text.strip().split("\n"):
         parts = line.split("|")
         try:
-            (number, content), place = parts, int(parts[0])
+            (place, content) = int(parts[0]), *parts[1:]
         except ValueError as error:
             raise SampleError(f"{line!r:.100} is not of the form `number | content`") from error
         found[place] = content.strip()

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
+    from evalsuite.metrics.alignment import (
+        AlignmentRule,
+        Pool,
+        PromptScore,
+        alignment_score,
+        group_means,
+        pooled,
+    )
+    from evalsuite.metrics.alignment_answers import REPLIES, geneval_checklist, parse_parents
     from evalsuite.metrics.anls import anls
     from evalsuite.metrics.captions import CaptionScores, score_captions
     from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
@@ -33,13 +42,18 @@ __all__ = [
     "COLORS",
     "LETTER_RULES",
     "POPE_RULES",
+    "REPLIES",
     "VQA_RULES",
+    "AlignmentRule",
     "CaptionScores",
     "Coverage",
     "Detection",
     "FeatureSet",
     "Gaussian",
+    "Pool",
     "PopeReport",
+    "PromptScore",
+    "alignment_score",
     "anls",
     "checked_grade",
     "checked_imgedit_grade",
@@ -55,6 +69,8 @@ __all__ = [
     "frechet_infinity",
     "frechet_influence",
     "gaussian_of",
+    "geneval_checklist",
+    "group_means",
     "imgedit_grade",
     "inception_score",
     "keep_detections",
@@ -66,8 +82,10 @@ __all__ = [
     "mse",
     "normalize_answer",
     "parse_grade",
+    "parse_parents",
     "parse_viescore",
     "pixel_distance",
+    "pooled",
     "pope_report",
     "psnr",
     "read_letter",
@@ -88,6 +106,10 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = attach(
         __name__,
         {
+            "evalsuite.metrics.alignment": (
+                "AlignmentRule Pool PromptScore alignment_score group_means pooled"
+            ),
+            "evalsuite.metrics.alignment_answers": "REPLIES geneval_checklist parse_parents",
             "evalsuite.metrics.anls": "anls",
             "evalsuite.metrics.captions": "CaptionScores score_captions",
             "evalsuite.metrics.choice": "CHOICE_RULES circular_hit extract_choice",

@@ -143,6 +143,13 @@ def test_dsg_questions_written_by_a_model_are_read_alike(path: Path, compared: C
                 parse_numbered(case["input"])
         else:
             assert {str(key): value for key, value in parse_numbered(case["input"]).items()} == official
+        parents = case["official"]["parse_dependency_output"]
+        if "error" in parents:
+            with pytest.raises(SampleError):
+                {key: parse_parents(value) for key, value in parse_numbered(case["input"]).items()}
+        else:
+            read = parse_numbered(case["input"]).items()
+            assert {str(key): list(map(int, parse_parents(value))) for key, value in read} == parents
     compared("DSG: questions written by a model", len(cases))
 
 
@@ -156,7 +163,10 @@ def test_oneig_alignment_agrees(path: Path, compared: Compared) -> None:
         parents = [[str(one) for one in given["dependency"].get(name, ())] for name in ids]
         shown = [image for image in range(given["pictures"]) if image not in given["black"]]
         values = [
-            [REPLIES["exact"](given["answers"][f"{image}|{given['questions'][name]}"], ["Yes"])[0] for name in ids]
+            [
+                REPLIES["exact"](given["answers"][f"{image}|{given['questions'][name]}"], ["Yes"])[0]
+                for name in ids
+            ]
             for image in shown
         ]
         if official is None:
@@ -228,7 +238,9 @@ def test_geneval_2_analysis_agrees(path: Path, compared: Compared) -> None:
         for skills, values in zip(given["skills"], given["scores"], strict=True):
             ids = [str(i) for i in range(len(values))]
             groups = [[skill] for skill in skills]
-            rows.append(alignment_score([values], ids, [()] * len(ids), AlignmentRule(image="geometric"), groups))
+            rows.append(
+                alignment_score([values], ids, [()] * len(ids), AlignmentRule(image="geometric"), groups)
+            )
             means.append(sum(values) / len(values))
         skills = pooled(row.pool for row in rows)
         names = ("object", "attribute", "count", "position", "verb")
@@ -282,9 +294,14 @@ TIIF_BASIC = {
     "Basic_Relation - Relation": ["2d_spatial_relation", "3d_spatial_relation", "action+2d", "action+3d"],
     "Basic_Reasoning - Reasoning": ["numeracy", "negation", "differentiation", "comparison"],
     "Advanced_Attribute+Relation - Attribute+Relation": [
-        f"{one}+{other}" for one, others in {
-            "action": ("color", "texture"), "color": ("2d", "3d"), "shape": ("2d", "3d"), "texture": ("2d", "3d")
-        }.items() for other in others
+        f"{one}+{other}"
+        for one, others in {
+            "action": ("color", "texture"),
+            "color": ("2d", "3d"),
+            "shape": ("2d", "3d"),
+            "texture": ("2d", "3d"),
+        }.items()
+        for other in others
     ],
     "Advanced_Attribute+Reasoning - Attribute+Reasoning": [
         f"{one}+{other}"
@@ -342,7 +359,9 @@ def test_tiif_dimensions_agree(path: Path, compared: Compared) -> None:
                     assert round(value, 4) == pytest.approx(wanted, abs=1e-9)
                 means = group_means(accuracies, TIIF_BASIC, digits=4)
                 for heading, value in means.items():
-                    assert value == pytest.approx(_printed(official["printed"], heading, model)[place], abs=6e-5)
+                    assert value == pytest.approx(
+                        _printed(official["printed"], heading, model)[place], abs=6e-5
+                    )
                 printed[length] = sum(means.values()) / len(means)
             heading = "Overall average score of 9 sub-attributes"
             shown = _printed(official["printed"], heading, model)
@@ -386,7 +405,9 @@ def test_attribute_binding_agrees(path: Path, compared: Compared) -> None:
             continue
         values = []
         for one in case["input"]["pictures"]:
-            chunks = [chunk for chunk in one["noun chunks"] if chunk not in spatial][: case["input"]["np_num"]]
+            chunks = [chunk for chunk in one["noun chunks"] if chunk not in spatial][
+                : case["input"]["np_num"]
+            ]
             given = [one["probability of yes"][f"{chunk}?"] for chunk in chunks]
             ids = [str(i) for i in range(len(given))]
             rule = AlignmentRule(image="product", digits=4)
