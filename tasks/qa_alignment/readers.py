@@ -1,5 +1,5 @@
-"""Prompts with questions: files of DPG-Bench, DSG, OneIG, TIFA, GenEval 2 and ++, TIIF-Bench, UniGenBench, and
-plain JSON lines."""
+"""Prompts with questions: files of DPG-Bench, DSG, OneIG, TIFA, GenEval 2 and ++, TIIF-Bench, UniGenBench, JSON
+lines."""
 
 from __future__ import annotations
 
@@ -250,7 +250,10 @@ def _quoted(heading: str, points: Sequence[str], texts: Sequence[str]) -> str:
 
 
 def read_alignment_lines(source: Located) -> Iterator[QuestionedPrompt]:
-    """`prompts`: JSON lines `{id, prompt, questions, labels?}`, a question `{id, text, expected?, parents?, labels?}`."""
+    """`prompts`: JSON lines `{id, prompt, questions, labels?}`.
+
+    A question is `{id, text, expected?, parents?, labels?}`.
+    """
     path = source.path("prompts")
     for line, row in read_lines(path):
         where = f"{path}, line {line}"
