@@ -33,6 +33,17 @@ if TYPE_CHECKING:
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
+    from evalsuite.metrics.rubric import (
+        omnicontext_grade,
+        omnicontext_reply,
+        rise_complete,
+        rise_grades,
+        rise_numbers,
+        rise_score,
+        wiscore,
+        wise_grades,
+        wise_verdict,
+    )
     from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
@@ -81,6 +92,8 @@ __all__ = [
     "mmmu_open_hit",
     "mse",
     "normalize_answer",
+    "omnicontext_grade",
+    "omnicontext_reply",
     "parse_grade",
     "parse_parents",
     "parse_viescore",
@@ -90,6 +103,10 @@ __all__ = [
     "psnr",
     "read_letter",
     "relaxed_match",
+    "rise_complete",
+    "rise_grades",
+    "rise_numbers",
+    "rise_score",
     "score_captions",
     "spice",
     "spice_obstacle",
@@ -99,6 +116,9 @@ __all__ = [
     "verdict",
     "viescore",
     "vqa_accuracy",
+    "wiscore",
+    "wise_grades",
+    "wise_verdict",
     "yes_or_no",
 ]
 
@@ -127,6 +147,10 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
             "evalsuite.metrics.ptb": "tokenize_captions",
+            "evalsuite.metrics.rubric": (
+                "omnicontext_grade omnicontext_reply rise_complete rise_grades rise_numbers rise_score"
+                " wiscore wise_grades wise_verdict"
+            ),
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
             "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",

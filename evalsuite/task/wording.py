@@ -7,6 +7,7 @@ is parsed, never run.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,20 @@ class Wording(BaseModel):
                 raise DataError(f"{source.path(self.file)}: {self.name} lacks {old!r}.", _REMEDY)
             text = text.replace(old, new)
         return text
+
+
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """The template with its fields in braces; other braces, and fields of other names, stay as they are.
+
+    >>> filled("{a} and {b}", {"a": "{b}"})
+    '{b} and {b}'
+    """
+    names = "|".join(map(re.escape, sorted(values, key=len, reverse=True)))
+    return (
+        re.sub(rf"\{{({names})\}}", lambda match: str(values[match.group(1)]), template)
+        if names
+        else template
+    )
 
 
 @lru_cache(maxsize=16)

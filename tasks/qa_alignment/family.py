@@ -27,6 +27,7 @@ from evalsuite.task import (
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
 from evalsuite.task.metrics import Pool, PromptScore, alignment_score
 from evalsuite.task.readers import decode
+from evalsuite.task.wording import filled
 
 from .answers import FileAnswers, Replies, Values, read_answers, values_of
 from .readers import READERS, read_checked
@@ -123,7 +124,7 @@ class AlignmentTask(JudgedFamilyTask):
         asking = self._asking
         texts = [one.text for one in asked]
         fields = {"question": texts[0], "questions": "\n".join(texts), "prompt": prompt.prompt}
-        words = Text(_filled(self._ask, {**prompt.wording, **fields}))
+        words = Text(filled(self._ask, {**prompt.wording, **fields}))
         head = (Message("system", (Text(asking.system),)),) if asking.system else ()
         parts = (image, words) if asking.images_first else (words, image)
         return Chat(
@@ -240,13 +241,6 @@ def _told(questions: Sequence[AlignmentQuestion], values: Values) -> str:
         names = f"; not {', '.join(wrong)}" if wrong else ""
         told.append(f"image {number}: {len(row) - len(wrong)} of {len(row)}{names}")
     return " | ".join(told)
-
-
-def _filled(template: str, values: Mapping[str, Any]) -> str:
-    """The template with its fields in braces; other braces stay as they are."""
-    for name, value in values.items():
-        template = template.replace(f"{{{name}}}", str(value))
-    return template
 
 
 def _as_jpeg(image: Image) -> Image:

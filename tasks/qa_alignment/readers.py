@@ -1,5 +1,5 @@
-"""Prompts with questions: files of DPG-Bench, DSG, OneIG, TIFA, GenEval 2 and ++, TIIF-Bench, UniGenBench, JSON
-lines."""
+"""Prompts with questions: files of DPG-Bench, DSG, OneIG, TIFA, GenEval 2, GenEval++, TIIF-Bench and
+UniGenBench, and plain JSON lines."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Grades by LLM judges against the official scripts of WISE, RISEBench, KRIS-Bench, OmniContext, DreamBench++,
-MMIE and OpenING."""
+"""Grades by LLM judges against the official scripts of WISE, RISEBench, KRIS-Bench, OmniContext,
+DreamBench++, MMIE and OpenING."""
 
 from __future__ import annotations
 
