@@ -164,7 +164,8 @@ def test_the_mean_over_a_judges_runs_counts(tmp_path: Path) -> None:
 
 PROMPTS = (
     "prompt_consist", "prompt_reasoning", "prompt_reasoning_w_input", "prompt_generation",
-    "prompt_spatial_cons", "prompt_spatial_ref", "prompt_spatial_ref_w_input", "prompt_spatial_ref_img", "prompt_spatial_qual",
+    "prompt_spatial_cons", "prompt_spatial_ref", "prompt_spatial_ref_w_input", "prompt_spatial_ref_img",
+    "prompt_spatial_qual",
     "prompt_logical_cons", "prompt_logical_cons_ans", "prompt_logical_txt", "prompt_logical_img",
 )  # fmt: skip
 
