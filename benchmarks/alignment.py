@@ -2,8 +2,8 @@
 
     python benchmarks/alignment.py [--prompts N] [--images N] [--questions N]
 
-`aggregate` is gating, image scores and the pools of categories from values that are there (`alignment_score` and
-`pooled`); the least of five.
+`aggregate` is gating, image scores and the pools of categories from values that are there (`alignment_score`
+and `pooled`); the least of five.
 """
 
 from __future__ import annotations

@@ -39,6 +39,11 @@ class ClipNetwork(PretrainedNetwork):
     def pooled(self, pixels: torch.Tensor) -> torch.Tensor:
         return self._model.visual_projection(self._model.vision_model(pixel_values=pixels).pooler_output)
 
+    @property
+    def scale(self) -> float:
+        """The learned factor of cosines, exp(logit_scale)."""
+        return float(self._model.logit_scale.detach().exp())
+
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 text embeddings; tokens past the tower's length are cut off, as OpenAI's truncate
         does."""

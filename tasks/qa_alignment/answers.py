@@ -104,6 +104,13 @@ def read_answers(path: Path) -> FileAnswers:
     return found
 
 
+def answered_by(path: Path) -> str:
+    """The `model` that the first line of a file of answers names. Raises DataError where it names none."""
+    for line, row in read_lines(path):
+        return str(field(row, "model", str, f"{path}, line {line} (which model gave the answers)"))
+    raise DataError(f"{path} holds no answers.", "Give JSON lines of {id, image, question, answer}.")
+
+
 def values_of(
     answers: FileAnswers,
     name: str,

@@ -21,6 +21,7 @@ from evalsuite.task import (
     SampleScore,
     Scores,
     Statistic,
+    TaskInfo,
     generated_images,
     row_of,
 )
@@ -29,7 +30,7 @@ from evalsuite.task.metrics import Pool, PromptScore, alignment_score
 from evalsuite.task.readers import decode
 from evalsuite.task.wording import filled
 
-from .answers import FileAnswers, Replies, Values, read_answers, values_of
+from .answers import FileAnswers, Replies, Values, answered_by, read_answers, values_of
 from .readers import READERS, read_checked
 from .records import AlignmentQuestion, QuestionedPrompt
 from .scoring import (
@@ -44,8 +45,9 @@ from .scoring import (
 )
 from .settings import Settings
 
+_FILE = "answers.jsonl"
 OPTIONS = (
-    Option("answers", "file of answers made elsewhere: JSON lines of {id, image, question, answer}", Path),
+    Option("answers", "answers made elsewhere; by default answers.jsonl in the data folder", Path),
     Option("judge", "which model gave them, as it is to stand beside the number"),
 )
 
@@ -95,8 +97,21 @@ class AlignmentTask(JudgedFamilyTask):
         plan.check_metrics(COLUMNS, self._metrics)
 
     @property
+    def info(self) -> TaskInfo:
+        path = self._answers
+        told = super().info
+        return told if path is None or told.judge else replace(told, judge=answered_by(path))
+
+    @property
     def judge(self) -> str:
         return self._settings.judge
+
+    @cached_property
+    def _answers(self) -> Path | None:
+        """The file that the user named, or the one beside the data."""
+        given = self.plan.options.get("answers")
+        beside = self.plan.source.folder / _FILE
+        return Path(given).expanduser() if given is not None else beside if beside.is_file() else None
 
     def _samples(self) -> Iterator[Sample]:
         for one in self._read():
@@ -157,8 +172,7 @@ class AlignmentTask(JudgedFamilyTask):
 
     @cached_property
     def _file(self) -> FileAnswers | None:
-        given = self.plan.options.get("answers")
-        return None if given is None else read_answers(Path(given).expanduser())
+        return None if self._answers is None else read_answers(self._answers)
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []

@@ -163,6 +163,19 @@ def test_a_judge_that_gives_nothing_is_a_failure(tmp_path: Path) -> None:
     assert "the judge gave nothing: no quota" in task.score([one]).rows[0].failure
 
 
+def test_answers_beside_the_data_are_read_and_say_who_gave_them(tmp_path: Path) -> None:
+    folder = dpg(tmp_path)
+    said = dpg_answers(folder / "answers.jsonl")
+    with pytest.raises(DataError, match="which model gave the answers"):
+        _ = build("dpg-bench", folder, rules="corrected").info
+    rows = [json.loads(line) | {"model": "mplug"} for line in said.read_text().splitlines()]
+    said.write_text("\n".join(map(json.dumps, rows)))
+    task = judged("dpg-bench", folder, rules="corrected")
+    assert task.info.judge == "mplug"
+    found = numbers(task.score([drawn(sample, 4) for sample in task.samples()]))
+    assert found["score"] == pytest.approx((1 + 7 / 12) / 2, abs=1e-6)
+
+
 def test_answers_and_judge_belong_together(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="belong together"):
         build("dpg-bench", dpg(tmp_path), options={"judge": "x"})
