@@ -1,4 +1,4 @@
-"""Checkpoints of open_clip under the names of transformers' `CLIPModel`: HPSv2 and 2.1 are published as these."""
+"""Checkpoints of open_clip (HPSv2 and 2.1 are) under the names of transformers' `CLIPModel`."""
 
 from __future__ import annotations
 

@@ -65,8 +65,7 @@ def openai(image: PilImage, geometry: Geometry) -> np.ndarray:
 
 
 def transformers(image: PilImage, geometry: Geometry) -> np.ndarray:
-    """(3, size, size) float32; as `openai`, with the crop's place rounded down, as transformers' processor does
-    it."""
+    """(3, size, size) float32; as `openai`, the crop's place rounded down as by transformers' processor."""
     return _cropped(image, geometry, math.floor)
 
 

@@ -247,6 +247,19 @@ def test_probabilities_from_a_file_are_multiplied(tmp_path: Path) -> None:
     assert "is no probability" in task.score([drawn(s, 10) for s in task.samples()]).rows[0].failure
 
 
+def test_the_miniature_asks_for_every_colour_behind_its_shape() -> None:
+    import evalsuite_tasks
+
+    task = judged("mini-qa-alignment", Path(evalsuite_tasks.__file__).parent / "qa_alignment/mini")
+    samples = list(task.samples())
+    assert len(samples) == 120
+    questions = {one.id: one.text for one in samples[0].record.questions}
+    assert samples[0].record.prompt == "there is a blue circle at the top right"
+    assert questions == {"1": "is there a circle?", "2": "is there a blue circle?"}
+    (row,) = task.score([drawn(samples[0], 2, ["no", "yes", "Yes.", "yes"])]).rows
+    assert row.values == {"score": 0.5, "ungated": 0.75}
+
+
 # GenEval++: a verdict per image, asked again
 
 
