@@ -42,6 +42,11 @@ class ClipNetwork(PretrainedNetwork):
         )
         return projected
 
+    @property
+    def scale(self) -> float:
+        """The learned factor of cosines, exp(logit_scale)."""
+        return float(self._model.logit_scale.detach().exp())
+
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 text embeddings; tokens past the tower's length are cut off, as OpenAI's truncate
         does."""

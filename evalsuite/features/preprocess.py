@@ -5,16 +5,20 @@ The same network gives other scores under another resize, so each way has a name
 * `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL
   bicubic (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to
   them.
+* `transformers`: the same as transformers' `CLIPProcessor` crops it (PickScore);
 * `cmmd`: CMMD's code (sayakpaul/cmmd-pytorch): crop to the largest centred square first, then PIL bicubic;
 * `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole image to a square, bicubic on floats
   without antialiasing, whatever its aspect.
 * `tensor-bicubic-signed`: the same on pixels in [-1, 1] with the mean and deviation for [0, 1]: what
   InstructPix2Pix' `compute_metrics.py` gives that function.
+* `hps`: HPSv2's (longer side, zeros around it), antialiased as torchvision does it from 0.17 on;
+  `hps-without-antialias` is the same under older versions. Published numbers are of either.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +60,16 @@ def openai(image: PilImage, geometry: Geometry) -> np.ndarray:
         >>> openai(Image.new("RGB", (10, 7)), Geometry(4, 4, (0, 0, 0), (1, 1, 1))).shape
         (3, 4, 4)
     """
+    # torchvision rounds half to even, as Python's round does.
+    return _cropped(image, geometry, round)
+
+
+def transformers(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; as `openai`, the crop's place rounded down as by transformers' processor."""
+    return _cropped(image, geometry, math.floor)
+
+
+def _cropped(image: PilImage, geometry: Geometry, whole: Callable[[float], int]) -> np.ndarray:
     from PIL import Image
 
     size = geometry.size
@@ -68,8 +82,7 @@ def openai(image: PilImage, geometry: Geometry) -> np.ndarray:
     else:
         target = (int(short * width / height), short)
     resized = image.convert("RGB").resize(target, Image.Resampling.BICUBIC)
-    # torchvision rounds half to even, as Python's round does; transformers' processor rounds down.
-    left, top = round((target[0] - size) / 2), round((target[1] - size) / 2)
+    left, top = whole((target[0] - size) / 2), whole((target[1] - size) / 2)
     return _scaled(resized.crop((left, top, left + size, top + size)), geometry)
 
 
@@ -107,11 +120,42 @@ def cmmd(image: PilImage, geometry: Geometry) -> np.ndarray:
     return _scaled(square.resize((geometry.size, geometry.size), Image.Resampling.BICUBIC), geometry)
 
 
+def hps(image: PilImage, geometry: Geometry, *, antialias: bool = True) -> np.ndarray:
+    """(3, size, size) float32; HPSv2's own: pixels in [0, 1] first, the longer side to `size` by bicubic
+    interpolation of floats, not clipped, zeros around it, then mean and deviation, also of the zeros.
+
+    An image that lacks only the padding gets it too; there the official network stops.
+    """
+    import numpy as np
+    import torch
+
+    size = geometry.size
+    pixels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    height, width = pixels.shape[2:]
+    scale = size / max(height, width)
+    if scale != 1:
+        target = (round(height * scale), round(width * scale))
+        pixels = torch.nn.functional.interpolate(
+            pixels, size=target, mode="bicubic", align_corners=False, antialias=antialias
+        )
+    high, wide = size - pixels.shape[2], size - pixels.shape[3]
+    around = (wide // 2, wide - wide // 2, high // 2, high - high // 2)
+    return _normalised(torch.nn.functional.pad(pixels, around)[0].numpy(), geometry)
+
+
+def hps_without_antialias(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """As `hps`, interpolated as torchvision did before 0.17."""
+    return hps(image, geometry, antialias=False)
+
+
 PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
     "openai": openai,
     "tensor-bicubic": tensor_bicubic,
     "tensor-bicubic-signed": tensor_bicubic_signed,
     "cmmd": cmmd,
+    "hps": hps,
+    "transformers": transformers,
+    "hps-without-antialias": hps_without_antialias,
 }
 
 

@@ -19,10 +19,24 @@ class Formula:
     Args:
         prefix: put before the text.
         value: of the cosine.
+        scaled: the cosine is multiplied by the network's learned scale first.
     """
 
     prefix: str
     value: Callable[[Any], Any]
+    scaled: bool = False
+
+    def of(self, cosine: Any, network: object) -> Any:
+        """The value of a cosine of the network's features.
+
+        Raises SpecError where the network has learned no scale (`scale`) and the formula needs one.
+        """
+        if not self.scaled:
+            return self.value(cosine)
+        scale = getattr(network, "scale", None)
+        if scale is None:
+            raise SpecError(f"{type(network).__name__} has learned no scale.", "Name a network of kind clip.")
+        return self.value(cosine * scale)
 
 
 def _clipped(factor: float) -> Callable[[Any], Any]:
@@ -45,6 +59,10 @@ FORMULAS: Mapping[str, Formula] = MappingProxyType(
         "torchmetrics": Formula("", lambda cosine: 100.0 * cosine),
         # The same called with one pair at a time, as PIE-Bench's program does: each pair is cut off.
         "torchmetrics-each": Formula("", _clipped(100.0)),
+        # Kirstain et al. 2023: exp(logit_scale) times the cosine, about 20.
+        "pickscore": Formula("", lambda score: score, scaled=True),
+        # Wu et al. 2023, HPSv2 and 2.1: a hundred times the cosine.
+        "hps": Formula("", lambda cosine: 100.0 * cosine),
     }
 )
 """The usual definitions of text–image similarity by name."""

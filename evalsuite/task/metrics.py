@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
+    from evalsuite.metrics.alignment import (
+        AlignmentRule,
+        Pool,
+        PromptScore,
+        alignment_score,
+        group_means,
+        pooled,
+    )
+    from evalsuite.metrics.alignment_answers import REPLIES, geneval_checklist, parse_parents
     from evalsuite.metrics.anls import anls
     from evalsuite.metrics.boxes import BOX_FORMS, SINGLE_PRECISION, boxes_in, center_inside, iou
     from evalsuite.metrics.captions import CaptionScores, score_captions
@@ -32,6 +41,17 @@ if TYPE_CHECKING:
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
+    from evalsuite.metrics.rubric import (
+        omnicontext_grade,
+        omnicontext_reply,
+        rise_complete,
+        rise_grades,
+        rise_numbers,
+        rise_score,
+        wiscore,
+        wise_grades,
+        wise_verdict,
+    )
     from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
@@ -42,14 +62,19 @@ __all__ = [
     "COLORS",
     "LETTER_RULES",
     "POPE_RULES",
+    "REPLIES",
     "SINGLE_PRECISION",
     "VQA_RULES",
+    "AlignmentRule",
     "CaptionScores",
     "Coverage",
     "Detection",
     "FeatureSet",
     "Gaussian",
+    "Pool",
     "PopeReport",
+    "PromptScore",
+    "alignment_score",
     "anls",
     "boxes_in",
     "center_inside",
@@ -67,6 +92,8 @@ __all__ = [
     "frechet_infinity",
     "frechet_influence",
     "gaussian_of",
+    "geneval_checklist",
+    "group_means",
     "imgedit_grade",
     "inception_score",
     "iou",
@@ -78,15 +105,23 @@ __all__ = [
     "mmmu_open_hit",
     "mse",
     "normalize_answer",
+    "omnicontext_grade",
+    "omnicontext_reply",
     "parse_grade",
     "parse_pair",
+    "parse_parents",
     "parse_viescore",
     "pixel_distance",
+    "pooled",
     "pope_report",
     "psnr",
     "read_letter",
     "relative_score",
     "relaxed_match",
+    "rise_complete",
+    "rise_grades",
+    "rise_numbers",
+    "rise_score",
     "score_captions",
     "spice",
     "spice_obstacle",
@@ -96,6 +131,9 @@ __all__ = [
     "verdict",
     "viescore",
     "vqa_accuracy",
+    "wiscore",
+    "wise_grades",
+    "wise_verdict",
     "yes_or_no",
 ]
 
@@ -103,6 +141,10 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = attach(
         __name__,
         {
+            "evalsuite.metrics.alignment": (
+                "AlignmentRule Pool PromptScore alignment_score group_means pooled"
+            ),
+            "evalsuite.metrics.alignment_answers": "REPLIES geneval_checklist parse_parents",
             "evalsuite.metrics.anls": "anls",
             "evalsuite.metrics.boxes": "BOX_FORMS SINGLE_PRECISION boxes_in center_inside iou",
             "evalsuite.metrics.captions": "CaptionScores score_captions",
@@ -123,6 +165,10 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
             "evalsuite.metrics.ptb": "tokenize_captions",
+            "evalsuite.metrics.rubric": (
+                "omnicontext_grade omnicontext_reply rise_complete rise_grades rise_numbers rise_score"
+                " wiscore wise_grades wise_verdict"
+            ),
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
             "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",

@@ -105,7 +105,8 @@ class _Seen:
             pictures = _OF_TEXT.get(how.measure, "drawn" if how.region == "whole" else how.region)
             described = "source_description" if how.measure == "source text" else "description"
             texts = self._texts(described, formula.prefix)
-            likeness = formula.value(cosines(self._pictures(pictures), texts))
+            network = self._columns.text_network(self._key)
+            likeness = formula.of(cosines(self._pictures(pictures), texts), network)
         for at, i in enumerate(places):
             keep = region(self._results[i], how.region)
             if keep is None or keep.any():

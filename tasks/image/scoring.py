@@ -147,10 +147,9 @@ class Scorer:
         for name, how in self.how.items():
             if how.measure == "similarity":
                 formula = FORMULAS[how.formula]
-                texts = self.columns.text_network(how.network).texts(
-                    [formula.prefix + p.text for p in prompts]
-                )
-                scores = formula.value(cosines(features[how.network, how.images], texts))
+                network = self.columns.text_network(how.network)
+                texts = network.texts([formula.prefix + p.text for p in prompts])
+                scores = formula.of(cosines(features[how.network, how.images], texts), network)
                 for at in range(len(prompts)):
                     values[at][name] = float(scores[at])
         for which in ("selected", "first"):

@@ -132,7 +132,7 @@ class Scorer:
                 if text
             ]
             if pairs:
-                _set(rows, one.row, name, _mean(formula.value(_pairwise(pairs))))
+                _set(rows, one.row, name, _mean(formula.of(_pairwise(pairs), network)))
 
     def _add_image_similarity(
         self, name: str, how: ColumnSettings, made: Sequence[_Made], rows: list[SampleScore]

@@ -72,7 +72,8 @@ class Scorer:
             else:
                 formula = FORMULAS[how.formula]
                 text = self._of_text(how.network, formula.prefix + wish.prompt)
-                cosines = formula.value(features[how.network] @ text)
+                network = self.columns.text_network(how.network)
+                cosines = formula.of(features[how.network] @ text, network)
             values[name] = float(np.mean(cosines))
         words = self._of_truth(wish, drawn, values)
         return values, words

@@ -1,0 +1,1 @@
+"""Text-image alignment by questions: DPG-Bench, DSG, TIFA, OneIG, GenEval 2, GenEval++, TIIF, UniGenBench."""

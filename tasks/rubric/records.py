@@ -1,0 +1,48 @@
+"""What a model is asked for, and what a judge is asked about its image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evalsuite.content import Image
+
+Shown = Literal["source", "reference", "result"]
+
+
+@dataclass(frozen=True, slots=True)
+class RubricQuestion:
+    """One question to the judge.
+
+    Args:
+        name: what it grades.
+        wording: key of its wording in the benchmark's settings.
+        shows: the images behind the text, in this order.
+    """
+
+    name: str
+    wording: str
+    shows: tuple[Shown, ...] = ("result",)
+
+
+@dataclass(frozen=True, slots=True)
+class RubricItem:
+    """One image to be made.
+
+    Args:
+        sources: images that the model gets, and the judge is shown as `source`.
+        references: images that only the judge is shown.
+        fields: of the judge's wording.
+        labels: for breakdowns and aggregations.
+        free_column: RISEBench's data have the column `consistency_free`; see `metrics.rubric.rise_score`.
+    """
+
+    id: str
+    instruction: str
+    questions: tuple[RubricQuestion, ...]
+    sources: tuple[Image, ...] = ()
+    references: tuple[Image, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    free_column: bool = False
