@@ -268,7 +268,7 @@ def test_what_is_not_judged_is_told(tmp_path: Path) -> None:
         judge_run(tmp_path / "run", server, rules="other")
     with pytest.raises(SpecError, match="at least once"):
         JudgeOptions(runs=0)
-    with pytest.raises(SpecError, match="no price"):
+    with pytest.raises(SpecError, match="not a price"):
         JudgeOptions(price_in=float("nan"))
 
 
