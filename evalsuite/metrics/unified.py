@@ -44,7 +44,7 @@ def unieval(text: str, options: Mapping[str, str]) -> str | None:
     """
     found = _IN_PARENTHESES.findall(text)
     if found:
-        return found[-1][0] or found[-1][1]
+        return str(found[-1][0] or found[-1][1])
     if text[-1:] and text[-1] in _UNIEVAL:
         return text[-1]
     if not text:

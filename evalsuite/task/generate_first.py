@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.content import Image, Message, Part, Text
 from evalsuite.errors import SpecError
 from evalsuite.options import Option
-from evalsuite.request import GenerateImages, ImageResponse, Request, Response
+from evalsuite.request import Capability, GenerateImages, ImageResponse, Request, Response
 from evalsuite.task.types import Answered, Sample, Scores, Task, TaskInfo
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class GeneratesFirst:
     @property
     def info(self) -> TaskInfo:
         found = self._inner.info
-        needed = "edit" if self._edit else "image"
+        needed: Capability = "edit" if self._edit else "image"
         return replace(
             found,
             protocol=f"{found.protocol}, {EDIT if self._edit else GENERATE}",
@@ -105,7 +105,7 @@ class GeneratesFirst:
 
     def explain(self) -> Mapping[str, str]:
         """The protocol in words, for reports."""
-        explained = getattr(self._inner, "explain", dict)()
+        explained: Mapping[str, str] = getattr(self._inner, "explain", dict)()
         return {**explained, "generated first": ASKS, "shown with it": SHOWS}
 
     @property

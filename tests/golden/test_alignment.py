@@ -38,7 +38,7 @@ from tests.goldens import case_files, read_json
 Compared = Callable[[str, int], None]
 
 
-def _every(name: str) -> Any:
+def _every(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", case_files(f"{name}_cases*.json*"), ids=lambda path: path.name)
 
 

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +32,7 @@ VARIANTS = {
 }
 
 
-def _every(name: str) -> Any:
+def _every(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", case_files(f"{name}_cases*.json*"), ids=lambda path: path.name)
 
 

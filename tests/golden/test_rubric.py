@@ -38,7 +38,7 @@ LEGACY = {"CULTURE": 400, "TIME": 567, "SPACE": 700, "BIOLOGY": 800, "PHYSICS": 
 VERIFIED = {"CULTURE": 400, "TIME": 520, "SPACE": 640, "BIOLOGY": 760, "PHYSICS": 880, "CHEMISTRY": 1000}
 
 
-def _every(name: str) -> Any:
+def _every(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", case_files(f"{name}_cases*.json*"), ids=lambda path: path.name)
 
 
@@ -146,7 +146,7 @@ def test_kris_replies_are_read_alike(path: Path, compared: Compared) -> None:
     for name in ("consistency", "instruction", "quality"):
         for case in _cases(path, f"common.{name}"):
             count += 1
-            assert kris_grade(case["input"], name) == case["official"][0]  # type: ignore[arg-type]
+            assert kris_grade(case["input"], name) == case["official"][0]
     for case in _cases(path, "knowledge.extract_dual_scores"):
         count += 1
         official = case["official"]

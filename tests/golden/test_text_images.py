@@ -23,7 +23,7 @@ from tests.goldens import case_files, read_json
 Compared = Callable[[str, int], None]
 
 
-def _every(name: str) -> Any:
+def _every(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("path", case_files(f"{name}_cases*.json*"), ids=lambda path: path.name)
 
 
@@ -60,9 +60,9 @@ def test_oneig_text_agrees(path: Path, compared: Compared) -> None:
         readings = [
             oneig_reading(given["truth"][key], text) for key, texts in given["read"].items() for text in texts
         ]
-        found = oneig_text_score(readings, 100 if given["mode"] == "EN" else 50)
+        scored = oneig_text_score(readings, 100 if given["mode"] == "EN" else 50)
         names = {"ED": "ED", "CR": "CR", "WAC": "WAC", "score": "text score"}
-        assert found == pytest.approx({ours: official[theirs] for ours, theirs in names.items()})
+        assert scored == pytest.approx({ours: official[theirs] for ours, theirs in names.items()})
     compared("OneIG: text", len(cases) + len(runs))
 
 
@@ -80,7 +80,8 @@ def test_cvtg_2k_agrees(path: Path, compared: Compared) -> None:
         assert (len(words), found.right) == (official["total"], official["right"])
         assert found.similarity == pytest.approx(official["similarity"])
     for case in runs:
-        right, total, similarity = 0, 0, []
+        right, total = 0, 0
+        similarity: list[float] = []
         for rows in case["input"].values():
             for row in rows:
                 words = quoted_words(row["prompt"])

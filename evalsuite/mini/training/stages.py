@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -53,7 +54,8 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
 
         round_parts(work, ("clip",))
         make_documents(recipe, data)
-        clip = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32).eval()
+        clip: Any = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32)
+        clip.eval()
         make_features(recipe, clip.vision_model, data)
         make_latents(_vae(work), data)
 
