@@ -105,7 +105,7 @@ def test_what_adapters_declare_is_what_they_take() -> None:
     assert names(declared.UNIFIED) == {*checkpoint.OPTIONS, "image_area"}
     assert names(declared.DIFFUSERS) == {*arguments.ADAPTER_OPTIONS, "guidance_scale", "strength"}
     assert names(declared.SERVER) == set(serving.OPTIONS)
-    engine = {*serving.OPTIONS, *served.OWN, "omit", "ignore_beams"} - {"base_url"}
+    engine = {*serving.OPTIONS, *served.OWN, *chat.CHAT_OPTIONS} - {"base_url"}
     assert names(declared.ENGINE) == engine
     assert names(declared.ISOLATED) == set(isolated.OWN)
     by_name = {option.name: option for option in declared.CHAT}
@@ -113,8 +113,9 @@ def test_what_adapters_declare_is_what_they_take() -> None:
     assert all(name in by_name["omit"].help for name in chat.PARAMETERS)
     assert set({option.name: option for option in declared.DIFFUSERS}["task"].choices) == set(adapter.TASKS)
     server = Server("http://localhost/v1", "m")
+    own = {*chat.CHAT_OPTIONS, "name", "base_url", "image_detail", "extra_body", "price_in", "price_out"}
     for name, option in by_name.items():
-        if name not in ("name", "base_url", "omit", "ignore_beams", "image_detail"):
+        if name not in own:
             assert option.default == getattr(server, name), name
 
 

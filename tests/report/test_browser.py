@@ -211,7 +211,7 @@ def test_hostile_answers_are_text(chrome: Chrome, site: Path, number: int) -> No
     assert page.run("return arguments[0].querySelectorAll(':not(.control)').length", page.one(answer)) == 0
     assert page.run("return window.executed") is None
     assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
-    assert page.run("return document.querySelectorAll('#detail a:not(.image)').length") == 0
+    assert page.run("return document.querySelectorAll('#detail a:not(.picture)').length") == 0
     assert page.complaints() == []
 
 

@@ -107,7 +107,6 @@ def test_a_row_without_an_image_fails_alone_is_asked_or_is_left_out(tmp_path: Pa
     ("image", "reason"),
     [
         ({"bytes": None, "path": "/home/somebody/1.png"}, "holds only the path"),
-        ({"bytes": b"", "path": None}, r"holds no image \(dict\)"),
     ],
 )
 def test_a_damaged_image_is_the_failure_of_its_sample(tmp_path: Path, image: Any, reason: str) -> None:
@@ -117,6 +116,14 @@ def test_a_damaged_image_is_the_failure_of_its_sample(tmp_path: Path, image: Any
     assert bad.images == ()
     with pytest.raises(DataError, match=rf"row 1 \(id 1\), image {reason}"):
         raise DataError(bad.problem)
+
+
+def test_an_empty_image_among_others_is_the_failure_of_its_sample(tmp_path: Path) -> None:
+    parquet(tmp_path / "t.parquet", [{"image": cell(0)}, {"image": {"bytes": b"", "path": None}}])
+    good, bad = rows(tmp_path, {"image": "image"})
+    assert (len(good.images), good.problem) == (1, "")
+    with pytest.raises(DataError, match=r"row 1 \(id 1\), image holds no image"):
+        bad.images[0].read()
 
 
 def test_damaged_base64_is_the_failure_of_its_sample_and_an_empty_cell_is_no_image(tmp_path: Path) -> None:
