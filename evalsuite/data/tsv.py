@@ -77,8 +77,10 @@ class ImageTable:
         """The image of row `index`, its own or that of the row it refers to.
 
         Raises:
-            DataError: the base64 text is damaged or cut off.
+            DataError: the row has no image, or the base64 text is damaged or cut off.
         """
+        if self._rows[self.holder(index)].empty:
+            raise DataError(f"{self._where(index)}: there is no image in this row.", "Is the file complete?")
         return self._decoded(self._image_cell(index), index)
 
     def images(self, index: str) -> tuple[Image, ...]:

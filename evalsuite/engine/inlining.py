@@ -21,7 +21,7 @@ def inlined(value: Any) -> Any:
     """A value made of dataclasses and containers, with the bytes of its images in place of their paths.
 
     >>> inlined({"a": (Image(data=b"x", name="i"), 1)})
-    {'a': (Image(path=None, name='i', file_slice=None), 1)}
+    {'a': (Image(path=None, name='i', file_slice=None, problem=''), 1)}
     """
     if isinstance(value, Image):
         if value.data is not None:

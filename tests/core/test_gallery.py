@@ -47,7 +47,7 @@ def test_webp_is_as_lossless_as_png_and_shards_show_what_files_do(
 
 
 def test_a_gallery_of_another_kind_is_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"g\.jpg is none"):
+    with pytest.raises(SpecError, match=r"g\.jpg is not"):
         sheet(runs[0], tmp_path / "g.jpg")
 
 

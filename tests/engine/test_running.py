@@ -302,7 +302,7 @@ def test_an_id_that_the_store_would_not_find_again_is_refused(name: Any) -> None
             yield Sample(name, Sum(1, 1))
 
     task = Odd("sums", "text", TaskOptions(protocol=None, rules=None))
-    with pytest.raises(DataError, match="no text that can be stored"):
+    with pytest.raises(DataError, match="not text that can be stored"):
         plan_task("sums", task, seed=0, limit=None)
 
 

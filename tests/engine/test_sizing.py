@@ -120,5 +120,5 @@ def test_a_batch_that_the_adapter_foresees_not_to_fit_is_cut_before_it_is_tried(
     worker = Worker(Foreseeing(answer), self_check=False)
     result = worker.run(batch(8))
     assert all(outcome.response for outcome in result.outcomes)
-    assert "would not fit into memory by estimate; going on with 3" in result.notes[0]
+    assert "would not fit into memory by estimate; continuing with 3" in result.notes[0]
     assert worker.limit(SCOPE, 8) == 3

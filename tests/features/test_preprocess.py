@@ -102,7 +102,7 @@ def test_sizes_come_from_the_checkpoint(tmp_path: Path) -> None:
 
 
 def test_a_malformed_config_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no square"):
+    with pytest.raises(CheckpointError, match="not a square"):
         geometry_of(tmp_path, size={"height": 64, "width": 32}, do_center_crop=False)
     (tmp_path / "preprocessor_config.json").write_text("{")
     with pytest.raises(CheckpointError, match="cannot be used"):

@@ -116,7 +116,7 @@ def test_images_are_shown_as_models_see_them_or_said_to_be_broken(tmp_path: Path
     pil.new("RGB", (16, 16)).save(stream, "DDS")
     unknown = bytearray(stream.getvalue())
     unknown[80] = 1  # a kind of pixels at which PIL's reader gives up with a NotImplementedError
-    assert "is damaged" in pictures.refer(Image(data=bytes(unknown)))["e"]
+    assert "not an image that can be decoded" in pictures.refer(Image(data=bytes(unknown)))["e"]
     absent = pictures.refer(Image(path=Path("/data/secret/1.png")))
     assert absent == {"n": "1.png", "e": "Image …/1.png cannot be read (No such file or directory)."}
 

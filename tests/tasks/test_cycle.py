@@ -87,7 +87,7 @@ def test_a_damaged_question_is_refused(tmp_path: Path, changes: dict[str, str], 
 def test_a_refused_image_names_its_step(tmp_path: Path) -> None:
     task = build("unieval", unibench(tmp_path))
     (sample,) = task.samples()
-    with pytest.raises(SampleError, match=r"step 1 \(generate own\): 1 images came back, 4 were asked for"):
+    with pytest.raises(SampleError, match=r"step 1 \(generate own\): expected 4 images, got 1"):
         task.request(sample, (OWN,))
     (row,) = task.score([Answered(sample, (OWN,))]).rows
     assert "step 2 (ask ask), image 1 of own, question 1 of 2 was not answered" in row.failure

@@ -267,7 +267,7 @@ def test_broken_missing_and_foreign_results_are_failures_not_scores(data: Path, 
     said = failures(scores)
     assert len(said) == 5
     assert said[samples[session].id] == "1 of 2 turns were answered"
-    for i, part in zip(others, ("truncated", "0 images", "2 images", "TextResponse"), strict=True):
+    for i, part in zip(others, ("truncated", "got 0", "got 2", "TextResponse"), strict=True):
         assert part in said[samples[i].id]
     assert values(scores)["edit_success"] == 1
 

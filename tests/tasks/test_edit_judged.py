@@ -162,7 +162,7 @@ def test_what_cannot_be_judged_or_was_not_has_a_reason(tmp_path: Path) -> None:
     told = ((Judgement(SC), Judgement(PQ)),)
     cases = {
         "not an image": Answered(sample, (TextResponse("no"),), told),
-        "2 images": Answered(sample, (ImageResponse((Image(picture()),) * 2),), told),
+        "got 2": Answered(sample, (ImageResponse((Image(picture()),) * 2),), told),
         "gave nothing: timed out": Answered(
             sample, edited(sample).responses, ((Judgement(failure="timed out"),),)
         ),
@@ -214,8 +214,8 @@ def test_gedits_tables_equal_the_printed_ones_from_the_official_scores(tmp_path:
     ("text", "message"),
     [
         ("edited_image,quality_score", "no column 'sementics_score'"),
-        (f"{NEEDED}\na.png,11,2,en", "'11' is no score"),
-        (f"{NEEDED}\na.png,nan,2,en", "'nan' is no score"),
+        (f"{NEEDED}\na.png,11,2,en", "'11' is not a score"),
+        (f"{NEEDED}\na.png,nan,2,en", "'nan' is not a score"),
         (f"{NEEDED}\na.png,1,2,zh", "language 'en'"),
         (f"{NEEDED}\na.png,1,2,en\na.png,1,2,en", "twice"),
     ],

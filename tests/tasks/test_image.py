@@ -465,7 +465,7 @@ def test_broken_and_foreign_answers_are_failures_with_their_reason_and_the_rest_
     assert list(said) == [s.id for s in samples[:6]]
     for sample, part in zip(
         samples,
-        ("truncated", "not an image", "too large", "empty", "TextResponse", "0 images"),
+        ("truncated", "not an image", "too large", "empty", "TextResponse", "got 0"),
         strict=False,
     ):
         assert part in said[sample.id]

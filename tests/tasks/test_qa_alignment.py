@@ -143,7 +143,7 @@ def test_without_answers_no_prompt_has_failed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "said", "reason"),
     [
-        (3, ["yes"] * 12, "3 images came back, 4 were asked for"),
+        (3, ["yes"] * 12, "expected 4 images, got 3"),
         (4, ["yes"] * 5, "answered 5 of 12 questions"),
     ],
 )
