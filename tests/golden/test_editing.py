@@ -131,7 +131,7 @@ def test_imgedit_grades_and_types_agree(path: Path, compared: Compared) -> None:
     for item, answer in cases["judge_outputs"].items():
         expected = cases["per_item"][item]
         if isinstance(expected, str):
-            with pytest.raises(SampleError, match="(no|not a) number"):
+            with pytest.raises(SampleError, match=r"(no|not a) number"):
                 imgedit_grade(answer)
         else:
             assert imgedit_grade(answer) == expected, answer
