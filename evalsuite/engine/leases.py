@@ -129,7 +129,7 @@ class Ledger:
         self._killed: Counter[tuple[str, str]] = Counter()
         self._killed_on: dict[tuple[str, str], list[str]] = {}
         self._exhausted = False
-        self._speculated: set[int] = set()
+        self._speculated: set[tuple[str, int]] = set()
         self._tasks: list[str] = []
         """Task of every ticket: what a silent worker sends late still belongs somewhere."""
 
@@ -271,14 +271,17 @@ class Ledger:
         The first answer to a sample counts (`accept`).
         """
         at = self._at[worker]
-        if not at or at[0].lease.alone or at[0].lease.ticket in self._speculated:
+        if not at or at[0].lease.alone:
             return None  # what is asked alone may kill: once at a time
         task = at[0].lease.task
+        # Once per lease, also where its copy falls silent: a poisoned sample would kill with every copy.
+        if (task, at[0].lease.number) in self._speculated:
+            return None
         # A sample whose first steps the silent worker gave stays with it: its answers belong together.
         samples = tuple(s for name, s in at[0].missing.items() if (task, name) not in self._owner)
         if not samples:
             return None
-        self._speculated.add(at[0].lease.ticket)
+        self._speculated.add((task, at[0].lease.number))
         lease = replace(at[0].lease, samples=samples, avoid=frozenset({self._node_of[worker]}))
         self._returned.append(lease)
         return lease
