@@ -182,6 +182,8 @@ class PretendedGpu(TorchDispatchMode):
 
 
 _setup_privateuseone_for_python_backend(NAME)
+# Registered for good: later tests of this process, on the CPU, find an accelerator that autocast asks.
+getattr(torch, NAME).get_amp_supported_dtype = lambda: [torch.bfloat16, torch.float16]
 GPU = PretendedGpu()
 
 

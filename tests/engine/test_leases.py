@@ -266,7 +266,9 @@ class World:
     kills=st.integers(0, 12),
     silence=st.booleans(),
 )
-@example(count=46, size=9, workers=3, seed=6999, poison={30}, steps=1, kills=0, silence=True)  # copy of a copy
+@example(
+    count=46, size=9, workers=3, seed=6999, poison={30}, steps=1, kills=0, silence=True
+)  # copy of a copy
 @settings(max_examples=300, deadline=None)
 def test_every_sample_is_recorded_once_and_only_poison_fails(
     count: int, size: int, workers: int, seed: int, poison: set[int], steps: int, kills: int, silence: bool
