@@ -6,10 +6,9 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import islice
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -21,7 +20,8 @@ from evalsuite.endpoint.replies import completion_of, images_of, names_of, reply
 from evalsuite.endpoint.server import Server
 from evalsuite.endpoint.transport import bounded_client
 from evalsuite.endpoint.types import Chat, Completion, ImageReply, ImageRequest, Reply
-from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, UnavailableError
+from evalsuite.errors import DataError, SampleError, SpecError, UnavailableError
+from evalsuite.model.concurrency import ConcurrentRequests, RequestLimits
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -49,7 +49,7 @@ class Endpoint:
                 "Models behind a server need the package openai.", "pip install 'evalsuite[api]'"
             ) from error
         self.server = server
-        self._runner = asyncio.Runner()
+        self._requests = ConcurrentRequests(RequestLimits(concurrency=server.in_flight))
         # Retries are ours: they are counted, wait as long as the server says, and wait together.
         self._client = bounded_client(server)
         self._reached = False
@@ -78,15 +78,8 @@ class Endpoint:
 
         Raises UnavailableError when the server cannot be used at all.
         """
-        found: dict[int, _Result | SampleError] = {}
-        try:
-            for place, result in self.each(range(len(items)), lambda place: work(items[place])):
-                found[place] = result
-        except UnavailableError as error:
-            if not found:
-                raise
-            return [found.get(place, error) for place in range(len(items))]
-        return [found[place] for place in range(len(items))]
+        _refuse_inside_a_loop()
+        return self._requests.in_order(_readable(work), items)
 
     def each(
         self, items: Iterable[_Item], work: Callable[[_Item], Awaitable[_Result]]
@@ -101,36 +94,7 @@ class Endpoint:
         is yielded first. Whatever else `work` raises is raised at once.
         """
         _refuse_inside_a_loop()
-        waiting = iter(items)
-        running: dict[asyncio.Task[_Result], _Item] = {}
-        fatal: EvalsuiteError | None = None
-        loop = self._runner.get_loop()
-        try:
-            while True:
-                if fatal is None:
-                    for item in islice(waiting, self.server.in_flight - len(running)):
-                        running[loop.create_task(_coroutine(work(item)))] = item
-                if not running:
-                    break
-                for task in self._run(_first(running)):
-                    item = running.pop(task)
-                    try:
-                        result: _Result | SampleError = task.result()
-                    except UnavailableError as error:
-                        fatal = fatal or error
-                        continue
-                    except SampleError as error:
-                        result = error
-                    except DataError as error:  # an image that cannot be read
-                        result = SampleError(error.what, error.remedy)
-                    yield item, result
-        finally:
-            if running:
-                for task in running:
-                    task.cancel()
-                self._run(_ended(running))
-        if fatal is not None:
-            raise fatal
+        return self._requests.each(_readable(work), items)
 
     async def ask(self, chat: Chat) -> Reply:
         """One answer. Raises SampleError for this request's own error (a reply without an answer, too),
@@ -212,16 +176,16 @@ class Endpoint:
 
         _refuse_inside_a_loop()
         try:
-            return self._run(self._patiently(call))[0]
+            return self._requests.run(self._patiently(call))[0]
         except SampleError as error:
             raise UnavailableError(error.what, error.remedy) from error
 
     def close(self) -> None:
         """Closes connections and the loop."""
         try:
-            self._run(self._client.close())
+            self._requests.run(self._client.close())
         finally:
-            self._runner.close()
+            self._requests.close()
 
     def __enter__(self) -> Endpoint:
         return self
@@ -230,9 +194,6 @@ class Endpoint:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        return self._runner.run(work)
 
     async def _patiently(self, call: Callable[[], Awaitable[_Raw]]) -> tuple[_Raw, float, int]:
         """The result with the seconds of the attempt that succeeded and the number of those that did not."""
@@ -329,17 +290,16 @@ def _expected() -> tuple[type[Exception], ...]:
     return (openai.APIError, json.JSONDecodeError, TimeoutError, *own)
 
 
-async def _coroutine(work: Awaitable[_Result]) -> _Result:
-    return await work
+def _readable(work: Callable[[_Item], Awaitable[_Result]]) -> Callable[[_Item], Awaitable[_Result]]:
+    """`work` whose DataError, an image that cannot be read, is its item's own error."""
 
+    async def one(item: _Item) -> _Result:
+        try:
+            return await work(item)
+        except DataError as error:
+            raise SampleError(error.what, error.remedy) from error
 
-async def _first(running: Iterable[asyncio.Task[_Result]]) -> set[asyncio.Task[_Result]]:
-    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-    return done
-
-
-async def _ended(running: Iterable[asyncio.Task[_Result]]) -> None:
-    await asyncio.wait(running)
+    return one
 
 
 def _file(place: int, image: Image, image_format: ImageFormat) -> tuple[str, bytes, str]:

@@ -161,13 +161,15 @@ class ConcurrentRequests:
 
         Raises UnavailableError when that happened before anything was answered.
         """
-        found: dict[int, Any] = {}
+        return self.in_order(lambda item: self._item(work, item), items)
 
-        async def one(place: int) -> Any:
-            return await self._item(work, items[place])
-
+    def in_order(
+        self, work: Callable[[_Item], Awaitable[_Result]], items: Sequence[_Item]
+    ) -> list[_Result | SampleError | UnavailableError]:
+        """As `each`, with the results in the order of `items`, and errors as `map` has them."""
+        found: dict[int, _Result | SampleError] = {}
         try:
-            for place, result in self.each(one, range(len(items))):
+            for place, result in self.each(lambda place: work(items[place]), range(len(items))):
                 found[place] = result
         except UnavailableError as error:
             if not found:
@@ -198,7 +200,7 @@ class ConcurrentRequests:
                         running[loop.create_task(_awaited(work(item)))] = item
                 if not running:
                     break
-                for task in self._run(_first(running)):
+                for task in self.run(_first(running)):
                     item = running.pop(task)
                     try:
                         result: _Result | SampleError = task.result()
@@ -212,7 +214,7 @@ class ConcurrentRequests:
             if running:
                 for task in running:
                     task.cancel()
-                self._run(_ended(running))
+                self.run(_ended(running))
         if fatal is not None:
             raise fatal
 
@@ -319,7 +321,8 @@ class ConcurrentRequests:
             self._paused_until = max(self._paused_until, time.monotonic() + wait)
         return wait
 
-    def _run(self, work: Coroutine[Any, Any, _Value]) -> _Value:
+    def run(self, work: Coroutine[Any, Any, _Value]) -> _Value:
+        """Runs a coroutine in its loop, and waits for it."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
