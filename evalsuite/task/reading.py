@@ -16,14 +16,14 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from evalsuite.data.yamlfile import explain
-from evalsuite.errors import EvalsuiteError, SpecError, suggest
+from evalsuite.errors import SpecError, suggest
+from evalsuite.task import extensions
 from evalsuite.task.families import import_file
 
 if TYPE_CHECKING:
@@ -126,16 +126,7 @@ def built_in() -> tuple[Reader, ...]:
 
 def installed() -> tuple[list[Reader], dict[str, str]]:
     """The readers of installed plugins, and those that cannot be loaded, each with the reason."""
-    found: list[Reader] = []
-    broken: dict[str, str] = {}
-    for point in sorted(metadata.entry_points(group=GROUP)):
-        try:
-            found.append(_checked(point.load(), f"the entry point {point.name} ({point.value})"))
-        except EvalsuiteError as error:
-            broken[point.name] = str(error)
-        except Exception as error:  # third-party code: whatever it raises must not stop the others
-            broken[point.name] = f"{type(error).__name__}: {error}"
-    return found, broken
+    return extensions.installed(GROUP, _checked)
 
 
 def beside(folder: Path | None) -> tuple[Reader, ...]:

@@ -154,7 +154,7 @@ def test_a_family_takes_only_what_it_knows() -> None:
 
 def offered(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     point = EntryPoint("small-table", value, reading.GROUP)
-    monkeypatch.setattr("evalsuite.task.reading.metadata.entry_points", lambda group: [point])
+    monkeypatch.setattr("evalsuite.task.extensions.metadata.entry_points", lambda group: [point])
 
 
 def test_an_installed_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from evalsuite.errors import EvalsuiteError, SpecError, suggest
+from evalsuite.errors import SpecError, suggest
+from evalsuite.task import extensions
 from evalsuite.task.rules.types import Kind, Rule
 
 GROUP = "evalsuite.rules"
@@ -25,16 +25,7 @@ def built_in() -> tuple[Rule, ...]:
 
 def installed() -> tuple[list[Rule], dict[str, str]]:
     """The rules of installed plugins, and those that cannot be loaded, each with the reason."""
-    found: list[Rule] = []
-    broken: dict[str, str] = {}
-    for point in sorted(metadata.entry_points(group=GROUP)):
-        try:
-            found.append(_checked(point.load(), f"the entry point {point.name} ({point.value})"))
-        except EvalsuiteError as error:
-            broken[point.name] = str(error)
-        except Exception as error:  # third-party code: whatever it raises must not stop the others
-            broken[point.name] = f"{type(error).__name__}: {error}"
-    return found, broken
+    return extensions.installed(GROUP, _checked)
 
 
 def beside(folder: Path | None) -> tuple[Rule, ...]:
