@@ -86,3 +86,10 @@ def failures(out: Path) -> dict[str, str]:
 def is_refusal(text: str) -> bool:
     """Whether a reason is one for users: a short line, without the inside of Python."""
     return bool(text.strip()) and len(text) < 3000 and "\n" not in text.strip() and not _CRUDE.search(text)
+
+
+def sums_arguments(task: str, count: int, out: Path, log: Path, *more: object) -> list[object]:
+    """`evalsuite run` of the slow adder on one of its tasks, every request written to `log`."""
+    options = ("--task-option", f"count={count}", "--option", f"log={log}", "--option", "delay=0.02")
+    run = ("run", "--plugin", SUMS, "--model", "adder", "--task", task, "--out", out)
+    return [*run, *options, "--no-self-check", *more]

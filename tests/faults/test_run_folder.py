@@ -17,31 +17,11 @@ from evalsuite.store import RunReader, RunWriter, verify
 from evalsuite.store.lock import WriterLock, is_written
 from tests.engine.support import run_sums, sums_spec
 from tests.faults.conftest import Tally
-from tests.faults.support import SUMS, command, environment, program
+from tests.faults.support import SUMS, command, environment, program, sums_arguments
 
 
 def _sums(out: Path, log: Path, *more: object, task: str = "sum-images", count: int = 400) -> list[object]:
-    return [
-        "run",
-        "--plugin",
-        SUMS,
-        "--model",
-        "adder",
-        "--task",
-        task,
-        "--out",
-        out,
-        "--task-option",
-        f"count={count}",
-        "--option",
-        f"log={log}",
-        "--option",
-        "delay=0.02",
-        "--batch-size",
-        4,
-        "--no-self-check",
-        *more,
-    ]
+    return sums_arguments(task, count, out, log, "--batch-size", 4, *more)
 
 
 def _wait_for_lines(log: Path, count: int, process: subprocess.Popen[bytes]) -> None:

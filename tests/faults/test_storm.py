@@ -14,7 +14,7 @@ from evalsuite.store import RunReader, verify
 from evalsuite.store.lock import WriterLock
 from tests.engine.support import run_sums, sums_spec
 from tests.faults.conftest import Tally
-from tests.faults.support import SUMS, command, environment, program
+from tests.faults.support import command, environment, program, sums_arguments
 
 
 def _arguments(path: str, out: Path, log: Path) -> tuple[list[object], str, int]:
@@ -29,26 +29,7 @@ def _arguments(path: str, out: Path, log: Path) -> tuple[list[object], str, int]
         "single requests": ("sums", ["--batch-size", "1"], 120),
     }[path]
     batch = [] if "--batch-size" in more else ["--batch-size", "4"]
-    arguments: list[object] = [
-        "run",
-        "--plugin",
-        SUMS,
-        "--model",
-        "adder",
-        "--task",
-        task,
-        "--out",
-        out,
-        "--task-option",
-        "count=120",
-        "--option",
-        f"log={log}",
-        "--option",
-        "delay=0.02",
-        "--no-self-check",
-        *batch,
-        *more,
-    ]
+    arguments = sums_arguments(task, 120, out, log, *batch, *more)
     return arguments, task, requests
 
 
