@@ -101,7 +101,7 @@ def show_numbers(paths: Sequence[Path]) -> None:
     """The leaderboard of runs, and what of their headlines is missing, with the reason."""
     from evalsuite.judging.state import missing_of
     from evalsuite.leaderboards import load, table
-    from evalsuite.leaderboards.rendering import console
+    from evalsuite.leaderboards.terminal import console
     from evalsuite.store import RunReader
 
     numbers = False

@@ -41,11 +41,25 @@ def leaderboard(
         list[str] | None,
         typer.Option("--published", help="Published results beside the runs, e.g. dreamllm; repeatable."),
     ] = None,
+    intervals: Annotated[
+        bool, typer.Option("--intervals/--no-intervals", help="Show confidence intervals.")
+    ] = True,
+    rounded_: Annotated[
+        bool, typer.Option("--rounded", help="Show no more digits than the intervals support.")
+    ] = False,
+    transpose: Annotated[
+        bool, typer.Option("--transpose", help="Models as columns (Markdown, LaTeX).")
+    ] = False,
+    width: Annotated[
+        str | None,
+        typer.Option(help=r"Maximum width of a LaTeX table, a TeX length. Default: \linewidth."),
+    ] = None,
     plugin: PluginOption = None,
 ) -> None:
     """Show the leaderboard of runs. Numbers that were measured differently never share a column."""
     from evalsuite.leaderboards import load, render, table
-    from evalsuite.leaderboards.rendering import console
+    from evalsuite.leaderboards.style import rounded, without_intervals
+    from evalsuite.leaderboards.terminal import console
 
     if kind is None and out is not None:
         suffix = out.suffix.lstrip(".").lower()
@@ -58,10 +72,18 @@ def leaderboard(
         known = publications(registry_with(plugin))
         frame = with_published(frame, [find_publication(known, name) for name in published])
     shown = table(frame, task or (), all_metrics=all_metrics, groups=groups)
+    shown = rounded(shown) if rounded_ else shown
+    shown = shown if intervals else without_intervals(shown)
     if kind is None:
+        if transpose or width is not None:
+            raise SpecError(
+                f"{'--transpose' if transpose else '--width'} is not for the terminal.",
+                "Name a file with --out, or a format with --format.",
+            )
         output().print(console(shown))
         return
-    content = render(frame[frame["task"].isin(task)] if task else frame, shown, kind)
+    numbers = frame[frame["task"].isin(task)] if task else frame
+    content = render(numbers, shown, kind, width=width, transposed=transpose)
     if out is not None:
         write_file(out, content)
         messages().print(f"written: {out}", markup=False)

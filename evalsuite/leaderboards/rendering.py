@@ -1,4 +1,4 @@
-"""Leaderboards as text: Markdown, LaTeX, HTML, and the console; the tidy frame as CSV, JSON, Parquet."""
+"""Leaderboards as text: Markdown, LaTeX, HTML; the tidy frame as CSV, JSON, Parquet."""
 
 from __future__ import annotations
 
@@ -10,41 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import SpecError, suggest
+from evalsuite.leaderboards.latex import LINE, latex
+from evalsuite.leaderboards.numbers import NOTHING, interval, legend, number
 from evalsuite.leaderboards.table import Cell, Column, Table
 from evalsuite.plain import cell as safe_cell
-from evalsuite.plain import plain, plain_line, printable
+from evalsuite.plain import plain, plain_line
 
 if TYPE_CHECKING:
     import pandas
-    from rich.console import RenderableType
-
-NOTHING = "–"
 
 
-def number(column: Column, value: float) -> str:
-    """A value as papers print it; a dash where there is none."""
-    return NOTHING if math.isnan(value) else f"{value * column.scale:.{column.digits}f}"
+def markdown(table: Table, *, transposed: bool = False) -> str:
+    """GitHub's Markdown; what is underlined is so with HTML, which Markdown lacks.
 
-
-def interval(column: Column, cell: Cell) -> str:
-    """`low–high`, empty where there is no interval."""
-    return "" if math.isnan(cell.low) else f"{number(column, cell.low)}–{number(column, cell.high)}"
-
-
-def legend(table: Table) -> list[str]:
-    """What a reader must know, one line each."""
-    intervals = f"{100 * table.level:g} % intervals" if any(_has_interval(table)) else ""
-    ranks = (
-        "best in bold, second underlined; ranks are equal where intervals overlap"
-        if len(table.rows) > 1
-        else ""
-    )
-    head = "; ".join(part for part in (intervals, ranks) if part)
-    return [*([f"{head}."] if head else []), *(f"{note}." for note in table.notes)]
-
-
-def markdown(table: Table) -> str:
-    """GitHub's Markdown; second best is underlined with HTML, which Markdown lacks."""
+    Args:
+        transposed: models as columns.
+    """
 
     def shown(column: Column, cell: Cell | None) -> str:
         if cell is None:
@@ -59,52 +40,18 @@ def markdown(table: Table) -> str:
         # Within a word an underscore is one; elsewhere it would be emphasis. `](` makes a link.
         return re.sub(r"[\\|*`~]|(?<![^\W_])_|_(?![^\W_])|\](?=\()", r"\\\g<0>", text)
 
-    header = ["model", *(f"{escaped(c.title)}<br>{escaped(c.label)}" for c in table.columns)]
+    heads = [f"{escaped(c.title)}<br>{escaped(c.label)}" for c in table.columns]
+    names = [escaped(row.name) for row in table.rows]
+    cells = [[shown(*pair) for pair in zip(table.columns, row.cells, strict=True)] for row in table.rows]
+    if transposed:
+        heads, names, cells = names, heads, [list(line) for line in zip(*cells, strict=True)]
     lines = [
-        header,
-        ["---", *("---:" for _ in table.columns)],
-        *(
-            [escaped(row.name), *(shown(*pair) for pair in zip(table.columns, row.cells, strict=True))]
-            for row in table.rows
-        ),
+        ["task" if transposed else "model", *heads],
+        ["---", *("---:" for _ in heads)],
+        *([name, *line] for name, line in zip(names, cells, strict=True)),
     ]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return body + "\n\n" + "  \n".join(escaped(line) for line in legend(table)) + "\n"
-
-
-def latex(table: Table) -> str:
-    """A booktabs tabular: best bold, second underlined; needs `\\usepackage{booktabs}`."""
-
-    def shown(column: Column, cell: Cell | None) -> str:
-        if cell is None:
-            return "--"
-        text = number(column, cell.value).replace(NOTHING, "--")
-        text = rf"\textbf{{{text}}}" if cell.best else rf"\underline{{{text}}}" if cell.second else text
-        marks = "".join(rf"\{name}{{}}" for sign, name in _LATEX_MARKS.items() if sign in cell.marks)
-        ends = interval(column, cell).replace("–", "--")
-        return (
-            text
-            + (rf"\textsuperscript{{{marks}}}" if marks else "")
-            + (rf" {{\scriptsize {ends}}}" if ends else "")
-        )
-
-    rows = [
-        [_tex(row.name), *(shown(*pair) for pair in zip(table.columns, row.cells, strict=True))]
-        for row in table.rows
-    ]
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
-        r"\toprule",
-        " & ".join(["Model", *(_tex(column.title) for column in table.columns)]) + r" \\",
-        " & ".join(["", *(_tex(column.label) for column in table.columns)]) + r" \\",
-        r"\midrule",
-        *(" & ".join(row) + r" \\" for row in rows),
-        r"\bottomrule",
-        r"\end{tabular}",
-        *(f"% {printable(plain_line(line), '')}" for line in legend(table)),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def html(table: Table) -> str:
@@ -130,31 +77,6 @@ def html(table: Table) -> str:
     return template.render(columns=table.columns, rows=rows, legend=legend(table))
 
 
-def console(table: Table) -> RenderableType:
-    """For a terminal: intervals stand under their numbers, so that more columns fit."""
-    from rich.console import Group
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    drawn = RichTable(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    drawn.add_column("model", no_wrap=True)
-    for column in table.columns:
-        drawn.add_column(f"{column.title}\n{column.label}", justify="right")
-    for row in table.rows:
-        cells: list[Text] = []
-        for column, cell in zip(table.columns, row.cells, strict=True):
-            if cell is None:
-                cells.append(Text(NOTHING, style="dim"))
-                continue
-            style = "bold green" if cell.best else "underline" if cell.second else ""
-            text = Text(number(column, cell.value), style=style)
-            text.append(cell.marks, style="not bold not underline yellow")
-            text.append(f"\n{interval(column, cell)}", style="not bold not underline dim white")
-            cells.append(text)
-        drawn.add_row(Text(row.name), *cells)
-    return Group(drawn, *(Text(line, style="dim") for line in legend(table)))
-
-
 def _safe_cells(frame: pandas.DataFrame) -> pandas.DataFrame:
     """The frame without texts that a spreadsheet would take for formulas; numbers stay numbers."""
     texts = [name for name in frame.columns if frame[name].dtype.kind not in "biuf"]
@@ -175,50 +97,33 @@ _FRAMES: dict[str, Callable[[pandas.DataFrame], bytes]] = {
     "json": lambda frame: (str(frame.to_json(orient="records", indent=1)) + "\n").encode(),
     "parquet": _parquet,
 }
-_TABLES: dict[str, Callable[[Table], str]] = {"md": markdown, "latex": latex, "html": html}
-FORMATS = (*_TABLES, *_FRAMES)
+FORMATS = ("md", "latex", "html", *_FRAMES)
 """Pivots for people (`md`, `latex`, `html`), and the tidy frame for machines (`csv`, `json`, `parquet`)."""
 
 
-def render(frame: pandas.DataFrame, table: Table, kind: str) -> bytes:
-    """The file's content in one of `FORMATS`. Raises SpecError for another."""
+def render(
+    frame: pandas.DataFrame, table: Table, kind: str, *, width: str | None = None, transposed: bool = False
+) -> bytes:
+    """The file's content in one of `FORMATS`.
+
+    Args:
+        width: of a LaTeX table, a TeX length (see `latex`).
+        transposed: models as columns, in Markdown and LaTeX.
+
+    Raises:
+        SpecError: another format, or a setting that this one does not have.
+    """
+    if kind not in FORMATS:
+        raise SpecError(f"There is no format {kind!r}.", suggest(kind, FORMATS))
+    if width is not None and kind != "latex":
+        raise SpecError(f"--width is for LaTeX, not for {kind}.", "Leave it out, or write a .tex file.")
+    if transposed and kind not in ("latex", "md"):
+        raise SpecError(f"--transpose is for Markdown and LaTeX, not for {kind}.", "Leave it out.")
     if kind in _FRAMES:
         return _FRAMES[kind](frame)
-    if kind in _TABLES:
-        return _TABLES[kind](table).encode()
-    raise SpecError(f"There is no format {kind!r}.", suggest(kind, FORMATS))
-
-
-_LATEX_MARKS = {
-    "†": "dag",
-    "‡": "ddag",
-    "§": "S",
-    "¶": "P",
-    "‖": "textbardbl",
-    "◊": "textlozenge",
-    "∗": "textasteriskcentered",
-}
-_TEX = {
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "\n": " ",
-}
-_TEX_SPECIAL = re.compile("[" + re.escape("".join(_TEX)) + "]")
-
-
-def _tex(text: str) -> str:
-    return _TEX_SPECIAL.sub(lambda found: _TEX[found.group()], printable(plain_line(text), ""))
-
-
-def _has_interval(table: Table) -> list[bool]:
-    return [not math.isnan(cell.low) for row in table.rows for cell in row.cells if cell is not None]
+    if kind == "latex":
+        return latex(table, width=width or LINE, transposed=transposed).encode()
+    return (html(table) if kind == "html" else markdown(table, transposed=transposed)).encode()
 
 
 def _span(table: Table, index: int) -> tuple[float, float]:

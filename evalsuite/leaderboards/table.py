@@ -60,7 +60,8 @@ class Cell:
             not measured here, ∗ no number, ‼ a note doubts it.
         rank: 1 + number of models whose whole interval is better; equal ranks cannot be distinguished. None
             where the cell is not comparable with the others of its column: another subset, or published.
-        best, second: by value, among the comparable; ties share.
+        best: rank 1 among the comparable: the best value, and those that cannot be distinguished from it.
+        second: the best value among the others; ties share.
     """
 
     value: float
@@ -276,16 +277,19 @@ def _ranked(column: Column, cells: Mapping[str, Cell], subsets: Mapping[str, Has
         if subset == main and not math.isnan(cells[name].value)
     }
     sign = 1 if column.higher_is_better else -1
-    values = sorted({sign * cell.value for cell in peers.values()}, reverse=True)
+    ranks = {
+        name: 1 + sum(_clearly_better(other, cell, sign) for other in peers.values())
+        for name, cell in peers.items()
+    }
+    next_best = max((sign * cell.value for name, cell in peers.items() if ranks[name] > 1), default=None)
     found = dict(cells)
     for name, cell in peers.items():
-        rank = 1 + sum(_clearly_better(other, cell, sign) for other in peers.values())
-        compared = len(peers) > 1
+        best = ranks[name] == 1
         found[name] = replace(
             cell,
-            rank=rank,
-            best=compared and sign * cell.value == values[0],
-            second=compared and len(values) > 1 and sign * cell.value == values[1],
+            rank=ranks[name],
+            best=best and len(peers) > 1,
+            second=not best and sign * cell.value == next_best,
         )
     return found
 

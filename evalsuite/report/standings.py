@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evalsuite.leaderboards import Cell, Column, table
-from evalsuite.leaderboards.rendering import NOTHING, interval, legend, number
+from evalsuite.leaderboards.numbers import NOTHING, interval, legend, number
 from evalsuite.report.charts import Mark, Scale
 from evalsuite.report.privacy import without_folders
 

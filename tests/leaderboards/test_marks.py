@@ -15,7 +15,7 @@ from evalsuite.comparison import compare
 from evalsuite.exchange import import_predictions
 from evalsuite.leaderboards import load, render, table
 from evalsuite.leaderboards.frame import find_runs, scored_tasks
-from evalsuite.leaderboards.rendering import legend
+from evalsuite.leaderboards.numbers import legend
 from evalsuite.report import write_report
 from evalsuite.store import RunReader
 from evalsuite.task import TaskEntry

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,7 +14,10 @@ from rich.console import Console
 
 from evalsuite.errors import SpecError
 from evalsuite.leaderboards import FORMATS, render, table
-from evalsuite.leaderboards.rendering import console
+from evalsuite.leaderboards.latex import latex
+from evalsuite.leaderboards.rendering import markdown
+from evalsuite.leaderboards.style import rounded, without_intervals
+from evalsuite.leaderboards.terminal import console
 from tests.leaderboards.frames import frame, number
 
 ROWS = frame(
@@ -50,7 +56,8 @@ def test_names_neither_format_the_text_around_them_nor_end_a_comment() -> None:
     assert md.count(escaped) == 2, "in the row and in the note"
     tex = render(rows, table(rows), "latex").decode()
     assert r"\textless{}k\textgreater{}" in tex
-    assert all(line.startswith("%") for line in tex.split("\\end{tabular}\n")[1].splitlines())
+    notes = tex.split("\\end{tabular}\n")[1].splitlines()
+    assert all(line.startswith("\\") for line in notes), "a line feed in a name does not end a note"
 
 
 def test_html_stands_alone_and_escapes_everything() -> None:
@@ -77,6 +84,102 @@ def test_the_console_shows_numbers_over_their_intervals() -> None:
     text = out.file.getvalue()  # type: ignore[attr-defined]
     assert re.search(r"good +71\.2", text)
     assert "68.0–74.1" in text
+
+
+def test_the_terminal_cuts_nothing_off_at_any_width() -> None:
+    tasks = ("mini-vqav2", "mini-coco-caption", "mini-magicbrush", "mmbench-with-a-long-name")
+    rows = frame(
+        *(
+            number(model=model, task=task, value=0.71, low=0.5, high=0.9)
+            for model in ("dreamllm-mini-comprehension", "random")
+            for task in tasks
+        )
+    )
+    for width in (30, 44, 60, 80, 120, 240):
+        out = Console(file=io.StringIO(), width=width)
+        out.print(console(table(rows)))
+        text = out.file.getvalue()  # type: ignore[attr-defined]
+        assert max(map(len, text.splitlines())) <= width
+        assert width < 60 or all(text.count(task) == 1 for task in tasks)
+        assert text.count("50.0–90.0") == 2 * len(tasks), "every interval is whole"
+        assert "…" not in text
+
+
+def test_a_band_lists_the_models_that_have_a_number_in_it() -> None:
+    rows = frame(
+        number(model="reads", task="vqa"),
+        number(model="draws", task="t2i"),
+        number(model="draws", task="fid"),
+    )
+    out = Console(file=io.StringIO(), width=24)
+    out.print(console(table(rows)))
+    bands = out.file.getvalue().split("\n\n")  # type: ignore[attr-defined]
+    assert [("reads" in band, "draws" in band) for band in bands[:2]] == [(True, False), (False, True)]
+
+
+def test_intervals_can_be_left_out_and_marks_stay() -> None:
+    shown = table(ROWS)
+    bare = without_intervals(shown)
+    assert "68.0" not in markdown(bare)
+    assert "**71.2**" in markdown(bare)
+    assert "‡" in markdown(bare)
+    assert "intervals overlap" in markdown(bare), "the marks were made with them"
+
+
+@pytest.mark.parametrize(
+    ("half", "shown"), [(0.026, "82"), (0.0026, "81.7"), (0.00026, "81.7"), (0.26, "82"), (0.0, "81.7")]
+)
+def test_rounded_numbers_have_the_digits_that_their_interval_supports(half: float, shown: str) -> None:
+    rows = frame(number(value=0.8169, low=0.8169 - half, high=0.8169 + half))
+    assert f"| {shown} <sub>" in markdown(rounded(table(rows)))
+
+
+def test_transposed_tables_have_models_as_columns() -> None:
+    lines = render(ROWS, table(ROWS), "md", transposed=True).decode().splitlines()
+    assert lines[0].startswith("| task | good | fair_one |")
+    assert lines[2].startswith("| vqa<br>accuracy ↑ | **71.2** <sub>68.0–74.1</sub> |")
+
+
+@pytest.mark.parametrize("settings", [{"transposed": True}, {"width": "3cm"}])
+def test_settings_that_a_format_does_not_have_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match="not for csv"):
+        render(ROWS, table(ROWS), "csv", **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", ["wide", "3", r"\input{x}", "3cm}", ""])
+def test_what_is_no_tex_length_is_refused(width: str) -> None:
+    with pytest.raises(SpecError, match="TeX length"):
+        latex(table(ROWS), width=width)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex (texlive-latex-extra)")
+@pytest.mark.parametrize("transposed", [False, True])
+def test_latex_compiles_and_fits_its_line(tmp_path: Path, transposed: bool) -> None:
+    rows = frame(
+        *(
+            number(
+                model=model,
+                task=f"task_{task}&%#",
+                value=-0.5,
+                low=-0.7,
+                high=-0.2,
+                failures=task,
+                limit=task,
+            )
+            for model in ("a_b^c~d\\e{f}", "100 % <i>", "third")
+            for task in range(9)
+        )
+    )
+    body = render(rows, table(rows), "latex", transposed=transposed).decode()
+    packages = r"\usepackage{booktabs,adjustbox,threeparttable,textcomp,amssymb}"
+    page = rf"\documentclass{{article}}{packages}\begin{{document}}\noindent {body}\end{{document}}"
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    made = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "page.tex"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stdout[-2000:]
+    assert "Overfull" not in made.stdout
 
 
 def test_an_unknown_format_names_the_known() -> None:
