@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -31,9 +32,10 @@ from evalsuite.cli import (
     tradeoff,
     weights,
 )
-from evalsuite.cli.common import PlainFormatter, print_error, say
+from evalsuite.cli.common import PlainFormatter, be_quiet, print_error, say
 from evalsuite.cli.ending import ERROR, PIPE_CLOSED, Signals, unforeseen
 from evalsuite.cli.environment import settle
+from evalsuite.cli.help import readable
 from evalsuite.errors import EvalsuiteError
 
 app = typer.Typer(
@@ -43,6 +45,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class LogLevel(StrEnum):
+    """Levels of `--log-level`."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 @dataclass(slots=True)
@@ -67,12 +78,23 @@ def _options(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Show informational log messages.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show results and errors only: no progress, no notes.")
+    ] = False,
+    log_level: Annotated[
+        LogLevel | None, typer.Option(help="Least log level to show. Default: warning.", case_sensitive=False)
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     _session.debug = debug
+    be_quiet(quiet)
     level = logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING
+    if log_level is not None:
+        level = logging.getLevelNamesMapping()[log_level.name.upper()]
+    elif quiet and not (debug or verbose):
+        level = logging.ERROR
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -102,6 +124,16 @@ synergy.register(app)
 tradeoff.register(app)
 weights.register(app)
 image_sets.register(app)
+readable(
+    app,
+    {
+        "Evaluate": ("run", "score", "judge", "import", "watch"),
+        "Results": ("leaderboard", "report", "gallery", "compare", "track", "synergy", "tradeoff", "explain"),
+        "Papers": ("reproduce", "published", "parity"),
+        "Look up": ("list", "show", "runs", "data", "weights", "models", "doctor", "plan"),
+        "Share": ("export", "push", "log", "study"),
+    },
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -55,12 +55,22 @@ def output() -> Console:
     )
 
 
+_quiet = False
+
+
+def be_quiet(quiet: bool) -> None:
+    """Whether `messages` print nothing: `--quiet`. Errors and warnings stay."""
+    global _quiet
+    _quiet = quiet
+
+
 def messages() -> Console:
     """Standard error, for progress and notes."""
     from evalsuite.cli.console import PlainConsole
 
     return PlainConsole(
         stderr=True,
+        quiet=_quiet,
         width=None if sys.stderr.isatty() else _PIPED_WIDTH,
         highlight=False,
         markup=False,

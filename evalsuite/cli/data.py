@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalsuite.cli.as_json import JsonOption, print_json, records
 from evalsuite.cli.common import PluginOption, grid, output, registry_with
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def register(app: typer.Typer) -> None:
 def check(
     task: Annotated[str | None, typer.Argument(help="Task. Default: a table of all tasks.")] = None,
     data_: Annotated[Path | None, typer.Option("--data", help="Folder with the benchmark's files.")] = None,
+    as_json: JsonOption = False,
     plugin: PluginOption = None,
 ) -> None:
     """Check a benchmark's files, checksums, counts and images; exit status 1 if they are incomplete.
@@ -39,10 +41,18 @@ def check(
     if task is None:
         if data_ is not None:
             raise SpecError("--data belongs to one task.", "Name the task, or set EVALSUITE_DATA.")
-        _list(registry)
+        if as_json:
+            from evalsuite.api.listing import list_data
+
+            print_json(records(list_data(registry)))
+        else:
+            _list(registry)
         return
     report = check_data(task, data_, registry)
-    _tell(report)
+    if as_json:
+        print_json(report)
+    else:
+        _tell(report)
     raise typer.Exit(0 if report.complete else 1)
 
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evalsuite.cli.as_json import JsonOption, print_json
 from evalsuite.cli.common import PluginOption, grid, output, registry_with, say
 from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from evalsuite.model.entry import ModelEntry
-    from evalsuite.registry import Registry
-    from evalsuite.request import Capability
     from evalsuite.store import RunReader
     from evalsuite.store.manifest import Session
 
@@ -36,79 +32,53 @@ def list_(
         str,
         typer.Argument(help="tasks, models, suites, all (of these), families, readers, rules or aggregates."),
     ] = "all",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[WORD]...", help="Only tasks, models or suites that all words occur in."),
+    ] = None,
+    as_json: JsonOption = False,
     plugin: PluginOption = None,
 ) -> None:
     """List tasks, models and suites, and what benchmark files are made of (families, rules …).
 
     Includes installed plugins."""
+    from evalsuite.cli.catalogue import CATALOGUES, rows
     from evalsuite.cli.listing import LISTS
     from evalsuite.errors import suggest
 
-    kinds = {"tasks": _tasks, "models": _models, "suites": _suites}
-    if what not in (*kinds, "all", *LISTS):
-        raise SpecError(f"There is no list of {what!r}.", suggest(what, (*kinds, "all", *LISTS)))
+    if what not in (*CATALOGUES, "all", *LISTS):
+        raise SpecError(
+            f"There is no list of {what!r}.",
+            suggest(what, (*CATALOGUES, "all", *LISTS)) or "Write `evalsuite list tasks WORD`.",
+        )
+    if what in LISTS and (words or as_json):
+        raise SpecError(
+            f"`list {what}` has neither filter nor JSON.",
+            "It is text to read and to copy from: `evalsuite list " + what + " | less`.",
+        )
     registry = registry_with(plugin)
     if what in LISTS:
         say(LISTS[what](registry), nl=False)
         return
-    console = output()
-    for name in kinds if what == "all" else [what]:
-        if what == "all":
-            console.print(f"\n{name}", style="bold")
-        console.print(kinds[name](registry))
-
-
-def _tasks(registry: Registry) -> RenderableType:
-    table = grid("task", "needs", "metrics", "protocols", "rules", "title")
-    for entry in sorted(registry.tasks.values(), key=lambda entry: (entry.family, entry.name)):
-        metrics = ", ".join(metric.name for metric in entry.metrics)
-        table.add_row(
-            entry.name,
-            ", ".join(entry.needs),
-            metrics,
-            ", ".join(entry.protocols),
-            ", ".join(entry.rules),
-            entry.title,
+    chosen = list(CATALOGUES) if what == "all" else [what]
+    found = {name: rows(name, registry, words or ()) for name in chosen}
+    if as_json:
+        print_json(found if what == "all" else found[what])
+        return
+    if words and not any(found.values()):
+        wanted = " and ".join(map(repr, words))
+        raise SpecError(
+            f"{' or '.join(chosen)}: nothing with {wanted}.", f"`evalsuite list {what}` shows all."
         )
-    return table
+    for name in chosen:
+        if what == "all" and found[name]:
+            output().print(f"\n{name}\n", style="bold")
+        if found[name]:
+            say(CATALOGUES[name](registry, words or ()), nl=False)
 
 
-def _models(registry: Registry) -> RenderableType:
-    """Grouped, the groups in the order in which plugins offer them; `NAME:…` takes a folder, id or name."""
-    from rich.console import Group
-
-    groups: dict[str, list[ModelEntry]] = {}
-    for entry in registry.models.values():
-        groups.setdefault(entry.group or "other", []).append(entry)
-    width = max((len(_called(entry)) for entry in registry.models.values()), default=0)
-    parts: list[RenderableType] = []
-    for name, entries in groups.items():
-        table = grid(name, *(_COLUMNS[capability] for capability in _COLUMNS), "")
-        table.columns[0].min_width = width
-        for entry in entries:
-            marks = ["x" if capability in entry.capabilities else "" for capability in _COLUMNS]
-            table.add_row(_called(entry), *marks, entry.title)
-        parts += [table, ""]
-    return Group(*parts[:-1])
-
-
-_COLUMNS: dict[Capability, str] = {
-    "text": "text", "choices": "choices", "image": "draw", "edit": "edit", "interleaved": "documents",
-}  # fmt: skip
-"""Capability -> its column in the list of models."""
-
-
-def _called(entry: ModelEntry) -> str:
-    return f"{entry.name}:…" if entry.takes_argument else entry.name
-
-
-def _suites(registry: Registry) -> RenderableType:
-    table = grid("suite", "tasks", "models", "title")
-    for entry in registry.suites.values():
-        table.add_row(
-            entry.name, ", ".join(task.name for task in entry.tasks), ", ".join(entry.models), entry.title
-        )
-    return table
+_WIDE = 120
+"""Columns of a terminal that has room for the names of a run's tasks."""
 
 
 @runs.command("list")
@@ -116,26 +86,46 @@ def list_runs(
     paths: Annotated[
         list[Path], typer.Argument(metavar="RUN_OR_FOLDER...", help="Runs, or folders of runs.")
     ],
+    as_json: JsonOption = False,
 ) -> None:
     """Show how far runs are."""
     from evalsuite.leaderboards.frame import open_runs, scored_tasks
 
-    table = grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
     left_out: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
     for reader in open_runs(paths, left_out):
         with reader:
             counts = reader.counts().values()
             sessions = reader.manifest.sessions
-            table.add_row(
-                str(reader.path),
-                reader.model_name,
-                ", ".join(reader.task_keys),
-                f"{sum(c.answered for c in counts)}/{sum(c.total for c in counts)}",
-                str(sum(c.failed for c in counts)),
-                scored_tasks(reader),
-                _last(sessions[-1], reader.statuses()[-1]) if sessions else "",
+            rows.append(
+                {
+                    "run": str(reader.path),
+                    "model": reader.model_name,
+                    "tasks": list(reader.task_keys),
+                    "samples": sum(c.total for c in counts),
+                    "answered": sum(c.answered for c in counts),
+                    "failed": sum(c.failed for c in counts),
+                    "scored": scored_tasks(reader),
+                    "last_session": _last(sessions[-1], reader.statuses()[-1]) if sessions else "",
+                }
             )
-    output().print(table)
+    if as_json:
+        print_json({"runs": rows, "left_out": left_out})
+        return
+    console = output()
+    names = console.width >= _WIDE
+    table = grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
+    for row in rows:
+        table.add_row(
+            row["run"],
+            row["model"],
+            ", ".join(row["tasks"]) if names or len(row["tasks"]) == 1 else str(len(row["tasks"])),
+            f"{row['answered']}/{row['samples']}",
+            str(row["failed"]),
+            row["scored"],
+            row["last_session"],
+        )
+    console.print(table)
     for path, reason in left_out.items():
         output().print(f"left out: {path}: {reason}", markup=False)
 
@@ -151,12 +141,35 @@ def show_run(
     whole: Annotated[
         bool, typer.Option("--all", help="Show every breakdown and every failed sample.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show a run's model, tasks, settings, progress and failures."""
     from evalsuite.store import RunReader
 
     with RunReader(run) as reader:
-        _show(reader, whole)
+        if as_json:
+            print_json(_contents(reader))
+        else:
+            _show(reader, whole)
+
+
+def _contents(reader: RunReader) -> dict[str, Any]:
+    """A run for programs: the manifest as it is stored, counts, numbers, notes and failures."""
+    from evalsuite.cli.as_json import records
+    from evalsuite.leaderboards.frame import frame_of
+
+    return {
+        "run": str(reader.path),
+        "manifest": reader.manifest,
+        "counts": reader.counts(),
+        "numbers": records(frame_of([reader], unscored=True)),
+        "statuses": reader.statuses(),
+        "notes": reader.notes(),
+        "failures": [
+            {"task": failed.task, "sample": failed.sample, "error": failed.error}
+            for failed in reader.failures()
+        ],
+    }
 
 
 def _show_usage(reader: RunReader) -> None:
@@ -304,6 +317,7 @@ def doctor(
         ),
     ] = False,
     device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
+    as_json: JsonOption = False,
 ) -> None:
     """Show what works on this machine, what is missing, and how to get it. Downloads nothing."""
     if gpu:
@@ -311,6 +325,10 @@ def doctor(
         return
     from evalsuite.doctor import examine
 
+    if as_json:
+        findings = list(examine(plugin or (), data=data))
+        print_json(findings)
+        raise typer.Exit(1 if any(finding.state == "broken" for finding in findings) else 0)
     console = output()
     marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     broken = 0

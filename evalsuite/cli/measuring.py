@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalsuite.cli import completion
 from evalsuite.cli.common import (
     PluginOption,
     ReasoningOption,
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from evalsuite.running import RunOutcome
     from evalsuite.running.builder import Planned
 
+WHAT, SAMPLES, THROUGHPUT = "What to run", "Samples and prompts", "Throughput"
+FAILURES, STORED, SCALE = "Failures", "Stored images", "Scale"
+"""Headings of the help of `evalsuite run`."""
+
 _REASONS = 5
 """Number of failure reasons that are printed; the run holds all of them."""
 
@@ -39,58 +44,119 @@ def run(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Model, as `name` or `name:FOLDER`; repeatable. Default: the suite's."
+            "--model",
+            "-m",
+            help="Model, as `name` or `name:FOLDER`; repeatable. Default: the suite's.",
+            rich_help_panel=WHAT,
+            autocompletion=completion.models,
         ),
     ] = None,
-    suite: Annotated[str | None, typer.Option(help="Named list of tasks.")] = None,
-    task: Annotated[list[str] | None, typer.Option("--task", "-t", help="Task; repeatable.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option(help="Named list of tasks.", rich_help_panel=WHAT, autocompletion=completion.suites),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--task", "-t", help="Task; repeatable.", rich_help_panel=WHAT, autocompletion=completion.tasks
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the run; several models go to OUT/MODEL."),
+        typer.Option(
+            "--out", "-o", help="Folder of the run; several models go to OUT/MODEL.", rich_help_panel=WHAT
+        ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="YAML file with the same settings; command-line options override the file."),
+        typer.Option(
+            help="YAML file with the same settings; command-line options override the file.",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="Maximum samples per task: a seeded subset, the same for every model."),
+        typer.Option(
+            min=1,
+            help="Maximum samples per task: a seeded subset, the same for every model.",
+            rich_help_panel=SAMPLES,
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all sampling. Default: 0.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="Prompt protocol of all tasks, by name.")] = None,
-    rules: Annotated[str | None, typer.Option(help="Scoring rules of all tasks, by name.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder with the benchmark's files.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of all sampling. Default: 0.", rich_help_panel=SAMPLES)
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Prompt protocol of all tasks, by name.",
+            rich_help_panel=SAMPLES,
+            autocompletion=completion.protocols,
+        ),
+    ] = None,
+    rules: Annotated[
+        str | None,
+        typer.Option(
+            help="Scoring rules of all tasks, by name.",
+            rich_help_panel=SAMPLES,
+            autocompletion=completion.rules,
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the benchmark's files.", rich_help_panel=SAMPLES)
+    ] = None,
     option: Annotated[
-        list[str] | None, typer.Option("--option", help="Option of the model, KEY=VALUE; repeatable.")
+        list[str] | None,
+        typer.Option("--option", help="Option of the model, KEY=VALUE; repeatable.", rich_help_panel=SAMPLES),
     ] = None,
     task_option: Annotated[
-        list[str] | None, typer.Option("--task-option", help="Option of the tasks, KEY=VALUE; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--task-option", help="Option of the tasks, KEY=VALUE; repeatable.", rich_help_panel=SAMPLES
+        ),
     ] = None,
     plugin: PluginOption = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto (default).")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, bfloat16, float16 or auto (default).")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, cuda:1, mps or auto (default).", rich_help_panel=THROUGHPUT)
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, bfloat16, float16 or auto (default).", rich_help_panel=THROUGHPUT),
+    ] = None,
     blind: Annotated[
         bool | None,
-        typer.Option("--blind/--no-blind", help="Blind baseline: run the models without the images."),
+        typer.Option(
+            "--blind/--no-blind",
+            help="Blind baseline: run the models without the images.",
+            rich_help_panel=SAMPLES,
+        ),
     ] = None,
     batch_size: Annotated[
         str | None,
-        typer.Option(help="Maximum, halved when memory runs out (default: 32); `auto` finds what fits."),
+        typer.Option(
+            help="Maximum, halved when memory runs out (default: 32); `auto` finds what fits.",
+            rich_help_panel=THROUGHPUT,
+        ),
     ] = None,
     prepare_threads: Annotated[
         int | None,
         typer.Option(
             min=1,
             help="Threads that prefetch requests. Default: one per core, at most 8, on a GPU; else 1.",
+            rich_help_panel=THROUGHPUT,
         ),
     ] = None,
     prefetch: Annotated[
-        int | None, typer.Option(min=1, help="Maximum prefetched requests in memory. Default: 256.")
+        int | None,
+        typer.Option(
+            min=1, help="Maximum prefetched requests in memory. Default: 256.", rich_help_panel=THROUGHPUT
+        ),
     ] = None,
     max_failures: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Maximum failed samples: a fraction below 1, otherwise a count. Default: 0."
+            min=0,
+            help="Maximum failed samples: a fraction below 1, otherwise a count. Default: 0.",
+            rich_help_panel=FAILURES,
         ),
     ] = None,
     self_check: Annotated[
@@ -98,66 +164,78 @@ def run(
         typer.Option(
             "--self-check/--no-self-check",
             help="Check at the start that a batch gives the same answers as single requests.",
+            rich_help_panel=THROUGHPUT,
         ),
     ] = None,
-    retry_failed: Annotated[bool | None, typer.Option("--retry-failed", help="Retry failed samples.")] = None,
+    retry_failed: Annotated[
+        bool | None, typer.Option("--retry-failed", help="Retry failed samples.", rich_help_panel=FAILURES)
+    ] = None,
     workers: Annotated[
         str | None,
-        typer.Option(help="Number of Ray workers, or `auto` for one per GPU.", rich_help_panel="Scale"),
+        typer.Option(help="Number of Ray workers, or `auto` for one per GPU.", rich_help_panel=SCALE),
     ] = None,
     ray_address: Annotated[
         str | None,
-        typer.Option(help="Ray cluster, `auto` or HOST:PORT. Default: a local one.", rich_help_panel="Scale"),
+        typer.Option(help="Ray cluster, `auto` or HOST:PORT. Default: a local one.", rich_help_panel=SCALE),
     ] = None,
     gpus_per_worker: Annotated[
         float | None,
-        typer.Option(
-            min=0, help="GPUs of each worker (default: 1; 0.5 shares one).", rich_help_panel="Scale"
-        ),
+        typer.Option(min=0, help="GPUs of each worker (default: 1; 0.5 shares one).", rich_help_panel=SCALE),
     ] = None,
     cpus_per_worker: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Cores of each worker (default: 1).", rich_help_panel="Scale"),
+        typer.Option(min=0.1, help="Cores of each worker (default: 1).", rich_help_panel=SCALE),
     ] = None,
     worker_timeout: Annotated[
         float | None,
         typer.Option(
             min=1,
             help="Seconds of silence after which other workers take over a worker's samples.",
-            rich_help_panel="Scale",
+            rich_help_panel=SCALE,
         ),
     ] = None,
     same_gpus: Annotated[
         bool | None,
-        typer.Option(
-            "--same-gpus", help="Refuse workers with a different GPU model.", rich_help_panel="Scale"
-        ),
+        typer.Option("--same-gpus", help="Refuse workers with a different GPU model.", rich_help_panel=SCALE),
     ] = None,
     batch_invariant: Annotated[
         bool | None,
         typer.Option(
             "--batch-invariant",
             help="Use batch size 1 where a batch is not bit-identical to single requests, even by rounding.",
+            rich_help_panel=THROUGHPUT,
         ),
     ] = None,
     image_format: Annotated[
-        str | None, typer.Option(help="How images are stored: png (default) or webp; both lossless.")
+        str | None,
+        typer.Option(
+            help="How images are stored: png (default) or webp; both lossless.", rich_help_panel=STORED
+        ),
     ] = None,
     image_level: Annotated[
         int | None,
-        typer.Option(min=0, max=9, help="Compression level, 0 (fastest) to 9 (smallest); always lossless."),
+        typer.Option(
+            min=0,
+            max=9,
+            help="Compression level, 0 (fastest) to 9 (smallest); always lossless.",
+            rich_help_panel=STORED,
+        ),
     ] = None,
     equal_failures: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Stop after N consecutive samples with the same failure; 0: never. Default: 25."
+            min=0,
+            help="Stop after N consecutive samples with the same failure; 0: never. Default: 25.",
+            rich_help_panel=FAILURES,
         ),
     ] = None,
     reasoning: ReasoningOption = None,
     image_shards: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Images per tar shard; 0: single files. Default: shards from 20,000 images on."
+            min=0,
+            help="Images per tar shard; 0: single files. Default: shards from 20,000 images on.",
+            rich_help_panel=STORED,
         ),
     ] = None,
 ) -> None:

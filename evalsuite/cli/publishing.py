@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalsuite.cli.as_json import JsonOption, print_json, records
 from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
 from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
@@ -38,10 +39,17 @@ def register(app: typer.Typer) -> None:
 
 
 @published.command("list")
-def list_published(plugin: PluginOption = None, published_file: FileOption = None) -> None:
+def list_published(
+    as_json: JsonOption = False, plugin: PluginOption = None, published_file: FileOption = None
+) -> None:
     """List the publications and their tables."""
     from evalsuite.published import publications
 
+    if as_json:
+        from evalsuite.api.listing import list_published as numbers
+
+        print_json(records(numbers(published_file or (), registry_with(plugin))))
+        return
     listing = grid("table", "rows", "columns", "title", "source")
     for one in publications(registry_with(plugin), published_file or ()).values():
         for name, table in one.tables.items():

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from evalsuite.cli.as_json import JsonOption, print_json, records
 from evalsuite.cli.common import grid, messages, output
 
 
@@ -19,10 +20,13 @@ weights = typer.Typer(help="Published weights of the networks that metrics use."
 
 
 @weights.command("list")
-def show() -> None:
+def show(as_json: JsonOption = False) -> None:
     """Show the known weights, their sizes, and where they are on this machine."""
     from evalsuite.api.listing import list_weights
 
+    if as_json:
+        print_json(records(list_weights()))
+        return
     table = grid("name", "size", "together as", "here")
     for row in list_weights().to_dict("records"):
         table.add_row(row["name"], row["size"], row["group"], str(row["here"] or "no"))

@@ -91,9 +91,10 @@ def _figures(text: str) -> str:
 
 def _symbols(text: str) -> str:
     """Marks and signs in notes, as TeX knows them."""
-    for sign, name in _MARKS.items():
-        text = text.replace(sign, rf"\{name}{{}}")
-    return text.replace("–", "--").replace("…", r"\ldots{}").replace("×", r"$\times$").replace("±", r"$\pm$")
+    signs = {sign: rf"\{name}{{}}" for sign, name in _MARKS.items()} | _SIGNS
+    for sign, tex in signs.items():
+        text = text.replace(sign, tex)
+    return text
 
 
 _MARKS = {
@@ -106,6 +107,8 @@ _MARKS = {
     "∗": "textasteriskcentered",
     "‼": "textbf{!!}",
 }
+_SIGNS = {"--": "{-}{-}", "–": "--", "…": r"\ldots{}", "×": r"$\times$", "±": r"$\pm$"}
+"""In this order: a dash is two hyphens only after those that are meant were kept apart."""
 _TEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}",
