@@ -131,7 +131,7 @@ readable(
         "Results": ("leaderboard", "report", "gallery", "compare", "track", "synergy", "tradeoff", "explain"),
         "Papers": ("reproduce", "published", "parity"),
         "Look up": ("list", "show", "runs", "data", "weights", "models", "doctor", "plan"),
-        "Share": ("export", "push", "log", "study"),
+        "Share": ("export", "push", "log", "badge", "study"),
     },
 )
 

@@ -58,6 +58,12 @@ def compare(
     markdown: Annotated[
         Path | None, typer.Option("--markdown", help="Markdown file to write, for a pull request.")
     ] = None,
+    markdown_limit: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Maximum characters of the Markdown file, for a comment of GitHub; 0: no maximum."
+        ),
+    ] = 65_000,
     json: Annotated[Path | None, typer.Option("--json", help="JSON file to write.")] = None,
     images: Annotated[
         Path | None,
@@ -97,7 +103,7 @@ def compare(
             markup=False,
         )
     if markdown is not None:
-        write_file(markdown, room.markdown(found, flipped, images).encode())
+        write_file(markdown, room.markdown(found, flipped, images, limit=markdown_limit or None).encode())
     if junit is not None:
         write_file(junit, room.junit(found))
     if json is not None:

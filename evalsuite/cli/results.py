@@ -1,4 +1,4 @@
-"""`evalsuite leaderboard` and `evalsuite gallery`."""
+"""`evalsuite leaderboard`, `evalsuite gallery` and `evalsuite badge`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command("leaderboard")(leaderboard)
     app.command("gallery")(gallery)
+    app.command("badge")(badge)
 
 
 def leaderboard(
@@ -115,3 +116,18 @@ def gallery(
         runs, out, task=task, count=count, columns=columns, size=size, every=every, registry=registry
     )
     messages().print(f"written: {out} ({shown} samples)", markup=False)
+
+
+def badge(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run.")],
+    task: Annotated[str, typer.Option("--task", "-t", help="Task whose number is shown.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help=".svg, or .json for the endpoint of shields.io.")],
+    metric: Annotated[str | None, typer.Option(help="Metric. Default: the task's headline.")] = None,
+) -> None:
+    """Write a badge with one number, its interval and its marks."""
+    from evalsuite.leaderboards import load
+    from evalsuite.leaderboards.badge import badge as make
+    from evalsuite.leaderboards.badge import kind_of
+
+    write_file(out, make(load([run]), task, metric=metric, kind=kind_of(out)).encode())
+    messages().print(f"written: {out}", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from evalsuite.comparison.comparing import Comparison
@@ -16,56 +17,115 @@ from evalsuite.errors import EvalsuiteError
 
 _MARKS = {"better": "🟢", "worse": "🔴", "equivalent": "⚪", "no evidence": "⚪"}
 _LONGEST = 300
-"""Characters of a prompt or an answer; a comment on a pull request may have 65,536 in all."""
+"""Characters of a prompt or an answer."""
+COMMENT = 65_000
+"""Characters of a comment: GitHub takes 65,536."""
+_ROWS = 100
+"""A longer table may be cut, so it begins with what changed."""
 
 
-def markdown(comparison: Comparison, flips: Sequence[Flip] = (), images: Path | None = None) -> str:
+@dataclass(slots=True)
+class _Part:
+    """A part of the comment.
+
+    Args:
+        items: its items, each one or several lines; those at the end are left out first.
+        what: what the items are, where some are left out.
+        before, after: lines around the items, shown while there is an item.
+    """
+
+    items: list[str]
+    what: str
+    before: Sequence[str] = ()
+    after: Sequence[str] = ()
+    left_out: int = 0
+
+    def cut(self, excess: int) -> None:
+        """Leaves out items from the end until they are as long as `excess`, or none is left."""
+        while self.items and excess > 0:
+            excess -= len(self.items.pop()) + 1
+            self.left_out += 1
+
+    def lines(self) -> list[str]:
+        if not self.items:
+            return []
+        return [*self.before, *self.items, *self.after]
+
+
+def markdown(
+    comparison: Comparison,
+    flips: Sequence[Flip] = (),
+    images: Path | None = None,
+    *,
+    limit: int | None = COMMENT,
+) -> str:
     """The comparison as Markdown of GitHub.
 
     Args:
         flips: samples to list in a fold.
         images: folder that the images of the flips are copied to, named by their content; links are
             `FOLDERNAME/FILE`, for a Markdown file that lies beside it. None: images are counted, not shown.
+        limit: most characters. Longer ones lose flips first, then details, notes, rows without evidence,
+            other rows, and failed gates, each from the end, and say how many are left out. None: the whole.
 
     Raises:
         StoreError: the folder cannot be written.
     """
     mark = "✅" if comparison.passed else "❌"
-    lines = [
+    head = [
         f"### {mark} evalsuite: {_inline(comparison.base)} → {_inline(comparison.candidate)}",
         "",
         f"**{_inline(summary(comparison))}**",
-        "",
-        "| task | metric | base | candidate | difference | interval | p | verdict |",
-        "| --- | --- | ---: | ---: | ---: | :---: | ---: | --- |",
     ]
-    for row in comparison.rows:
+    rows = _rows(comparison)
+    failed = _Part(
+        [
+            f"- ❌ **{_inline(' '.join(filter(None, (c.task, c.metric, c.group))))}** ({c.rule}): "
+            f"{_inline(c.message)}"
+            for c in comparison.failed
+        ],
+        "failed gates", [""],
+    )  # fmt: skip
+    notes = _Part([f"- ⚠️ {_inline(note)}" for note in comparison.notes], "notes", [""])
+    details, flipped = _details(comparison), _flips(flips, images)
+    parts = (rows, failed, notes, details, flipped)
+
+    def text() -> str:
+        lines = [*head, *(line for part in parts for line in part.lines())]
+        if cut := [f"{part.left_out:,} {part.what}" for part in parts if part.left_out]:
+            lines += ["", f"Too long for a comment: {', '.join(cut)} are in the JSON file only."]
+        return "\n".join(lines) + "\n"
+
+    for part in (flipped, details, notes, rows, failed):
+        while limit is not None and part.items and len(text()) > limit:
+            part.cut(len(text()) - limit)
+    return text()
+
+
+def _rows(comparison: Comparison) -> _Part:
+    """The table; where it is cut, what shows no difference goes first."""
+    shown = comparison.rows
+    if len(shown) > _ROWS:  # a table that may be cut
+        shown = sorted(shown, key=lambda row: row.verdict not in ("better", "worse"))
+    items = []
+    for row in shown:
         arrow = "↑" if row.metric.higher_is_better else "↓"
         metric = _inline(" ".join(filter(None, (row.metric.name, row.group))))
-        lines.append(
+        items.append(
             f"| {_inline(row.task)} | {metric} {arrow} | {row.shown(row.difference.a)} "
             f"| {row.shown(row.difference.b)} | **{row.shown(row.difference.value, signed=True)}** "
             f"| {row.interval} | {p_text(row.p)} | {_MARKS[row.verdict]} {row.verdict} |"
         )
-    lines += ["", f"<sub>{foot(comparison)}</sub>"]
-    if comparison.failed:
-        lines.append("")
-        lines += [
-            f"- ❌ **{_inline(' '.join(filter(None, (c.task, c.metric, c.group))))}** ({c.rule}): "
-            f"{_inline(c.message)}"
-            for c in comparison.failed
-        ]
-    if comparison.notes:
-        lines.append("")
-        lines += [f"- ⚠️ {_inline(note)}" for note in comparison.notes]
-    lines += _details(comparison)
-    if flips:
-        lines += _flips(flips, images)
-    return "\n".join(lines) + "\n"
+    header = [
+        "",
+        "| task | metric | base | candidate | difference | interval | p | verdict |",
+        "| --- | --- | ---: | ---: | ---: | :---: | ---: | --- |",
+    ]
+    return _Part(items, "rows", header, ["", f"<sub>{foot(comparison)}</sub>"])
 
 
-def _details(comparison: Comparison) -> list[str]:
-    lines = ["", "<details><summary>How each number was compared, and every gate</summary>", ""]
+def _details(comparison: Comparison) -> _Part:
+    lines = []
     for row in comparison.rows:
         found = row.difference
         changed = ""
@@ -79,13 +139,14 @@ def _details(comparison: Comparison) -> list[str]:
     ]
     for name, paths in (("base", comparison.base_paths), ("candidate", comparison.candidate_paths)):
         lines.append(f"- {name}: {', '.join(f'`{path}`' for path in paths)}")
-    return [*lines, "", "</details>"]
+    before = ["", "<details><summary>How each number was compared, and every gate</summary>", ""]
+    return _Part(lines, "details", before, ["", "</details>"])
 
 
-def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
-    lines = ["", f"<details><summary>{len(flips)} samples whose score changed most</summary>"]
-    task = ""
+def _flips(flips: Sequence[Flip], images: Path | None) -> _Part:
+    items, task = [], ""
     for flip in flips:
+        lines = []
         if flip.task != task:
             task = flip.task
             lines += ["", f"**{_inline(task)}** ({_inline(flip.metric)})", ""]
@@ -105,7 +166,9 @@ def _flips(flips: Sequence[Flip], images: Path | None) -> list[str]:
             only_images = generated and set(view.said.split()) == {"[image]"}
             said = "" if only_images else _inline(view.said or "nothing")
             lines.append(f"  - {name}: {said}{understood}{generated}")
-    return [*lines, "", "</details>"]
+        items.append("\n".join(lines))
+    before = ["", f"<details><summary>{len(flips)} samples whose score changed most</summary>"]
+    return _Part(items, "samples", before, ["", "</details>"])
 
 
 def _image_links(images: Sequence[Image], folder: Path | None) -> str:

@@ -16,11 +16,20 @@ import pytest
 import yaml
 
 import evalsuite
+from tests.cli.program import here
 
 ROOT = Path(__file__).parent.parent.parent
 CHECKPOINTS = ROOT / "baselines" / "mini" / "checkpoints"
 OPTIONS = ("--option template=vicuna-without-system --option steps=10 --option guidance_scale=3.0 "
            "--option scheduler=dpm++")  # fmt: skip
+
+
+def _holds(condition: str | None, inputs: dict[str, str]) -> bool:
+    """A step's `if`, of the two forms that the action uses."""
+    if condition is None:
+        return True
+    name, operator, value = re.fullmatch(r"inputs\.(\w+) (==|!=) '(.*)'", condition).groups()  # type: ignore[union-attr]
+    return (inputs[name] == value) == (operator == "==")
 
 
 @dataclass(frozen=True)
@@ -34,19 +43,21 @@ class Ended:
 def action(folder: Path, **given: str) -> Ended:
     """Runs the `run:` steps of action.yml as GitHub would: inputs through the environment, in bash."""
     described = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    given = {"install": "none", "cache": "false", **given}
     assert given.keys() <= described["inputs"].keys()
     inputs = {name: given.get(name, one.get("default", "")) for name, one in described["inputs"].items()}
     folder.mkdir(exist_ok=True)
     output, summary = folder / "output", folder / "summary"
     code, log = 0, ""
     for step in described["runs"]["steps"]:
-        condition = step.get("if")
-        if condition and not inputs[condition.removeprefix("inputs.").removesuffix(" != ''")]:
+        if not _holds(step.get("if"), inputs) or "uses" in step:
             continue
         assert step["shell"] == "bash"
         assert "${{" not in step["run"]
+        known = {f"inputs.{name}": value for name, value in inputs.items()}
+        known["github.action_path"] = str(ROOT)
         environment = {
-            name: inputs[value.removeprefix("${{ inputs.").removesuffix(" }}")]
+            name: known[value.removeprefix("${{ ").removesuffix(" }}")]
             for name, value in step.get("env", {}).items()
         }
         done = subprocess.run(
@@ -166,7 +177,7 @@ def test_the_action_documents_every_input_and_its_outputs_come_from_a_step() -> 
 def test_the_documented_gates_and_workflow_are_true(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
     blocks = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", text, re.S | re.M))
-    assert set(blocks) == {"gates.toml", "compare.yml"}
+    assert set(blocks) == {"gates.toml", "compare.yml", "measure.yml", ".gitlab-ci.yml", "compare.sh"}
     (tmp_path / "gates.toml").write_text(blocks["gates.toml"])
     gates = evalsuite.load_gates(tmp_path / "gates.toml")
     known = evalsuite.load_registry()
@@ -180,3 +191,45 @@ def test_the_documented_gates_and_workflow_are_true(tmp_path: Path) -> None:
     table = re.findall(r"^\| (`.*?) \| ", text, re.M)
     assert {name for cell in table for name in re.findall(r"`([\w-]+)`", cell)} == set(described["inputs"])
     assert set(re.findall(r"outputs\.(\w+)", blocks["compare.yml"])) <= described["outputs"].keys()
+
+
+def test_the_action_installs_itself_and_torch_for_the_machine(tmp_path: Path) -> None:
+    """The step's own script, with a python that writes down what it is asked for."""
+    described = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
+    (install,) = [step for step in described["runs"]["steps"] if step.get("name") == "Install"]
+    calls = tmp_path / "calls"
+    fake = tmp_path / "bin" / "python"
+    fake.parent.mkdir()
+    fake.write_text(f'#!/bin/sh\nfor one in "$@"; do echo "$one"; done >> {calls}\n')
+    fake.chmod(0o755)
+
+    def asked(given: str) -> list[str]:
+        calls.unlink(missing_ok=True)
+        subprocess.run(
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", install["run"]], check=True,
+            env={"PATH": f"{fake.parent}:/usr/bin:/bin", "INSTALL": given, "ACTION": "/the action"},
+        )  # fmt: skip
+        return calls.read_text().splitlines()
+
+    assert asked("")[-3:] == ["--torch-backend", "auto", "/the action"]
+    assert asked("evalsuite==9; touch /x")[-1] == "evalsuite==9; touch /x", "one argument, never run"
+
+
+def test_every_command_of_the_recipes_exists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    blocks = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```$", text, re.S | re.M))
+    scripts = [
+        *yaml.safe_load(blocks[".gitlab-ci.yml"])["compare"]["script"],
+        *blocks["compare.sh"].splitlines(),
+        *[step.get("run", "") for step in yaml.safe_load(blocks["measure.yml"])["jobs"]["measure"]["steps"]],
+    ]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "measure.yml").read_text(encoding="utf-8"))
+    scripts += [step.get("run", "") for step in workflow["jobs"]["measure"]["steps"]]
+    commands = [line for line in scripts if line.startswith("evalsuite ")]
+    assert len(commands) >= 8
+    for line in commands:
+        _, command, *rest = line.split(" >> ")[0].split()
+        help_text = here(capsys, command, "--help").stdout
+        assert all(word in help_text for word in rest if word.startswith("--"))
+    done = subprocess.run(["bash", "-n"], input=blocks["compare.sh"], text=True)
+    assert done.returncode == 0

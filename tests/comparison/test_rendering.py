@@ -89,6 +89,41 @@ def test_markdown_is_short_and_folds_the_details(runs: tuple[Path, Path]) -> Non
     assert "reference: &lt;b&gt;number&lt;/b&gt; 0" in text
 
 
+@pytest.mark.parametrize("limit", [800, 1_800, 3_000])
+def test_a_long_comment_is_cut_from_the_least_important_and_says_so(
+    runs: tuple[Path, Path], limit: int
+) -> None:
+    found = compare(*runs, registry=registry(), groups=True)
+    flips = found.flips(most=60)
+    assert len(markdown(found, flips, limit=None)) > 3_000
+    text = markdown(found, flips, limit=limit)
+    assert len(text) <= limit
+    assert "**regression: numbers mark**" in text
+    assert "samples are in the JSON file only" in text or "Too long for a comment" in text
+    assert text.count("<details>") == text.count("</details>")
+    if limit >= 1_800:
+        assert "| numbers | mark ↑ | 50.0 | 30.0 | **-20.0** |" in text
+        assert "❌ **numbers mark**" in text
+
+
+def test_a_comment_that_fits_is_whole(runs: tuple[Path, Path]) -> None:
+    found = compare(*runs, registry=registry())
+    assert "Too long" not in markdown(found, found.flips(most=4))
+    assert markdown(found, found.flips(most=4)) == markdown(found, found.flips(most=4), limit=None)
+
+
+def test_junit_carries_values_and_intervals(runs: tuple[Path, Path]) -> None:
+    suites = xml.fromstring(junit(compare(*runs, groups=True)))
+    cases = {case.attrib["name"]: case for case in suites.iter("testcase")}
+    found = {one.attrib["name"]: one.attrib["value"] for one in cases["mark margin"].iter("property")}
+    assert (float(found["base"]), float(found["candidate"])) == (50, 30)
+    assert (
+        float(found["difference_low"]) < float(found["difference"]) == -20 < float(found["difference_high"])
+    )
+    assert (found["n"], found["verdict"]) == ("60", "worse")
+    assert list(cases["mark parity=even"].iter("property"))
+
+
 def test_junit_counts_what_failed(runs: tuple[Path, Path]) -> None:
     suites = xml.fromstring(junit(compare(*runs, groups=True)))
     assert (suites.attrib["tests"], suites.attrib["failures"]) == ("3", "1")
