@@ -104,9 +104,9 @@ def markdown(
 
 def _rows(comparison: Comparison) -> _Part:
     """The table; where it is cut, what shows no difference goes first."""
-    shown = comparison.rows
+    shown = list(comparison.rows)
     if len(shown) > _ROWS:  # a table that may be cut
-        shown = sorted(shown, key=lambda row: row.verdict not in ("better", "worse"))
+        shown.sort(key=lambda row: row.verdict not in ("better", "worse"))
     items = []
     for row in shown:
         arrow = "↑" if row.metric.higher_is_better else "↓"

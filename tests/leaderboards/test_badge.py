@@ -51,4 +51,4 @@ def test_names_do_not_break_out_of_the_svg() -> None:
 )
 def test_what_is_not_one_number_is_refused(rows: list[dict[str, object]], settings: dict[str, str]) -> None:
     with pytest.raises(SpecError):
-        badge(frame(*rows), **settings)  # type: ignore[arg-type]
+        badge(frame(*rows), **settings)
