@@ -28,8 +28,12 @@ from evalsuite.cli import (
     showing,
     study,
     synergy,
+    tracking,
     tradeoff,
     weights,
+)
+from evalsuite.cli import (
+    logging as log_commands,
 )
 from evalsuite.cli.common import PlainFormatter, print_error, say
 from evalsuite.cli.ending import ERROR, PIPE_CLOSED, Signals, unforeseen
@@ -100,6 +104,8 @@ dreamllm.register(app)
 study.register(app)
 synergy.register(app)
 tradeoff.register(app)
+tracking.register(app)
+log_commands.register(app)
 weights.register(app)
 image_sets.register(app)
 
