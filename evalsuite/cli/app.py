@@ -22,6 +22,7 @@ from evalsuite.cli import (
     measuring,
     miniature,
     publishing,
+    pushing,
     reporting,
     results,
     sample_size,
@@ -30,6 +31,7 @@ from evalsuite.cli import (
     synergy,
     tracking,
     tradeoff,
+    watching,
     weights,
 )
 from evalsuite.cli import (
@@ -105,6 +107,8 @@ study.register(app)
 synergy.register(app)
 tradeoff.register(app)
 tracking.register(app)
+watching.register(app)
+pushing.register(app)
 log_commands.register(app)
 weights.register(app)
 image_sets.register(app)

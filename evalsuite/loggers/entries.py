@@ -39,7 +39,7 @@ class Entry:
         series: the training, with its seed where there is one; the model's name where nothing says.
         step: of the training; 0 where nothing says.
         run: folder of the run.
-        scalars: by name, in display units: `task/metric`, `task/metric/low`, `…/high`, `task/failures`, `…/n`.
+        scalars: by name, in display units: `task/metric`, `task/metric/low`, `…/high`, `task/n`.
         parameters: what decides the numbers, flat, all texts.
     """
 

@@ -18,7 +18,7 @@ TAG = "evalsuite.series"
 
 
 def open_sink(where: str, project: str) -> MlFlow:
-    """`where`: a tracking URI (`sqlite:///mlflow.db`, `http://host:5000`); MLflow's own default when empty."""
+    """`where`: a tracking URI (`sqlite:///mlflow.db`, `http://host:5000`); empty: MLflow's own."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

@@ -1,4 +1,4 @@
-"""Which step of which training a checkpoint is: from its folder's name, and from what trainers leave in it."""
+"""Which step of which training a checkpoint is: by its folder's name and what trainers leave in it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MOST = 60
 
 
 def draw(training: Training, out: Path) -> None:
-    """Writes the plot. Raises SpecError for a suffix other than `KINDS` and for too many panels, StoreError."""
+    """Writes the plot. Raises SpecError for another suffix and for too many panels, StoreError."""
     if out.suffix.lower() not in KINDS:
         raise SpecError(f"{out} is none of {', '.join(KINDS)}.", "Choose another --out.")
     figure = figure_of(training)

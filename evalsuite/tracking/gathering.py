@@ -104,8 +104,8 @@ class Training:
 
 
 def place_of_run(run: RunReader) -> Place:
-    """Where in a training a run's checkpoint stands: as recorded, else by the model's folder, else by the name
-    of the run's own folder (`runs/step-1000`)."""
+    """Where in a training a run's checkpoint stands: as recorded, else by the model's folder, else by the
+    name of the run's own folder (`runs/step-1000`)."""
     by_model = joined(run.manifest.training, place_of_model(run.spec.model.name))
     if by_model is not None and by_model.step is not None:
         return by_model

@@ -116,8 +116,8 @@ def text(training: Training, *, every: bool = False, width: int = WIDTH) -> str:
 def _notes(training: Training) -> list[str]:
     level = f"{100 * training.curves[0].level:g} %" if training.curves else ""
     lines = [
-        f"Intervals: {level}. p-values are corrected over all curves (Holm). The best step was chosen by these "
-        "numbers, which flatters its value."
+        f"Intervals: {level}. p-values are corrected over all curves (Holm). The best step was chosen by "
+        "these numbers, which flatters its value."
     ]
     lines += [f"Note: {note}." for note in training.notes]
     return [part for line in lines for part in textwrap.wrap(plain_line(line), WIDTH)]
@@ -199,7 +199,7 @@ def to_json(training: Training) -> str:
     """All of it; what is not a number is null."""
     curves = []
     for curve in training.curves:
-        points = [row for row in rows(Training((curve,)))]
+        points = rows(Training((curve,)))
         change = curve.change
         curves.append(
             {
