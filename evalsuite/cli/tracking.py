@@ -36,6 +36,12 @@ def track(
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
     groups: Annotated[bool, typer.Option("--groups", help="Include breakdowns.")] = False,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact", help="Compute metrics that are no means again to test their last change: slow."
+        ),
+    ] = False,
     every: Annotated[bool, typer.Option("--steps", help="Print a line per step.")] = False,
     resamples: Annotated[
         int, typer.Option("--resamples", min=100, help="Number of bootstrap resamples and permutations.")
@@ -62,6 +68,7 @@ def track(
         tasks=task or (),
         all_metrics=all_metrics,
         groups=groups,
+        exact=exact,
         resamples=resamples,
         registry=registry,
     )

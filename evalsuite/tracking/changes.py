@@ -8,7 +8,7 @@ from typing import Literal
 
 from evalsuite.comparison.measuring import TaskPair
 from evalsuite.registry import Registry
-from evalsuite.stats import Difference, holm
+from evalsuite.stats import Difference, holm, stored_difference
 from evalsuite.tracking.gathering import Curve
 
 Verdict = Literal["better", "worse", "no evidence"]
@@ -32,8 +32,15 @@ class Change:
     verdict: Verdict = "no evidence"
 
 
-def last_change(curve: Curve, *, resamples: int, seed: int, registry: Registry | None) -> Change | None:
-    """The change between the last two steps, uncorrected; None where there is one step only."""
+def last_change(
+    curve: Curve, *, exact: bool, resamples: int, seed: int, registry: Registry | None
+) -> Change | None:
+    """The change between the last two steps, uncorrected; None where there is one step only.
+
+    Args:
+        exact: a number that is no mean is computed again from responses and data for every resample, as
+            `evalsuite compare` does it; else its stored intervals are compared, as if independent.
+    """
     if len(curve.points) < 2:
         return None
     before, after = curve.points[-2:]
@@ -41,7 +48,12 @@ def last_change(curve: Curve, *, resamples: int, seed: int, registry: Registry |
         before.measured, after.measured, same_data=True, resamples=resamples, seed=seed, level=curve.level,
         registry=registry,
     )  # fmt: skip
-    return Change(before.step, after.step, pair.difference(curve.metric.name, curve.group))
+    name, group = curve.metric.name, curve.group
+    if exact or (pair.base.is_mean(name, group) and pair.candidate.is_mean(name, group)):
+        return Change(before.step, after.step, pair.difference(name, group))
+    ends = [(point.value, point.low, point.high) for point in (before, after)]
+    found = stored_difference(ends[0], ends[1], min(before.n, after.n), level=curve.level)
+    return Change(before.step, after.step, found)
 
 
 def judged(curves: Sequence[Curve]) -> list[Curve]:

@@ -28,6 +28,7 @@ def track(
     tasks: Sequence[str] = (),
     all_metrics: bool = False,
     groups: bool = False,
+    exact: bool = False,
     resamples: int = 2000,
     seed: int = 0,
     registry: Registry | None = None,
@@ -41,6 +42,8 @@ def track(
         tasks: only these; all when empty.
         all_metrics: every metric instead of each task's headline.
         groups: breakdowns too.
+        exact: numbers that are no means (BLEU, FID) are computed again from responses and data to test their
+            last change; by default their stored intervals are compared, which is fast and tells less.
         resamples, seed: of bootstrap and permutation tests.
         registry: where tasks are found whose metrics need their data; None loads installed plugins.
 
@@ -54,7 +57,7 @@ def track(
         for reader in readers:
             stack.enter_context(reader)
         return track_open(
-            readers, tasks=tasks, all_metrics=all_metrics, groups=groups, resamples=resamples, seed=seed,
+            readers, tasks=tasks, all_metrics=all_metrics, groups=groups, exact=exact, resamples=resamples, seed=seed,
             registry=registry,
         )  # fmt: skip
 
@@ -65,6 +68,7 @@ def track_open(
     tasks: Sequence[str] = (),
     all_metrics: bool = False,
     groups: bool = False,
+    exact: bool = False,
     resamples: int = 2000,
     seed: int = 0,
     registry: Registry | None = None,
@@ -73,7 +77,9 @@ def track_open(
     curves, notes = gather(readers, tasks=tasks, all_metrics=all_metrics, groups=groups)
     columns = _Columns()
     known = [_joint(curve, columns, resamples, seed) for curve in curves]
-    change: Callable[..., Any] = partial(last_change, resamples=resamples, seed=seed, registry=registry)
+    change: Callable[..., Any] = partial(
+        last_change, exact=exact, resamples=resamples, seed=seed, registry=registry
+    )
     return Training(tuple(judged([replace(c, change=change(c)) for c in known])), tuple(notes))
 
 
