@@ -85,8 +85,8 @@ def export(
         str,
         typer.Option(
             "--format",
-            help="evalai, coco, mmvet, mmbench (for servers); lm-eval (results), lmms-eval (samples), inspect "
-            "(.eval log).",
+            help="evalai, coco, mmvet, mmbench (for servers); lm-eval (results), lmms-eval (samples), "
+            "inspect (.eval log).",
         ),
     ],
     out: Annotated[

@@ -115,8 +115,8 @@ def dataset_card(run: RunReader, repo: str, files: dict[str, int], *, prompts: b
             for name, record in zip(files, run.manifest.tasks, strict=True)
         ),
         "",
-        "Columns: `id` (the benchmark's), `answer`, `parsed` (what the scorer understood), `failure` (why there "
-        "is no score), `scores` and `labels` (JSON)"
+        "Columns: `id` (the benchmark's), `answer`, `parsed` (what the scorer understood), `failure` (why "
+        "there is no score), `scores` and `labels` (JSON)"
         + (", `prompt`, `reference`." if prompts else ". Prompts and references are the benchmark's own."),
     ]
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n" + "\n".join(lines) + "\n"))

@@ -2,9 +2,9 @@
 
 Scores of all steps on the same samples are resampled together, so that what is hard about a sample cancels,
 as in a paired comparison; seeds add the variance that `stats.repeated_mean` finds between them. Which steps
-are not distinguishable is Hsu's multiple comparison with the best (The Annals of Statistics 12, 1984), with the
-critical value of the largest of all differences from the same bootstrap: at the chosen level all those that
-are called worse are so at once.
+are not distinguishable is Hsu's multiple comparison with the best (The Annals of Statistics 12, 1984), with
+the critical value of the largest of all differences from the same bootstrap: at the chosen level all those
+that are called worse are so at once.
 """
 
 from __future__ import annotations

@@ -57,8 +57,8 @@ def track(
         for reader in readers:
             stack.enter_context(reader)
         return track_open(
-            readers, tasks=tasks, all_metrics=all_metrics, groups=groups, exact=exact, resamples=resamples, seed=seed,
-            registry=registry,
+            readers, tasks=tasks, all_metrics=all_metrics, groups=groups, exact=exact,
+            resamples=resamples, seed=seed, registry=registry,
         )  # fmt: skip
 
 
