@@ -48,7 +48,7 @@ def _history(file: Path) -> list[dict[str, Any]]:
 
 
 def _records(data: bytes) -> Iterator[bytes]:
-    """The records of LevelDB's log format behind wandb's seven bytes: blocks of 32 KiB with pieces in them, each
+    """The records of LevelDB's log format behind wandb's seven bytes: blocks of 32 KiB with pieces, each
     with checksum, length and type (1 whole, 2 first, 3 middle, 4 last)."""
     at, parts = 7, b""
     while at + 7 <= len(data):
