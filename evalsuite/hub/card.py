@@ -24,15 +24,22 @@ _TYPES = {
 """Capability -> the hub's name of the task."""
 
 
-def eval_results(run: RunReader) -> list[EvalResult]:
-    """The whole-task numbers of a run by its own rules, in display units, with their intervals."""
+def eval_results(run: RunReader, source: str) -> list[EvalResult]:
+    """The whole-task numbers of a run by its own rules, in display units, with their intervals.
+
+    Args:
+        source: address where the samples behind them are.
+    """
     own = {(record.key, record.info.rules) for record in run.manifest.tasks}
     return [
-        found for result in run.metrics() if (result.task, result.rules) in own for found in _of_task(result)
+        found
+        for result in run.metrics()
+        if (result.task, result.rules) in own
+        for found in _of_task(result, source)
     ]
 
 
-def _of_task(result: TaskResult) -> list[EvalResult]:
+def _of_task(result: TaskResult, source: str) -> list[EvalResult]:
     from huggingface_hub import EvalResult
 
     info = result.info
@@ -60,6 +67,7 @@ def _of_task(result: TaskResult) -> list[EvalResult]:
                 **({} if result.limit is None else {"limit": result.limit, "seed": result.seed}),
             },
             source_name=SOURCE,
+            source_url=source,
         )
         for one in result.estimates
         if not one.group and math.isfinite(one.value)

@@ -78,7 +78,8 @@ def push(
 
     place = f"{repo}-results" if dataset is None else dataset
     with RunReader(Path(run)) as reader:
-        results = eval_results(reader)
+        hub = (endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+        results = eval_results(reader, f"{hub}/datasets/{place}" if place else f"{hub}/{repo}")
         if not results:
             raise StoreError(f"{run} has no numbers.", f"Finish it, or `evalsuite score {run}`.")
         if dry_run is not None:
@@ -92,8 +93,7 @@ def push(
             return Pushed(len(results), rows, str(out / "model"), str(out / "dataset") if place else "")
         from huggingface_hub import HfApi
 
-        # The library reads HF_ENDPOINT when it is imported; a variable that was set later counts, too.
-        api = HfApi(endpoint=endpoint or os.environ.get("HF_ENDPOINT"), token=token)
+        api = HfApi(endpoint=hub, token=token)
         with _answering(api, repo):
             api.create_repo(repo, private=private, exist_ok=True)
             card = with_results(_card(api, repo), repo, results)

@@ -73,7 +73,7 @@ def test_inspects_own_reader_reads_its_log(odd: Path, tmp_path: Path, suffix: st
     for task in ("shapes", "edits", "picks"):
         out = tmp_path / f"{task}{suffix}"
         assert export_report(odd, "inspect", out, task=task, registry=registry()) == "24 samples"
-        found = log.read_eval_log(str(out))
+        found = log.read_eval_log(str(out), resolve_attachments=True)
         assert (found.status, found.eval.task, len(found.samples)) == ("success", task, 24)
         with RunReader(odd) as reader:
             (result,) = [r for r in reader.metrics() if r.task == task]
