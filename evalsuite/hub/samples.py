@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image
+from evalsuite.data.images import decode
+from evalsuite.errors import DataError
 from evalsuite.notebook.sample import SampleView, views
 from evalsuite.registry import Registry
 from evalsuite.store import RunReader
@@ -67,11 +69,17 @@ def _rows(
         if prompts:
             row |= {"prompt": _safe(view.prompt), "reference": _safe(view.expected)}
         if images:
-            row["images"] = [_image(view, i, image) for i, image in enumerate(view.drawn)]
+            found = (_image(view, i, image) for i, image in enumerate(view.drawn))
+            row["images"] = [one for one in found if one is not None]
         yield row
 
 
-def _image(view: SampleView, i: int, image: Image) -> dict[str, Any]:
+def _image(view: SampleView, i: int, image: Image) -> dict[str, Any] | None:
+    """None for a file that is no image: the hub's viewer would show none of the table."""
+    try:
+        decode(image)
+    except DataError:
+        return None
     return {"bytes": image.read(), "path": f"{re.sub(r'[^0-9A-Za-z._-]+', '-', view.id)}-{i}.png"}
 
 
