@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -128,7 +128,7 @@ def watch(
 
     try:
         ended = watch_folder(
-            folder.absolute(), how, which=cast(Literal["all", "newest"], "newest" if newest else "all"),
+            folder.absolute(), how, which="newest" if newest else "all",
             until=until, idle_timeout=idle_timeout, poll=poll, marker=marker, settled=settle, told=told,
             waiting=waiting,
         )  # fmt: skip

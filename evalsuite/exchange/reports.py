@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from evalsuite.durable import write_file
 from evalsuite.errors import SpecError, StoreError, suggest
@@ -95,7 +94,7 @@ def _refuse_other(out: Path, ours: Callable[[str], bool]) -> None:
         raise StoreError(f"{out} exists and is no earlier export.", "Remove it, or name another file.")
 
 
-REPORTS: Mapping[str, Callable[[RunReader, list[str], Path, Registry | None], Any]] = MappingProxyType(
+REPORTS: Mapping[str, Callable[[RunReader, list[str], Path, Registry | None], str]] = MappingProxyType(
     {"inspect": _inspect, "lm-eval": _lm_eval, "lmms-eval": _lmms_eval}
 )
 """Format -> what writes it."""

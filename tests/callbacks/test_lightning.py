@@ -11,14 +11,14 @@ from evalsuite.store import RunReader
 from evalsuite.tracking import track
 from tests.watching.trainer import PLUGIN
 
-lightning = pytest.importorskip("lightning", reason="the extra evalsuite[lightning] is not installed")
+pl: Any = pytest.importorskip("lightning", reason="the extra evalsuite[lightning] is not installed")
 pytestmark = pytest.mark.slow
 
 
 def _module() -> Any:
     import torch
 
-    class Module(lightning.LightningModule):
+    class Module(pl.LightningModule):
         def __init__(self) -> None:
             super().__init__()
             self.skill = torch.nn.Parameter(torch.tensor([0.3]))
@@ -53,7 +53,7 @@ def test_numbers_reach_the_loggers_at_the_step_and_checkpoints_can_be_chosen_by_
     )
     best = ModelCheckpoint(tmp_path / "best", monitor="evalsuite/numbers/mark", mode="max")
     data = torch.utils.data.DataLoader(torch.zeros(4, 1), batch_size=2)
-    trainer = lightning.Trainer(
+    trainer = pl.Trainer(
         max_epochs=3, callbacks=[measure, best], logger=CSVLogger(tmp_path / "csv"), accelerator="cpu",
         enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1,
     )  # fmt: skip
