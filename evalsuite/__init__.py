@@ -36,16 +36,19 @@ if TYPE_CHECKING:
         save_statistics,
         train_mini,
     )
+    from evalsuite.api.training import log_runs, watch
     from evalsuite.comparison import Comparison, Gates, compare, load_gates
     from evalsuite.comparison.sample_size import SamplePlan, plan_samples
     from evalsuite.errors import EvalsuiteError
-    from evalsuite.exchange import export_predictions, import_predictions
+    from evalsuite.exchange import export_predictions, export_report, import_predictions
     from evalsuite.gallery import draw as draw_gallery
+    from evalsuite.hub import push
     from evalsuite.mini.data import ensure_world as ensure_mini_world
     from evalsuite.notebook import Run, SampleView, load_run
     from evalsuite.registry import load_registry
     from evalsuite.report import write_report
     from evalsuite.store.verify import verify as verify_run
+    from evalsuite.tracking import track
 
 __version__ = "0.2.0"
 
@@ -55,16 +58,19 @@ _HOMES = {
     "evalsuite.api.running": "judge run score",
     "evalsuite.api.tools": "check_data convert_dreamllm diagnose distance fetch_weights inspect_dreamllm "
     "make_study read_study save_statistics train_mini",
+    "evalsuite.api.training": "log_runs watch",
     "evalsuite.comparison": "Comparison Gates compare load_gates",
     "evalsuite.comparison.sample_size": "SamplePlan plan_samples",
     "evalsuite.errors": "EvalsuiteError",
-    "evalsuite.exchange": "export_predictions import_predictions",
+    "evalsuite.exchange": "export_predictions export_report import_predictions",
     "evalsuite.gallery": "draw_gallery:draw",
+    "evalsuite.hub": "push",
     "evalsuite.mini.data": "ensure_mini_world:ensure_world",
     "evalsuite.notebook": "Run SampleView load_run",
     "evalsuite.registry": "load_registry",
     "evalsuite.report": "write_report",
     "evalsuite.store.verify": "verify_run:verify",
+    "evalsuite.tracking": "track",
 }
 """Module -> the public names it has; `public:name` where it is called otherwise there."""
 
@@ -85,6 +91,7 @@ __all__ = [
     "ensure_mini_world",
     "explain",
     "export_predictions",
+    "export_report",
     "fetch_weights",
     "import_predictions",
     "inspect_dreamllm",
@@ -101,16 +108,20 @@ __all__ = [
     "load_gates",
     "load_registry",
     "load_run",
+    "log_runs",
     "make_study",
     "plan_samples",
     "plot_tradeoff",
+    "push",
     "read_study",
     "reproduce",
     "run",
     "save_statistics",
     "score",
+    "track",
     "train_mini",
     "verify_run",
+    "watch",
     "write_report",
 ]
 

@@ -23,15 +23,19 @@ from evalsuite.cli import (
     measuring,
     miniature,
     publishing,
+    pushing,
     reporting,
     results,
     sample_size,
     showing,
     study,
     synergy,
+    tracking,
     tradeoff,
+    watching,
     weights,
 )
+from evalsuite.cli import logging as log_commands
 from evalsuite.cli.common import PlainFormatter, be_quiet, print_error, say
 from evalsuite.cli.ending import ERROR, PIPE_CLOSED, Signals, unforeseen
 from evalsuite.cli.environment import settle
@@ -122,6 +126,10 @@ dreamllm.register(app)
 study.register(app)
 synergy.register(app)
 tradeoff.register(app)
+tracking.register(app)
+watching.register(app)
+pushing.register(app)
+log_commands.register(app)
 weights.register(app)
 image_sets.register(app)
 readable(

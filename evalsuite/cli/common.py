@@ -33,6 +33,25 @@ ReasoningOption = Annotated[
 ]
 
 
+StepOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Training step of the checkpoint. Default: read from its folder (checkpoint-1000, "
+        "trainer_state.json).",
+        rich_help_panel="Training",
+    ),
+]
+SeriesOption = Annotated[
+    str | None,
+    typer.Option(help="Name of the training. Default: the checkpoint's parent.", rich_help_panel="Training"),
+]
+TrainSeedOption = Annotated[
+    int | None,
+    typer.Option(min=0, help="Seed of the training: runs of a series repeat.", rich_help_panel="Training"),
+]
+
+
 def reasoning_of(value: str | None) -> Reasoning | None:
     """`--reasoning`. Raises SpecError for what is neither strip nor keep."""
     if value not in (None, "strip", "keep"):

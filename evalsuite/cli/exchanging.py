@@ -81,7 +81,14 @@ def import_(
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    form: Annotated[str, typer.Option("--format", help="evalai, coco, mmvet or mmbench.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="evalai, coco, mmvet, mmbench (for servers); lm-eval (results), lmms-eval (samples), "
+            "inspect (.eval log).",
+        ),
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="File to write; an earlier export there is replaced.")
     ],
@@ -90,16 +97,28 @@ def export(
     ] = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Export a run's responses in an evaluation server's format; incomplete runs are refused."""
+    """Export a run in an evaluation server's or another harness's format.
+
+    Servers take complete runs only; the formats of other harnesses take what
+    there is, lm-eval all tasks of the run in one file.
+    """
     from evalsuite.errors import SpecError
-    from evalsuite.exchange import export_predictions
+    from evalsuite.exchange import REPORTS, export_predictions, export_report
     from evalsuite.store import RunReader
 
+    if form == "lm-eval" or (form in REPORTS and task is not None):
+        written = export_report(run, form, out, task=task, registry=registry_with(plugin) if plugin else None)
+        say(f"{out}: {written}")
+        return
     if task is None:
         with RunReader(run) as reader:
             keys = reader.task_keys
         if len(keys) != 1:
             raise SpecError(f"{run} has several tasks: {', '.join(keys)}.", "Name one with --task.")
         task = keys[0]
+    if form in REPORTS:
+        written = export_report(run, form, out, task=task, registry=registry_with(plugin) if plugin else None)
+        say(f"{out}: {written}")
+        return
     count = export_predictions(run, task, form, out, registry=registry_with(plugin) if plugin else None)
     say(f"{out}: {count} answers")

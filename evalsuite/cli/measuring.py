@@ -12,6 +12,9 @@ from evalsuite.cli import completion
 from evalsuite.cli.common import (
     PluginOption,
     ReasoningOption,
+    SeriesOption,
+    StepOption,
+    TrainSeedOption,
     messages,
     pairs,
     print_error,
@@ -20,6 +23,7 @@ from evalsuite.cli.common import (
     say,
     show_numbers,
 )
+from evalsuite.cli.logging import LogOption, LogProjectOption, destinations, log_runs
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -238,6 +242,11 @@ def run(
             rich_help_panel=STORED,
         ),
     ] = None,
+    step: StepOption = None,
+    series: SeriesOption = None,
+    train_seed: TrainSeedOption = None,
+    log_to: LogOption = None,
+    log_project: LogProjectOption = None,
 ) -> None:
     """Evaluate models on benchmarks, and show the leaderboard.
 
@@ -260,13 +269,14 @@ def run(
         "batch_invariant": batch_invariant, "image_format": image_format, "image_level": image_level,
         "equal_failures": equal_failures,
     }  # fmt: skip
+    logs = destinations(log_to, log_project)
     file = read_file(config)
     asked = Asked(
         models=model or (), suite=suite, tasks=task or (), out=out, limit=limit, seed=seed, device=device,
         dtype=dtype, blind=blind, protocol=protocol, rules=rules, data=data,
         options=pairs(option, "--option"),
         task_options=pairs(task_option, "--task-option"), plugins=plugin or (),
-        reasoning=reasoning_of(reasoning),
+        reasoning=reasoning_of(reasoning), step=step, series=series, train_seed=train_seed,
         execution={name: value for name, value in execution.items() if value is not None},
         spelling=lambda name: f"--{name.replace('_', '-')}",
     )  # fmt: skip
@@ -290,6 +300,7 @@ def run(
         raise
     outcomes = [one.outcome for one in ended if one.outcome is not None]
     _show(outcomes)
+    log_runs([outcome.path for outcome in outcomes], logs)
     if len(outcomes) < len(ended):
         raise typer.Exit(2)
     raise typer.Exit(max((outcome.exit_code for outcome in outcomes), default=0))
@@ -301,11 +312,14 @@ def score(
         str | None, typer.Option(help="Scoring rules, comma-separated. Default: those of the run.")
     ] = None,
     reasoning: ReasoningOption = None,
+    log_to: LogOption = None,
+    log_project: LogProjectOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Re-score stored responses: needs the benchmark's data, but no model."""
     from evalsuite.running.scoring import score_run
 
+    logs = destinations(log_to, log_project)
     registry = registry_with(plugin) if plugin else None
     how = reasoning_of(reasoning)
     failed = False
@@ -316,6 +330,7 @@ def score(
                 failed = True
                 say(f"error: {run_path}: {key}: {reason}", err=True)
     show_numbers(runs)
+    log_runs(runs, logs)
     raise typer.Exit(1 if failed else 0)
 
 

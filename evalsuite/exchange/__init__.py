@@ -3,11 +3,15 @@ servers.
 
 * `predictions`: the file formats, read into pairs of an id and an answer;
 * `importing`: pairs into a run, which is then scored like any other;
-* `exporting`: a run's answers into the file that an evaluation server takes.
+* `exporting`: a run's answers into the file that an evaluation server takes;
+* `reports`: a run as other harnesses would have written it.
 """
 
 from evalsuite.exchange.exporting import EXPORTS, export_predictions
 from evalsuite.exchange.importing import import_predictions
 from evalsuite.exchange.predictions import FORMATS, recognize
+from evalsuite.exchange.reports import REPORTS, export_report
 
-__all__ = ["EXPORTS", "FORMATS", "export_predictions", "import_predictions", "recognize"]
+__all__ = [
+    "EXPORTS", "FORMATS", "REPORTS", "export_predictions", "export_report", "import_predictions", "recognize",
+]  # fmt: skip

@@ -19,6 +19,8 @@ from evalsuite.task import Answered, Task
 
 from .importing import ROTATION
 
+OTHERS = ("inspect", "lm-eval", "lmms-eval")
+"""Formats of whole runs; see `reports`."""
 _DIGITS = 18
 """Of a number that servers take for an id."""
 
@@ -51,7 +53,7 @@ def export_predictions(
         SpecError: unknown format or task, answers that are no text, questions without options for `mmbench`.
     """
     if form not in EXPORTS:
-        raise SpecError(f"There is no export format {form!r}.", suggest(form, EXPORTS))
+        raise SpecError(f"There is no export format {form!r}.", suggest(form, [*EXPORTS, *OTHERS]))
     with RunReader(run) as reader:
         specs = dict(zip(task_keys(reader.spec), reader.spec.tasks, strict=True))
         if task not in specs:

@@ -13,7 +13,17 @@ from evalsuite.report.encoding import script
 MARKER = "evalsuite-report.json"
 """Says that a folder is a report, and so may be overwritten."""
 
-_MADE = ("assets", "data", "images", "thumbnails", "tasks", "samples", "index.html", "provenance.html")
+_MADE = (
+    "assets",
+    "data",
+    "images",
+    "thumbnails",
+    "tasks",
+    "samples",
+    "index.html",
+    "provenance.html",
+    "training.html",
+)
 _REMEDY = "Choose another --out, or make a smaller report with --max-samples or --no-images."
 
 

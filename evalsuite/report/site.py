@@ -20,6 +20,7 @@ from evalsuite.report.images import ImageWriter
 from evalsuite.report.output import Output, site
 from evalsuite.report.privacy import without_folders
 from evalsuite.report.standings import standings
+from evalsuite.report.training import training_of
 from evalsuite.store import RunReader
 from evalsuite.task import ExplainsProtocol
 
@@ -137,7 +138,8 @@ def _write_pages(
 ) -> None:
     environment = _environment()
     found = provenance.accounts(readers)
-    site = {"site": title, "pages": pages}
+    training = training_of(readers, tasks)
+    site = {"site": title, "pages": pages, "training": training is not None}
 
     def render(template: str, name: str, up: str, **context: Any) -> None:
         text = environment.get_template(template).render(**site, up=up, **context)
@@ -177,6 +179,8 @@ def _write_pages(
         )
         if one.samples:
             render("samples.html", f"samples/{one.page.slug}.html", "../", one=one, page=one.page)
+    if training is not None:
+        render("training.html", "training.html", "", curves=training)
     render(
         "provenance.html",
         "provenance.html",

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from evalsuite.errors import SpecError, suggest
 from evalsuite.model.reasoning import Reasoning
+from evalsuite.model.steps import Place
 from evalsuite.registry import Registry
 from evalsuite.running.runfile import RunFile, read_file
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec, slug
@@ -26,6 +27,7 @@ class Asked:
     Args:
         blind: the models are shown no images.
         options, task_options: further options of the models and of the tasks.
+        step, series, train_seed: where in which training the models' checkpoint stands.
         execution: fields of ExecutionOptions.
         spelling: how the user writes a setting, for messages.
     """
@@ -46,6 +48,9 @@ class Asked:
     task_options: Mapping[str, str] = field(default_factory=dict)
     plugins: Sequence[Path] = ()
     reasoning: Reasoning | None = None
+    step: int | None = None
+    series: str | None = None
+    train_seed: int | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
     spelling: Callable[[str], str] = str
 
@@ -56,11 +61,13 @@ class Planned:
 
     Args:
         left_out: tasks of the suite that the model cannot do.
+        place: where in a training its checkpoint stands, as far as it was given.
     """
 
     spec: RunSpec
     out: Path
     left_out: tuple[str, ...] = ()
+    place: Place | None = None
 
 
 def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned], ExecutionOptions]:
@@ -113,7 +120,8 @@ def plan(asked: Asked, file: RunFile, registry: Registry) -> tuple[list[Planned]
             plugins=(*file.plugins, *asked.plugins),
             reasoning=asked.reasoning or file.reasoning or "strip",
         )
-        runs.append(Planned(spec, folder, tuple(task.name for task in tasks if task not in fitting)))
+        left_out = tuple(task.name for task in tasks if task not in fitting)
+        runs.append(Planned(spec, folder, left_out, _place(asked, file)))
     return runs, execution_options(asked.execution, file.execution, asked.spelling)
 
 
@@ -127,6 +135,20 @@ def execution_options(
     before = {} if base is None else base.model_dump()
     options: ExecutionOptions = _checked(ExecutionOptions, Asked(spelling=spelling), **{**before, **given})
     return options
+
+
+def _place(asked: Asked, file: RunFile) -> Place | None:
+    """The checkpoint's place as far as it was given; None where nothing was. Raises SpecError for a step or a
+    seed below zero."""
+    step = asked.step if asked.step is not None else file.step
+    series = asked.series if asked.series is not None else file.series or ""
+    seed = asked.train_seed if asked.train_seed is not None else file.train_seed
+    for name, value in (("step", step), ("train_seed", seed)):
+        if value is not None and value < 0:
+            raise SpecError(f"{asked.spelling(name)} {value} is below zero.", "Give the number of the step.")
+    if step is None and not series and seed is None:
+        return None
+    return Place(step, series, seed, "given")
 
 
 def _checked(kind: Callable[..., Any], asked: Asked, **values: Any) -> Any:

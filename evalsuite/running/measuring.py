@@ -29,6 +29,7 @@ from evalsuite.engine.probing import probe
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
 from evalsuite.model.reasoning import Reasoning, without_reasoning
+from evalsuite.model.steps import Place
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
 from evalsuite.running.distributing import ask_distributed, is_distributed
@@ -84,6 +85,7 @@ def run(
     options: ExecutionOptions | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
+    place: Place | None = None,
 ) -> RunOutcome:
     """Measures what is missing of a run and scores it.
 
@@ -97,6 +99,8 @@ def run(
         options: how to carry it out.
         registry: None loads installed plugins and those of the specification.
         progress: gets the progress of the run.
+        place: step, series and seed of the checkpoint's training; what it leaves open is read from the folder
+            of the model (`checkpoint-1000`, `trainer_state.json`).
 
     Raises:
         SpecError, DataError, StoreError, CheckpointError, UnavailableError: nothing could be measured, or not
@@ -116,7 +120,7 @@ def run(
         ]
         loaded = [] if begun or is_distributed(options) else [_load(spec, registry, progress)]
         new = not out.exists()
-        with RunWriter.open(out, spec, [_record(plan) for plan in plans], options) as writer:
+        with RunWriter.open(out, spec, [_record(plan) for plan in plans], options, place) as writer:
             try:
                 _ask(writer, plans, spec, options, registry, progress, loaded)
                 _free()

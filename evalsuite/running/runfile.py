@@ -61,6 +61,12 @@ class RunFile(BaseModel):
     task_options: _OptionTexts = Field(default_factory=dict)
     reasoning: Reasoning | None = None
     """`strip` (default) or `keep`: what scoring does with reasoning in front of an answer."""
+    step: int | None = Field(default=None, ge=0)
+    """Of the training that made the checkpoint; read from its folder where it is not given."""
+    series: str | None = None
+    """Name of that training."""
+    train_seed: int | None = Field(default=None, ge=0)
+    """Seed of that training."""
     plugins: tuple[Path, ...] = ()
     """Python files with tasks or models of one's own."""
     execution: ExecutionOptions = ExecutionOptions()

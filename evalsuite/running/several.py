@@ -61,7 +61,7 @@ def measure_all(
     ended: list[Ended] = []
     for planned in runs:
         try:
-            outcome = run(planned.spec, planned.out, options, registry, progress(planned))
+            outcome = run(planned.spec, planned.out, options, registry, progress(planned), planned.place)
             ended.append(Ended(planned, outcome, None))
         except EvalsuiteError as error:
             if len(runs) == 1:

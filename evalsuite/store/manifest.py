@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
+from evalsuite.model.steps import Place
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.store.layout import FORMAT, MANIFEST, reporting, write_durably
 from evalsuite.task import TaskInfo
@@ -94,6 +95,8 @@ class Manifest(_Part):
     """None until the model has been loaded for the first time."""
     tasks: tuple[TaskRecord, ...]
     sessions: tuple[Session, ...] = ()
+    training: Place | None = None
+    """Which step of which training the checkpoint is; None where nothing said so."""
 
     def task(self, key: str) -> TaskRecord:
         """The task called `key`. Raises StoreError when the run has none."""

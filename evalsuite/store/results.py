@@ -295,6 +295,32 @@ def read_scores(root: Path, task: str, rules: str, judge: str = "") -> pandas.Da
         ) from error
 
 
+def score_columns(
+    root: Path, task: str, rules: str, judge: str, metric: str, label: str = ""
+) -> tuple[Any, Any, Any, Any] | None:
+    """One score of every sample as arrays: ids, scores (NaN where there is none), a label, clusters.
+
+    Reads these columns only, without pandas. None where the table, the score or the label is not there, or
+    cannot be read.
+    """
+    import numpy
+    import pyarrow
+    import pyarrow.parquet
+
+    wanted = ["id", "failure", f"value.{metric}", "cluster", *([f"label.{label}"] if label else [])]
+    try:
+        with pyarrow.parquet.ParquetFile(scores_file(root, task, rules, judge)) as file:
+            if not set(wanted) <= set(file.schema_arrow.names):
+                return None
+            table = file.read(columns=wanted, use_threads=False)
+    except (OSError, pyarrow.ArrowException):
+        return None
+    columns = {name: table.column(name).to_numpy() for name in wanted}
+    values = numpy.array(columns[f"value.{metric}"], dtype=numpy.float64)
+    values[columns["failure"] != ""] = numpy.nan
+    return columns["id"], values, columns[f"label.{label}"] if label else (), columns["cluster"]
+
+
 # `pyarrow.array(list)` imports pandas, half a second of every run; these make the arrays from their buffers.
 
 

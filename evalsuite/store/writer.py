@@ -14,6 +14,7 @@ from typing import Literal
 import evalsuite
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
+from evalsuite.model.steps import Place, joined, place_of_model
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.store import codec, database, environment, judgements, lost, results
 from evalsuite.store.codec import storable
@@ -84,9 +85,18 @@ class RunWriter:
 
     @classmethod
     def open(
-        cls, path: Path, spec: RunSpec, tasks: Sequence[TaskRecord], execution: ExecutionOptions
+        cls,
+        path: Path,
+        spec: RunSpec,
+        tasks: Sequence[TaskRecord],
+        execution: ExecutionOptions,
+        place: Place | None = None,
     ) -> RunWriter:
         """Begins a run, or continues one of the same specification, tasks and data.
+
+        Args:
+            place: which step of which training the checkpoint is, as far as the user says; the rest is on
+                record, or read from the checkpoint's folder.
 
         Raises StoreError for anything else, for another writer, a full disk or a damaged database.
         """
@@ -106,7 +116,8 @@ class RunWriter:
             else:
                 manifest = Manifest(evalsuite=evalsuite.__version__, spec=spec, tasks=tuple(tasks))
                 sessions = (session,)
-            manifest = manifest.model_copy(update={"spec": spec, "sessions": sessions})
+            training = _placed(path, manifest.training, place, spec.model.name)
+            manifest = manifest.model_copy(update={"spec": spec, "sessions": sessions, "training": training})
             manifest.write(path)
             writer = cls(path, lock, manifest, execution.image_shards)
             writer._session_open = True
@@ -287,6 +298,19 @@ class RunWriter:
             self._lock.check()
             changed.write(self.path)
             self.manifest = changed
+
+
+def _placed(path: Path, stored: Place | None, asked: Place | None, model: str) -> Place | None:
+    """What is on record of the checkpoint's place, with what is new. Raises StoreError for another one."""
+    lines = [
+        f"{name}: {old} -> {new}"
+        for name in ("step", "series", "seed")
+        if (old := getattr(stored, name, None)) not in (None, "")
+        and (new := getattr(asked, name, None)) not in (None, "")
+        and old != new
+    ]
+    _same("step of training", path, lines)
+    return joined(stored, asked, place_of_model(model))
 
 
 def tally(manifest: Manifest, counted: dict[str, tuple[int, int]]) -> dict[str, Counts]:
