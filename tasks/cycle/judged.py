@@ -81,7 +81,7 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
             if place >= len(rubrics):
                 break
             tried += 1
-            verdict = self._read(rubrics[place], judgement.text)
+            verdict = self._says_yes(rubrics[place], judgement.text)
             if verdict is None and tried < self._how.tries:
                 continue
             verdicts[place] = bool(verdict)
@@ -94,7 +94,7 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
         place = self._walk(rubrics, said)[1]
         return rubrics[place] if place < len(rubrics) else None
 
-    def _read(self, rubric: Rubric, reply: str) -> bool | None:
+    def _says_yes(self, rubric: Rubric, reply: str) -> bool | None:
         """Whether a reply says yes (or what is expected); None where it cannot be read."""
         if self._how.read == "yes-no":
             return reply_says(reply) == rubric.expected if reply else None

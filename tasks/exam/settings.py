@@ -22,6 +22,6 @@ class ProtocolSettings(BaseModel):
     continuation: str = "{text}"
     """Of a benchmark of capability `choices`: the text whose likelihood stands for an option."""
     normalise: Literal["sum", "tokens"] = "sum"
-    """Of likelihoods: they are compared as they are, or divided by the number of the continuation's tokens."""
+    """Likelihoods are compared as they are, or divided by the number of the continuation's tokens."""
     open: str = ""
     """The template of questions without options; empty: the protocol's own."""

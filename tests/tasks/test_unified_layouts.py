@@ -194,7 +194,7 @@ def test_every_protocol_runs_on_the_authors_layout(
 
 def test_every_file_of_the_family_is_among_the_layouts() -> None:
     own = {name for name, entry in ENTRIES.items() if entry.family == "cycle"}
-    assert own - set(LAYOUTS) == {"mini-own-images", "mini-true-images", "mini-draw-first", "mini-drift"}
+    assert own - set(LAYOUTS) == {"mini-own-images", "mini-true-images", "mini-generate-first", "mini-drift"}
 
 
 def judged(task: Task, answered: Answered, *replies: str) -> tuple[Scores, list[str]]:
