@@ -115,6 +115,7 @@ class CycleTask(FamilyTask):
         self._columns = choose_columns(
             plan, self.settings.networks, needed_networks(plan.benchmark.metrics, self.settings)
         )
+        self._made: dict[int, list[Call]] = {}
         self._similar = Similarities(self._columns, self.settings)
         given = plan.options.get("images")
         self._borrowed = None if given is None else OtherImages(Path(given).expanduser(), plan.benchmark.name)
@@ -141,7 +142,11 @@ class CycleTask(FamilyTask):
             yield Sample(one.id, one, one.cluster, one.labels)
 
     def _calls(self, record: CycleSample) -> list[Call]:
-        return calls_of(self._steps, record)
+        """All calls of a sample, which depend on how many questions it has."""
+        count = len(record.questions)
+        if count not in self._made:
+            self._made[count] = calls_of(self._steps, record)
+        return self._made[count]
 
     def _all(self, sample: Sample, earlier: Sequence[Response]) -> tuple[list[Call], list[Response]]:
         """All calls, and a response for each that is answered by now; another run's images are among them."""

@@ -110,7 +110,8 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
         if not runs:
             bare = [SampleScore(row.id, cluster=row.cluster, labels=row.labels) for row in rows]
             return Scores(bare, (), {metric.name: unjudged(self) for metric in self.info.metrics})
-        return self.scores(rows, self._declared, details={"runs of the judge": runs})
+        wanted, missing = self._computable(rows)
+        return self.scores(rows, wanted, missing=missing, details={"runs of the judge": runs})
 
     def _row(self, one: Answered) -> SampleScore:
         made = row_of(one)

@@ -15,6 +15,7 @@ images, or the text, that the latest step of that name gave (the text of a docum
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -71,19 +72,19 @@ class Step(BaseModel):
                 raise ValueError(str(error)) from error
         return self
 
-    @property
+    @cached_property
     def verb(self) -> str:
         return next((verb for verb in VERBS if getattr(self, verb)), "repeat")
 
-    @property
+    @cached_property
     def template(self) -> str:
         return next((getattr(self, verb) for verb in VERBS if getattr(self, verb)), "")
 
-    @property
+    @cached_property
     def called(self) -> str:
         return self.name or self.verb
 
-    @property
+    @cached_property
     def images(self) -> bool:
         """Whether it gives images."""
         return self.verb in ("generate", "edit")
