@@ -112,8 +112,8 @@ def test_realworldqa_answers_are_scored_by_letter_or_text(path: Path, compared: 
 
 @each("*blink_real_answers_cases*.json*")
 def test_blinks_rule_reads_in_real_answers_what_its_authors_read(path: Path, compared: Compared) -> None:
-    """Their letters come from the rule, and from GPT-3.5 where it decides nothing: "(Z)" where an answer is none
-    of the options, which the cases do not name."""
+    """Their letters come from the rule, and from GPT-3.5 where it decides nothing: "(Z)" where an answer is
+    none of the options, which the cases do not name."""
     cases = read_json(path)["answers"]
     found = [
         (letter, case)

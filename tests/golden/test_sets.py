@@ -86,8 +86,8 @@ def test_a_set_without_cases_is_an_error(tmp_path: Path) -> None:
     """Files of every set whose groups are empty: no test may pass."""
     folder = tmp_path / "comprehension"
     folder.mkdir()
-    groups = {"answers": [], "runs": [], "ueg": [], "replies": [], "summaries": [], "sets": [], "texts": []}
-    groups |= {"maze_moves": [], "drift": [], "blink_letters": []}
+    names = "answers runs ueg replies summaries sets texts maze_moves drift blink_letters"
+    groups: dict[str, list[str]] = {name: [] for name in names.split()}
     for name in ("ueval", "uni_mmmu_jigsaw", "mme_unify", "realunify", "unified_small", "unieval"):
         (folder / f"{name}_cases.json").write_text(json.dumps({"meta": {}, **groups}))
     (folder / "uni_bench.json").write_text("[]")
