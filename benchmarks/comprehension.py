@@ -37,7 +37,7 @@ def timed(run: Callable[[], Any]) -> tuple[Any, float]:
 
 def answers(count: int) -> list[str]:
     source = random.Random(3)
-    kinds = (
+    kinds: tuple[Callable[[], str], ...] = (
         lambda: source.choice("ABCD"),
         lambda: f"({source.choice('ABCD')})",
         lambda: f"The answer is {source.choice('ABCD')}.",
@@ -58,7 +58,11 @@ def rules(count: int) -> dict[str, float]:
     said = answers(count)
     options = {"A": "a red bowl", "B": "a blue cup", "C": "nothing", "D": "a plate"}
     labels = {"answer_type": "text", "question_type": "multi_choice"}
-    right = {"letters": ("A",), "open": ("a red bowl", "red bowl", "bowl"), "yes-no": ("yes",)}
+    right: dict[str, tuple[str, ...]] = {
+        "letters": ("A",),
+        "open": ("a red bowl", "red bowl", "bowl"),
+        "yes-no": ("yes",),
+    }
     figures: dict[str, float] = {}
     for rule in built_in():
         truth = GroundTruth(right[rule.kind], options if rule.kind == "letters" else {}, labels)
@@ -87,7 +91,7 @@ def aggregations(count: int) -> dict[str, float]:
     categories = [f"task{k}" for k in range(14)]
     declared = sorted({value for spec in mme.metrics for value in spec.where.get("category", ())})
     categories = declared or categories
-    for name, labels in {
+    labelled: dict[str, Callable[[int], dict[str, str]]] = {
         "yesno/mme": lambda i: {"category": categories[i // 2 % len(categories)], "image": str(i // 2)},
         "yesno/hallusionbench-image": lambda i: {
             "subcategory": f"c{i % 9}", "set": str(i // 90), "figure": str(i % 90 // 9),
@@ -97,7 +101,8 @@ def aggregations(count: int) -> dict[str, float]:
         "cycle/unieval": lambda i: {
             "L0": f"a{i % 2}", "L1": f"b{i % 13}", "L2": f"c{i % 81}", "prompt": str(i // 16),
         },
-    }.items():  # fmt: skip
+    }  # fmt: skip
+    for name, labels in labelled.items():
         made = load(root / f"{name}.yaml")
         rows = [
             SampleScore(str(i), {"accuracy": float(source.random() < 0.6)}, labels=labels(i))
