@@ -43,5 +43,5 @@ def _build(options: ModelOptions) -> InstantUnified:
 
 
 def models() -> list[ModelEntry]:
-    kinds = frozenset({"text", "image"})
-    return [ModelEntry("instant-unified", "generates and answers at once", kinds, _build)]
+    title = "generates and answers at once"
+    return [ModelEntry("instant-unified", title, frozenset({"text", "image"}), _build)]
