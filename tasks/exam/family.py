@@ -118,7 +118,7 @@ class ExamTask(FamilyTask):
         response = one.response
         if not isinstance(response, ChoiceResponse):
             return super().answer(one)
-        letters = [*one.sample.record.options]
+        letters: list[str] = [*one.sample.record.options]
         values = list(response.log_likelihoods)
         if len(values) != len(letters):
             raise SampleError(f"{len(values)} likelihoods for {len(letters)} options")
