@@ -22,8 +22,10 @@ def leaderboard(
     paths: Where | Iterable[Where],
     *,
     tasks: Sequence[str] = (),
+    suite: str | None = None,
     all_metrics: bool = False,
     groups: bool = False,
+    registry: Registry | None = None,
 ) -> pandas.DataFrame:
     """The numbers of runs as one tidy frame, one row per run, task, rules, metric and group.
 
@@ -33,18 +35,25 @@ def leaderboard(
     Args:
         paths: runs, or folders with runs in them.
         tasks: only these; all when empty.
+        suite: only this suite's tasks, with the average that its file declares.
         all_metrics: every metric instead of each task's headline.
         groups: breakdowns too.
 
     Raises:
         StoreError: there is no scored run.
-        SpecError: no run has one of `tasks`.
+        SpecError: no run has one of `tasks`, or there is no such suite.
     """
     from evalsuite.comparison.sides import paths_of
     from evalsuite.errors import SpecError, suggest
     from evalsuite.leaderboards import load
 
     frame = load(paths_of(paths))
+    if suite:
+        from evalsuite.leaderboards.average import tasks_shown, with_average
+
+        entry = registry_of(registry).suite(suite)
+        frame = with_average(frame, entry)
+        tasks = tasks or tasks_shown(frame, entry)
     for name in tasks:
         if name not in set(frame["task"]):
             raise SpecError(f"No run has a task {name!r}.", suggest(name, set(frame["task"])))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from evalsuite.model.reasoning import Reasoning
     from evalsuite.registry import Registry
+    from evalsuite.task.entry import SuiteEntry
 
 _PIPED_WIDTH = 240
 """Into a pipe or a file nothing is cut or folded at 80 characters."""
@@ -126,10 +127,11 @@ def registry_with(plugins: Iterable[Path] | None) -> Registry:
     return registry
 
 
-def show_numbers(paths: Sequence[Path]) -> None:
-    """The leaderboard of runs, and what of their headlines is missing, with the reason."""
+def show_numbers(paths: Sequence[Path], suite: SuiteEntry | None = None) -> None:
+    """The leaderboard of runs, with a suite's average, and what of their headlines is missing, with the
+    reason."""
     from evalsuite.judging.state import missing_of
-    from evalsuite.leaderboards import load, table
+    from evalsuite.leaderboards import load, table, with_average
     from evalsuite.leaderboards.terminal import console
     from evalsuite.store import RunReader
 
@@ -143,7 +145,8 @@ def show_numbers(paths: Sequence[Path]) -> None:
                     phrase = reason.replace("evalsuite judge RUN", f"evalsuite judge {path}")
                     say(f"{path}: {result.task} has no {result.info.headline.name}: {phrase}", err=True)
     if numbers:
-        output().print(console(table(load(paths))))
+        frame = load(paths)
+        output().print(console(table(with_average(frame, suite) if suite else frame)))
 
 
 def grid(*columns: str) -> Table:

@@ -29,6 +29,7 @@ from evalsuite.errors import EvalsuiteError
 if TYPE_CHECKING:
     from evalsuite.running import RunOutcome
     from evalsuite.running.builder import Planned
+    from evalsuite.task.entry import SuiteEntry
 
 WHAT, SAMPLES, THROUGHPUT = "What to run", "Samples and prompts", "Throughput"
 FAILURES, STORED, SCALE = "Failures", "Stored images", "Scale"
@@ -299,7 +300,8 @@ def run(
         messages().print("interrupted; run the same command again to resume", markup=False)
         raise
     outcomes = [one.outcome for one in ended if one.outcome is not None]
-    _show(outcomes)
+    used = asked.suite or (file.suite if not asked.tasks else None)
+    _show(outcomes, registry.suite(used) if used else None)
     log_runs([outcome.path for outcome in outcomes], logs)
     if len(outcomes) < len(ended):
         raise typer.Exit(2)
@@ -334,11 +336,11 @@ def score(
     raise typer.Exit(1 if failed else 0)
 
 
-def _show(outcomes: list[RunOutcome]) -> None:
+def _show(outcomes: list[RunOutcome], suite: SuiteEntry | None = None) -> None:
     from evalsuite.store import RunReader
 
     if any(outcome.results for outcome in outcomes):
-        show_numbers([outcome.path for outcome in outcomes])
+        show_numbers([outcome.path for outcome in outcomes], suite)
     console = messages()
     for outcome in outcomes:
         for key, reason in outcome.scoring_errors.items():

@@ -34,6 +34,10 @@ def leaderboard(
     task: Annotated[
         list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
     ] = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", help="Only this suite's tasks, with the average that its file declares."),
+    ] = None,
     all_metrics: Annotated[
         bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
     ] = False,
@@ -72,6 +76,14 @@ def leaderboard(
 
         known = publications(registry_with(plugin))
         frame = with_published(frame, [find_publication(known, name) for name in published])
+    if suite:
+        from evalsuite.leaderboards.average import tasks_shown, with_average
+
+        entry = registry_with(plugin).suite(suite)
+        frame = with_average(frame, entry)
+        task = task or tasks_shown(frame, entry)
+        if not task:
+            raise SpecError(f"No run has a task of the suite {suite!r}.", "See `evalsuite show suite`.")
     shown = table(frame, task or (), all_metrics=all_metrics, groups=groups)
     shown = rounded(shown) if rounded_ else shown
     shown = shown if intervals else without_intervals(shown)

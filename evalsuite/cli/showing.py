@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from evalsuite.registry import Registry
     from evalsuite.task.aggregates import Aggregate, MetricSpec
-    from evalsuite.task.entry import TaskEntry
+    from evalsuite.task.entry import SuiteAverage, TaskEntry
     from evalsuite.task.schema import Benchmark, ProtocolSpec
     from evalsuite.task.sources import Source
 
@@ -129,8 +129,14 @@ def suite_outline(name: str, registry: Registry) -> str:
             Section(suite.name, note=suite.title),
             Section("Tasks", tasks),
             Section("Models", note=", ".join(suite.models) or "none: name them with --model"),
+            *([_average(suite.average)] if suite.average else []),
         ]
     )
+
+
+def _average(average: SuiteAverage) -> Section:
+    parts = [Entry(one.task, f"{one.metric or 'headline'}, of {one.out_of:g}") for one in average.of]
+    return Section(f"Leaderboard's column {average.name!r}", parts, note=average.note)
 
 
 def _takes_argument(name: str, registry: Registry) -> bool:

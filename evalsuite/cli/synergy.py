@@ -26,8 +26,10 @@ def synergy(
 ) -> None:
     """Show what models generate right and read right, and what one does for the other.
 
-    Differences are paired by sample, with 95 % intervals: own images against given ones within a run, and
-    every further run against the first.
+    Within a run: generated right; read right of own, another run's and true images, and where generated
+    right; the gain of generating first. Every further run against the first: of runs of a model that was
+    trained on both tasks, behind one that was trained on one, that is the gain of joint training. Differences
+    are paired by sample, with 95 % intervals.
     """
     from contextlib import ExitStack
 
@@ -36,10 +38,12 @@ def synergy(
 
     with ExitStack() as stack:
         lines = numbers([stack.enter_context(RunReader(path)) for path in runs])
-    table = grid("run", "", "value", "95 % interval", "samples", "p")
-    for line in lines:
-        table.add_row(line.run, line.what, f"{line.value:.1f}", _interval(line), f"{line.n:,}", _p(line))
-    output().print(table)
+    for run in dict.fromkeys(line.run for line in lines):
+        table = grid("", "task", "value", "95 % interval", "samples", "p")
+        for line in (line for line in lines if line.run == run):
+            table.add_row(line.what, line.task, f"{line.value:.1f}", _interval(line), f"{line.n:,}", _p(line))
+        output().print(run, markup=False, highlight=False, style="bold")
+        output().print(table)
 
 
 def _interval(line: Line) -> str:

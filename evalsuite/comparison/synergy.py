@@ -1,15 +1,15 @@
 """What the halves of unified models do for each other: own images generated right, read right, and paired
 gains.
 
-Read from stored scores alone, and by columns, not by names of benchmarks: a task whose samples score
-`generated`
-generated images; `read` is the share of answers that are right about what the shown image really shows; a
-task without `generated` on samples of the same ids asks about given images and is the control.
+Read from stored scores alone, and by columns and protocols, not by names of benchmarks: a task whose samples
+score `generated` generated images (where a protocol says `images of MODEL`, another run's); `read` is the
+share of answers that are right about what the shown image really shows; a task without `generated` on samples
+of the same ids asks about given images and is the control.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from evalsuite.store import RunReader
     from evalsuite.store.results import TaskResult
 
-GENERATED = "generated"
+GENERATED, READ, IF_RIGHT = "generated", "read", "read if generated right"
+FIRST, OF_ANOTHER = "-first", "images of "
 _SEED = 0
 
 
@@ -34,6 +35,7 @@ class Line:
         value, low, high: in the metric's printed units; the interval is NaN where there is none.
         n: samples.
         p: of a difference, two-sided; NaN of a value.
+        task: the task, or the two tasks.
     """
 
     what: str
@@ -43,6 +45,7 @@ class Line:
     high: float
     n: int
     p: float = float("nan")
+    task: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,39 @@ class _Side:
     def headline(self) -> str:
         return next(one.name for one in self.result.info.metrics if one.headline)
 
+    @property
+    def reading(self) -> str:
+        """The column of what is read right: of given images, whose truth is their caption, the headline."""
+        return READ if READ in self.columns else self.headline
+
+    @property
+    def protocol(self) -> str:
+        return self.result.info.protocol
+
+    @property
+    def first(self) -> bool:
+        """Whether an image is generated before a question about a given one (`generate-first`)."""
+        return any(part.endswith(FIRST) for part in self.protocol.split(", "))
+
+    @property
+    def whose(self) -> str:
+        """Whose images the questions are about."""
+        if not self.generates:
+            return "true images"
+        another = self.protocol.rpartition(OF_ANOTHER)[2] if OF_ANOTHER in self.protocol else ""
+        return f"images of {another}" if another else "own images"
+
     def scale(self, column: str) -> float:
         return next((one.scale for one in self.result.info.metrics if one.name == column), 1.0)
 
 
 def synergy(runs: Sequence[RunReader]) -> list[Line]:
-    """The numbers of each run, the gain of own over given images within it, and of each run over the first.
+    """The numbers of each run, the gains within it, and of each run over the first.
+
+    Within a run: what is generated right; what is read right of own, another's and true images, and where the
+    image was generated right; own over true images; generating first over answering at once. Between runs:
+    every column that both have, which for a model that was trained on both tasks and one that was trained on
+    one of them (as the first run) is the gain of joint training.
 
     Raises:
         SpecError: no run has a task that generates images and checks them.
@@ -87,11 +117,7 @@ def synergy(runs: Sequence[RunReader]) -> list[Line]:
         for side in own:
             found += _values(side)
         for side in own:
-            found += [
-                _gain(side, other)
-                for other in own
-                if side.generates and not other.generates and _shared(side, other)
-            ]
+            found += [_gain(side, other) for other in own if _is_gain(side, other)]
     for name in names[1:]:
         for side in (side for side in sides if side.run == name):
             base = [one for one in sides if one.run == names[0] and one.task == side.task]
@@ -122,25 +148,48 @@ def _called(run: RunReader) -> str:
     return f"{run.model_name} ({run.path.name})"
 
 
-def _values(side: _Side) -> list[Line]:
-    return [
-        Line(
-            f"{side.task}: {one.metric.name}", side.run, one.value * one.metric.scale,
-            one.low * one.metric.scale, one.high * one.metric.scale, one.n,
-        )
-        for one in side.result.numbers()
-        if not one.group
-    ]  # fmt: skip
+def _values(side: _Side) -> Iterator[Line]:
+    for one in side.result.numbers():
+        if one.group or (one.metric.name != side.headline and not side.generates):
+            continue
+        yield Line(
+            _what(side, one.metric.name), side.run, one.value * one.metric.scale,
+            one.low * one.metric.scale, one.high * one.metric.scale, one.n, task=side.task,
+        )  # fmt: skip
 
 
-def _shared(one: _Side, other: _Side) -> bool:
-    column = one.headline
-    return column in other.columns and bool(one.columns[column].keys() & other.columns[column].keys())
+def _what(side: _Side, column: str) -> str:
+    """A column in words."""
+    if column == GENERATED:
+        return "generated right"
+    if column == side.reading:
+        return f"read right, {side.whose}"
+    if column == IF_RIGHT:
+        return f"read right given generated right, {side.whose}"
+    if column == side.headline:
+        return f"answered as the caption says, {side.whose}"
+    return column
+
+
+def _is_gain(side: _Side, control: _Side) -> bool:
+    """Whether a task asks the control's questions about images that were generated."""
+    shared = side.columns[side.headline].keys() & control.columns.get(control.headline, {}).keys()
+    plain = side.task.partition("@")[0] == control.task.partition("@")[0]
+    own = side.generates and not control.generates
+    return bool(shared) and (own or (side.first and plain and not control.first))
 
 
 def _gain(side: _Side, control: _Side) -> Line:
+    """The headline beside the control's; a task that generates first asks about given images, so that the
+    caption is what is right in both."""
+    if side.first:
+        what = "gain of generating first"
+        column = side.headline
+    else:
+        what = f"read right, {side.whose} − {control.whose}"
+        column = side.reading
     return _difference(
-        f"{side.task} − {control.task}: {side.headline}", side.run, control, side, side.headline
+        what, side.run, control, side, control.headline, column, f"{side.task} − {control.task}"
     )
 
 
@@ -149,20 +198,23 @@ def _between(base: _Side, side: _Side) -> list[Line]:
     shared = [name for name in side.columns if name in base.columns]
     found = []
     for name in shared:
-        if any(one.name == name for one in side.result.info.metrics):
-            try:
-                found.append(_difference(f"{side.task}: {name}", runs, base, side, name))
-            except DataError:
-                if name == side.headline:
-                    raise
+        if not any(one.name == name for one in side.result.info.metrics):
+            continue
+        where = "" if side.whose == base.whose else f" − {base.whose}"
+        what = f"gain: {_what(side, name)}{where}"
+        try:
+            found.append(_difference(what, runs, base, side, name, name, side.task))
+        except DataError:
+            if name == side.headline:
+                raise
     return found
 
 
-def _difference(what: str, run: str, a: _Side, b: _Side, column: str) -> Line:
+def _difference(what: str, run: str, a: _Side, b: _Side, before: str, after: str, task: str) -> Line:
     """The mean of b - a over the samples that both have."""
-    found = paired_difference(a.columns[column], b.columns[column], clusters=b.clusters, seed=_SEED)
-    scale = b.scale(column)
-    return Line(what, run, found.value * scale, found.low * scale, found.high * scale, found.n, found.p)
+    found = paired_difference(a.columns[before], b.columns[after], clusters=b.clusters, seed=_SEED)
+    scale = b.scale(after)
+    return Line(what, run, found.value * scale, found.low * scale, found.high * scale, found.n, found.p, task)
 
 
 __all__: Sequence[str] = ("Line", "synergy")

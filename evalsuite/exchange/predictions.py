@@ -60,6 +60,9 @@ def recognize(path: Path) -> str:
         if isinstance(first.get("logs"), list):
             return "lmms-eval"
         form = next((name for name, fields in _FIELDS if fields <= first.keys()), "")
+        if all(isinstance(row, dict) and {"response", "query"} <= row.keys() for row in first.values()):
+            found = all("extraction" in row for row in first.values())
+            return "mathvista-extractions" if found else "mathvista"
         if form or all(isinstance(text, str) for text in first.values()):
             return form or "mmvet"
     phrase = ", ".join(sorted(map(str, first))[:6]) if isinstance(first, dict) else type(first).__name__
@@ -84,6 +87,7 @@ _FIELDS = (
     ("gqa", {"questionId", "prediction"}), ("docvqa", {"questionId", "answer"}),
     ("vqa", {"question_id", "answer"}), ("llava", {"question_id", "text"}), ("coco", {"image_id", "caption"}),
     ("vizwiz", {"image", "answer"}), ("pope", {"question", "answer"}), ("mmmu", {"id", "response"}),
+    ("blink", {"idx", "full_prediction"}),
 )  # fmt: skip
 """Format, and the fields that its entries have; the first that fits is taken."""
 
@@ -156,6 +160,22 @@ def _pairs(path: Path) -> Iterator[Prediction]:
         yield Prediction(key, field(rows, key, str, where), where)
 
 
+def _problems(path: Path, answer: str) -> Iterator[Prediction]:
+    """MathVista's `output_*.json`: an object, pid -> problem with `response` and, later, `extraction`."""
+    rows = read_json(path)
+    if not isinstance(rows, dict):
+        raise DataError(
+            f"{path} must be an object of problems, not {type(rows).__name__}.", "Name its --format."
+        )
+    for key in rows:
+        where = f"{path}, {key}"
+        row = field(rows, key, dict, where)
+        said = row.get(answer)
+        if answer not in row or not isinstance(said, str | int | float | None):
+            raise DataError(f"{where} has no {answer} that is a text.", "Is this MathVista's output file?")
+        yield Prediction(key, "" if said is None else str(said), where, prompt=_text(row.get("query")))
+
+
 def _ordered(path: Path) -> Iterator[Prediction]:
     """POPE's official answers: JSON lines (or objects one after the other) in the order of the questions,
     each with the question, so that another order is seen."""
@@ -166,12 +186,13 @@ def _ordered(path: Path) -> Iterator[Prediction]:
 
 def _subjects(path: Path) -> Iterator[Prediction]:
     """MMMU's own outputs: a folder with `<subject>/output.json`, or one such file; lists of `{id,
-    response}`."""
+    response}`, MMMU-Pro's as lines."""
     files = sorted(path.glob("*/output.json")) if path.is_dir() else [path]
     if not files:
         raise DataError(f"{path} has no <subject>/output.json.", "Give the folder that MMMU's scripts wrote.")
     for file in files:
-        rows = read_json(file)
+        lines = file.suffix == ".jsonl"
+        rows = [row for _, row in read_lines(file)] if lines else read_json(file)
         if not isinstance(rows, list):
             raise DataError(
                 f"{file} must be a list of answers, not {type(rows).__name__}.", "Is this MMMU's output.json?"
@@ -290,6 +311,9 @@ FORMATS: Mapping[str, Callable[[Path], Iterator[Prediction]]] = MappingProxyType
         "mmbench": _table,
         "mmvet": _pairs,
         "mmmu": _subjects,
+        "mathvista": partial(_problems, answer="response"),
+        "mathvista-extractions": partial(_problems, answer="extraction"),
+        "blink": partial(_records, key="idx", answer="full_prediction"),
         "lmms-eval": _lmms_eval,
         "vlmevalkit": _table,
     }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from evalsuite.metrics.frechet import Means
 
-Kind = Literal["clip", "dino", "inception", "lpips", "structure"]
+Kind = Literal["clip", "dino", "inception", "lpips", "sentence", "structure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class NetworkSpec:
 
     Args:
         kind: architecture: `clip` (image and text), `dino` (ViT's class token), `inception` (FID's pool3),
-            `lpips` and `structure` (keys of a ViT's last layer), both distances of pairs.
+            `sentence` (texts alone, MPNet's mean over tokens), `lpips` and `structure` (keys of a ViT's last
+            layer), both distances of pairs.
         source: a folder; a hub id `owner/name`; `package:PACKAGE/FOLDER` for weights that an installed
             package carries; for `inception` a weights file, or its bare name, looked for in the weights
             folders; for `lpips` the backbone (`alex`, `vgg`, `squeeze`).

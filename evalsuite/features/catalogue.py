@@ -107,6 +107,8 @@ REPOSITORIES: Mapping[str, str] = MappingProxyType(
         "openai/clip-vit-large-patch14-336": "1.7 GB",
         "facebook/dino-vits16": "87 MB",
         "facebook/dino-vitb8": "343 MB",
+        "facebook/dino-vitb16": "343 MB",
+        "sentence-transformers/all-mpnet-base-v2": "438 MB",
     }
 )
 """Hub repositories and what they cost; "size unknown" for others."""

@@ -74,6 +74,10 @@ def _load(spec: NetworkSpec, device: str) -> FeatureNetwork | PairNetwork:
         from evalsuite.features.dino import DinoNetwork
 
         return DinoNetwork(spec, device)
+    if spec.kind == "sentence":
+        from evalsuite.features.sentence import SentenceNetwork
+
+        return SentenceNetwork(spec, device)
     if spec.kind == "inception":
         from evalsuite.features.inception import InceptionNetwork
 
@@ -88,5 +92,5 @@ def _load(spec: NetworkSpec, device: str) -> FeatureNetwork | PairNetwork:
         return StructureNetwork(spec, device)
     raise SpecError(
         f"There is no feature network of kind {spec.kind!r}.",
-        "Known: clip, dino, inception, lpips, structure.",
+        "Known: clip, dino, inception, lpips, sentence, structure.",
     )

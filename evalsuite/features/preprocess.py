@@ -5,6 +5,7 @@ The same network gives other scores under another resize, so each way has a name
 * `openai`: what OpenAI's CLIP and DINO's evaluation do (torchvision on PIL): shorter side to `resize`, PIL
   bicubic (antialiased, 8-bit result), centre crop; a network made for fixed squares (no crop) is resized to
   them.
+* `torchvision`: the same with torchvision's default, bilinear;
 * `transformers`: the same as transformers' `CLIPProcessor` crops it (PickScore);
 * `cmmd`: CMMD's code (sayakpaul/cmmd-pytorch): crop to the largest centred square first, then PIL bicubic;
 * `tensor-bicubic`: InstructPix2Pix' `clip_similarity.py`: the whole image to a square, bicubic on floats
@@ -69,19 +70,28 @@ def transformers(image: PilImage, geometry: Geometry) -> np.ndarray:
     return _cropped(image, geometry, math.floor)
 
 
-def _cropped(image: PilImage, geometry: Geometry, whole: Callable[[float], int]) -> np.ndarray:
+def torchvision(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; as `openai`, bilinear: torchvision's Resize as it comes."""
     from PIL import Image
 
-    size = geometry.size
+    return _cropped(image, geometry, round, Image.Resampling.BILINEAR)
+
+
+def _cropped(
+    image: PilImage, geometry: Geometry, whole: Callable[[float], int], kind: int | None = None
+) -> np.ndarray:
+    from PIL import Image
+
+    size, how = geometry.size, Image.Resampling.BICUBIC if kind is None else Image.Resampling(kind)
     if geometry.resize is None:
-        return _scaled(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC), geometry)
+        return _scaled(image.convert("RGB").resize((size, size), how), geometry)
     width, height = image.size
     short = geometry.resize
     if width <= height:
         target = (short, int(short * height / width))
     else:
         target = (int(short * width / height), short)
-    resized = image.convert("RGB").resize(target, Image.Resampling.BICUBIC)
+    resized = image.convert("RGB").resize(target, how)
     left, top = whole((target[0] - size) / 2), whole((target[1] - size) / 2)
     return _scaled(resized.crop((left, top, left + size, top + size)), geometry)
 
@@ -154,6 +164,7 @@ PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
     "tensor-bicubic-signed": tensor_bicubic_signed,
     "cmmd": cmmd,
     "hps": hps,
+    "torchvision": torchvision,
     "transformers": transformers,
     "hps-without-antialias": hps_without_antialias,
 }

@@ -5,6 +5,7 @@ Reads runs; never imports a model.
 
 from __future__ import annotations
 
+from evalsuite.leaderboards.average import with_average
 from evalsuite.leaderboards.frame import COLUMNS, frame_of, load
 from evalsuite.leaderboards.published import with_published
 from evalsuite.leaderboards.rendering import FORMATS, render
@@ -21,5 +22,6 @@ __all__ = [
     "load",
     "render",
     "table",
+    "with_average",
     "with_published",
 ]

@@ -70,7 +70,7 @@ def marks_of(record: Mapping[str, Any]) -> str:
         (SUBSET if record["limit"] is not None else "")
         + (FAILED if record["failures"] else "")
         + (UNFINISHED if record["missing"] or _told(record, "stale") else "")
-        + (UNREAD if _count(record, "unread") else "")
+        + (UNREAD if counted(record, "unread") else "")
         + (LACKING if _told(record, "lacks") else "")
         + (PUBLISHED if is_published(record) else "")
         + (SUBSET if record["limit"] is None and _told(record, "partial") else "")
@@ -87,8 +87,10 @@ def remarks_of(record: Mapping[str, Any]) -> str:
         _told(record, "undeclared"),
         f"{record['failures']} of {record['total']} samples failed" if record["failures"] else "",
         f"{record['missing']} of {record['total']} samples missing" if record["missing"] else "",
-        f"{_count(record, 'stale')} answers came after the scores" if _count(record, "stale") else "",
-        f"{_count(record, 'unread')} of {record['total']} answers unread" if _count(record, "unread") else "",
+        f"{counted(record, 'stale')} answers came after the scores" if counted(record, "stale") else "",
+        f"{counted(record, 'unread')} of {record['total']} answers unread"
+        if counted(record, "unread")
+        else "",
         _told(record, "lacks"),
         _told(record, "answers"),
         _told(record, "doubts"),
@@ -130,9 +132,9 @@ def notes_of(
             add("failed", f"{what} ({record['failures']} of {record['total']})")
         if record["missing"]:
             add("unfinished", f"{what} ({record['missing']} of {record['total']} missing)")
-        if count := _count(record, "stale"):
+        if count := counted(record, "stale"):
             add("unfinished", f"{what} ({count} answers came after the scores: `evalsuite score`)")
-        if count := _count(record, "unread"):
+        if count := counted(record, "unread"):
             add("unread", f"{what} ({count} of {record['total']})")
         if text := _told(record, "lacks"):
             add("lacking", f"{what}, {record['metric']} ({text})")
@@ -169,10 +171,11 @@ def _told(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
     if isinstance(value, str):
         return value
-    return str(value) if _count(record, name) else ""
+    return str(value) if counted(record, name) else ""
 
 
-def _count(record: Mapping[str, Any], name: str) -> int:
+def counted(record: Mapping[str, Any], name: str) -> int:
+    """A count of the frame; 0 where it is empty or its frame lacks the column."""
     value = record.get(name)
     if not isinstance(value, int | float) or isinstance(value, bool) or math.isnan(value):
         return 0

@@ -18,14 +18,30 @@ def levenshtein(one: str, other: str) -> int:
     >>> levenshtein("kitten", "sitting")
     3
     """
+    if one == other:
+        return 0
     if len(one) < len(other):
         one, other = other, one
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, start=1):
-        before, row[0] = row[0], i
-        for j, b in enumerate(other, start=1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (a != b))
-    return row[-1]
+    if not other:
+        return len(one)
+    # Columns of the table of distances as bits of whole numbers (Myers 1999, in Hyyrö's form): `up` and
+    # `down` hold where neighbours in a column differ by +1 and -1.
+    places: dict[str, int] = {}
+    for place, character in enumerate(one):
+        places[character] = places.get(character, 0) | 1 << place
+    every, last = (1 << len(one)) - 1, 1 << (len(one) - 1)
+    up, down, distance = every, 0, len(one)
+    for character in other:
+        equal = places.get(character, 0)
+        vertical = equal | down
+        level = (((equal & up) + up) ^ up) | equal
+        right_up = (down | ~(level | up)) & every
+        right_down = up & level
+        distance += bool(right_up & last) - bool(right_down & last)
+        right_up, right_down = right_up << 1 | 1, right_down << 1
+        up = (right_down | ~(vertical | right_up)) & every
+        down = right_up & vertical & every
+    return distance
 
 
 def anls(prediction: str, answers: Sequence[str], threshold: float = THRESHOLD) -> float:

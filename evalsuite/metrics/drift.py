@@ -6,6 +6,7 @@ Source: mollahsabbir/Semantic-Drift-in-Unified-Models `semantic-drift/mcd-sdr.py
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,13 +34,15 @@ def drift_decay(generations: Sequence[int], similarities: Sequence[float]) -> tu
 
     Raises SampleError where no curve fits, or there are fewer generations than parameters.
     """
-    from scipy.optimize import curve_fit
+    from scipy.optimize import OptimizeWarning, curve_fit
 
     if len(generations) != len(similarities) or len(generations) < len(_START):
         raise SampleError(f"{len(similarities)} similarities of {len(generations)} generations give no curve")
     x, y = np.asarray(generations, dtype=np.float64), np.asarray(similarities, dtype=np.float64)
     try:
-        found, _ = curve_fit(_curve, x, y, p0=_START, maxfev=_EVALUATIONS)
+        with warnings.catch_warnings():  # a line without bend leaves the parameters' covariance open
+            warnings.simplefilter("ignore", OptimizeWarning)
+            found, _ = curve_fit(_curve, x, y, p0=_START, maxfev=_EVALUATIONS)
     except RuntimeError as error:
         raise SampleError(f"no curve fits the drift ({error})") from error
     a, b, c = map(float, found)

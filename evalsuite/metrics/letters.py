@@ -17,7 +17,7 @@ Rules by name:
 * ``in-parentheses``: the answer is "(B)" (what BLINK's judge is asked for);
 * ``mmmu-pro``: MMMU-Benchmark/MMMU `mmmu-pro/evaluate.py`, without its random choice for an undecided answer;
 * ``mmvp-bagel``, ``mmvp-cambrian``, ``mmvp-lmms``: see `evalsuite.metrics.mmvp`;
-* ``unieval``, ``realunify``, ``realunify-lmms``: see `evalsuite.metrics.unified`.
+* ``unieval``, ``realunify``, ``realunify-lmms``, ``mme-unify``: see `evalsuite.metrics.unified`.
 """
 
 from __future__ import annotations
@@ -190,6 +190,7 @@ LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
         "mmvp-lmms": mmvp.lmms,
         "unieval": unified.unieval,
         "realunify": unified.realunify,
+        "mme-unify": unified.mme_unify,
         "realunify-lmms": unified.realunify_lmms,
     }
 )

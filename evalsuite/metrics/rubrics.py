@@ -15,7 +15,7 @@ from typing import Any
 
 from evalsuite.errors import SampleError
 
-__all__ = ["image_verdict", "parse_rubric", "rubric_met", "rubric_rate", "rubric_summary"]
+__all__ = ["image_verdict", "parse_rubric", "reply_says", "rubric_met", "rubric_rate", "rubric_summary"]
 
 _FENCED = re.compile(r"```json\s*(\{.*?\})\s*```", re.DOTALL)
 _NAMED = re.compile(r'\{\s*"(?:criteria_met|explanation)"[^}]*\}', re.DOTALL)
@@ -77,10 +77,15 @@ def image_verdict(answers: Sequence[str], replies: Sequence[str]) -> bool:
     True
     """
     return len(replies) >= len(answers) and all(
-        _yes_no(reply) == answer for answer, reply in zip(answers, replies, strict=False)
+        reply_says(reply) == answer for answer, reply in zip(answers, replies, strict=False)
     )
 
 
-def _yes_no(reply: str) -> str:
+def reply_says(reply: str) -> str:
+    """`yes` where the lower-cased reply holds it, else `no` where it holds that, else the reply itself.
+
+    >>> reply_says("Yes, not no"), reply_says("I know")
+    ('yes', 'no')
+    """
     text = reply.lower()
     return "yes" if "yes" in text else "no" if "no" in text else text

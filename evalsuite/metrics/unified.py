@@ -1,8 +1,9 @@
-"""Letters out of answers about a model's own images: UniEval, RealUnify.
+"""Letters out of answers about a model's own images: UniEval, RealUnify, MME-Unify.
 
 * ``unieval``: xmed-lab/UniEval `uni_eval.py`, `check_answer`;
 * ``realunify``: FrankYang-17/RealUnify `eval/eval_understanding.py`;
 * ``realunify-lmms``: EvolvingLMMs-Lab/lmms-eval `lmms_eval/tasks/realunify/utils.py`.
+* ``mme-unify``: the form that MME-Benchmarks/MME-Unify `Prompt.txt` asks for (no reader is published).
 
 Equal to the named code on every recorded answer (tests/golden/test_unified.py).
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["realunify", "realunify_lmms", "unieval"]
+__all__ = ["mme_unify", "realunify", "realunify_lmms", "unieval"]
 
 _IN_PARENTHESES = re.compile(r"\(([ABCDE])|([ABCDE])\)")
 _UNIEVAL = "ABCDE"
@@ -74,3 +75,17 @@ def realunify_lmms(text: str, options: Mapping[str, str]) -> str | None:
         return None
     found = _REALUNIFY.search(text.upper())
     return found[0] if found else None
+
+
+_ANSWER_LINE = re.compile(r"Answer:\s*\(?([A-Z])\b")
+
+
+def mme_unify(text: str, options: Mapping[str, str]) -> str | None:
+    """The letter behind the last "Answer:", else the answer itself where it is nothing but a letter.
+
+    >>> mme_unify("Answer: B", {"A": "Earth", "B": "Mars"})
+    'B'
+    """
+    found = _ANSWER_LINE.findall(text)
+    letter = found[-1] if found else text.strip().strip("().")
+    return letter if letter in options else None

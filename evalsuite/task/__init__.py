@@ -38,10 +38,17 @@ if TYPE_CHECKING:
     from evalsuite.spec import TaskSpec
     from evalsuite.task.aggregates import Aggregate, MetricSpec, check_aggregates
     from evalsuite.task.aggregating import aggregate, values_within
-    from evalsuite.task.benchmark import Plan, build, entries, suite_entries
+    from evalsuite.task.benchmark import Plan, build, entries
     from evalsuite.task.benchmark import draw as draw
     from evalsuite.task.columns import FORMULAS, require_columns
-    from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
+    from evalsuite.task.entry import (
+        AveragePart,
+        BrokenEntry,
+        SuiteAverage,
+        SuiteEntry,
+        TaskEntry,
+        TaskOptions,
+    )
     from evalsuite.task.family import (
         IMPOSSIBLE,
         FamilyTask,
@@ -57,6 +64,7 @@ if TYPE_CHECKING:
     from evalsuite.task.rules import UNREAD, GroundTruth, Kind, Rule, RuleSet, Verdict, rule
     from evalsuite.task.schema import Benchmark, ProtocolSpec
     from evalsuite.task.sources import Located
+    from evalsuite.task.suites import suite_entries
 
 __all__ = [
     "FORMULAS",
@@ -64,6 +72,7 @@ __all__ = [
     "UNREAD",
     "Aggregate",
     "Answered",
+    "AveragePart",
     "Benchmark",
     "Breakdown",
     "BrokenEntry",
@@ -93,6 +102,7 @@ __all__ = [
     "Shot",
     "Shots",
     "Statistic",
+    "SuiteAverage",
     "SuiteEntry",
     "Task",
     "TaskEntry",
@@ -134,9 +144,9 @@ if not TYPE_CHECKING:
             "evalsuite.spec": "TaskSpec",
             "evalsuite.task.aggregates": "Aggregate MetricSpec check_aggregates",
             "evalsuite.task.aggregating": "aggregate values_within",
-            "evalsuite.task.benchmark": "Plan build draw:draw entries suite_entries",
+            "evalsuite.task.benchmark": "Plan build draw:draw entries",
             "evalsuite.task.columns": "FORMULAS require_columns",
-            "evalsuite.task.entry": "BrokenEntry SuiteEntry TaskEntry TaskOptions",
+            "evalsuite.task.entry": "AveragePart BrokenEntry SuiteAverage SuiteEntry TaskEntry TaskOptions",
             "evalsuite.task.family": "FamilyTask IMPOSSIBLE certain generated_images row_of rule_row text_of",
             "evalsuite.task.few_shot": "Shot Shots",
             "evalsuite.task.frechet": "frechet_statistic",
@@ -144,6 +154,7 @@ if not TYPE_CHECKING:
             "evalsuite.task.rules": "GroundTruth Kind Rule RuleSet UNREAD Verdict rule",
             "evalsuite.task.schema": "Benchmark ProtocolSpec",
             "evalsuite.task.sources": "Located",
+            "evalsuite.task.suites": "suite_entries",
             # Deprecated names; `evalsuite.task.types` warns.
             "evalsuite.task.types": "AnswersItself HasReference ListsSamples OffersCleanups",
         },

@@ -15,24 +15,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from evalsuite.content import Message, Text
 from evalsuite.data.inspection import DataReport
-from evalsuite.data.yamlfile import explain, read_yaml, validated
+from evalsuite.data.yamlfile import explain
 from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.options import Option, check_options
 from evalsuite.request import Capability, Output, Request, fingerprint
-from evalsuite.spec import TaskSpec
 from evalsuite.task import Sample, Task, TaskInfo, generate_first
 from evalsuite.task.aggregates import MetricSpec, check_aggregates, leaves
-from evalsuite.task.entry import BrokenEntry, SuiteEntry, TaskEntry, TaskOptions
+from evalsuite.task.entry import BrokenEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
 from evalsuite.task.few_shot import Shot, Shots, turns
 from evalsuite.task.prompts import Value, preprocess, render
 from evalsuite.task.reading import Reader, find_reader
 from evalsuite.task.rules import Kind, Rule, RuleChoice, RuleSet
-from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, Strict, decoding_of, load
+from evalsuite.task.schema import OUTPUTS, Benchmark, ProtocolSpec, decoding_of, load
 from evalsuite.task.sources import Located, locate
 
 _log = logging.getLogger(__name__)
@@ -300,26 +299,6 @@ def entries(
     return found
 
 
-class _Suite(Strict):
-    name: str
-    title: str
-    tasks: tuple[TaskSpec, ...] = Field(min_length=1)
-    models: tuple[str, ...] = ()
-
-
-def suite_entries(folder: Path | str) -> list[SuiteEntry]:
-    """The suites (`*.yaml`) of a folder. Raises SpecError that names the file and the field."""
-    found = []
-    for path in sorted(Path(folder).glob("*.yaml")):
-        value = read_yaml(path)
-        if isinstance(value, dict) and isinstance(value.get("tasks"), list):
-            # A task without options is written as its name alone.
-            value["tasks"] = [{"name": task} if isinstance(task, str) else task for task in value["tasks"]]
-        suite = validated(path, value, _Suite)
-        found.append(SuiteEntry(suite.name, suite.title, suite.tasks, suite.models))
-    return found
-
-
 def _entry(benchmark: Benchmark) -> TaskEntry:
     return TaskEntry(
         name=benchmark.name,
@@ -418,5 +397,5 @@ def _subset(value: str) -> tuple[int, int]:
 
 
 __all__: Sequence[str] = (
-    "Benchmark", "Plan", "ProtocolSpec", "build", "draw", "entries", "family_module", "load", "suite_entries",
+    "Benchmark", "Plan", "ProtocolSpec", "build", "draw", "entries", "family_module", "load"
 )  # fmt: skip

@@ -98,13 +98,45 @@ class TaskEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AveragePart:
+    """A number that a suite's average is made of.
+
+    Args:
+        task: one of the suite's tasks; only numbers under the protocol and rules that the suite names count.
+        metric: its column; empty: its headline.
+        out_of: the maximum in printed units, which counts as 100 in the average.
+    """
+
+    task: str
+    metric: str = ""
+    out_of: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteAverage:
+    """The mean that a leaderboard prints over a suite's tasks, each scaled to 0–100; all have equal weight.
+
+    Args:
+        name: of its column.
+        note: where the scaling is published.
+    """
+
+    name: str
+    of: tuple[AveragePart, ...]
+    note: str = ""
+    digits: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteEntry:
-    """A named list of tasks, with the models a bare `evalsuite run --suite NAME` measures."""
+    """A named list of tasks, with the models a bare `evalsuite run --suite NAME` measures, and the average
+    over them that a leaderboard prints, where there is one."""
 
     name: str
     title: str
     tasks: tuple[TaskSpec, ...]
     models: tuple[str, ...] = ()
+    average: SuiteAverage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,8 @@ def turns(
 
 def _image(sample: Sample) -> Image | None:
     image = getattr(sample.record, "image", None)
+    if image is None:
+        image = next(iter(getattr(sample.record, "images", ())), None)
     return image if isinstance(image, Image) else None
 
 

@@ -12,6 +12,7 @@ import json
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import field as member
 from typing import Any, Literal
@@ -135,6 +136,8 @@ class McqSettings(TableSettings):
     """What an open answer is that is the text of a list: one answer, or several."""
     doubled: Literal["error", "any"] = "error"
     """Of `answer: text`: what an answer is that is the text of two options: a mistake, or either of them."""
+    one_option: Literal["error", "keep"] = "error"
+    """What a row with one option is: a mistake, or a question whose answer may be none of it (MMMU-Pro's)."""
     marks: str = ""
     """Column of the image that `<image 1>` in a text stands for: `image_{}`."""
 
@@ -157,8 +160,7 @@ def read_mcq(source: Located, settings: McqSettings) -> Iterator[McqQuestion]:
     """Questions with options (multiple choice) from one table, in all layouts of the hub.
 
     Raises:
-        DataError: a column is missing, a row has no question or one option, options or answer are of another
-            form, the answer is none of the options.
+        DataError: a column is missing, a row has no question or one option, the answer is none of them.
     """
     columns = _option_columns(settings)
     marked = [settings.marks.replace("{}", "*")] if settings.marks else []
@@ -275,7 +277,8 @@ def _texts(row: TableRow, settings: McqSettings) -> dict[str, str]:
             texts = options_of(row.fields.get("options"), row.where)
     if len(texts) > len(LETTERS):
         raise DataError(f"{row.where} has {len(texts)} options; there are {len(LETTERS)} letters.")
-    return _enough(dict(zip(LETTERS, texts, strict=False)), row.where)
+    lettered = dict(zip(LETTERS, texts, strict=False))
+    return lettered if settings.one_option == "keep" else _enough(lettered, row.where)
 
 
 def _enough(options: dict[str, str], where: str) -> dict[str, str]:
@@ -292,6 +295,8 @@ def _answers(row: TableRow, options: Mapping[str, str], settings: McqSettings) -
         found = _letters_meant(value, options, "text")
         if found:
             return tuple(found)
+    if len(options) == 1 and text_of_cell(value) not in options:
+        return (text_of_cell(value),)
     if options:
         return (right_letter(value, options, settings.answer, row.where),)
     return open_answers(value, row.where, listed=settings.listed)
@@ -334,11 +339,9 @@ def open_answers(
 
 
 def _listed_answers(text: str) -> list[Any] | None:
-    try:
-        found = _parsed(text, "")
-    except DataError:
-        return None
-    return found if isinstance(found, list) else None
+    with suppress(DataError):
+        return found if isinstance(found := _parsed(text, ""), list) else None
+    return None
 
 
 def _question(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from evalsuite.metrics.captions import CaptionScores, score_captions
     from evalsuite.metrics.choice import CHOICE_RULES, circular_hit, extract_choice
     from evalsuite.metrics.coverage import Coverage, coverage
+    from evalsuite.metrics.drift import drift_decay, mean_drift
     from evalsuite.metrics.feature_sets import FeatureSet, cmmd, kernel_distance
     from evalsuite.metrics.frechet import Gaussian, frechet_infinity, gaussian_of
     from evalsuite.metrics.geneval import COLORS, Detection, keep_detections, verdict
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         wise_grades,
         wise_verdict,
     )
+    from evalsuite.metrics.rubrics import parse_rubric, reply_says, rubric_met
     from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
@@ -88,6 +90,7 @@ __all__ = [
     "contains",
     "coverage",
     "decode_mask",
+    "drift_decay",
     "extract_choice",
     "frechet_infinity",
     "frechet_influence",
@@ -100,6 +103,7 @@ __all__ = [
     "keep_detections",
     "kernel_distance",
     "kernel_influence",
+    "mean_drift",
     "meteor",
     "meteor_obstacle",
     "mmmu_open_hit",
@@ -110,6 +114,7 @@ __all__ = [
     "parse_grade",
     "parse_pair",
     "parse_parents",
+    "parse_rubric",
     "parse_viescore",
     "pixel_distance",
     "pooled",
@@ -118,10 +123,12 @@ __all__ = [
     "read_letter",
     "relative_score",
     "relaxed_match",
+    "reply_says",
     "rise_complete",
     "rise_grades",
     "rise_numbers",
     "rise_score",
+    "rubric_met",
     "score_captions",
     "spice",
     "spice_obstacle",
@@ -150,6 +157,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.captions": "CaptionScores score_captions",
             "evalsuite.metrics.choice": "CHOICE_RULES circular_hit extract_choice",
             "evalsuite.metrics.coverage": "Coverage coverage",
+            "evalsuite.metrics.drift": "drift_decay mean_drift",
             "evalsuite.metrics.feature_sets": "FeatureSet cmmd kernel_distance",
             "evalsuite.metrics.frechet": "Gaussian frechet_infinity gaussian_of",
             "evalsuite.metrics.geneval": "COLORS Detection keep_detections verdict",
@@ -169,6 +177,7 @@ if not TYPE_CHECKING:
                 "omnicontext_grade omnicontext_reply rise_complete rise_grades rise_numbers rise_score"
                 " wiscore wise_grades wise_verdict"
             ),
+            "evalsuite.metrics.rubrics": "parse_rubric reply_says rubric_met",
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
             "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",

@@ -50,7 +50,7 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["clip", "dino", "inception", "lpips", "structure"]
+    kind: Literal["clip", "dino", "inception", "lpips", "sentence", "structure"]
     source: str
     preprocess: str = "openai"
     label: str

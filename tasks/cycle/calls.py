@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from evalsuite.content import Image
+from evalsuite.content import Document, Image, Text
 from evalsuite.errors import SampleError
-from evalsuite.request import Response
+from evalsuite.request import DocumentResponse, Response
 from evalsuite.task import Value, generated_images, text_of
 
 from .records import CycleQuestion, CycleSample
@@ -55,6 +55,41 @@ def calls_of(steps: tuple[Step, ...], sample: CycleSample) -> list[Call]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a sample's steps gave by now, the latest of each name.
+
+    Args:
+        values: texts and images of the sample, and of steps.
+        images: name of a step -> its images.
+    """
+
+    values: dict[str, Value]
+    images: dict[str, list[Image]]
+
+
+def results_of(sample: CycleSample, calls: Sequence[Call], responses: Sequence[Response]) -> Results:
+    """Raises SampleError, which names the step, where one did not give what it should."""
+    values: dict[str, Value] = {**sample.images, **sample.fields}
+    latest: dict[str, int] = {}
+    images: dict[str, list[Image]] = {}
+    for made, response in zip(calls, responses, strict=False):
+        name = made.step.called
+        if made.step.images:
+            if latest.get(name) != made.place:
+                images[name] = []
+            images[name] += given_images(made, response)
+        elif made.step.verb == "document":
+            parts = document_of(made, response)
+            images[name] = [part for part in parts if isinstance(part, Image)]
+            values[f"{name}_text"] = "".join(part.text for part in parts if isinstance(part, Text))
+        elif made.step.verb == "caption":
+            values[name] = written(made, response)
+        latest[name] = made.place
+    values |= {name: tuple(found) for name, found in images.items()}
+    return Results(values, images)
+
+
 def values_of(
     call: Call, sample: CycleSample, calls: Sequence[Call], earlier: Sequence[Response]
 ) -> dict[str, Value]:
@@ -62,28 +97,35 @@ def values_of(
 
     Raises SampleError, which names the step, where an earlier step did not give what it should.
     """
-    values: dict[str, Value] = {**sample.images, **sample.fields}
-    latest: dict[str, int] = {}
-    images: dict[str, list[Image]] = {}
-    for made, response in zip(calls, earlier, strict=False):
-        name = made.step.called
-        if made.step.images:
-            if latest.get(name) != made.place:
-                images[name] = []
-            images[name] += given_images(made, response)
-        elif made.step.verb == "caption":
-            values[name] = text_of(response)
-        latest[name] = made.place
-    values |= {name: tuple(found) for name, found in images.items()}
+    found = results_of(sample, calls, earlier)
+    values = found.values
     for name, k in call.image.items():
-        values[name] = (images[name][k],)
-    if call.question is not None:
-        asked: CycleQuestion = sample.questions[call.question]
+        values[name] = (found.images[name][k],)
+    place = call.question
+    if place is None and len(sample.questions) == 1 and QUESTION not in sample.fields:
+        place = 0  # what is generated for the sample's only question may show it
+    if place is not None:
+        asked: CycleQuestion = sample.questions[place]
         values |= {
             QUESTION: asked.text,
             "options": "\n".join(f"{letter}. {text}" for letter, text in asked.options.items()),
         }
     return values
+
+
+def written(call: Call, response: Response) -> str:
+    """The text of a call. Raises SampleError, which names the step."""
+    try:
+        return text_of(response)
+    except SampleError as error:
+        raise SampleError(f"{call.words}: {error}") from error
+
+
+def document_of(call: Call, response: Response) -> Document:
+    """The document of a call. Raises SampleError, which names the step."""
+    if not isinstance(response, DocumentResponse):
+        raise SampleError(f"{call.words}: the answer is a {type(response).__name__}, not a document")
+    return response.parts
 
 
 def given_images(call: Call, response: Response) -> tuple[Image, ...]:

@@ -8,19 +8,29 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from evalsuite.content import Image
+from evalsuite.content import Image, Text
 from evalsuite.errors import EvalsuiteError, SampleError, SpecError
-from evalsuite.request import GenerateImages, ImageResponse, Request, Response, TextResponse
+from evalsuite.request import (
+    Capability,
+    DocumentResponse,
+    GenerateImages,
+    ImageResponse,
+    Request,
+    Response,
+    TextResponse,
+)
 from evalsuite.task import (
     Answered,
     FamilyTask,
     GroundTruth,
     Option,
     Plan,
+    RuleSet,
     Sample,
     SampleScore,
     Scores,
     TaskInfo,
+    networks,
     postprocess,
     row_of,
     text_of,
@@ -28,6 +38,7 @@ from evalsuite.task import (
 from evalsuite.task.aggregates import MetricSpec, leaves
 from evalsuite.task.aggregating import aggregate, values_within
 from evalsuite.task.miniature import PromptTruth
+from evalsuite.task.networks import choose_columns
 from evalsuite.task.other_run import OtherImages
 from evalsuite.task.readers import decode
 
@@ -36,8 +47,11 @@ from .readers import READERS
 from .records import CycleQuestion, CycleSample
 from .scoring import over_samples
 from .settings import ProtocolSettings, Settings, flat
+from .similarity import Similarities, needed_networks
 
 RECORD = CycleSample
+CAPABILITY: Mapping[str, Capability] = {"generate": "image", "edit": "edit", "document": "interleaved"}
+"""Verb -> what it takes of a model; the others take text."""
 OPTIONS = (
     Option(
         "images",
@@ -45,6 +59,7 @@ OPTIONS = (
         Path,
         removes=("image", "edit"),
     ),
+    *networks.OPTIONS,
 )
 EXAMPLE = CycleSample(
     "example",
@@ -58,9 +73,13 @@ GENERATED, READ = "generated", "read"
 the image that was shown really shows."""
 
 
-def build(plan: Plan) -> CycleTask:
-    """The task of a cycle. Raises SpecError for an unknown rule, metric or reader, and malformed steps."""
-    task = CycleTask(plan)
+def build(plan: Plan) -> FamilyTask:
+    """The task of a cycle. Raises SpecError for an unknown rule, metric or reader, and malformed steps;
+    UnavailableError where the headline's network is not here."""
+    from .judged import JudgedCycle
+
+    judged = plan.settings(Settings).judge is not None
+    task: CycleTask = JudgedCycle(plan) if judged else CycleTask(plan)
     plan.source.paths(next(iter(plan.source.files)))
     return task
 
@@ -76,24 +95,44 @@ class CycleTask(FamilyTask):
         super().__init__(plan)
         self._read = partial(plan.reader(READERS, RECORD), plan.source)
         self._steps = plan.settings(ProtocolSettings, protocol=True).steps
-        self._rules = plan.rule_set("letters", "open", "yes-no", defaults={"open": "exact"})
-        self._checked = plan.settings(Settings).truth == "mini-world"
-        known = (*self._rules.columns, *((GENERATED, READ) if self._checked else ()))
-        plan.check_metrics(known)
+        self.settings = plan.settings(Settings)
+        self._checked = self.settings.truth == "mini-world"
+        self._asks = any(step.verb == "ask" for step in flat(self._steps))
+        if not (self._asks or self.settings.scores):
+            raise SpecError(
+                f"{plan.benchmark.name}: no step asks anything: the cycle would have nothing to score.",
+                "Add a step that says `ask`, or `judge` or `similarities` to the settings.",
+            )
+        self._declared = [spec for spec in plan.benchmark.metrics if spec.name not in self.settings.decays]
+        plan.check_metrics(self._known(), self._declared)
         for step in flat(self._steps):
-            need = {"generate": "image", "edit": "edit"}.get(step.verb, "text")
+            need = CAPABILITY.get(step.verb, "text")
             if need not in plan.benchmark.needs:
                 raise SpecError(
                     f"{plan.benchmark.name}: a step says {step.verb}, and `needs` has no {need!r}.",
                     f"Write needs: [{', '.join((*plan.benchmark.needs, need))}].",
                 )
+        self._columns = choose_columns(
+            plan, self.settings.networks, needed_networks(plan.benchmark.metrics, self.settings)
+        )
+        self._made: dict[int, list[Call]] = {}
+        self._similar = Similarities(self._columns, self.settings)
         given = plan.options.get("images")
         self._borrowed = None if given is None else OtherImages(Path(given).expanduser(), plan.benchmark.name)
+
+    @cached_property
+    def _rules(self) -> RuleSet:
+        return self.plan.rule_set("letters", "open", "yes-no", defaults={"open": "exact"})
+
+    def _known(self) -> tuple[str, ...]:
+        """The columns that rows may have."""
+        scored = [name for one in self._rules.rules for name in (one.column, *one.also)] if self._asks else []
+        return (*scored, *((GENERATED, READ) if self._checked else ()), *self.settings.columns)
 
     @property
     def info(self) -> TaskInfo:
         """Where another run's images are asked about, the protocol says so."""
-        found = super().info
+        found = self._columns.info
         if self._borrowed is None:
             return found
         return replace(found, protocol=f"{found.protocol}, images of {self._borrowed.model}", needs=("text",))
@@ -103,7 +142,11 @@ class CycleTask(FamilyTask):
             yield Sample(one.id, one, one.cluster, one.labels)
 
     def _calls(self, record: CycleSample) -> list[Call]:
-        return calls_of(self._steps, record)
+        """All calls of a sample, which depend on how many questions it has."""
+        count = len(record.questions)
+        if count not in self._made:
+            self._made[count] = calls_of(self._steps, record)
+        return self._made[count]
 
     def _all(self, sample: Sample, earlier: Sequence[Response]) -> tuple[list[Call], list[Response]]:
         """All calls, and a response for each that is answered by now; another run's images are among them."""
@@ -135,13 +178,10 @@ class CycleTask(FamilyTask):
             return None
         call = calls[len(answered)]
         values = values_of(call, record, calls, answered)
+        capability = CAPABILITY.get(call.step.verb, "text")
+        made = self.plan.request(values, template=call.step.template, capability=capability)
         if not call.step.images:
-            return self.plan.request(values, template=call.step.template, capability="text")
-        made = self.plan.request(
-            values,
-            template=call.step.template,
-            capability="image" if call.step.verb == "generate" else "edit",
-        )
+            return made
         assert isinstance(made.output, GenerateImages)
         return replace(made, output=replace(made.output, count=call.step.count))
 
@@ -153,6 +193,9 @@ class CycleTask(FamilyTask):
         if call.step.images:
             true = record.images.get("true", ())
             return ImageResponse(true[:1] * call.step.count) if true else None
+        if call.step.verb == "document":
+            text = Text(record.fields.get("prompt", ""))
+            return DocumentResponse((text, *record.images.get("true", ())[:1]))
         if call.step.verb == "caption":
             return TextResponse(record.fields.get("prompt", ""))
         answers = record.questions[call.question or 0].answers
@@ -184,13 +227,15 @@ class CycleTask(FamilyTask):
             )
         wanted, missing = self._computable(inner)
         found = aggregate(wanted, inner, by=made.by)
-        statistics = [over_samples(one, found.rows, owner) for one in found.statistics if len(one.rows)]
-        return Scores(rows, statistics, {**missing, **found.missing}, {}, found.notes)
+        inside = [one for one in found.statistics if len(one.rows)] + self._similar.decays(inner)
+        statistics = [over_samples(one, found.rows, owner) for one in inside]
+        missing = {**self._columns.missing, **missing, **found.missing}
+        return Scores(rows, statistics, missing, self._columns.details(), found.notes)
 
     def _computable(self, inner: Sequence[SampleScore]) -> tuple[list[MetricSpec], dict[str, str]]:
         """The metrics whose columns these rows have, and why the others are missing: a protocol that
         generates nothing has no generated image to check."""
-        declared = {spec.name: spec for spec in self.plan.benchmark.metrics}
+        declared = {spec.name: spec for spec in self._declared if spec.name in self._columns.names}
         columns = {name for part in inner for name in part.values}
         labels = {name for part in inner for name in part.labels}
         wanted: list[MetricSpec] = []
@@ -205,12 +250,10 @@ class CycleTask(FamilyTask):
         return wanted, missing
 
     def _parts(self, one: Answered) -> list[SampleScore]:
-        """A row per answer, and per image where a checker knows the truth. Raises EvalsuiteError, which
-        names the step, where one is missing."""
+        """A row per answer, per image where a checker knows the truth, and per result that is compared with
+        the beginning. Raises EvalsuiteError, which names the step, where one is missing."""
         record: CycleSample = one.sample.record
-        calls, responses = self._all(one.sample, one.responses)
-        if len(responses) < len(calls):
-            raise SampleError(f"{calls[len(responses)].words} of {calls[-1].place} was not answered")
+        calls, responses = self._answered(one)
         found: list[SampleScore] = []
         shown: dict[tuple[str, int], Any] = {}
         counts: dict[str, int] = {}
@@ -233,7 +276,14 @@ class CycleTask(FamilyTask):
                         )
             elif call.step.verb == "ask":
                 found.append(self._answer(one, call, response, shown, len(found)))
-        return found
+        return found + self._similar.rows(one.sample, calls, responses, found)
+
+    def _answered(self, one: Answered) -> tuple[list[Call], list[Response]]:
+        """All calls and their responses. Raises SampleError, which names the step, where one is missing."""
+        calls, responses = self._all(one.sample, one.responses)
+        if len(responses) < len(calls):
+            raise SampleError(f"{calls[len(responses)].words} of {calls[-1].place} was not answered")
+        return calls, responses
 
     def _answer(
         self, one: Answered, call: Call, response: Response, shown: Mapping[tuple[str, int], Any], place: int
@@ -249,7 +299,7 @@ class CycleTask(FamilyTask):
         labels = {**one.sample.labels, **asked.labels, "step": call.step.called}
         verdict = self._rules.verdict(said, GroundTruth(asked.answers, asked.options, labels), asked.kind)
         column = self._rules.rule(asked.kind, labels).column
-        values = {} if verdict.value is None else {column: float(verdict.value)}
+        values = {} if verdict.value is None else {column: float(verdict.value), **verdict.more}
         image = shown.get(next(iter(call.image.items()), ("", 0))) if call.image else self._only(call, shown)
         if image is not None:
             labels["generated"] = "yes" if image[0] else "no"

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from pydantic import Field
+
 from evalsuite.errors import DataError
-from evalsuite.task import Located
+from evalsuite.task import Kind, Located
 from evalsuite.task.miniature import PromptTruth
-from evalsuite.task.readers import McqSettings, field, read_json, read_lines, reader, table_rows, text_of_cell
+from evalsuite.task.readers import (
+    McqSettings,
+    TableRow,
+    field,
+    image_cell,
+    read_json,
+    read_lines,
+    reader,
+    table_rows,
+    text_of_cell,
+)
 
 from .records import CycleQuestion, CycleSample
+from .unified import read_jigsaw, read_mme_unify, read_ueg, read_ueval
 
 _LETTERS = "ABCDE"
 _TAGS = ("L0", "L1", "L2")
@@ -58,7 +72,11 @@ class CycleSettings(McqSettings):
     fields: tuple[str, ...] = ()
     """Columns that templates show as texts, besides the question."""
     letters: str = "ABCD"
-    """The options of a question that stand in its text."""
+    """The options of a question that stand in its text; empty: the question is open."""
+    pictures: dict[str, str] = Field(default_factory=dict)
+    """Field of templates -> its column of an image, besides `image`."""
+    turned: dict[str, str] = Field(default_factory=dict)
+    """Entry of an open answer -> what the answer is that is meant."""
 
 
 @reader(
@@ -66,35 +84,64 @@ class CycleSettings(McqSettings):
     makes=CycleSample,
     columns={
         "id": "unique; default: the row's place",
-        "question": "the question, with its options",
-        "answer": "the right letter",
+        "question": "the question, with its options; none where templates hold it",
+        "answer": "the right letter; of an open question its answer, or a list (or the text of one). Without "
+        "this column nothing is asked",
         "image": "the image that the cycle begins with",
     },
     settings=CycleSettings,
 )
 def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSample]:
-    """Cycles with one lettered question each, from one table.
+    """Cycles with at most one question each, from one table.
 
     Raises:
         DataError: a column is missing, the answer is none of the letters.
     """
     options = dict.fromkeys(settings.letters, "")
-    for row in table_rows(source, settings, settings.fields):
-        right = text_of_cell(row.fields.get("answer")).strip().strip("()").upper()
-        if right not in options:
-            raise DataError(f"{row.where}: the answer {right!r:.20} is none of {', '.join(options)}.")
-        question = CycleQuestion(
-            text_of_cell(row.fields.get("question")), (right,), options, labels=row.labels
-        )
+    for row in table_rows(source, settings, (*settings.fields, *settings.pictures.values())):
+        problem = row.problem
+        images = {"image": row.images} if row.images else {}
+        for name, column in settings.pictures.items():
+            try:
+                images[name] = (image_cell(row.cells[column], f"{row.where}, {column}"),)
+            except DataError as error:
+                problem = problem or str(error)
+        asked: tuple[CycleQuestion, ...] = ()
+        if "answer" in source.columns:
+            text = text_of_cell(row.fields.get("question"))
+            kind: Kind = "letters" if options else "open"
+            asked = (CycleQuestion(text, _answers(row, settings), options, kind, row.labels),)
         yield CycleSample(
             row.id,
             {name: text_of_cell(row.cells[name]) for name in settings.fields},
-            (question,),
-            {"image": row.images} if row.images else {},
+            asked,
+            images,
             row.labels,
             row.cluster,
-            problem=row.problem,
+            problem=problem,
         )
+
+
+def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
+    """The right letter, or the entries of an open answer. Raises DataError for what is none of the letters,
+    and for no answer."""
+    cell = row.fields.get("answer")
+    if settings.letters:
+        right = text_of_cell(cell).strip().strip("()").upper()
+        if right not in tuple(settings.letters):
+            raise DataError(
+                f"{row.where}: the answer {right!r:.20} is none of {', '.join(settings.letters)}."
+            )
+        return (right,)
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        try:
+            cell = json.loads(cell)
+        except ValueError:
+            raise DataError(f"{row.where}: the answer {cell!r:.40} is not the text of a list.") from None
+    found = [text_of_cell(one) for one in (cell if isinstance(cell, list) else [cell])]
+    if not any(found):
+        raise DataError(f"{row.where} has no answer.", "Is the table complete, and the right column named?")
+    return tuple(settings.turned.get(one.lower(), one) for one in found)
 
 
 def read_scenes(source: Located) -> Iterator[CycleSample]:
@@ -133,5 +180,13 @@ def read_scenes(source: Located) -> Iterator[CycleSample]:
 
 
 READERS: Mapping[str, Callable[..., Iterator[CycleSample]]] = MappingProxyType(
-    {"unibench-json": read_unibench, read_cycles.name: read_cycles, "mini-scenes": read_scenes}
+    {
+        "unibench-json": read_unibench,
+        read_cycles.name: read_cycles,
+        "mini-scenes": read_scenes,
+        read_ueval.name: read_ueval,
+        "realunify-ueg": read_ueg,
+        "uni-mmmu-jigsaw": read_jigsaw,
+        read_mme_unify.name: read_mme_unify,
+    }
 )

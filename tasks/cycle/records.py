@@ -30,10 +30,26 @@ class CycleQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Rubric:
+    """What a judge is asked about a sample's results.
+
+    Args:
+        ask: which wording of `settings: judge: ask` it is put into.
+        text: the criterion, or the question.
+        expected: the right reply, where replies are yes or no.
+    """
+
+    ask: str
+    text: str
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CycleSample:
     """What a cycle begins with.
 
     Args:
+        rubrics: what a judge is asked about what it ends with.
         fields: texts of templates.
         images: images of templates, by field (`image`, `true`).
         truth: what a checker of generated images compares them with.
@@ -48,3 +64,4 @@ class CycleSample:
     cluster: str = ""
     truth: Any = None
     problem: str = ""
+    rubrics: tuple[Rubric, ...] = ()

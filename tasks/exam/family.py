@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image, Part, Text
 from evalsuite.errors import SampleError
-from evalsuite.request import Request, Response, TextResponse
-from evalsuite.task import Answered, FamilyTask, Plan, RuleSet, Sample, SampleScore, Scores, Value, render
+from evalsuite.request import ChoiceResponse, Request, Response, TextResponse
+from evalsuite.task import (
+    Answered,
+    FamilyTask,
+    Located,
+    Plan,
+    RuleSet,
+    Sample,
+    SampleScore,
+    Scores,
+    Shot,
+    Value,
+    certain,
+    render,
+)
 from evalsuite.task.judge_reading import JudgeReads, asks_judge
 from evalsuite.task.readers import McqQuestion as Question
 
@@ -19,6 +31,7 @@ from .scoring import row_under, score_rows
 from .settings import ProtocolSettings
 
 RECORD = Question
+SHOTS = True
 """What its readers make; it takes every table reader that makes it, too."""
 EXAMPLE = Question(
     "example",
@@ -44,13 +57,31 @@ class ExamTask(FamilyTask):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._settings = plan.settings(ProtocolSettings, protocol=True)
-        self._read = partial(plan.reader(READERS, RECORD), plan.source)
+        self._read = plan.reader(READERS, RECORD)
+        self._ranks = plan.benchmark.capability == "choices"
         self._rules = plan.rule_set(*self.rule_kinds[0], defaults=self.rule_kinds[1])
         plan.check_metrics(self._rules.columns)
 
     def _samples(self) -> Iterator[Sample]:
-        for question in self._read():
+        return self._of(self.plan.source)
+
+    def _of(self, source: Located) -> Iterator[Sample]:
+        for question in self._read(source):
             yield Sample(question.id, question, question.cluster, question.labels)
+
+    def _examples(self) -> Iterator[Sample]:
+        """Those with options: an example of an open question has another form."""
+        for sample in self._of(self.plan.source.of_examples()):
+            question: Question = sample.record
+            if question.options and question.answers and not question.problem:
+                yield sample
+
+    def _shot(self, example: Sample) -> Shot:
+        question: Question = example.record
+        return Shot(self._values(question), self._letter(question.answers[0]))
+
+    def _letter(self, letter: str) -> str:
+        return letter.lower() if self._settings.letters == "lower" else letter
 
     def request(self, sample: Sample, earlier: Sequence[Response] = ()) -> Request | None:
         if earlier:
@@ -60,8 +91,44 @@ class ExamTask(FamilyTask):
             raise SampleError(question.problem)
         settings, protocol = self._settings, self.plan.protocol
         template = protocol.template if question.options or not settings.open else settings.open
-        messages = self.plan.messages(self._values(question), template)
-        return Request(messages, self.plan.output(), prefill=protocol.prefill)
+        if self.plan.shots is not None and not question.options:
+            raise SampleError(
+                f"Question {question.id} has no options, and the examples do.", "Leave out shots=."
+            )
+        messages = self.plan.messages(self._values(question), template, self.shots(sample))
+        if not self._ranks:
+            return Request(messages, self.plan.output(), prefill=protocol.prefill)
+        return Request(messages, self.plan.output(choices=self._continuations(question)))
+
+    def _continuations(self, question: Question) -> tuple[str, ...]:
+        """The texts whose likelihood is asked for. Raises SampleError for options that are no texts."""
+        for letter, parts in question.options.items():
+            if any(isinstance(part, Image) for part in parts):
+                raise SampleError(
+                    f"Option {letter} of question {question.id} is an image, which has no likelihood."
+                )
+        pattern = self._settings.continuation
+        return tuple(
+            pattern.format(letter=self._letter(letter), text=text)
+            for letter, text in question.texts().items()
+        )
+
+    def answer(self, one: Answered) -> str:
+        """The postprocessed answer, or the letter of the likeliest option."""
+        response = one.response
+        if not isinstance(response, ChoiceResponse):
+            return super().answer(one)
+        letters: list[str] = [*one.sample.record.options]
+        values = list(response.log_likelihoods)
+        if len(values) != len(letters):
+            raise SampleError(f"{len(values)} likelihoods for {len(letters)} options")
+        if any(value != value for value in values):
+            raise SampleError("a log-likelihood is NaN")
+        if self._settings.normalise == "tokens":
+            if len(response.token_counts) != len(values) or not all(response.token_counts):
+                raise SampleError("the model does not say how many tokens its continuations have")
+            values = [value / count for value, count in zip(values, response.token_counts, strict=True)]
+        return letters[max(range(len(values)), key=values.__getitem__)]
 
     def _values(self, question: Question) -> dict[str, Value]:
         settings = self._settings
@@ -69,8 +136,7 @@ class ExamTask(FamilyTask):
         for letter, text in question.options.items():
             if options:
                 options.append(Text(settings.joiner))
-            shown = letter.lower() if settings.letters == "lower" else letter
-            options += render(settings.option, {"letter": shown, "text": text})
+            options += render(settings.option, {"letter": self._letter(letter), "text": text})
         hint = settings.hint.format(hint=question.hint) if question.hint else ""
         return {
             "image": question.images,
@@ -85,6 +151,9 @@ class ExamTask(FamilyTask):
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
         answers = sample.record.answers
+        if answers and self._ranks:
+            letters = [*sample.record.options]
+            return certain(letters.index(answers[0]), len(letters))
         return TextResponse(answers[0]) if answers else None
 
     def target(self, sample: Sample) -> Any:

@@ -19,5 +19,9 @@ class ProtocolSettings(BaseModel):
     """What the field `hint` becomes where a question has one."""
     notice: dict[str, str] = Field(default_factory=dict)
     """Value of a label -> what the field `notice` is for such questions; for others it is empty."""
+    continuation: str = "{text}"
+    """Of a benchmark of capability `choices`: the text whose likelihood stands for an option."""
+    normalise: Literal["sum", "tokens"] = "sum"
+    """Likelihoods are compared as they are, or divided by the number of the continuation's tokens."""
     open: str = ""
     """The template of questions without options; empty: the protocol's own."""

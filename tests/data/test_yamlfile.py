@@ -84,8 +84,8 @@ def test_every_kind_of_yaml_file_refuses_a_key_that_stands_twice(tmp_path: Path)
     from evalsuite.published.loading import publications
     from evalsuite.registry import Registry
     from evalsuite.running.runfile import read_file
-    from evalsuite.task.benchmark import suite_entries
     from evalsuite.task.schema import load
+    from evalsuite.task.suites import suite_entries
 
     path = file(tmp_path, "name: a\ntitle: b\nname: c\n")
     readers = (

@@ -51,6 +51,21 @@ def write_clip(folder: Path, seed: int = 0, **processor: object) -> Path:
     return folder
 
 
+def write_mpnet(folder: Path) -> Path:
+    """An MPNet of 12-token texts with random weights."""
+    from transformers import MPNetConfig, MPNetModel
+
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(end=True, max_length=12, lower=True)
+    config = MPNetConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=16,
+    )  # fmt: skip
+    MPNetModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def write_dino(folder: Path) -> Path:
     """A ViT of 28-pixel images with random weights."""
     torch.manual_seed(0)

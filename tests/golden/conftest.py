@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -10,18 +10,34 @@ import pytest
 from tests.goldens import golden_root
 
 _PROPERTY = "golden"
+_CALLED = pytest.StashKey[pytest.CallInfo[None]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remembers how a test ended, for the fixtures that end after it."""
+    if call.when == "call":
+        item.stash[_CALLED] = call
+    return (yield)
 
 
 @pytest.fixture
-def compared(request: pytest.FixtureRequest) -> Callable[[str, int], None]:
-    """Tells the closing table how many cases of which set a test compared; a set without cases is an
-    error."""
+def compared(request: pytest.FixtureRequest) -> Iterator[Callable[[str, int], None]]:
+    """Tells the closing table how many cases of which set a test compared; a set without cases, and a test
+    that passes without a comparison, are errors."""
+    counts: list[int] = []
 
     def record(name: str, count: int) -> None:
         assert count > 0, f"the golden set {name!r} is empty: nothing was compared"
+        counts.append(count)
         request.node.user_properties.append((_PROPERTY, (name, count)))
 
-    return record
+    yield record
+    ended = request.node.stash.get(_CALLED, None)
+    if ended is not None and ended.excinfo is None:
+        assert counts, "its golden set is empty: nothing was compared"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -108,3 +108,19 @@ def test_realworldqa_answers_are_scored_by_letter_or_text(path: Path, compared: 
         got = hit("realworldqa", "lmms-eval", case["prediction"], case["answer"], options)
         assert got == case["lmms-eval"], case
     compared("RealWorldQA answers", len(cases))
+
+
+@each("*blink_real_answers_cases*.json*")
+def test_blinks_rule_reads_in_real_answers_what_its_authors_read(path: Path, compared: Compared) -> None:
+    """Their letters come from the rule, and from GPT-3.5 where it decides nothing: "(Z)" where an answer is
+    none of the options, which the cases do not name."""
+    cases = read_json(path)["answers"]
+    found = [
+        (letter, case)
+        for case in cases
+        if (letter := read_letter(case["full_prediction"], dict.fromkeys("ABCDE", ""), "blink"))
+    ]
+    assert len(found) > len(cases) / 2
+    for letter, case in found:
+        assert case["prediction"] in (f"({letter})", "(Z)"), case
+    compared("BLINK real answers", len(found))

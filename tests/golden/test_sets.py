@@ -5,6 +5,11 @@ A folder may hold sets whose form is not known here: they are no error. A set th
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import subprocess
+import sys
 from fnmatch import fnmatch
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +27,7 @@ ELSEWHERE = {
     "vqa": ("tests/tasks/test_vqa.py", "v2_*_questions.json"),
 }
 """Set -> who reads files of it that are no cases of the tests in this folder, and which files."""
-KNOWN = frozenset({"oracles", "captions", "nlgeval", "mmbench", *ELSEWHERE})
+KNOWN = frozenset({"oracles", "captions", "comprehension", "creation", "nlgeval", "mmbench", *ELSEWHERE})
 
 
 def _folders(root: Path) -> list[Path]:
@@ -75,6 +80,29 @@ def test_what_no_test_reads_is_told(read: frozenset[Path], request: pytest.Fixtu
 
 def test_the_golden_folder_holds_cases(read: frozenset[Path]) -> None:
     assert read, f"{golden_root()} has no cases that a test reads"
+
+
+def test_a_set_without_cases_is_an_error(tmp_path: Path) -> None:
+    """Files of every set whose groups are empty: no test may pass."""
+    folder = tmp_path / "comprehension"
+    folder.mkdir()
+    names = "answers runs ueg replies summaries sets texts maze_moves drift blink_letters"
+    groups: dict[str, list[str]] = {name: [] for name in names.split()}
+    for name in ("ueval", "uni_mmmu_jigsaw", "mme_unify", "realunify", "unified_small", "unieval"):
+        (folder / f"{name}_cases.json").write_text(json.dumps({"meta": {}, **groups}))
+    (folder / "uni_bench.json").write_text("[]")
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/golden/test_unified.py"],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "EVALSUITE_GOLDEN": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ended.returncode == 1, ended.stdout
+    assert not re.search("cases  equal", ended.stdout), ended.stdout
+    assert ended.stdout.count("DIFFERENT: ") == 9, ended.stdout
+    assert ended.stdout.count("is empty: nothing was compared") >= 9, ended.stdout
 
 
 def test_a_set_of_an_unknown_form_is_unread_and_no_error(tmp_path: Path) -> None:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import DataError, SpecError
-from evalsuite.task.benchmark import draw, entries, family_module, load, suite_entries
+from evalsuite.task.benchmark import draw, entries, family_module, load
 from evalsuite.task.entry import TaskEntry, TaskOptions
 from evalsuite.task.prompts import fields_of, postprocess, render
 from evalsuite.task.reading import built_in
+from evalsuite.task.suites import suite_entries
 from tests.data.image_files import encoded
 
 DECLARED: dict[str, Any] = {

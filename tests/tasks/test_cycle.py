@@ -203,11 +203,11 @@ def test_a_cycle_arrives_in_another_process(tmp_path: Path) -> None:
 
 
 def test_realunify_asks_at_once_or_about_its_edited_image(tmp_path: Path) -> None:
-    from tests.tasks.tables import image_files, json_lines
+    from tests.tasks.tables import image_files
 
     row = {"task_type": "mental_tracking", "image": "GEU/1.png", "edit_prompt": "Turn it.", "answer": "B",
            "evaluation_prompt": "Which?\nA. a\nB. b\nC. c\nD. d"}  # fmt: skip
-    json_lines(tmp_path / "GEU.jsonl", [row])
+    write_json(tmp_path / "GEU_step.json", [row])
     image_files(tmp_path, "GEU/1.png")
     direct, stepwise = build("realunify-geu", tmp_path), build("realunify-geu", tmp_path, protocol="stepwise")
     (sample,) = direct.samples()

@@ -271,6 +271,15 @@ def test_a_row_that_is_no_question_is_named(
         read(tmp_path, {**PLAIN, "options": "options"}, **settings)
 
 
+def test_a_row_with_one_option_may_be_the_benchmarks_own(tmp_path: Path) -> None:
+    """MMMU-Pro has one, whose list stands in a list and whose answer is B: nobody can be right."""
+    rows = [{**ROW, "options": "[['A', 'B', 'Neither']]", "answer": "B"}, {**ROW, "options": "['x', 'y']"}]
+    parquet(tmp_path / "t.parquet", rows)
+    odd, plain = read(tmp_path, {**PLAIN, "options": "options"}, one_option="keep")
+    assert (list(odd.options), odd.answers) == (["A"], ("B",))
+    assert list(plain.options) == ["A", "B"]
+
+
 def test_a_gap_among_columns_of_options_is_named(tmp_path: Path) -> None:
     rows = [{**ROW, **IN_COLUMNS, "C": "", "D": None}, {**ROW, **IN_COLUMNS, "B": ""}]
     parquet(tmp_path / "t.parquet", rows[:1])

@@ -152,7 +152,7 @@ def test_too_few_examples_are_refused(tmp_path: Path) -> None:
         ("2@x", {}, "not a number of examples"),
         ("²", {}, "not a number of examples"),
         ("2", {"sources": DECLARED["sources"]}, "names no split for examples"),
-        ("2", {"family": "exam", "rules": {"official": "equal"}}, "has no option 'shots'"),
+        ("2", {"family": "locate", "rules": {"official": "first-box"}}, "has no option 'shots'"),
         (
             "2",
             {

@@ -29,6 +29,7 @@ _SOURCES = {
     "mmvp-cambrian": "Cambrian's MMVP evaluation: the letter or the option behind the last \"answer is\"",
     "mmvp-lmms": "lmms-eval's MMVP task: the first of five patterns that finds A or B",
     "unieval": "UniEval's check_answer: the last letter at a parenthesis, at the end, or an option's text",
+    "mme-unify": "the letter behind the last \"Answer:\", or the answer itself (the form MME-Unify asks for)",
     "realunify": "RealUnify's evaluation: the first capital letter from A to D",
     "realunify-lmms": "lmms-eval's RealUnify task: the first letter from A to D in either case",
 }  # fmt: skip

@@ -1,0 +1,185 @@
+"""How like the beginning the results of a cycle's steps are, generation by generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalsuite.content import Image
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.request import Response
+from evalsuite.task import MetricSpec, Sample, SampleScore, Statistic
+from evalsuite.task.aggregates import leaves
+from evalsuite.task.metrics import drift_decay
+from evalsuite.task.networks import Columns, cosines
+from evalsuite.task.readers import decode
+
+from .calls import Call, given_images, written
+from .records import CycleSample
+from .settings import Settings
+from .similarity_settings import Decay, Nearest, Similarity
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GENERATION = "generation"
+_TEXT = "caption"
+
+
+def needed_networks(metrics: Iterable[MetricSpec], settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Metric -> the networks that it needs. Raises SpecError for a decay of what is no similarity."""
+    specs = {spec.name: spec for spec in metrics}
+    of = {name: one.network for name, one in settings.similarities.items()}
+    of |= {name: one.network for name, one in settings.nearest.items()}
+    of |= {one.both: one.network for one in settings.nearest.values() if one.both}
+    found = {}
+    for name in specs:
+        if name in settings.decays:
+            columns = settings.decays[name].of
+            if unknown := [one for one in columns if one not in settings.similarities]:
+                raise SpecError(f"settings.decays: {name}: there is no similarity {unknown[0]!r}.")
+        else:
+            columns = tuple(sorted(leaves(name, specs)))
+        if keys := tuple(dict.fromkeys(of[one] for one in columns if one in of)):
+            found[name] = keys
+    return found
+
+
+class Similarities:
+    """Rows and statistics of a cycle's similarities, of those whose networks are here."""
+
+    def __init__(self, columns: Columns, settings: Settings) -> None:
+        self._columns = columns
+        here = columns.networks
+        self._how = {name: how for name, how in settings.similarities.items() if how.network in here}
+        self._nearest = {name: how for name, how in settings.nearest.items() if how.network in here}
+        self._decays = {name: how for name, how in settings.decays.items() if name in columns.names}
+
+    def rows(
+        self,
+        sample: Sample,
+        calls: Sequence[Call],
+        responses: Sequence[Response],
+        asked: Sequence[SampleScore],
+    ) -> list[SampleScore]:
+        """A row per result that is compared.
+
+        Args:
+            asked: the rows of the sample's answers.
+
+        Raises SampleError where an image is broken, or the sample lacks what results are compared with.
+        """
+        record: CycleSample = sample.record
+        found: list[SampleScore] = []
+        for name, how in self._how.items():
+            found += self._column(sample, name, how, calls, responses)
+        for name, near in self._nearest.items():
+            found.append(self._like(sample, record, name, near, calls, responses, asked))
+        return found
+
+    def _column(
+        self, sample: Sample, name: str, how: Similarity, calls: Sequence[Call], responses: Sequence[Response]
+    ) -> list[SampleScore]:
+        places: list[int] = []
+        results: list[Any] = []
+        for call, response in zip(calls, responses, strict=True):
+            if call.step.called != how.of:
+                continue
+            given = [written(call, response)] if call.step.verb == _TEXT else given_images(call, response)
+            results += given
+            places += [call.place] * len(given)
+        if not results:
+            return []
+        began = self._features(how.network, [self._beginning(sample.record, how.to)])
+        values = cosines(self._features(how.network, results), began.repeat(len(results), axis=0))
+        return [
+            SampleScore(
+                f"{sample.id}/{name}#{k + 1}",
+                {name: float(value)},
+                sample.id,
+                {**sample.labels, "step": how.of, GENERATION: str(place)},
+            )
+            for k, (place, value) in enumerate(zip(places, values, strict=True))
+        ]
+
+    def _like(
+        self,
+        sample: Sample,
+        record: CycleSample,
+        name: str,
+        near: Nearest,
+        calls: Sequence[Call],
+        responses: Sequence[Response],
+        asked: Sequence[SampleScore],
+    ) -> SampleScore:
+        made = [
+            image
+            for call, response in zip(calls, responses, strict=True)
+            if call.step.called == near.of and call.step.images
+            for image in given_images(call, response)
+        ]
+        if not made:
+            raise SampleError(f"no step {near.of!r} gave an image")
+        others = [self._beginning(record, one) for one in near.among if one in record.images]
+        own = self._features(near.network, made[-1:])
+        values = cosines(self._features(near.network, others), own.repeat(len(others), axis=0))
+        right = float(int(values.argmax()) == 0)
+        given = [value for row in asked for key, value in row.values.items() if key == "accuracy"]
+        both = {near.both: min(right, *given)} if near.both and given else {}
+        labels = {**sample.labels, "step": near.of}
+        return SampleScore(f"{sample.id}/{name}", {name: right, **both}, sample.id, labels)
+
+    @staticmethod
+    def _beginning(record: CycleSample, name: str) -> str | Image:
+        """A text or image of the sample. Raises SampleError where there is none."""
+        if name in record.fields:
+            return record.fields[name]
+        if record.images.get(name):
+            return record.images[name][0]
+        raise SampleError(f"the sample has no {name!r} to compare results with")
+
+    def _features(self, key: str, results: Sequence[str | Image]) -> np.ndarray:
+        """(n, dim) of texts or of images."""
+        texts = [one for one in results if isinstance(one, str)]
+        if texts:
+            return self._columns.text_network(key).texts(texts)
+        return self._columns.network(key).images([decode(one) for one in results if isinstance(one, Image)])
+
+    def decays(self, rows: Sequence[SampleScore]) -> list[Statistic]:
+        """The declared parameters of curves through mean similarities."""
+        found = []
+        for name, how in self._decays.items():
+            statistic = _decay(self._columns, name, how, rows)
+            if statistic is not None:
+                found.append(statistic)
+        return found
+
+
+def _decay(columns: Columns, name: str, how: Decay, rows: Sequence[SampleScore]) -> Statistic | None:
+    import numpy as np
+
+    metric = next(one for one in columns.info.metrics if one.name == name)
+    members = [i for i, row in enumerate(rows) if any(column in row.values for column in how.of)]
+    if not members:
+        return None
+    codes = np.array([next(k for k, c in enumerate(how.of) if c in rows[i].values) for i in members])
+    values = np.array([rows[i].values[how.of[code]] for i, code in zip(members, codes, strict=True)])
+    generations = np.array([int(rows[i].labels[GENERATION]) for i in members])
+    parameter = "abc".index(how.parameter)
+
+    def value(chosen: Any) -> float:
+        fits = []
+        for code in range(len(how.of)):
+            inside = chosen[codes[chosen] == code]
+            when = np.unique(generations[inside])
+            means = [float(values[inside][generations[inside] == one].mean()) for one in when]
+            try:
+                fits.append(drift_decay([int(one) for one in when], means)[parameter])
+            except SampleError:
+                return float("nan")
+        return float(np.mean(fits))
+
+    return Statistic(metric, members, value)
+
+
+__all__: Sequence[str] = ("Similarities", "needed_networks")
