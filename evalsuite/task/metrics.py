@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from evalsuite.metrics.images import decode_mask, mse, pixel_distance, psnr, ssim
     from evalsuite.metrics.inception_score import inception_score
     from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
+    from evalsuite.metrics.interleaved_answers import (
+        OPENING_METRICS,
+        marked_steps,
+        mmie_entries,
+        opening_grades,
+    )
     from evalsuite.metrics.judge import (
         imgedit_grade,
         parse_grade,
@@ -42,6 +48,10 @@ if TYPE_CHECKING:
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
     from evalsuite.metrics.rubric import (
+        dreambench_grade,
+        kris_dual_grades,
+        kris_grade,
+        mmie_grade,
         omnicontext_grade,
         omnicontext_reply,
         rise_complete,
@@ -61,6 +71,7 @@ __all__ = [
     "CHOICE_RULES",
     "COLORS",
     "LETTER_RULES",
+    "OPENING_METRICS",
     "POPE_RULES",
     "REPLIES",
     "SINGLE_PRECISION",
@@ -88,6 +99,7 @@ __all__ = [
     "contains",
     "coverage",
     "decode_mask",
+    "dreambench_grade",
     "extract_choice",
     "frechet_infinity",
     "frechet_influence",
@@ -100,13 +112,19 @@ __all__ = [
     "keep_detections",
     "kernel_distance",
     "kernel_influence",
+    "kris_dual_grades",
+    "kris_grade",
+    "marked_steps",
     "meteor",
     "meteor_obstacle",
+    "mmie_entries",
+    "mmie_grade",
     "mmmu_open_hit",
     "mse",
     "normalize_answer",
     "omnicontext_grade",
     "omnicontext_reply",
+    "opening_grades",
     "parse_grade",
     "parse_pair",
     "parse_parents",
@@ -156,6 +174,9 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.images": "decode_mask mse pixel_distance psnr ssim",
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
+            "evalsuite.metrics.interleaved_answers": (
+                "OPENING_METRICS marked_steps mmie_entries opening_grades"
+            ),
             "evalsuite.metrics.judge": (
                 "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore"
             ),
@@ -166,8 +187,8 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
             "evalsuite.metrics.ptb": "tokenize_captions",
             "evalsuite.metrics.rubric": (
-                "omnicontext_grade omnicontext_reply rise_complete rise_grades rise_numbers rise_score"
-                " wiscore wise_grades wise_verdict"
+                "dreambench_grade kris_dual_grades kris_grade mmie_grade omnicontext_grade omnicontext_reply"
+                " rise_complete rise_grades rise_numbers rise_score wiscore wise_grades wise_verdict"
             ),
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
