@@ -66,8 +66,7 @@ def mmie(folder: Path, **changes: Any) -> Path:
     texts = {"SA_SYSTEM_PROMPT": "story", "PBL_SYSTEM_PROMPT": "method", "MSR_PROMPT": "math"}
     (folder / "prompts.py").write_text(
         "".join(
-            f'{name} = """Judge the {text} that a model wrote, by criteria."""\n'
-            for name, text in texts.items()
+            f'{name} = """Judge the {text} that a model wrote, fairly."""\n' for name, text in texts.items()
         )
     )
     return folder
@@ -79,7 +78,8 @@ def test_mmie_shows_images_where_they_stand(tmp_path: Path) -> None:
     assert wording(asked(task, sample)) == "Add {answer}.<image>"
     chat = task.question(written(sample, document("It is", None, "42", None, "hidden")), ())
     assert shown(chat) == (
-        "Judge the math that a model wrote, fairly.### Question\nAdd {answer}.\nImage-0: <image>\n\n### Answer\n"
+        "Judge the math that a model wrote, fairly."
+        "### Question\nAdd {answer}.\nImage-0: <image>\n\n### Answer\n"
         "It is\nImage-1: <image>\n42\nImage-2: <image>\n\n### Correct Answer\n"
         "The correct answer to this question should be: 42\n### Feedback\n"
     )

@@ -146,7 +146,7 @@ def complex_edit(folder: Path, levels: int = 8) -> Path:
     system = {
         "prompt_alignment": (
             "ALIGNMENT_PROMPT_W_RUBRIC",
-            "Judge how the images are aligned, with this rubric.",
+            "Judge how images are aligned, with this rubric.",
         ),
         "prompt_quality": (
             "PERCEPTUAL_QUALITY_PROMPT_W_RUBRIC_WO_INST",
