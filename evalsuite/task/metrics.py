@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         group_means,
         pooled,
     )
-    from evalsuite.metrics.alignment_answers import REPLIES, geneval_checklist, parse_parents
+    from evalsuite.metrics.alignment_answers import REPLIES, geneval_checklist, parse_parents, spellings
     from evalsuite.metrics.anls import anls
     from evalsuite.metrics.boxes import BOX_FORMS, SINGLE_PRECISION, boxes_in, center_inside, iou
     from evalsuite.metrics.captions import CaptionScores, score_captions
@@ -141,6 +141,7 @@ __all__ = [
     "rise_numbers",
     "rise_score",
     "score_captions",
+    "spellings",
     "spice",
     "spice_obstacle",
     "ssim",
@@ -162,7 +163,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.alignment": (
                 "AlignmentRule Pool PromptScore alignment_score group_means pooled"
             ),
-            "evalsuite.metrics.alignment_answers": "REPLIES geneval_checklist parse_parents",
+            "evalsuite.metrics.alignment_answers": "REPLIES geneval_checklist parse_parents spellings",
             "evalsuite.metrics.anls": "anls",
             "evalsuite.metrics.boxes": "BOX_FORMS SINGLE_PRECISION boxes_in center_inside iou",
             "evalsuite.metrics.captions": "CaptionScores score_captions",

@@ -26,7 +26,7 @@ from evalsuite.task import (
     row_of,
 )
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
-from evalsuite.task.metrics import Pool, PromptScore, alignment_score
+from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
 from evalsuite.task.readers import decode
 from evalsuite.task.wording import filled
 
@@ -91,6 +91,11 @@ class AlignmentTask(JudgedFamilyTask):
         self._rule = self._chosen.rule()
         read = self._chosen.read
         self._asking = settings.answer.model_copy(update={"read": read}) if read else settings.answer
+        if self._asking.by_likelihood and (not self._asking.choices or self._asking.each == "image"):
+            raise SpecError(
+                f"{plan.benchmark.name}: likelihoods are those of answer.choices to one question each.",
+                "Correct the benchmark's file.",
+            )
         self._read = partial(read_checked, plan.source, plan.reader(READERS))
         own = {QUESTIONS, *settings.dimensions}
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in own]
@@ -143,8 +148,15 @@ class AlignmentTask(JudgedFamilyTask):
         head = (Message("system", (Text(asking.system),)),) if asking.system else ()
         parts = (image, words) if asking.images_first else (words, image)
         return Chat(
-            (*head, Message("user", parts)), max_tokens=asking.max_tokens, temperature=asking.temperature
+            (*head, Message("user", parts)),
+            max_tokens=asking.max_tokens,
+            temperature=asking.temperature,
+            choices=self._choices(asked[0]) if asking.by_likelihood else (),
         )
+
+    def _choices(self, asked: AlignmentQuestion) -> tuple[str, ...]:
+        given = self._asking.choices
+        return tuple(dict.fromkeys(spellings(asked.text, asked.expected))) if given == "spellings" else given
 
     @cached_property
     def _ask(self) -> str:
