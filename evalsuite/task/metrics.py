@@ -64,6 +64,15 @@ if TYPE_CHECKING:
     )
     from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
+    from evalsuite.metrics.text_images import (
+        cvtg_words,
+        longtext_clean,
+        longtext_counts,
+        oneig_reading,
+        quoted_words,
+        tiif_gned,
+        tiif_recall,
+    )
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
 __all__ = [
@@ -98,6 +107,7 @@ __all__ = [
     "cmmd_influence",
     "contains",
     "coverage",
+    "cvtg_words",
     "decode_mask",
     "dreambench_grade",
     "extract_choice",
@@ -114,6 +124,8 @@ __all__ = [
     "kernel_influence",
     "kris_dual_grades",
     "kris_grade",
+    "longtext_clean",
+    "longtext_counts",
     "marked_steps",
     "meteor",
     "meteor_obstacle",
@@ -124,6 +136,7 @@ __all__ = [
     "normalize_answer",
     "omnicontext_grade",
     "omnicontext_reply",
+    "oneig_reading",
     "opening_grades",
     "parse_grade",
     "parse_pair",
@@ -133,6 +146,7 @@ __all__ = [
     "pooled",
     "pope_report",
     "psnr",
+    "quoted_words",
     "read_letter",
     "relative_score",
     "relaxed_match",
@@ -145,6 +159,8 @@ __all__ = [
     "spice",
     "spice_obstacle",
     "ssim",
+    "tiif_gned",
+    "tiif_recall",
     "tokenize_captions",
     "unanswerability",
     "verdict",
@@ -193,6 +209,9 @@ if not TYPE_CHECKING:
             ),
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
+            "evalsuite.metrics.text_images": (
+                "cvtg_words longtext_clean longtext_counts oneig_reading quoted_words tiif_gned tiif_recall"
+            ),
             "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",
         },
     )

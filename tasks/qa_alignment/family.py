@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -25,9 +24,9 @@ from evalsuite.task import (
     generated_images,
     row_of,
 )
+from evalsuite.task.images_as import as_jpeg, wholly_black
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
 from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
-from evalsuite.task.readers import decode
 from evalsuite.task.wording import filled
 
 from .answers import FileAnswers, Replies, Values, answered_by, read_answers, values_of
@@ -167,7 +166,7 @@ class AlignmentTask(JudgedFamilyTask):
         if not self._asking.jpeg:
             return chat
         *head, last = chat.messages
-        parts = tuple(_as_jpeg(part) if isinstance(part, Image) else part for part in last.parts)
+        parts = tuple(as_jpeg(part) if isinstance(part, Image) else part for part in last.parts)
         return replace(chat, messages=(*head, Message(last.role, parts)))
 
     def _replies(self, prompt: QuestionedPrompt, images: int) -> Replies:
@@ -177,7 +176,7 @@ class AlignmentTask(JudgedFamilyTask):
         """Place and image of those that are asked about. Raises SampleError where there is none."""
         images = list(enumerate(generated_images(one.response, self._count)))
         if self._chosen.skip_black:
-            images = [(place, image) for place, image in images if decode(image).getbbox() is not None]
+            images = [(place, image) for place, image in images if not wholly_black(image)]
             if not images:
                 raise SampleError("every image is wholly black: officially there is none")
         return images
@@ -267,9 +266,3 @@ def _told(questions: Sequence[AlignmentQuestion], values: Values) -> str:
         names = f"; not {', '.join(wrong)}" if wrong else ""
         told.append(f"image {number}: {len(row) - len(wrong)} of {len(row)}{names}")
     return " | ".join(told)
-
-
-def _as_jpeg(image: Image) -> Image:
-    stream = io.BytesIO()
-    decode(image).convert("RGB").save(stream, "JPEG")
-    return Image(stream.getvalue(), name=image.label)
