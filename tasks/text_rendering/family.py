@@ -155,7 +155,7 @@ class TextTask(JudgedFamilyTask):
     ) -> list[Statistic]:
         groups: dict[str, list[int]] = {"": list(parts)}
         for label in self.plan.benchmark.by:
-            name = label if isinstance(label, str) else label.label
+            name = label if isinstance(label, str) else label.of
             for value in sorted({rows[i].labels[name] for i in parts if name in rows[i].labels}):
                 groups[f"{name}={value}"] = [i for i in parts if rows[i].labels.get(name) == value]
         return [
