@@ -27,16 +27,19 @@ from evalsuite.task import (
 from evalsuite.task.images_as import as_jpeg, wholly_black
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
 from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
+from evalsuite.task.miniature import holds
 from evalsuite.task.wording import filled
 
 from .answers import FileAnswers, Replies, Values, answered_by, read_answers, values_of
 from .readers import READERS, read_checked
 from .records import AlignmentQuestion, QuestionedPrompt
 from .scoring import (
+    AGREEMENT,
     COLUMNS,
     EVERY,
     QUESTIONS,
     SCORE,
+    TRUTH,
     UNGATED,
     dimension_statistics,
     group_of,
@@ -98,7 +101,7 @@ class AlignmentTask(JudgedFamilyTask):
         self._read = partial(read_checked, plan.source, plan.reader(READERS))
         own = {QUESTIONS, *settings.dimensions}
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in own]
-        plan.check_metrics(COLUMNS, self._metrics)
+        plan.check_metrics((*COLUMNS, *((TRUTH, AGREEMENT) if settings.truth else ())), self._metrics)
 
     @property
     def info(self) -> TaskInfo:
@@ -232,12 +235,31 @@ class AlignmentTask(JudgedFamilyTask):
             SCORE: sum(score.value for score, _ in found) / len(found),
             UNGATED: sum(flat) / len(flat),
         }
+        if self._settings.truth:
+            values |= self._checked(one, questions, [asked for _, asked in found])
         pool: dict[str, tuple[float, int]] = {}
         for score, _ in found:
             for name, (total, count) in score.pool.items():
                 before = pool.get(name, (0.0, 0))
                 pool[name] = before[0] + total, before[1] + count
         return made(values=values, parsed=_told(questions, found[0][1])), pool
+
+    def _checked(
+        self, one: Answered, questions: Sequence[AlignmentQuestion], answers: Sequence[Values]
+    ) -> dict[str, float]:
+        """What the right answers come to, read off the images' pixels, and the share of answers that are
+        right."""
+        exact = [
+            [float(holds(image, q.text) == (q.expected == "yes")) for q in questions]
+            for _, image in self._shown(one)
+        ]
+        same = [
+            (given >= 0.5) == (true >= 0.5)
+            for run in answers
+            for row, truth in zip(run, exact, strict=True)
+            for given, true in zip(row, truth, strict=True)
+        ]
+        return {TRUTH: self._score(questions, exact).value, AGREEMENT: sum(same) / len(same)}
 
     def _score(self, questions: Sequence[AlignmentQuestion], values: Values) -> PromptScore:
         groups = [

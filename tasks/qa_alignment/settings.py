@@ -103,6 +103,8 @@ class Settings(Strict):
     answer: Asking = Asking()
     rules: dict[str, RuleSettings] = Field(min_length=1)
     """By the names in the benchmark's `rules`."""
+    truth: Literal["", "mini-world"] = ""
+    """Whose exact truth stands beside the answers: columns `truth` and `agreement`."""
     pooled: tuple[str, ...] = ()
     """Labels of the questions that the column `questions` is broken down by."""
     dimensions: dict[str, Dimensions] = Field(default_factory=dict)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from evalsuite.content import Document, Text
@@ -21,13 +21,19 @@ from evalsuite.task import (
     row_of,
 )
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
+from evalsuite.task.miniature import SceneTruth
+from evalsuite.task.readers import decode
 
 from .chats import Chats
+from .mini import TARGET
 from .readers import READERS
 from .records import RubricItem, RubricQuestion
 from .rubrics import RUBRICS, Graded
 from .scoring import own_statistics
 from .settings import ProtocolSettings, Settings
+
+TRUTH, AGREEMENT = "truth", "agreement"
+"""Where the data know what the image must show: whether it does, and whether the judge says the same."""
 
 
 def build(plan: Plan) -> RubricTask:
@@ -54,7 +60,8 @@ class RubricTask(JudgedFamilyTask):
         self._where = plan.settings(ProtocolSettings, protocol=True).where
         self._chats = Chats(plan.benchmark.name, settings, plan.source)
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in settings.own_columns]
-        plan.check_metrics(self._rubric.columns, self._metrics)
+        more = (TRUTH, AGREEMENT) if settings.truth else ()
+        plan.check_metrics((*self._rubric.columns, *more), self._metrics)
 
     @property
     def judge(self) -> str:
@@ -144,8 +151,25 @@ class RubricTask(JudgedFamilyTask):
         for name in columns:
             given = [run.values[name] for run in graded if name in run.values]
             values[name] = sum(given) / len(given)
+        if self._truth is not None:
+            try:
+                values |= self._checked(one, values)
+            except (SampleError, DataError) as error:
+                return made(failure=str(error))
         told = ", ".join(f"{name} {value:g}" for name, value in values.items())
         return made(values=values, parsed=told, unread=any(run.unread for run in graded))
+
+    @cached_property
+    def _truth(self) -> SceneTruth | None:
+        return SceneTruth.read(self.plan.source) if self._settings.truth else None
+
+    def _checked(self, one: Answered, values: Mapping[str, float]) -> dict[str, float]:
+        """What the image really shows, and whether the judge's verdict is the same. Raises SampleError."""
+        assert self._truth is not None
+        (image,) = generated_images(one.response, 1)
+        seen = self._truth.edited(one.sample.record.fields[TARGET], decode(image))
+        shows = seen.values["objects"]
+        return {TRUTH: shows, AGREEMENT: float((values["success"] == 1) == bool(shows))}
 
     def _grade(self, item: RubricItem, said: Sequence[Judgement]) -> Graded:
         """Raises SampleError where the judge gave nothing, or has not graded to the end."""

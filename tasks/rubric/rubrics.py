@@ -24,6 +24,7 @@ from .document_rubrics import Mmie, Opening
 from .edit_rubrics import ComplexEdit, DreamBenchPlusPlus, Kris
 from .grading import Graded as Graded
 from .grading import Replies, Rubric
+from .mini import Mini
 from .records import RubricItem
 
 _GRADES = ("consistency", "realism", "aesthetic_quality")
@@ -122,6 +123,7 @@ RUBRICS: Mapping[str, Rubric] = MappingProxyType(
         "complex-edit": ComplexEdit(),
         "dreambench++": DreamBenchPlusPlus(),
         "kris": Kris(),
+        "mini": Mini(),
         "mmie": Mmie(),
         "omnicontext": OmniContext(),
         "opening": Opening(),

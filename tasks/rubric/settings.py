@@ -85,6 +85,8 @@ class Settings(Strict):
     """Pixels; images are scaled down until no side is longer."""
     source_pixels: int | None = Field(default=None, ge=256)
     """Images that the model was given are scaled down to this area, and their sides to multiples of 16."""
+    truth: Literal["", "mini-world"] = ""
+    """Whose exact truth stands beside the judge's: columns `truth` and `agreement`."""
     weighted: dict[str, Weighted] = Field(default_factory=dict)
     pooled: dict[str, Pooled] = Field(default_factory=dict)
     combined: dict[str, Combined] = Field(default_factory=dict)
