@@ -96,7 +96,7 @@ def _prompt(task: Judged, sample: Sample) -> str:
 
 def _line(asked: Asked) -> str:
     reply = f"no judgement: {asked.said.failure}" if asked.said.failure else asked.said.text
-    return f"{asked.question} → {' '.join(reply.split())}"
+    return f"{asked.question} | {' '.join(reply.split())}"
 
 
 def judged_sheet(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
