@@ -102,8 +102,9 @@ class LocalJudge:
                 if not waiting:
                     return
                 asked, waiting = waiting, []
-                replies = self._answers([turn for _, _, turn in asked])
-                for (item, routine, _), reply in zip(asked, replies, strict=True):
+                # Batch by batch: what is answered is stored before the next batch is asked.
+                for place, reply in self._answers([turn for _, _, turn in asked]):
+                    item, routine, _ = asked[place]
                     if isinstance(reply, UnavailableError):
                         fatal = fatal or reply
                         routine.close()
@@ -134,27 +135,33 @@ class LocalJudge:
             self._loaded = model, LocalExecutor(Worker(model), sizes)
         return self._loaded
 
-    def _answers(self, turns: Sequence[_Turn]) -> list[Reply | SampleError | UnavailableError]:
-        """What the model replies to each, in order; an UnavailableError for all that it left open."""
+    def _answers(
+        self, turns: Sequence[_Turn]
+    ) -> Iterator[tuple[int, Reply | SampleError | UnavailableError]]:
+        """Places of the questions with what the model replies, as batches end; an UnavailableError for all
+        that it left open."""
         model, executor = self._load()
-        found: dict[int, Reply | SampleError] = {}
+        left = dict.fromkeys(range(len(turns)))
         window = Window("judging", len(turns), _BYTES)
         for place, turn in enumerate(turns):
             try:
                 window.add(self._ready(model, place, turn))
             except Exception as error:  # an adapter that stumbles over a question costs that question only
-                found[place] = SampleError(error_text(error))
+                del left[place]
+                yield place, SampleError(error_text(error))
         stop: UnavailableError | None = None
         for batch in window.cut(executor.limit, everything=True):
             for result in executor.execute([batch]):
                 for ready, outcome in zip(result.batch.items, result.outcomes, strict=True):
-                    choices = turns[ready.item.step].chat.choices
-                    found[ready.item.step] = self._reply(model, choices, outcome.response, outcome)
+                    place = ready.item.step
+                    del left[place]
+                    choices = turns[place].chat.choices
+                    yield place, self._reply(model, choices, outcome.response, outcome)
                 stop = stop or result.stop
             if stop is not None:
                 break
-        gone = stop or UnavailableError(f"{self._judge.spec.name} gave no answer.")
-        return [found.get(place, gone) for place in range(len(turns))]
+        for place in left:
+            yield place, stop or UnavailableError(f"{self._judge.spec.name} gave no answer.")
 
     def _ready(self, model: Model, place: int, turn: _Turn) -> Ready:
         request = self._request(turn)
