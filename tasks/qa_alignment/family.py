@@ -25,7 +25,7 @@ from evalsuite.task import (
     row_of,
 )
 from evalsuite.task.images_as import as_jpeg, wholly_black
-from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
+from evalsuite.task.judged import Chat, JudgedFamilyTask, require_known, unjudged
 from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
 from evalsuite.task.miniature import holds
 from evalsuite.task.wording import filled
@@ -186,7 +186,11 @@ class AlignmentTask(JudgedFamilyTask):
 
     @cached_property
     def _file(self) -> FileAnswers | None:
-        return None if self._answers is None else read_answers(self._answers)
+        if self._answers is None:
+            return None
+        found = read_answers(self._answers)
+        require_known(self._answers, (key[0] for key in found), (one.id for one in self._read()))
+        return found
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []

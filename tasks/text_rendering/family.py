@@ -25,7 +25,7 @@ from evalsuite.task import (
     row_of,
 )
 from evalsuite.task.images_as import as_jpeg, wholly_black
-from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
+from evalsuite.task.judged import Chat, JudgedFamilyTask, require_known, unjudged
 
 from .ocr import FileReadings, read_by, read_readings
 from .readers import READERS
@@ -89,7 +89,11 @@ class TextTask(JudgedFamilyTask):
 
     @cached_property
     def _file(self) -> FileReadings | None:
-        return None if self._given is None else read_readings(self._given)
+        if self._given is None:
+            return None
+        found = read_readings(self._given)
+        require_known(self._given, (key[0] for key in found), (one.id for one in self._read()))
+        return found
 
     def _samples(self) -> Iterator[Sample]:
         for one in self._read():

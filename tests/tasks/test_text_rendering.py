@@ -211,6 +211,14 @@ def test_a_reading_that_is_missing_costs_its_image_only(tmp_path: Path) -> None:
     assert numbers(scores)["word_accuracy"] == 1.0
 
 
+def test_readings_of_another_benchmark_are_one_error(tmp_path: Path) -> None:
+    folder = cvtg(tmp_path, "'a'")
+    path = readings(tmp_path / "r.jsonl", [{"id": "CVTG/9/1", "image": 0, "text": "a"}])
+    task = judged("cvtg-2k", folder, options={"readings": str(path), "judge": "ocr"})
+    with pytest.raises(DataError, match="1 ids match no prompt"):
+        task.score([drawn(sample, 1) for sample in task.samples()])
+
+
 def test_readings_without_a_readers_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="readings and judge belong together"):
         build("cvtg-2k", cvtg(tmp_path, "'a'"), options={"readings": "x"})
