@@ -4,8 +4,8 @@
 
 `aggregate` is gating, image scores and the pools of categories from values that are there (`alignment_score`
 and `pooled`). `score` is the task's own: it reads the replies of a judge, and makes rows, columns and
-categories of them (`AlignmentTask.score`). Each is the least of five; the exit status is 1 where `score` takes
-longer than the limit.
+categories of them (`AlignmentTask.score`). Each is the least of five; the exit status is 1 where
+the limit is passed.
 """
 
 from __future__ import annotations

@@ -10,11 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image as pil
 
 from evalsuite.endpoint import Chat, Reply
 from evalsuite.endpoint.types import TokenLogprob
-from evalsuite.errors import SampleError
+from evalsuite.errors import SampleError, SpecError
 from evalsuite.gallery import draw
 from evalsuite.judging.asking import JudgeOptions, JudgeOutcome, judge_run
 from evalsuite.judging.likelihood import served_question, served_reply
@@ -127,19 +129,16 @@ def test_a_contact_sheet_shows_what_was_asked(tmp_path: Path) -> None:
     out = tmp_path / "run"
     generated(out, 2)
     registry = load_registry([PLUGIN])
-    from evalsuite.errors import SpecError
-
     with pytest.raises(SpecError, match="no judge was asked"):
         draw([out], tmp_path / "a.png", judged=True, registry=registry)
     judge(out, rules="in-order")
     assert draw([out], tmp_path / "a.png", judged=True, by="tag", registry=registry) == 2
     plain = draw([out], tmp_path / "b.png", by="tag", registry=registry)
     assert plain == 2
-    from PIL import Image as pil
-
     with pil.open(tmp_path / "a.png") as sheet:
-        assert sheet.width > 500
-        ink = sum(pixel == (27, 31, 36) for pixel in sheet.convert("RGB").getdata())
+        pixels = np.asarray(sheet.convert("RGB"))
+    assert pixels.shape[1] > 500
+    ink = (pixels == (27, 31, 36)).all(axis=2).sum()
     assert ink > 60
     with pytest.raises(SpecError, match="has a label 'colour'"):
         draw([out], tmp_path / "c.png", by="colour", registry=registry)
