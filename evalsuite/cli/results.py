@@ -118,6 +118,12 @@ def gallery(
     every: Annotated[
         bool, typer.Option("--every", help="All images of a sample, not only the first.")
     ] = False,
+    judged: Annotated[
+        bool, typer.Option("--judged", help="Questions, replies and grades beside every image.")
+    ] = False,
+    by: Annotated[
+        str, typer.Option(metavar="LABEL", help="Order by a label's values, --count samples of each.")
+    ] = "",
     plugin: PluginOption = None,
 ) -> None:
     """Draw a grid of generated or edited images with their prompts."""
@@ -125,7 +131,16 @@ def gallery(
 
     registry = registry_with(plugin) if plugin else None
     shown = draw(
-        runs, out, task=task, count=count, columns=columns, size=size, every=every, registry=registry
+        runs,
+        out,
+        task=task,
+        count=count,
+        columns=columns,
+        size=size,
+        every=every,
+        judged=judged,
+        by=by,
+        registry=registry,
     )
     messages().print(f"written: {out} ({shown} samples)", markup=False)
 

@@ -23,6 +23,7 @@ class Chat:
         logprobs: how many alternatives of each token to give with their log-probabilities (0: the chosen one
             only); None: none at all.
         extra: further fields of the request's body, as the server documents them (`top_k` …).
+        choices: answers whose log-likelihoods are wanted instead of words (`evalsuite.judging.likelihood`).
     """
 
     messages: tuple[Message, ...]
@@ -34,6 +35,7 @@ class Chat:
     prefill: str = ""
     logprobs: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    choices: tuple[str, ...] = ()
 
     def describe(self, digest: Callable[[Image], str] = Image.sha256) -> dict[str, Any]:
         """JSON-able form; images stand by their digest, names left out: the server does not see them."""
@@ -48,7 +50,8 @@ class Chat:
             for message in self.messages
         ]
         parameters = {name: getattr(self, name) for name in _PARAMETERS}
-        return {"messages": messages, **parameters, "stop": list(self.stop), "extra": dict(self.extra)}
+        said = {"messages": messages, **parameters, "stop": list(self.stop), "extra": dict(self.extra)}
+        return said | ({"choices": list(self.choices)} if self.choices else {})
 
     def fingerprint(self, digest: Callable[[Image], str] = Image.sha256) -> str:
         """sha256 over all of it: equal fingerprints mean the same was asked."""

@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 _PUBLISHED = ("pt_inception-2015-12-05-6726825d.pth", "inception-2015-12-05.pt")
 
 
-def _crop(side: int) -> Callable[[PilImage], PilImage]:
-    """Shorter side to `side` (PIL bilinear), centre crop, as torchvision does it."""
+def _crop(side: int, *, bicubic: bool = False) -> Callable[[PilImage], PilImage]:
+    """Shorter side to `side` (PIL bilinear or bicubic), centre crop, as torchvision does it."""
 
     def crop(image: PilImage) -> PilImage:
         from PIL import Image
@@ -36,7 +36,8 @@ def _crop(side: int) -> Callable[[PilImage], PilImage]:
             int(side * width / short) if width > height else side,
             int(side * height / short) if height > width else side,
         )
-        resized = image if image.size == target else image.resize(target, Image.Resampling.BILINEAR)
+        how = Image.Resampling.BICUBIC if bicubic else Image.Resampling.BILINEAR
+        resized = image if image.size == target else image.resize(target, how)
         left, top = round((target[0] - side) / 2), round((target[1] - side) / 2)
         return resized.crop((left, top, left + side, top + side))
 
@@ -72,6 +73,10 @@ MODES: Mapping[str, Mode] = MappingProxyType(
         # omni/eval/text2img: Resize(256), CenterCrop(256), then the bundled pytorch-fid.
         "dreamllm": Mode("pytorch-fid", "float64", "DreamLLM's bundled pytorch-fid", _crop(256)),
         "pytorch-fid-512": Mode("pytorch-fid", "float64", "the same at 512 pixels", _crop(512)),
+        # MetaQuery's FID on MJHQ-30K: v2.Resize(256, bicubic), CenterCrop(256), then torchmetrics of 2025.
+        "bicubic-256-torchmetrics": Mode(
+            "torch-fidelity", "float64", "MetaQuery: torchmetrics before 1.9", _crop(256, bicubic=True)
+        ),
         "pil-bilinear": Mode("pil-bilinear", "float32", "clean-fid's PIL_bilinear"),
         "pil-lanczos": Mode("pil-lanczos", "float32", "clean-fid's PIL_lanczos"),
     }

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.content import Document, Image, Text
 from evalsuite.durable import writing
 from evalsuite.errors import SpecError
+from evalsuite.gallery.choosing import chosen_samples
 from evalsuite.gallery.documents import strips
+from evalsuite.gallery.judged import judged_samples, judged_sheet
 from evalsuite.gallery.sheets import FAINT, GAP, INK, PAPER, fit, font_for, thumbnail, wrapped
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import DocumentResponse, ImageResponse, Request, Response
-from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.store import RunReader
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ class Shown:
     images: tuple[tuple[str, Image], ...]
     documents: tuple[tuple[str, Document], ...] = ()
     """Instead of images where models wrote documents."""
+    notes: tuple[tuple[str, ...], ...] = ()
+    """For each image, what judges were asked about it and said."""
+    heading: str = ""
+    """The value of the label that the sheet is ordered by."""
 
 
 def draw(
@@ -48,6 +53,8 @@ def draw(
     size: int = 128,
     every: bool = False,
     page: int = 300,
+    judged: bool = False,
+    by: str = "",
     registry: Registry | None = None,
 ) -> int:
     """Writes an image with samples evenly spread over those that all runs answered.
@@ -61,6 +68,8 @@ def draw(
         size: edge of an image in pixels.
         every: all images of a sample, not only the first.
         page: samples of a file.
+        judged: what judges were asked and said stands beside each image, with the sample's grades.
+        by: a label of the samples: the sheet is ordered by its values, `count` samples of each.
 
     Returns:
         Number of samples shown.
@@ -79,7 +88,10 @@ def draw(
         readers = [stack.enter_context(RunReader(path)) for path in runs]
         registry = registry or load_registry(plugin for r in readers for plugin in r.spec.plugins)
         key = task or _first_drawing(readers)
-        samples = _samples(readers, key, count, every, registry)
+        if judged:
+            samples = judged_samples(readers, key, count, by, registry)
+        else:
+            samples = _samples(readers, key, count, every, by, registry)
         for number in count_from(1):
             shown = list(islice(samples, page))
             if not shown:
@@ -93,6 +105,8 @@ def draw(
 
 
 def _page(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
+    if any(sample.notes for sample in shown):
+        return judged_sheet(shown, columns, size)
     if any(sample.documents for sample in shown):
         return strips([(one.prompt, one.documents) for one in shown], columns, size)
     return _sheet(shown, columns, size)
@@ -121,17 +135,9 @@ def _first_drawing(readers: Sequence[RunReader]) -> str:
 
 
 def _samples(
-    readers: Sequence[RunReader], key: str, count: int, every: bool, registry: Registry
+    readers: Sequence[RunReader], key: str, count: int, every: bool, by: str, registry: Registry
 ) -> Iterator[Shown]:
-    first = readers[0]
-    specs = dict(zip(task_keys(first.spec), first.spec.tasks, strict=True))
-    if any(key not in reader.task_keys for reader in readers):
-        known = ", ".join(first.task_keys)
-        raise SpecError(f"Not all of these runs have a task {key!r}.", f"The first has: {known}.")
-    answered = set.intersection(*(reader.answered(key) for reader in readers))
-    built = build_task(specs[key], registry)
-    samples = [sample for sample in built.samples() if sample.id in answered]
-    chosen = [samples[i * len(samples) // count] for i in range(count)] if len(samples) > count else samples
+    built, chosen = chosen_samples(readers, key, count, by, registry)
     for sample in chosen:
         answers = [[record.response for record in reader.steps(key, sample.id)] for reader in readers]
         earlier = [response for response in answers[0][:-1] if response is not None]
@@ -148,7 +154,7 @@ def _samples(
             drawn = _images(responses[-1], every)
             images += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
         if len(images) > len(last.images[-1:]):
-            yield Shown(words, tuple(images))
+            yield Shown(words, tuple(images), heading=f"{by}: {sample.labels[by]}" if by else "")
 
 
 def _shown_documents(
@@ -180,7 +186,11 @@ def _sheet(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
     columns = min(columns if widest == 1 else max(1, columns // widest), len(shown))
     labels = line if widest > 1 else 0
     width = widest * (size + GAP) + 2 * GAP
-    prompts = [wrapped(sample.prompt, font, width - 2 * GAP, _LINES) for sample in shown]
+    prompts = [
+        ([fit(one.heading, font, width - 2 * GAP)] if one.heading else [])
+        + wrapped(one.prompt, font, width - 2 * GAP, _LINES)
+        for one in shown
+    ]
     height = size + labels + max(map(len, prompts)) * line + 3 * GAP
     rows = -(-len(shown) // columns)
     sheet = pil.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)

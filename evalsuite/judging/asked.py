@@ -8,6 +8,7 @@ from typing import Protocol, Self, TypeVar
 
 from evalsuite.endpoint import Chat, Endpoint, Reply, Server
 from evalsuite.errors import SampleError
+from evalsuite.judging.likelihood import served_question, served_reply
 from evalsuite.judging.model import LocalJudge, ModelJudge
 from evalsuite.registry import Registry
 
@@ -50,6 +51,8 @@ class ServedJudge:
         return self._endpoint.each(items, work)
 
     async def ask(self, chat: Chat, place: str) -> Reply:
+        if chat.choices:
+            return served_reply(await self._endpoint.ask(served_question(chat)), chat.choices)
         return await self._endpoint.ask(chat)
 
     def __enter__(self) -> Self:

@@ -15,8 +15,17 @@ from evalsuite.engine.batching import Window
 from evalsuite.engine.plan import Item
 from evalsuite.engine.prepare import Ready, error_text
 from evalsuite.errors import DataError, SampleError, SpecError, UnavailableError
+from evalsuite.judging.likelihood import likelihood_reply
 from evalsuite.model import METHODS, Model
-from evalsuite.request import GenerateText, Request, TextResponse, fingerprint
+from evalsuite.request import (
+    ChoiceResponse,
+    GenerateText,
+    Request,
+    Response,
+    ScoreChoices,
+    TextResponse,
+    fingerprint,
+)
 from evalsuite.running.resolving import build_model
 from evalsuite.spec import ModelSpec, RunSpec, slug
 from evalsuite.task import Sample
@@ -70,6 +79,7 @@ class LocalJudge:
                 "See `evalsuite list models`, column text.",
             )
         entry.check_options(judge.spec.options)
+        self._scores_choices = "choices" in entry.capabilities
         self._judge = judge
         self._registry = registry
         self._loaded: tuple[Model, LocalExecutor] | None = None
@@ -92,8 +102,9 @@ class LocalJudge:
                 if not waiting:
                     return
                 asked, waiting = waiting, []
-                replies = self._answers([turn for _, _, turn in asked])
-                for (item, routine, _), reply in zip(asked, replies, strict=True):
+                # Batch by batch: what is answered is stored before the next batch is asked.
+                for place, reply in self._answers([turn for _, _, turn in asked]):
+                    item, routine, _ = asked[place]
                     if isinstance(reply, UnavailableError):
                         fatal = fatal or reply
                         routine.close()
@@ -124,31 +135,39 @@ class LocalJudge:
             self._loaded = model, LocalExecutor(Worker(model), sizes)
         return self._loaded
 
-    def _answers(self, turns: Sequence[_Turn]) -> list[Reply | SampleError | UnavailableError]:
-        """What the model replies to each, in order; an UnavailableError for all that it left open."""
+    def _answers(
+        self, turns: Sequence[_Turn]
+    ) -> Iterator[tuple[int, Reply | SampleError | UnavailableError]]:
+        """Places of the questions with what the model replies, as batches end; an UnavailableError for all
+        that it left open."""
         model, executor = self._load()
-        found: dict[int, Reply | SampleError] = {}
+        left = dict.fromkeys(range(len(turns)))
         window = Window("judging", len(turns), _BYTES)
         for place, turn in enumerate(turns):
             try:
                 window.add(self._ready(model, place, turn))
             except Exception as error:  # an adapter that stumbles over a question costs that question only
-                found[place] = SampleError(error_text(error))
+                del left[place]
+                yield place, SampleError(error_text(error))
         stop: UnavailableError | None = None
         for batch in window.cut(executor.limit, everything=True):
             for result in executor.execute([batch]):
                 for ready, outcome in zip(result.batch.items, result.outcomes, strict=True):
-                    found[ready.item.step] = self._reply(model, outcome.response, outcome)
+                    place = ready.item.step
+                    del left[place]
+                    choices = turns[place].chat.choices
+                    yield place, self._reply(model, choices, outcome.response, outcome)
                 stop = stop or result.stop
             if stop is not None:
                 break
-        gone = stop or UnavailableError(f"{self._judge.spec.name} gave no answer.")
-        return [found.get(place, gone) for place in range(len(turns))]
+        for place in left:
+            yield place, stop or UnavailableError(f"{self._judge.spec.name} gave no answer.")
 
     def _ready(self, model: Model, place: int, turn: _Turn) -> Ready:
-        prepared = model.prepare(self._request(turn))
+        request = self._request(turn)
         item = Item(Sample(turn.place, None), place)
-        return Ready(item, prepared, "", "", "", "", METHODS["text"], nbytes=0)
+        method = METHODS[request.output.capability]
+        return Ready(item, model.prepare(request), "", "", "", "", method, nbytes=0)
 
     def _request(self, turn: _Turn) -> Request:
         chat = turn.chat
@@ -157,23 +176,37 @@ class LocalJudge:
             raise SampleError(
                 f"The protocol asks its judge for {what}, which only servers give.", "Judge with --judge."
             )
+        seed = chat.seed if chat.seed is not None else int(fingerprint(["judge", turn.place])[:8], 16) >> 1
+        if chat.choices:
+            if not self._scores_choices:
+                raise SampleError(
+                    f"The protocol asks for likelihoods, and {self._judge.spec.name} scores no choices.",
+                    "Choose a judge that does: `evalsuite list models`, column choices.",
+                )
+            return Request(chat.messages, ScoreChoices(chat.choices), prefill=chat.prefill, seed=seed)
         output = GenerateText(
             max_new_tokens=self._judge.max_tokens if chat.max_tokens is None else chat.max_tokens,
             temperature=chat.temperature or 0.0,
             top_p=1.0 if chat.top_p is None else chat.top_p,
             stop=tuple(chat.stop),
         )
-        seed = chat.seed if chat.seed is not None else int(fingerprint(["judge", turn.place])[:8], 16) >> 1
         return Request(chat.messages, output, prefill=chat.prefill, seed=seed)
 
-    def _reply(self, model: Model, response: object, outcome: Any) -> Reply | SampleError:
-        if not isinstance(response, TextResponse):
+    def _reply(
+        self, model: Model, choices: Sequence[str], response: Response | None, outcome: Any
+    ) -> Reply | SampleError:
+        if isinstance(response, ChoiceResponse) and choices:
+            text = likelihood_reply(dict(zip(choices, response.log_likelihoods, strict=True)))
+            tokens, truncated = None, False
+        elif isinstance(response, TextResponse):
+            text, tokens, truncated = response.text, response.tokens, response.truncated
+        else:
             return SampleError(outcome.error or "the judge's answer is no text")
         info = model.info
         return Reply(
-            text=response.text,
-            finish_reason="length" if response.truncated else "stop",
-            completion_tokens=response.tokens,
+            text=text,
+            finish_reason="length" if truncated else "stop",
+            completion_tokens=tokens,
             model=f"{info.name}@{info.fingerprint[:8]}",  # other weights under one name are another judge
             seconds=outcome.seconds,
         )

@@ -20,6 +20,7 @@ __all__ = [
     "REPLIES",
     "geneval_checklist",
     "json_verdict",
+    "likelihood_value",
     "parse_numbered",
     "parse_parents",
     "spelling_probability",
@@ -106,8 +107,7 @@ def _verdict(reply: str, expected: Sequence[str]) -> list[float]:
 
 
 def _spelled(reply: str, expected: Sequence[str]) -> list[float]:
-    question = "" if expected[0].lower() == "yes" else "How many"
-    return [float(reply.lower() in spellings(question, expected[0]))]
+    return [float(reply.lower() in spellings(_question_of(expected[0]), expected[0]))]
 
 
 def _probability(reply: str, expected: Sequence[str]) -> list[float]:
@@ -120,6 +120,62 @@ def _probability(reply: str, expected: Sequence[str]) -> list[float]:
     return [value]
 
 
+def likelihood_value(reply: str, expected: str, *, share: bool = False) -> float:
+    """The probability of a right answer, from log-likelihoods of choices (JSON), or a probability as it
+    stands.
+
+    The probabilities of all spellings of the answer are added, at most to 1. Two that are the same tokens to
+    the model, with and without a leading blank, count once. A choice without a number is impossible.
+
+    Args:
+        share: over the sum of all choices (T2I-CompBench, VQAScore's relatives): 0 where all are impossible.
+
+    Raises SampleError for anything else.
+
+    >>> round(likelihood_value('{"Yes": -0.5, "No": -1.0}', "Yes"), 4)
+    0.6065
+    >>> round(likelihood_value('{"yes": -0.5, "no": -1.0}', "yes", share=True), 4)
+    0.6225
+    """
+    try:
+        found = json.loads(reply)
+    except (ValueError, RecursionError) as error:
+        raise SampleError(f"{reply!r:.100} holds no likelihoods") from error
+    if not isinstance(found, dict):
+        return _probability(reply, [expected])[0]
+    right = {_bare(one) for one in (expected, *spellings(_question_of(expected), expected))}
+    values: dict[str, list[float]] = {}
+    for choice, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value <= 1e-6:
+            raise SampleError(f"{reply!r:.100} holds no likelihoods")
+        known = values.setdefault(choice.strip(), [])
+        if not any(abs(value - other) < 1e-6 for other in known):
+            known.append(float(value))
+    sums = {name: sum(map(math.exp, ones)) for name, ones in values.items()}
+    good = sum(value for name, value in sums.items() if _bare(name) in right)
+    if not share:
+        return min(1.0, good)
+    total = sum(sums.values())
+    return good / total if total else 0.0
+
+
+def _bare(text: str) -> str:
+    return text.strip().lower()
+
+
+def _question_of(expected: str) -> str:
+    """A question that `spellings` takes for one with this answer."""
+    return "" if _bare(expected) == "yes" else "How many"
+
+
+def _likelihood(reply: str, expected: Sequence[str]) -> list[float]:
+    return [likelihood_value(reply, expected[0])]
+
+
+def _likelihood_share(reply: str, expected: Sequence[str]) -> list[float]:
+    return [likelihood_value(reply, expected[0], share=True)]
+
+
 REPLIES: Mapping[str, Callable[[str, Sequence[str]], list[float]]] = MappingProxyType(
     {
         "exact": _exact,
@@ -127,6 +183,8 @@ REPLIES: Mapping[str, Callable[[str, Sequence[str]], list[float]]] = MappingProx
         "lines": _lines,
         "xml-lists": _lists,
         "json-verdict": _verdict,
+        "likelihood": _likelihood,
+        "likelihood-share": _likelihood_share,
         "probability": _probability,
         "spellings": _spelled,
     }
@@ -134,6 +192,7 @@ REPLIES: Mapping[str, Callable[[str, Sequence[str]], list[float]]] = MappingProx
 """Way of reading -> value of each question from the reply and the expected answers. `exact`: the very answer
 (DPG-Bench, OneIG, DSG); `loose`: without case and punctuation (DSG's GPT-4o); `lines`: `yes_no_lines`;
 `xml-lists`: `xml_scores`; `json-verdict`: `json_verdict` for all questions at once; `probability`: a number;
+`likelihood`, `likelihood-share`: `likelihood_value`, the judge is asked for likelihoods instead of words;
 `spellings`: one of a right answer's spellings (GenEval 2's TIFA)."""
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

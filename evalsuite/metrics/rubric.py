@@ -168,8 +168,14 @@ def rise_complete(grades: RiseGrades) -> float:
 _KRIS = (r"([1-5])\s*/\s*5", r"([1-5])\s+out\s+of\s+5", r"\b([1-5])\b")
 
 
-def kris_grade(reply: str, name: Literal["consistency", "instruction", "quality"]) -> int | None:
+def kris_grade(
+    reply: str, name: Literal["consistency", "instruction", "quality"], *, named: bool = True
+) -> int | None:
     """KRIS-Bench: the grade in the JSON object that holds `NAME_score`, else by patterns; None without one.
+
+    Args:
+        named: the first pattern is the grade's name; temporal prediction and the composition of several
+            elements do without it.
 
     >>> kris_grade('{"quality_score": 4}', "quality"), kris_grade("3 out of 5", "quality")
     (4, 3)
@@ -181,7 +187,8 @@ def kris_grade(reply: str, name: Literal["consistency", "instruction", "quality"
             return int(json.loads(match.group(0))[key])
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             pass  # the patterns below see what JSON does not
-    for pattern in (rf"{name}[_\s]*score\s*[:：]?\s*([1-5])", *_KRIS):
+    first = (rf"{name}[_\s]*score\s*[:：]?\s*([1-5])",) if named else ()
+    for pattern in (*first, *_KRIS):
         found = re.search(pattern, reply, re.IGNORECASE | re.DOTALL)
         if found:
             return int(found.group(1))

@@ -10,7 +10,7 @@ from evalsuite.report.encoding import plain
 from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
 from evalsuite.report.gathering import Page
 from evalsuite.report.images import ImageWriter
-from evalsuite.report.judged import judgements
+from evalsuite.report.judged import judgements, with_questions
 from evalsuite.report.output import Output
 from evalsuite.report.privacy import without_folders
 from evalsuite.report.scores import Score, ScoreTable, tables
@@ -69,8 +69,8 @@ class SampleWriter:
         labels = self._labels(visit, scores)
         prompts: list[dict[str, Any]] = []
         answers = [
-            self._answer(steps, found, prompts, judged.get(visit.id, []))
-            for steps, found, judged in zip(visit.steps, scores, self._judged, strict=True)
+            self._answer(steps, found, prompts, self._asked(visit, steps, column))
+            for column, (steps, found) in enumerate(zip(visit.steps, scores, strict=True))
         ]
         target = self._describer.target(visit)
         sample: dict[str, Any] = {"id": visit.id, "l": labels, "p": prompts, "a": answers}
@@ -97,6 +97,13 @@ class SampleWriter:
             classes=_classes([_said(steps, found) for steps, found in pairs]),
         )
 
+    def _asked(self, visit: Visit, steps: Sequence[Step], column: int) -> list[list[str]]:
+        """What one run's judges were asked and said about a sample."""
+        said = self._judged[column].get(visit.id, [])
+        if not said:
+            return []
+        return with_questions(said, self._page.built[0], visit.sample, [step.record for step in steps])
+
     def _labels(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> dict[str, str]:
         if visit.sample is not None and visit.sample.labels:
             return dict(visit.sample.labels)
@@ -110,7 +117,7 @@ class SampleWriter:
         judged: Sequence[Sequence[str]],
     ) -> dict[str, Any] | None:
         """One run's part of a sample: `s`teps of prompt's place, answer and seconds; `v`erdicts per rules;
-        `j`udges' words."""
+        `j`udges with words and questions."""
         if not steps:
             return None
         written = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from evalsuite.endpoint import Chat as Chat
-from evalsuite.errors import SpecError
+from evalsuite.errors import DataError, SpecError
 from evalsuite.judging import NotAskedError as NotAskedError
 from evalsuite.judging import unjudged as unjudged
 from evalsuite.options import Option
@@ -27,6 +28,18 @@ def check_options(plan: Plan) -> None:
         raise SpecError(
             f"{plan.benchmark.name}: grades and judge belong together.",
             "Name both: grades=FILE judge=gpt-4-0613. Numbers of different judges cannot be compared.",
+        )
+
+
+def require_known(path: Path, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raises DataError where a file of answers names a prompt that the data do not have: it is of another
+    benchmark, or of another release."""
+    prompts = set(known)
+    unknown = sorted({name for name in given if name not in prompts})
+    if unknown:
+        raise DataError(
+            f"{path}: {len(unknown)} ids match no prompt, e.g. {unknown[0]!r}.",
+            f"Ids are those of the data, e.g. {min(prompts, default='none')!r}.",
         )
 
 

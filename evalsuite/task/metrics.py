@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         group_means,
         pooled,
     )
-    from evalsuite.metrics.alignment_answers import REPLIES, geneval_checklist, parse_parents
+    from evalsuite.metrics.alignment_answers import REPLIES, geneval_checklist, parse_parents, spellings
     from evalsuite.metrics.anls import anls
     from evalsuite.metrics.boxes import BOX_FORMS, SINGLE_PRECISION, boxes_in, center_inside, iou
     from evalsuite.metrics.captions import CaptionScores, score_captions
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from evalsuite.metrics.images import decode_mask, mse, pixel_distance, psnr, ssim
     from evalsuite.metrics.inception_score import inception_score
     from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
+    from evalsuite.metrics.interleaved_answers import (
+        OPENING_METRICS,
+        marked_steps,
+        mmie_entries,
+        opening_grades,
+    )
     from evalsuite.metrics.judge import (
         imgedit_grade,
         parse_grade,
@@ -43,6 +49,10 @@ if TYPE_CHECKING:
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
     from evalsuite.metrics.rubric import (
+        dreambench_grade,
+        kris_dual_grades,
+        kris_grade,
+        mmie_grade,
         omnicontext_grade,
         omnicontext_reply,
         rise_complete,
@@ -56,6 +66,15 @@ if TYPE_CHECKING:
     from evalsuite.metrics.rubrics import parse_rubric, reply_says, rubric_met
     from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
+    from evalsuite.metrics.text_images import (
+        cvtg_words,
+        longtext_clean,
+        longtext_counts,
+        oneig_reading,
+        quoted_words,
+        tiif_gned,
+        tiif_recall,
+    )
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
 __all__ = [
@@ -63,6 +82,7 @@ __all__ = [
     "CHOICE_RULES",
     "COLORS",
     "LETTER_RULES",
+    "OPENING_METRICS",
     "POPE_RULES",
     "REPLIES",
     "SINGLE_PRECISION",
@@ -89,7 +109,9 @@ __all__ = [
     "cmmd_influence",
     "contains",
     "coverage",
+    "cvtg_words",
     "decode_mask",
+    "dreambench_grade",
     "drift_decay",
     "extract_choice",
     "frechet_infinity",
@@ -103,14 +125,23 @@ __all__ = [
     "keep_detections",
     "kernel_distance",
     "kernel_influence",
+    "kris_dual_grades",
+    "kris_grade",
+    "longtext_clean",
+    "longtext_counts",
+    "marked_steps",
     "mean_drift",
     "meteor",
     "meteor_obstacle",
+    "mmie_entries",
+    "mmie_grade",
     "mmmu_open_hit",
     "mse",
     "normalize_answer",
     "omnicontext_grade",
     "omnicontext_reply",
+    "oneig_reading",
+    "opening_grades",
     "parse_grade",
     "parse_pair",
     "parse_parents",
@@ -120,6 +151,7 @@ __all__ = [
     "pooled",
     "pope_report",
     "psnr",
+    "quoted_words",
     "read_letter",
     "relative_score",
     "relaxed_match",
@@ -130,9 +162,12 @@ __all__ = [
     "rise_score",
     "rubric_met",
     "score_captions",
+    "spellings",
     "spice",
     "spice_obstacle",
     "ssim",
+    "tiif_gned",
+    "tiif_recall",
     "tokenize_captions",
     "unanswerability",
     "verdict",
@@ -151,7 +186,7 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.alignment": (
                 "AlignmentRule Pool PromptScore alignment_score group_means pooled"
             ),
-            "evalsuite.metrics.alignment_answers": "REPLIES geneval_checklist parse_parents",
+            "evalsuite.metrics.alignment_answers": "REPLIES geneval_checklist parse_parents spellings",
             "evalsuite.metrics.anls": "anls",
             "evalsuite.metrics.boxes": "BOX_FORMS SINGLE_PRECISION boxes_in center_inside iou",
             "evalsuite.metrics.captions": "CaptionScores score_captions",
@@ -164,6 +199,9 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.images": "decode_mask mse pixel_distance psnr ssim",
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
+            "evalsuite.metrics.interleaved_answers": (
+                "OPENING_METRICS marked_steps mmie_entries opening_grades"
+            ),
             "evalsuite.metrics.judge": (
                 "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore"
             ),
@@ -174,12 +212,15 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
             "evalsuite.metrics.ptb": "tokenize_captions",
             "evalsuite.metrics.rubric": (
-                "omnicontext_grade omnicontext_reply rise_complete rise_grades rise_numbers rise_score"
-                " wiscore wise_grades wise_verdict"
+                "dreambench_grade kris_dual_grades kris_grade mmie_grade omnicontext_grade omnicontext_reply"
+                " rise_complete rise_grades rise_numbers rise_score wiscore wise_grades wise_verdict"
             ),
             "evalsuite.metrics.rubrics": "parse_rubric reply_says rubric_met",
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
+            "evalsuite.metrics.text_images": (
+                "cvtg_words longtext_clean longtext_counts oneig_reading quoted_words tiif_gned tiif_recall"
+            ),
             "evalsuite.metrics.vqa": "VQA_RULES normalize_answer unanswerability vqa_accuracy",
         },
     )

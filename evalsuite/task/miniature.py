@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
 
-from evalsuite.content import Document, Text
+from evalsuite.content import Document, Image, Text
 from evalsuite.data.documents import InterleavedDocument
 from evalsuite.data.images import decode
 from evalsuite.data.jsonfile import read_lines
-from evalsuite.errors import DataError
+from evalsuite.errors import DataError, SampleError
+from evalsuite.mini import asked
 from evalsuite.mini.detect import Detection, Match, matches
 from evalsuite.mini.detect import detect as detect
 from evalsuite.mini.formats.truth import read_prompts, read_scenes, read_subjects
@@ -31,6 +32,17 @@ from evalsuite.task.sources import Located
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
+
+
+def holds(image: Image, question: str) -> bool:
+    """Whether an image shows what a question asks for, as its pixels have it; see `evalsuite.mini.asked`.
+
+    Raises SampleError for a question of another form, DataError for a file that is no image.
+    """
+    try:
+        return asked.holds(question, _seen(decode(image)))
+    except ValueError as error:
+        raise SampleError(str(error)) from error
 
 
 @dataclass(frozen=True)

@@ -24,28 +24,35 @@ _REMEDY = "Take the file from the benchmark's repository, at the commit that its
 class Wording(BaseModel):
     """Where a text lies: a file's role, and the name of a constant, or of the function that holds it.
 
+    Without a name the file is the text, as prompts in `.txt` files are; white space around it is cut off.
     `replace` turns the script's own placeholders into fields in braces.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str
-    name: str
+    name: str = ""
     place: int = Field(default=0, ge=0)
     """Which of the texts of 40 characters and more, in the order of the file."""
     replace: dict[str, str] = Field(default_factory=dict)
+    formatted: bool = False
+    """The script passes it through `str.format`: doubled braces stand for single ones."""
 
     def text(self, source: Located) -> str:
         """The text with fields in braces. Raises DataError where the file has no such text."""
-        found = python_texts(source.path(self.file)).get(self.name, ())
-        if self.place >= len(found):
-            raise DataError(
-                f"{source.path(self.file)} has no text number {self.place} in {self.name}.", _REMEDY
-            )
-        text = found[self.place]
+        path = source.path(self.file)
+        if self.name:
+            found = python_texts(path).get(self.name, ())
+            if self.place >= len(found):
+                raise DataError(f"{path} has no text number {self.place} in {self.name}.", _REMEDY)
+            text = found[self.place]
+        else:
+            text = _whole(path)
+        if self.formatted:
+            text = text.replace("{{", "{").replace("}}", "}")
         for old, new in self.replace.items():
             if old not in text:
-                raise DataError(f"{source.path(self.file)}: {self.name} lacks {old!r}.", _REMEDY)
+                raise DataError(f"{path}: {self.name or 'the text'} lacks {old!r}.", _REMEDY)
             text = text.replace(old, new)
         return text
 
@@ -62,6 +69,16 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
         if names
         else template
     )
+
+
+def _whole(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read ({error}).", _REMEDY) from error
+    if not text:
+        raise DataError(f"{path} is empty.", _REMEDY)
+    return text
 
 
 @lru_cache(maxsize=16)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import MappingProxyType
 
+from evalsuite.errors import DataError
 from evalsuite.task import Located
 from evalsuite.task.readers import (
     Captioned,
+    field,
     read_coco,
+    read_json,
     read_karpathy_split,
     read_narratives,
     read_prompt_table,
@@ -22,11 +25,30 @@ def read_localized_narratives(source: Located) -> Iterator[Captioned]:
     return read_narratives(source.path("captions"), source.folder_of("images"))
 
 
+def read_mjhq(source: Located) -> Iterator[Captioned]:
+    """`captions`: MJHQ-30K's object id -> {category, prompt}; `images` as CATEGORY/ID.jpg.
+
+    Raises DataError for a file of another form, and for a prompt that is empty.
+    """
+    path = source.path("captions")
+    rows = read_json(path)
+    if not isinstance(rows, dict) or not rows:
+        raise DataError(f"{path} must map ids to prompts.", "Is it MJHQ-30K's meta_data.json?")
+    for key, row in rows.items():
+        where = f"{path}, {key}"
+        prompt = field(row, "prompt", str, where)
+        if not prompt.strip():
+            raise DataError(f"{where}: the prompt is empty.", "Fetch the file again.")
+        image = source.image("images", category=field(row, "category", str, where), id=key)
+        yield Captioned(key, image, (prompt,))
+
+
 CAPTIONED = MappingProxyType(
     {
         "coco-captions-json": read_coco,
         "karpathy-json": read_karpathy_split,
         "localized-narratives-jsonl": read_localized_narratives,
+        "mjhq-json": read_mjhq,
     }
 )
 """Files of captioned images."""

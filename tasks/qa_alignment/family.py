@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -25,19 +24,22 @@ from evalsuite.task import (
     generated_images,
     row_of,
 )
-from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
-from evalsuite.task.metrics import Pool, PromptScore, alignment_score
-from evalsuite.task.readers import decode
+from evalsuite.task.images_as import as_jpeg, wholly_black
+from evalsuite.task.judged import Chat, JudgedFamilyTask, require_known, unjudged
+from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
+from evalsuite.task.miniature import holds
 from evalsuite.task.wording import filled
 
 from .answers import FileAnswers, Replies, Values, answered_by, read_answers, values_of
 from .readers import READERS, read_checked
 from .records import AlignmentQuestion, QuestionedPrompt
 from .scoring import (
+    AGREEMENT,
     COLUMNS,
     EVERY,
     QUESTIONS,
     SCORE,
+    TRUTH,
     UNGATED,
     dimension_statistics,
     group_of,
@@ -91,10 +93,15 @@ class AlignmentTask(JudgedFamilyTask):
         self._rule = self._chosen.rule()
         read = self._chosen.read
         self._asking = settings.answer.model_copy(update={"read": read}) if read else settings.answer
+        if self._asking.by_likelihood and (not self._asking.choices or self._asking.each == "image"):
+            raise SpecError(
+                f"{plan.benchmark.name}: likelihoods are those of answer.choices to one question each.",
+                "Correct the benchmark's file.",
+            )
         self._read = partial(read_checked, plan.source, plan.reader(READERS))
         own = {QUESTIONS, *settings.dimensions}
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in own]
-        plan.check_metrics(COLUMNS, self._metrics)
+        plan.check_metrics((*COLUMNS, *((TRUTH, AGREEMENT) if settings.truth else ())), self._metrics)
 
     @property
     def info(self) -> TaskInfo:
@@ -143,8 +150,15 @@ class AlignmentTask(JudgedFamilyTask):
         head = (Message("system", (Text(asking.system),)),) if asking.system else ()
         parts = (image, words) if asking.images_first else (words, image)
         return Chat(
-            (*head, Message("user", parts)), max_tokens=asking.max_tokens, temperature=asking.temperature
+            (*head, Message("user", parts)),
+            max_tokens=asking.max_tokens,
+            temperature=asking.temperature,
+            choices=self._choices(asked[0]) if asking.by_likelihood else (),
         )
+
+    def _choices(self, asked: AlignmentQuestion) -> tuple[str, ...]:
+        given = self._asking.choices
+        return tuple(dict.fromkeys(spellings(asked.text, asked.expected))) if given == "spellings" else given
 
     @cached_property
     def _ask(self) -> str:
@@ -155,7 +169,7 @@ class AlignmentTask(JudgedFamilyTask):
         if not self._asking.jpeg:
             return chat
         *head, last = chat.messages
-        parts = tuple(_as_jpeg(part) if isinstance(part, Image) else part for part in last.parts)
+        parts = tuple(as_jpeg(part) if isinstance(part, Image) else part for part in last.parts)
         return replace(chat, messages=(*head, Message(last.role, parts)))
 
     def _replies(self, prompt: QuestionedPrompt, images: int) -> Replies:
@@ -165,14 +179,18 @@ class AlignmentTask(JudgedFamilyTask):
         """Place and image of those that are asked about. Raises SampleError where there is none."""
         images = list(enumerate(generated_images(one.response, self._count)))
         if self._chosen.skip_black:
-            images = [(place, image) for place, image in images if decode(image).getbbox() is not None]
+            images = [(place, image) for place, image in images if not wholly_black(image)]
             if not images:
                 raise SampleError("every image is wholly black: officially there is none")
         return images
 
     @cached_property
     def _file(self) -> FileAnswers | None:
-        return None if self._answers is None else read_answers(self._answers)
+        if self._answers is None:
+            return None
+        found = read_answers(self._answers)
+        require_known(self._answers, (key[0] for key in found), (one.id for one in self._read()))
+        return found
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []
@@ -221,12 +239,31 @@ class AlignmentTask(JudgedFamilyTask):
             SCORE: sum(score.value for score, _ in found) / len(found),
             UNGATED: sum(flat) / len(flat),
         }
+        if self._settings.truth:
+            values |= self._checked(one, questions, [asked for _, asked in found])
         pool: dict[str, tuple[float, int]] = {}
         for score, _ in found:
             for name, (total, count) in score.pool.items():
                 before = pool.get(name, (0.0, 0))
                 pool[name] = before[0] + total, before[1] + count
         return made(values=values, parsed=_told(questions, found[0][1])), pool
+
+    def _checked(
+        self, one: Answered, questions: Sequence[AlignmentQuestion], answers: Sequence[Values]
+    ) -> dict[str, float]:
+        """What the right answers come to, read off the images' pixels, and the share of answers that are
+        right."""
+        exact = [
+            [float(holds(image, q.text) == (q.expected == "yes")) for q in questions]
+            for _, image in self._shown(one)
+        ]
+        same = [
+            (given >= 0.5) == (true >= 0.5)
+            for run in answers
+            for row, truth in zip(run, exact, strict=True)
+            for given, true in zip(row, truth, strict=True)
+        ]
+        return {TRUTH: self._score(questions, exact).value, AGREEMENT: sum(same) / len(same)}
 
     def _score(self, questions: Sequence[AlignmentQuestion], values: Values) -> PromptScore:
         groups = [
@@ -255,9 +292,3 @@ def _told(questions: Sequence[AlignmentQuestion], values: Values) -> str:
         names = f"; not {', '.join(wrong)}" if wrong else ""
         told.append(f"image {number}: {len(row) - len(wrong)} of {len(row)}{names}")
     return " | ".join(told)
-
-
-def _as_jpeg(image: Image) -> Image:
-    stream = io.BytesIO()
-    decode(image).convert("RGB").save(stream, "JPEG")
-    return Image(stream.getvalue(), name=image.label)

@@ -142,6 +142,33 @@ def read_tifa(source: Located) -> Iterator[QuestionedPrompt]:
         yield QuestionedPrompt(key, captions[key], tuple(asked), {"source": key.rsplit("_", 1)[0]})
 
 
+def read_genai(source: Located) -> Iterator[QuestionedPrompt]:
+    """GenAI-Bench's `prompts`, an object id -> {prompt}, and `skills`, an object skill -> numbers of prompts.
+
+    One question per prompt, the prompt itself. Labels: `skills`, joined by plus signs, and `tagged`.
+
+    Raises DataError for skills of a prompt that is not there.
+    """
+    path, tags = source.path("prompts"), source.path("skills")
+    rows, skills = read_json(path), read_json(tags)
+    if not isinstance(rows, dict) or not isinstance(skills, dict):
+        raise DataError(f"{path} and {tags} must be objects by id and by skill.", _WRONG_FILE)
+    of: dict[int, list[str]] = {}
+    for skill in skills:
+        for number in field(skills, skill, list, str(tags)):
+            of.setdefault(int(number), []).append(skill)
+    numbered = {int(key): (key, row) for key, row in rows.items() if str(key).isdecimal()}
+    unknown = sorted(of.keys() - numbered.keys())
+    if unknown or len(numbered) != len(rows):
+        what = f"there is no prompt {unknown[0]}" if unknown else f"{path} has ids that are no numbers"
+        raise DataError(f"{tags}: {what}.", "Are both files of the same release?")
+    for number, (key, row) in numbered.items():
+        prompt = field(row, "prompt", str, f"{path}, {key}")
+        labels = {"tagged": "yes" if number in of else "no"}
+        labels |= {"skills": "+".join(of[number])} if number in of else {}
+        yield QuestionedPrompt(key, prompt, (AlignmentQuestion("1", prompt, "Yes"),), labels)
+
+
 def read_geneval2(source: Located) -> Iterator[QuestionedPrompt]:
     """`prompts`: GenEval 2's `geneval2_data.jsonl` (prompt, atom_count, vqa_list, skills)."""
     path = source.path("prompts")
@@ -292,6 +319,7 @@ def read_checked(source: Located, read: Any) -> Iterator[QuestionedPrompt]:
 READERS = MappingProxyType(
     {
         "alignment-jsonl": read_alignment_lines,
+        "genai-json": read_genai,
         "geneval2-jsonl": read_geneval2,
         "geneval-plus-plus-jsonl": read_geneval_plus_plus,
         "oneig-folder": read_oneig,

@@ -13,6 +13,8 @@ from .settings import Dimensions
 SCORE, UNGATED, QUESTIONS = "score", "ungated", "questions"
 COLUMNS = (SCORE, UNGATED)
 """`score`: a prompt's value by the rule; `ungated`: the share of its questions, whatever they depend on."""
+TRUTH, AGREEMENT = "truth", "agreement"
+"""Where images can be read exactly: what the right answers come to, and how often an answer is right."""
 EVERY = ""
 """The group of all questions."""
 

@@ -30,6 +30,9 @@ class Asking(Strict):
     """The image is encoded as JPEG (PIL's default quality) before it is shown."""
     read: str = "exact"
     """How a reply is read; see `evalsuite.metrics.alignment_answers.REPLIES`."""
+    choices: Literal["spellings"] | tuple[str, ...] = ()
+    """Answers whose likelihoods are asked for where `read` is `likelihood…`; `spellings`: the right answer's
+    (GenEval 2)."""
     tries: int = Field(default=1, ge=1)
     """How often it is asked where a reply cannot be read."""
     unread: Literal["failure", "wrong"] = "failure"
@@ -41,6 +44,11 @@ class Asking(Strict):
     @classmethod
     def _known(cls, value: str) -> str:
         return _reading(value)
+
+    @property
+    def by_likelihood(self) -> bool:
+        """Whether likelihoods are asked for instead of words."""
+        return self.read.startswith("likelihood")
 
 
 def _reading(value: str) -> str:
@@ -95,6 +103,8 @@ class Settings(Strict):
     answer: Asking = Asking()
     rules: dict[str, RuleSettings] = Field(min_length=1)
     """By the names in the benchmark's `rules`."""
+    truth: Literal["", "mini-world"] = ""
+    """Whose exact truth stands beside the answers: columns `truth` and `agreement`."""
     pooled: tuple[str, ...] = ()
     """Labels of the questions that the column `questions` is broken down by."""
     dimensions: dict[str, Dimensions] = Field(default_factory=dict)

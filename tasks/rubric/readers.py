@@ -11,6 +11,7 @@ from evalsuite.errors import DataError
 from evalsuite.task import Located
 from evalsuite.task.readers import field, image_cell, read_json, read_table
 
+from . import mini, readers_documents, readers_editing
 from .records import RubricItem, RubricQuestion, Shown
 
 _WRONG_FILE = "Is this the benchmark's file?"
@@ -163,5 +164,12 @@ def read_omnicontext(source: Located) -> Iterator[RubricItem]:
 
 
 READERS = MappingProxyType(
-    {"omnicontext-table": read_omnicontext, "rise-json": read_rise, "wise-json": read_wise}
+    {
+        "omnicontext-table": read_omnicontext,
+        "rise-json": read_rise,
+        "wise-json": read_wise,
+        **mini.READERS,
+        **readers_documents.READERS,
+        **readers_editing.READERS,
+    }
 )

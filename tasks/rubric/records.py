@@ -1,4 +1,4 @@
-"""What a model is asked for, and what a judge is asked about its image."""
+"""What a model is asked for, and what a judge is asked about its answer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evalsuite.content import Image
+from evalsuite.content import Document, Image
+from evalsuite.request import ADDED
 
 Shown = Literal["source", "reference", "result"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """An image as a question shows it.
+
+    Args:
+        caption: the text before it.
+        place: which of several sources or references; None: all of them.
+    """
+
+    image: Shown
+    caption: str = ""
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +38,12 @@ class RubricQuestion:
 
     name: str
     wording: str
-    shows: tuple[Shown, ...] = ("result",)
+    shows: tuple[Shown | Exhibit, ...] = ("result",)
 
 
 @dataclass(frozen=True, slots=True)
 class RubricItem:
-    """One image to be made.
+    """One image, or one document, to be made.
 
     Args:
         sources: images that the model gets, and the judge is shown as `source`.
@@ -36,6 +51,7 @@ class RubricItem:
         fields: of the judge's wording.
         labels: for breakdowns and aggregations.
         free_column: RISEBench's data have the column `consistency_free`; see `metrics.rubric.rise_score`.
+        document: what the model gets where that is text and images in an order of its own.
     """
 
     id: str
@@ -46,3 +62,4 @@ class RubricItem:
     fields: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     free_column: bool = False
+    document: Document = field(default=(), metadata=ADDED)

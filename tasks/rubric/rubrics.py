@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 from evalsuite.errors import SampleError
 from evalsuite.task.metrics import (
@@ -22,40 +20,12 @@ from evalsuite.task.metrics import (
     wise_verdict,
 )
 
+from .document_rubrics import Mmie, Opening
+from .edit_rubrics import ComplexEdit, DreamBenchPlusPlus, Kris
+from .grading import Graded as Graded
+from .grading import Replies, Rubric
+from .mini import Mini
 from .records import RubricItem
-
-Replies = Mapping[str, Sequence[str]]
-"""Question's name -> what was replied to it, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Graded:
-    """Columns of one image.
-
-    Args:
-        unread: a reply could not be read; `values` are what the official script counts for such an image.
-    """
-
-    values: Mapping[str, float]
-    unread: bool = False
-
-
-class Rubric(Protocol):
-    """One way to read and to score."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The score columns that it gives."""
-        ...
-
-    def readable(self, reply: str) -> bool:
-        """Whether it is not asked again."""
-        ...
-
-    def grade(self, item: RubricItem, replies: Replies) -> Graded:
-        """The columns. Raises SampleError where the official script has no score either."""
-        ...
-
 
 _GRADES = ("consistency", "realism", "aesthetic_quality")
 
@@ -149,5 +119,16 @@ class OmniContext:
 
 
 RUBRICS: Mapping[str, Rubric] = MappingProxyType(
-    {"omnicontext": OmniContext(), "rise": Rise(), "wise": Wise(), "wise-verified": WiseVerified()}
+    {
+        "complex-edit": ComplexEdit(),
+        "dreambench++": DreamBenchPlusPlus(),
+        "kris": Kris(),
+        "mini": Mini(),
+        "mmie": Mmie(),
+        "omnicontext": OmniContext(),
+        "opening": Opening(),
+        "rise": Rise(),
+        "wise": Wise(),
+        "wise-verified": WiseVerified(),
+    }
 )

@@ -257,7 +257,7 @@ def test_the_miniature_asks_for_every_colour_behind_its_shape() -> None:
     assert samples[0].record.prompt == "there is a blue circle at the top right"
     assert questions == {"1": "is there a circle?", "2": "is there a blue circle?"}
     (row,) = task.score([drawn(samples[0], 2, ["no", "yes", "Yes.", "yes"])]).rows
-    assert row.values == {"score": 0.5, "ungated": 0.75}
+    assert row.values == {"score": 0.5, "ungated": 0.75, "truth": 0.0, "agreement": 0.25}
 
 
 # GenEval++: a verdict per image, asked again

@@ -99,7 +99,9 @@
 
   function judged(list) {
     return make("details", { class: "more-details" }, make("summary", {}, list.length === 1 ? "what the judge said" : `what judges said (${list.length})`),
-      ...list.map(([judge, words, failure]) => make("div", { class: "judge" }, make("p", { class: "faint" }, text(judge)),
+      ...list.map(([judge, words, failure, question], i) => make("div", { class: "judge" },
+        i && list[i - 1][0] === judge ? null : make("p", { class: "faint" }, text(judge)),
+        question ? make("p", { class: "question" }, text(question)) : null,
         failure ? make("p", { class: "failure" }, "No judgement: ", text(failure)) : make("div", { class: "said" }, text(words)))));
   }
 
