@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from evalsuite.errors import SampleError
 from evalsuite.model import Prepared
 from evalsuite.request import ChoiceResponse, ScoreChoices
 
+from .decoding import padded
 from .shared import SharedPrompts, can_share
 
 _log = logging.getLogger(__name__)
@@ -145,10 +145,20 @@ def _continued(
         owners: the prompt of each tail.
         size: tails that are computed at once.
     """
+
+    device = model.device
+    mask = prompts.get("attention_mask")
+    is_padded = mask is not None and not bool(mask.all())
+    with padded(is_padded and device.type != "cpu"):
+        return _behind(model, SharedPrompts(model, prompts.to(device), is_padded), owners, tails, size)
+
+
+def _behind(
+    model: Any, state: SharedPrompts, owners: Sequence[int], tails: Sequence[Any], size: int
+) -> list[float]:
     import torch
 
     device = model.device
-    state = SharedPrompts(model, prompts.to(device))
     first = state.logits.log_softmax(-1)
     sums = []
     for chunk in _chunks(range(len(tails)), size):

@@ -7,6 +7,7 @@ are joined layer by layer while a layer is computed.
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,13 +37,17 @@ class SharedPrompts:
 
     Args:
         inputs: of the model, padded on the left.
+        padded: whether anything is.
     """
 
-    def __init__(self, model: Any, inputs: Any) -> None:
+    def __init__(self, model: Any, inputs: Any, padded: bool) -> None:
         self._model, kwargs = model, dict(inputs)
         ids = kwargs.pop("input_ids")
         kwargs["use_cache"] = True
-        kwargs["position_ids"] = model._prepare_position_ids_for_generation(ids, kwargs)
+        if "position_ids" in inspect.signature(model.forward).parameters:
+            kwargs["position_ids"] = model._prepare_position_ids_for_generation(ids, kwargs)
+        if not padded:
+            kwargs.pop("attention_mask", None)
         if model._supports_logits_to_keep():
             kwargs["logits_to_keep"] = 1
         prepared = model.prepare_inputs_for_generation(ids, is_first_iteration=True, **kwargs)
@@ -60,16 +65,15 @@ class SharedPrompts:
             prompts: of each row.
         """
         import torch
+        from transformers.modeling_outputs import BaseModelOutputWithPast
 
         ids = self._ids
         index = torch.tensor(list(prompts), device=ids.device)
         kwargs = {name: _rows(name, value, index, len(ids)) for name, value in self._kwargs.items()}
-        kwargs["past_key_values"] = shared_cache(self._cache, index)
         count = tokens.shape[1]
         # what stands behind a row's end is seen by nothing but itself
-        kwargs = self._model._update_model_kwargs_for_generation(
-            {"past_key_values": None}, kwargs, num_new_tokens=count
-        ) | {"past_key_values": kwargs["past_key_values"]}
+        before = BaseModelOutputWithPast(past_key_values=shared_cache(self._cache, index))
+        kwargs = self._model._update_model_kwargs_for_generation(before, kwargs, num_new_tokens=count)
         whole = torch.cat([ids[index], tokens], 1)
         prepared = self._model.prepare_inputs_for_generation(
             whole, next_sequence_length=count, is_first_iteration=False, **kwargs
@@ -127,7 +131,8 @@ def _layer(prompt: Any, index: Any) -> Any:
             self.values = prompt.values.new_empty(*shape, prompt.values.shape[3])
 
         def update(self, key_states: Any, value_states: Any, *args: Any, **kwargs: Any) -> Any:
-            assert self.keys is not None and self.values is not None
+            assert self.keys is not None
+            assert self.values is not None
             self.keys = torch.cat([self.keys, key_states], dim=-2)
             self.values = torch.cat([self.values, value_states], dim=-2)
             return (
@@ -140,7 +145,8 @@ def _layer(prompt: Any, index: Any) -> Any:
             return int(self.before + self.keys.shape[-2])
 
         def reorder_cache(self, beam_idx: Any) -> None:
-            assert self.keys is not None and self.values is not None
+            assert self.keys is not None
+            assert self.values is not None
             self.index = self.index[beam_idx]
             self.keys, self.values = self.keys[beam_idx], self.values[beam_idx]
 

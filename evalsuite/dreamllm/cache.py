@@ -40,7 +40,8 @@ class BufferLayer(CacheLayerMixin):
         """Write (rows, heads, n, width) behind the others; views of all that is written."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         end = self.length + key_states.shape[2]
         if end > self.keys.shape[2]:
             wanted = max(end + BLOCK, self.keys.shape[2] * 3 // 2)
@@ -70,7 +71,8 @@ class BufferLayer(CacheLayerMixin):
     def reorder_cache(self, beam_idx: Tensor) -> None:
         """Keep these rows; only what is written is copied."""
         if self.is_initialized:
-            assert self.keys is not None and self.values is not None
+            assert self.keys is not None
+            assert self.values is not None
             capacity = self.keys.shape[2]
             self.keys = _longer(self.keys[:, :, : self.length].index_select(0, beam_idx), capacity)
             self.values = _longer(self.values[:, :, : self.length].index_select(0, beam_idx), capacity)
