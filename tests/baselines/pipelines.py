@@ -71,11 +71,32 @@ def _flux(kind: str) -> Any:
     )  # fmt: skip
 
 
+def _sd3() -> Any:
+    import diffusers
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    def clip() -> Any:
+        return CLIPTextModelWithProjection(CLIPTextConfig(
+            vocab_size=7, hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=8, bos_token_id=1, eos_token_id=2, projection_dim=16)).eval()  # fmt: skip
+
+    return diffusers.StableDiffusion3Pipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(), vae=_vae(shift_factor=0.0, scaling_factor=1.0),
+        text_encoder=clip(), tokenizer=_words(), text_encoder_2=clip(), tokenizer_2=_words(),
+        text_encoder_3=None, tokenizer_3=None,
+        transformer=diffusers.SD3Transformer2DModel(
+            sample_size=8, patch_size=1, in_channels=4, num_layers=1, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=32, caption_projection_dim=32,
+            pooled_projection_dim=32, out_channels=4),
+    )  # fmt: skip
+
+
 PIPELINES: dict[str, Callable[[], Any]] = {
     "sd": lambda: _stable("StableDiffusionPipeline", 4),
     "ip2p": lambda: _stable("StableDiffusionInstructPix2PixPipeline", 8),
     "flux": lambda: _flux("FluxPipeline"),
     "kontext": lambda: _flux("FluxKontextPipeline"),
+    "sd3": _sd3,
 }
 
 
