@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
+
+from evalsuite.errors import SpecError
+
+from .options import switch
 
 Chooses = Callable[[Any, Any], Any]
 """Ids so far and scores (rows, vocabulary) to scores; see `generation.Sampled`."""
@@ -98,6 +102,35 @@ def takes_own_loop(model: Any) -> bool:
     inside &= getattr(type(model), "_sample", None) is GenerationMixin._sample
     needed = ("_prefill", "_valid_auto_compile_criteria", "_update_model_kwargs_for_generation")
     return inside and all(hasattr(GenerationMixin, name) for name in needed)
+
+
+def check_decoding(model: Any, source: str, options: Mapping[str, str]) -> None:
+    """Refuses options of decoding that the model cannot follow.
+
+    Raises SpecError for `compile` without a static cache, and for a static cache of a model that cannot have
+    one.
+    """
+    static, compiled = options.get("cache") == "static", switch(options, "compile")
+    if compiled and not static:
+        raise SpecError("Option compile=yes needs a cache of fixed size.", "Add --option cache=static.")
+    if static and not (takes_own_loop(model) and getattr(model, "_can_compile_fullgraph", False)):
+        raise SpecError(
+            f"{source} ({model.config.model_type}) cannot decode with a cache of fixed size.",
+            "Omit --option cache=static.",
+        )
+
+
+def static_arguments(options: Mapping[str, str]) -> dict[str, Any]:
+    """Arguments of `generate` for the options `cache` and `compile`."""
+    if options.get("cache") != "static":
+        return {}
+    if not switch(options, "compile"):
+        return {"cache_implementation": "static", "disable_compile": True}
+    from transformers import CompileConfig
+
+    config: Any = CompileConfig()
+    config._compile_all_devices = True  # the library leaves the CPU out otherwise
+    return {"cache_implementation": "static", "compile_config": config}
 
 
 _PADDED: ContextVar[bool] = ContextVar("padded", default=False)

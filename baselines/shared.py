@@ -1,7 +1,7 @@
 """One pass over each prompt for all its continuations, with `transformers`.
 
-Keys and values of a prompt are stored once. What follows it, in any number of rows, keeps its own, and the two
-are joined layer by layer while a layer is computed.
+Keys and values of a prompt are stored once. What follows it, in any number of rows, keeps its own, and the
+two are joined layer by layer while a layer is computed.
 """
 
 from __future__ import annotations

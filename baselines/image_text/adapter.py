@@ -11,6 +11,7 @@ from evalsuite.request import ChoiceResponse, GenerateText, Request, TextRespons
 from evalsuite.task.readers import decode
 
 from ..checkpoint import Checkpoint, explaining, thinking
+from ..decoding import static_arguments
 from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise, opened
 from ..likelihood import Likelihoods
 from . import prompts
@@ -79,7 +80,8 @@ class ImageTextModel:
         side = "right" if is_encoder_decoder(self.model) else "left"
         inputs = self.inputs([(item, "") for item in batch], side)
         seeds = [item.request.seed for item in batch]
-        responses = generate(self.model, self.tokenizer, inputs, output, seeds)
+        static = static_arguments(self.checkpoint.options) if output.num_beams == 1 else {}
+        responses = generate(self.model, self.tokenizer, inputs, output, seeds, **static)
         return [opened(r, item.payload[0]) for r, item in zip(responses, batch, strict=True)]
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:

@@ -10,6 +10,7 @@ from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
 from ..checkpoint import Checkpoint, explaining, thinking
+from ..decoding import static_arguments
 from ..generation import batch_that_fits, generate, group_of, neutralise, opened
 from ..image_text.prompts import CHAT, PLAIN, named
 from ..likelihood import Likelihoods
@@ -87,7 +88,8 @@ class LanguageModel:
         assert isinstance(output, GenerateText)
         inputs = self._inputs([(item, "") for item in batch], "left").to(self._model.device)
         seeds = [item.request.seed for item in batch]
-        responses = generate(self._model, self._tokenizer, inputs, output, seeds)
+        static = static_arguments(self._checkpoint.options) if output.num_beams == 1 else {}
+        responses = generate(self._model, self._tokenizer, inputs, output, seeds, **static)
         return [opened(r, item.payload[0]) for r, item in zip(responses, batch, strict=True)]
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:

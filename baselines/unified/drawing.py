@@ -54,9 +54,7 @@ def _janus(
     return [_picture(owner.model.decode_image_tokens(one)[0]) for one in tokens.split(1)]
 
 
-def _emu3(
-    owner: UnifiedModel, rows: Sequence[Prepared], sampled: Sampled, guidance: float
-) -> list[PilImage]:
+def _emu3(owner: UnifiedModel, rows: Sequence[Prepared], sampled: Sampled, guidance: float) -> list[PilImage]:
     area = int(owner.checkpoint.options.get("image_area", EMU3_AREA))
     texts = [(item, "") for item in rows]
     inputs = owner.inputs(texts, "left", return_for_image_generation=True, ratio="1:1", image_area=area)

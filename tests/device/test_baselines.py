@@ -89,7 +89,7 @@ def test_prompts_of_choices_are_computed_once_and_waited_for_once(
 
 PIPELINES = [
     *[("sd", scheduler) for scheduler in ("", "ddpm", "ddim", "dpm++", "euler")],
-    ("ip2p", ""), ("flux", ""), ("kontext", ""), ("sd3", ""),
+    ("ip2p", ""), ("flux", ""), ("sd3", ""),
 ]  # fmt: skip
 
 
@@ -106,8 +106,7 @@ def test_a_denoising_step_waits_twice_at_most(
 ) -> None:
     on_the_gpu(monkeypatch, pipelines, torch.float32)
     entry, argument = load_registry().model(f"diffusers:{pipes / name}")
-    editing = name in ("ip2p", "kontext")
-    parts = [picture(0)] if editing else []
+    parts = [picture(0)] if name == "ip2p" else []
     requests = [Request((user(*parts, "a red circle"),), GenerateImages(), seed=seed) for seed in range(2)]
     found = []
     for steps in (3, 6):
