@@ -16,6 +16,7 @@ from evalsuite.model.loading import LoadReport, check_loaded
 from evalsuite.model.memory import estimate, require_room
 from evalsuite.model.weights import configuration, count, fingerprint
 
+from .decoding import check_decoding
 from .lora import Adapter, adapter_of, without_adapter
 from .options import check_known, switch
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 OPTIONS = (
     "name", "revision", "template", "attention", "device_map", "quantization", "trust_remote_code",
     "generation_config", "memory_check", "weights_check", "adapter", "thinking",
+    "cache", "compile",
 )  # fmt: skip
 """What every adapter of transformers understands.
 
@@ -42,6 +44,8 @@ OPTIONS = (
   is missing is random. Recorded.
 - `adapter`: a folder of PEFT (LoRA …) on top of the checkpoint; `none` leaves one in the same folder away. An
   adapter's folder in place of the checkpoint loads with the base model that it names.
+- `cache=static`: decodes with a cache of fixed size, for greedy search and sampling; `compile=yes` compiles
+  the decoding step then (on a GPU with CUDA graphs).
 - `thinking`: `on` or `off`, the switch of the chat templates of reasoning models.
 """
 
@@ -150,6 +154,7 @@ class Checkpoint:
         model = model if placed else model.to(self.device)
         if self.adapter is not None:
             model = self.adapter.put_on(model)
+        check_decoding(model, self.source, self.options)
         return model.eval()
 
     def info(self, model: Any, **more: Any) -> ModelInfo:
@@ -157,7 +162,7 @@ class Checkpoint:
         config = model.config
         kept: dict[str, Any] = {
             name: self.options[name]
-            for name in ("attention", "device_map", "weights_check", "thinking")
+            for name in ("attention", "device_map", "weights_check", "thinking", "cache", "compile")
             if name in self.options
         }
         if self.adapter is not None:

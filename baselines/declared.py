@@ -47,6 +47,8 @@ TRANSFORMERS = (
     WEIGHTS_CHECK,
     ADAPTER,
     Option("thinking", "the switch of reasoning models' chat templates", choices=("on", "off")),
+    Option("cache", "of decoding; static has a fixed size", choices=("growing", "static")),
+    Option("compile", "compiles the decoding step; needs cache=static", bool, False),
 )
 """Every adapter of transformers."""
 

@@ -11,6 +11,8 @@ from evalsuite.model.memory import cache_per_token
 from evalsuite.model.reasoning import OPENED, opening_mark
 from evalsuite.request import GenerateText, Request, TextResponse
 
+from .decoding import OneWait, padded, takes_own_loop
+
 NEUTRAL: dict[str, Any] = {
     "do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": None, "min_p": None, "typical_p": 1.0,
     "repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "num_beams": 1, "length_penalty": 1.0,
@@ -71,18 +73,26 @@ def generate(
         "length_penalty": output.length_penalty,
         "do_sample": False,
     }
+    prompt = inputs["input_ids"]
+    stops = _Stops(tokenizer, output.stop, prompt.shape[1]) if output.stop else None
+    top_k = model.generation_config.top_k or 0  # else transformers takes its own 50
+    sampled = None
     if output.temperature > 0 and _samples_by_row(model, output):
-        top_k = model.generation_config.top_k or 0  # else transformers takes its own 50
-        arguments["logits_processor"] = LogitsProcessorList([Sampled(seeds, output, top_k)])
+        sampled = Sampled(seeds, output, top_k)
     elif output.temperature > 0:
         torch.manual_seed(seeds[0])
         arguments |= {"do_sample": True, "temperature": output.temperature, "top_p": output.top_p}
-        arguments |= {"top_k": model.generation_config.top_k or 0}  # else transformers takes its own 50
-    prompt = inputs["input_ids"]
-    if output.stop:
-        stops = _Stops(tokenizer, output.stop, prompt.shape[1])
-        arguments["stopping_criteria"] = StoppingCriteriaList([stops])
-    with torch.inference_mode():
+        arguments |= {"top_k": top_k}
+    if output.num_beams == 1 and not arguments["do_sample"] and takes_own_loop(model):
+        arguments["custom_generate"] = OneWait(sampled, stops.ends if stops else None)
+    else:
+        if sampled is not None:
+            arguments["logits_processor"] = LogitsProcessorList([sampled])
+        if stops is not None:
+            arguments["stopping_criteria"] = StoppingCriteriaList([stops])
+    # on the CPU nothing waits, and skipping a mask is faster
+    known = model.device.type != "cpu" and not bool(inputs.get("attention_mask", prompt.new_ones(1)).all())
+    with torch.inference_mode(), padded(known):
         found = model.generate(**inputs, **arguments, **more)
     # everything in one copy: asking the device token by token would wait for it as often
     new = without_prompt(found.cpu(), prompt.cpu(), is_encoder_decoder(model)).tolist()
@@ -193,16 +203,14 @@ class Sampled:
 
 
 def _samples_by_row(model: Any, output: GenerateText) -> bool:
-    """Whether `Sampled` can stand in for the library's sampling: not for beams, not in a model with a
-    `generate` of its own, and not where the checkpoint's own decoding, kept on request, prunes in further
-    ways."""
-    from transformers import GenerationMixin
-
+    """Whether `Sampled` can stand in for the library's sampling: not for beams, not in code beside a
+    checkpoint that has a `generate` of its own, and not where the checkpoint's own decoding, kept on request,
+    prunes in further ways."""
     config = model.generation_config
     own = ("min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "guidance_scale")
     return (
         output.num_beams == 1
-        and type(model).generate is GenerationMixin.generate
+        and takes_own_loop(model)
         and all(getattr(config, name, None) in (None, 0.0, 1.0) for name in own)
     )
 
@@ -212,6 +220,11 @@ class _Stops:
 
     def __init__(self, tokenizer: Any, stops: Sequence[str], width: int) -> None:
         self._tokenizer, self._stops, self._width = tokenizer, stops, width
+
+    def ends(self, ids: Sequence[int]) -> bool:
+        """Whether a row's new ids hold a stop string."""
+        text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+        return cut_at(text, self._stops) != text
 
     def __call__(self, input_ids: Any, scores: Any, **more: Any) -> Any:
         import torch

@@ -22,6 +22,7 @@ from ..images import encoded
 from ..lora import NONE
 from ..options import switch
 from .arguments import call_arguments, check_options, signature
+from .timesteps import keep_on_host
 from .weights import check_pipeline
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class DiffusersPipeline:
         name = output.scheduler or self._options.get("scheduler")
         if name:
             pipeline.scheduler = build_scheduler(name, pipeline.scheduler.config)
+        keep_on_host(pipeline)
 
     def _load(self, source: str) -> Any:
         import diffusers

@@ -11,8 +11,9 @@ from evalsuite.request import ChoiceResponse, GenerateText, Request, TextRespons
 from evalsuite.task.readers import decode
 
 from ..checkpoint import Checkpoint, explaining, thinking
+from ..decoding import static_arguments
 from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise, opened
-from ..likelihood import score
+from ..likelihood import Likelihoods
 from . import prompts
 
 IMAGE_COST = 1000.0
@@ -50,6 +51,7 @@ class ImageTextModel:
             **({"template": prompts.named(chosen["template"])} if "template" in chosen else {}),
         )
         self._thinking = thinking(chosen)
+        self._likelihoods = Likelihoods(self.model, self._here)
 
     @property
     def info(self) -> ModelInfo:
@@ -78,7 +80,8 @@ class ImageTextModel:
         side = "right" if is_encoder_decoder(self.model) else "left"
         inputs = self.inputs([(item, "") for item in batch], side)
         seeds = [item.request.seed for item in batch]
-        responses = generate(self.model, self.tokenizer, inputs, output, seeds)
+        static = static_arguments(self.checkpoint.options) if output.num_beams == 1 else {}
+        responses = generate(self.model, self.tokenizer, inputs, output, seeds, **static)
         return [opened(r, item.payload[0]) for r, item in zip(responses, batch, strict=True)]
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
@@ -88,9 +91,13 @@ class ImageTextModel:
                 "prompt.",
                 "Use a protocol that generates the answer.",
             )
-        return score(self.model, lambda rows: self.inputs(rows, "right"), batch)
+        return self._likelihoods.score(batch)
 
     def inputs(self, rows: Sequence[tuple[Prepared, str]], side: str, **more: Any) -> Any:
+        """`_here`, on the model's device."""
+        return self._here(rows, side, **more).to(self.model.device)
+
+    def _here(self, rows: Sequence[tuple[Prepared, str]], side: str, **more: Any) -> Any:
         """Tokens and pixels of prompts, each followed by a text, padded on one side.
 
         Only called in device steps, which run in one thread: the tokenizer's padding side is its state.
@@ -110,7 +117,7 @@ class ImageTextModel:
             arguments["add_special_tokens"] = False
         found = self.processor(**arguments)
         found.pop("labels", None)  # PaliGemma's processor makes some for training
-        return found.to(self.model.device, dtype=self.model.dtype)
+        return found.to("cpu", dtype=self.model.dtype)
 
     def _render(self, request: Request, pictures: list[Any]) -> str | list[Any]:
         if self.template is not None:

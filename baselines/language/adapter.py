@@ -10,9 +10,10 @@ from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import ChoiceResponse, GenerateText, Request, ScoreChoices, TextResponse
 
 from ..checkpoint import Checkpoint, explaining, thinking
+from ..decoding import static_arguments
 from ..generation import batch_that_fits, generate, group_of, neutralise, opened
 from ..image_text.prompts import CHAT, PLAIN, named
-from ..likelihood import score
+from ..likelihood import Likelihoods
 from .source import located
 
 
@@ -56,6 +57,7 @@ class LanguageModel:
             **gguf,
         )
         self._thinking = thinking(chosen)
+        self._likelihoods = Likelihoods(self._model, self._inputs)
 
     @property
     def info(self) -> ModelInfo:
@@ -84,13 +86,14 @@ class LanguageModel:
     def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
         output = batch[0].request.output
         assert isinstance(output, GenerateText)
-        inputs = self._inputs([(item, "") for item in batch], "left")
+        inputs = self._inputs([(item, "") for item in batch], "left").to(self._model.device)
         seeds = [item.request.seed for item in batch]
-        responses = generate(self._model, self._tokenizer, inputs, output, seeds)
+        static = static_arguments(self._checkpoint.options) if output.num_beams == 1 else {}
+        responses = generate(self._model, self._tokenizer, inputs, output, seeds, **static)
         return [opened(r, item.payload[0]) for r, item in zip(responses, batch, strict=True)]
 
     def score_choices(self, batch: Sequence[Prepared]) -> list[ChoiceResponse]:
-        return score(self._model, lambda rows: self._inputs(rows, "right"), batch)
+        return self._likelihoods.score(batch)
 
     def _rendered(self, request: Request, template: str | None) -> str:
         if template is None:
@@ -119,7 +122,7 @@ class LanguageModel:
         templated = rows[0][0].payload[1]
         found = self._tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=not templated)
         found.pop("token_type_ids", None)
-        return found.to(self._model.device)
+        return found
 
 
 def _quietly() -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from evalsuite.errors import CheckpointError, SampleError, suggest
 from evalsuite.model import ModelOptions, Prepared
-from evalsuite.request import GenerateImages, ImageResponse, Request
+from evalsuite.request import GenerateImages, GenerateText, ImageResponse, Request
 
+from ..generation import Sampled
 from ..image_text.adapter import ImageTextModel
 from ..images import encoded
 from .drawing import DRAWERS
@@ -16,8 +17,8 @@ from .drawing import DRAWERS
 class UnifiedModel(ImageTextModel):
     """Text, likelihoods and images from one checkpoint.
 
-    An image is sampled token by token. Every image is generated alone under its own seed, because a sampled
-    token would otherwise depend on the batch.
+    An image is sampled token by token, by a generator of its own on the CPU: neither the batch nor the device
+    changes what a seed means.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -42,12 +43,9 @@ class UnifiedModel(ImageTextModel):
         return Prepared(request, (self._render(request, []), []), float(output.count), output)
 
     def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse]:
-        return [self._pictures(item) for item in batch]
-
-    def _pictures(self, item: Prepared) -> ImageResponse:
         import torch
 
-        output = item.request.output
+        output = batch[0].request.output
         assert isinstance(output, GenerateImages)
         aside = self.decoding_aside
         guidance = output.guidance_scale
@@ -55,9 +53,15 @@ class UnifiedModel(ImageTextModel):
             guidance = float(aside.get("guidance_scale") or self._draw.guidance)
         # the checkpoint's own sampling; without one, all tokens (transformers would take the best 50)
         sampling = {"top_k": 0} | {n: aside[n] for n in ("temperature", "top_p", "top_k") if n in aside}
-        images = []
-        for i in range(output.count):
-            torch.manual_seed(item.request.seed + i)
-            with torch.inference_mode():
-                images.append(encoded(self._draw.draw(self, item, guidance, sampling)))
-        return ImageResponse(tuple(images), {"guidance_scale": guidance, **sampling})
+        rows = [item for item in batch for _ in range(output.count)]
+        seeds = [item.request.seed + i for item in batch for i in range(output.count)]
+        how = GenerateText(temperature=sampling.get("temperature", 1.0), top_p=sampling.get("top_p", 1.0))
+        with torch.inference_mode():
+            drawn = self._draw.draw(self, rows, Sampled(seeds, how, int(sampling["top_k"])), guidance)
+        images = [encoded(picture) for picture in drawn]
+        return [
+            ImageResponse(
+                tuple(images[start : start + output.count]), {"guidance_scale": guidance, **sampling}
+            )
+            for start in range(0, len(images), output.count)
+        ]

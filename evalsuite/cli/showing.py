@@ -43,9 +43,10 @@ def show_task(
 
 @show.command("model")
 def show_model(name: Name, plugin: PluginOption = None) -> None:
-    """Show what a model can do, and its options. Loads nothing."""
+    """Show what a model can do, its options, and for ADAPTER:FOLDER the memory it takes. Loads nothing."""
     registry = registry_with(plugin)
-    say(model_outline(name.partition(":")[0], registry), nl=False)
+    kind, _, folder = name.partition(":")
+    say(model_outline(kind, registry, Path(folder) if folder else None), nl=False)
 
 
 @show.command("suite")
@@ -92,8 +93,14 @@ def task_outline(entry: TaskEntry, data: Path | None = None) -> str:
     return outline(sections)
 
 
-def model_outline(name: str, registry: Registry) -> str:
-    """What `evalsuite show model` prints. Raises SpecError for a name that is not there."""
+def model_outline(name: str, registry: Registry, folder: Path | None = None) -> str:
+    """What `evalsuite show model` prints.
+
+    Args:
+        folder: of weights, whose memory is estimated.
+
+    Raises SpecError for a name that is not there, CheckpointError for a damaged file in the folder.
+    """
     entry = registry.model(f"{name}:ARGUMENT" if _takes_argument(name, registry) else name)[0]
     fitting = [task.name for task in registry.tasks.values() if not task.lacking(entry.capabilities)]
     head = [
@@ -104,6 +111,9 @@ def model_outline(name: str, registry: Registry) -> str:
     if entry.reads_annotations:
         head.append(Entry("note", "No model but an upper bound: it is given the tasks' own answers."))
     sections = [Section(entry.name, head, note=entry.title)]
+    memory = _memory(folder) if folder is not None else []
+    if memory:
+        sections.append(Section("Memory (estimated from the files' headers)", memory))
     declared = entry.declared_options
     if declared:
         sections.append(
@@ -111,6 +121,32 @@ def model_outline(name: str, registry: Registry) -> str:
         )
     sections.append(Section(f"Tasks that it can do ({len(fitting)})", note=", ".join(sorted(fitting))))
     return outline(sections)
+
+
+def _memory(folder: Path) -> list[Entry]:
+    from evalsuite.model.footprint import footprint
+    from evalsuite.model.memory import gib
+
+    entries = []
+    for dtype, size in (("float32", 4), ("bfloat16", 2)):
+        found = footprint(folder, size)
+        if found is None:
+            return []
+        more = []
+        if found.cache:
+            more.append(f"{gib(1000 * found.cache)} of key-value cache per 1,000 tokens of a request")
+        if found.image:
+            more.append(f"{gib(found.image)} per image at a denoising step, {gib(found.decoding)} to decode")
+        held = (found.batch(size * 2**30, 1000, int(bool(found.image))) for size in MEMORIES)
+        fits = ", ".join(f"{batch} on {size} GiB" for batch, size in zip(held, MEMORIES, strict=True))
+        more.append(f"batch of 1,000 tokens{' and an image' if found.image else ''}: {fits}")
+        weights = f"{found.parameters / 1e9:.2f} billion parameters, {gib(found.weights)}"
+        entries.append(Entry(dtype, weights, more=more))
+    return entries
+
+
+MEMORIES = (24, 80)
+"""GiB of GPUs that batches are said for."""
 
 
 def suite_outline(name: str, registry: Registry) -> str:

@@ -14,13 +14,14 @@ from evalsuite.content import Image, RawImage, Text
 from evalsuite.data.images import decode
 from evalsuite.dreamllm.conversation import PLAIN, TEMPLATES, VICUNA_EVALUATION, Piece, Template, render
 from evalsuite.dreamllm.diffusion import ImageSampler, SamplingConfig, to_images
-from evalsuite.dreamllm.generation import Generated, generate_text, score_continuations
+from evalsuite.dreamllm.generation import SCORED, Generated, generate_text, score_continuations
 from evalsuite.dreamllm.images import Augment, augmented, to_rgb
 from evalsuite.dreamllm.interleaved import write_documents
 from evalsuite.dreamllm.locating import locate
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
 from evalsuite.dreamllm.options import OPTIONS
 from evalsuite.dreamllm.processing import DreamLLMProcessor
+from evalsuite.dreamllm.static import StaticDecoding
 from evalsuite.errors import SpecError, suggest
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.devices import resolve
@@ -69,7 +70,10 @@ class DreamLLMAdapter:
         augment: what is done to an image before the vision tower's own preprocessing, a name of
             `images.Augment`; none unless set, as in the paper's scripts.
         round_pixels: `true` rounds pixels to float16 before the vision tower, as upstream's evaluation does.
-        channels_last, compile: `true` lays out and compiles UNet and VAE for speed, see docs/dreamllm.md.
+        channels_last: `true` lays out UNet and VAE for speed, see docs/dreamllm.md.
+        compile: `true` compiles UNet and VAE, `text` the decoding step of text (which needs `cache=static`),
+            `all` both.
+        cache: `growing`, or `static` for greedy search and sampling, see `static.StaticDecoding`.
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -87,9 +91,13 @@ class DreamLLMAdapter:
         if _flag(given, "channels_last"):
             for part in (self.model.unet, self.model.vae):
                 part.to(memory_format=torch.channels_last)
-        if _flag(given, "compile"):
+        compiled = _compiled(given)
+        if compiled in ("true", "all"):
             self.model.unet.compile()
             self.model.vae.decoder.compile()
+        self._static = None
+        if given.get("cache") == "static":
+            self._static = StaticDecoding(self.model, compiled=compiled in ("text", "all"))
         self._sampler = ImageSampler(self.model)
         self._device = device
         self._info = ModelInfo(
@@ -105,6 +113,7 @@ class DreamLLMAdapter:
                 "drawing": self._sampling_config.describe(),
                 "sampling": f"top_k {self._top_k}",
                 "images": self._augment + (", rounded to float16" if self._round_pixels else ""),
+                **{name: given[name] for name in ("cache", "compile") if name in given},
             },
         )
 
@@ -157,19 +166,22 @@ class DreamLLMAdapter:
     def batch_that_fits(self, prepared: Prepared) -> int:
         """How many requests like this one memory holds, by their key-value caches and UNet activations."""
         config, output = self.model.config, prepared.request.output
-        tokens, copies, images = len(prepared.payload.ids), 1, None
+        tokens, images = len(prepared.payload.ids), None
+        room = config.sequence_limit - tokens
         if isinstance(output, GenerateText):
-            tokens, copies = tokens + output.max_new_tokens, output.num_beams
+            # beams share the prompt
+            tokens += min(output.max_new_tokens, room) * output.num_beams
         elif isinstance(output, ScoreChoices):
             choices = prepared.payload.choices
-            tokens, copies = tokens + max(map(len, choices)), len(choices)
+            tokens += min(SCORED, max(map(len, choices)) * len(choices))
         elif isinstance(output, GenerateImages):
             tokens, images = tokens + config.num_dream_queries + 2, output
         elif isinstance(output, GenerateDocument):
             block = len(self.processor.dream_block) + len(self.processor.image_block)
-            tokens, images = tokens + output.max_new_tokens + output.max_images * block, output.image
+            tokens += min(output.max_new_tokens + output.max_images * block, room)
+            images = output.image
         each = cache_per_token(config.text_config.to_dict(), self.model.dream_queries.element_size())
-        fits = batch_that_fits(each, min(tokens, config.sequence_limit) * copies, self._device)
+        fits = batch_that_fits(each, tokens, self._device)
         if images is not None:
             factor = config.vae_factor
             wanted = images_that_fit(
@@ -203,6 +215,7 @@ class DreamLLMAdapter:
             # only text is wanted: without these the model could begin an image
             suppress=[tokens.dream_start, tokens.image_start],
             stop=self._stopper(output),
+            static=self._static,
         )
         return [self._text(generated, output) for generated in found]
 
@@ -288,6 +301,18 @@ class DreamLLMAdapter:
         for stop in output.stop:
             text = text.split(stop)[0]
         return TextResponse(text.strip(), len(generated.ids), truncated=not generated.ended)
+
+
+def _compiled(given: Mapping[str, str]) -> str:
+    """What is compiled: `false`, `true` (UNet and VAE), `text` or `all`."""
+    wanted = given.get("compile", "false").lower()
+    wanted = {"yes": "true", "no": "false", "1": "true", "0": "false"}.get(wanted, wanted)
+    if wanted in ("text", "all") and given.get("cache") != "static":
+        raise SpecError(
+            f"Option compile={wanted} needs a cache of fixed size.",
+            "Add --option cache=static, or write compile=true for UNet and VAE alone.",
+        )
+    return wanted
 
 
 def _template(name: str) -> Template:

@@ -79,7 +79,7 @@ def beam_search(
     batch, device = state.batch, state.mask.device
     with_prompt = length_normalization == "prompt+generated"
     prompts = [state.mask.shape[1]] * batch if count_padding else list(state.counts)
-    state.select([row for row in range(batch) for _ in range(num_beams)])
+    state.fork(num_beams)
     forbidden = torch.tensor(list(suppress), device=device) if suppress else None
     scores = torch.full((batch, num_beams), -1e9, device=device)
     scores[:, 0] = 0.0
@@ -93,6 +93,8 @@ def beam_search(
 
     for step in range(max(limits)):
         log_probabilities = torch.log_softmax(state.logits, dim=-1)
+        if step == 0:  # the prompt's, which all beams share
+            log_probabilities = log_probabilities.repeat_interleave(num_beams, dim=0)
         if forbidden is not None:
             log_probabilities.index_fill_(1, forbidden, -1e9)
         vocabulary = log_probabilities.shape[-1]
@@ -120,7 +122,7 @@ def beam_search(
         scores = torch.tensor(chosen_scores, device=device)
         if all(one.done for one in finished):
             break
-        state.select(chosen_beams)
+        state.follow(chosen_beams)
         state.append(torch.tensor(chosen_tokens, device=device)[:, None])
 
     return [one.best for one in finished]

@@ -11,6 +11,7 @@ from torch import Tensor
 from evalsuite.dreamllm.beams import LENGTHS, Hypothesis, beam_search
 from evalsuite.dreamllm.decoding import DecodingState
 from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
+from evalsuite.dreamllm.static import StaticDecoding
 from evalsuite.errors import SpecError
 
 
@@ -70,6 +71,7 @@ def generate_text(
     suppress: Sequence[int] = (),
     stop: Callable[[int, Sequence[int]], bool] | None = None,
     strict: bool = True,
+    static: StaticDecoding | None = None,
 ) -> list[Generated]:
     """Continue a batch of prompts. The vision tower runs once, not at every step, and not at all without
     images.
@@ -86,6 +88,7 @@ def generate_text(
         eos: ending token, None for the model's.
         suppress: ids that are never chosen, e.g. `<dream_start>` where only text is wanted.
         stop: called with row and new ids after each token (not in beam search); True ends the row.
+        static: decodes with a cache of fixed size (not in beam search).
 
     Raises:
         SampleError: a prompt fills the model's sequence limit, or images do not match.
@@ -98,8 +101,18 @@ def generate_text(
     if temperature > 0 and num_beams == 1 and seeds is None:
         raise SpecError("Sampling needs one seed per row.", "Pass seeds, or temperature=0.")
     end = model.config.tokens.eos if eos is None else eos
+    static = static if num_beams == 1 else None
+    room = model.config.sequence_limit - input_ids.shape[1]
     state = DecodingState(
-        model, input_ids, attention_mask, images=images, image_features=image_features, strict=strict
+        model,
+        input_ids,
+        attention_mask,
+        images=images,
+        image_features=image_features,
+        strict=strict,
+        # a short prompt of a padded batch may be continued where the longest may not
+        ahead=max_new_tokens * num_beams if static else min(max_new_tokens, max(room, 1)) * num_beams,
+        static=static,
     )
     limits = [min(max_new_tokens, model.config.sequence_limit - length) for length in state.counts]
     if num_beams > 1:
@@ -121,22 +134,25 @@ def generate_text(
     forbidden = token_index(suppress, state.mask.device)
     rows: list[list[int]] = [[] for _ in range(state.batch)]
     ended = [False] * state.batch
-    active = list(range(state.batch))
-    while active:
+    active = list(range(state.batch))  # the rows of the state, in order
+    done: set[int] = set()
+    while True:
         some = None if draws is None else [draws[row] for row in active]
         chosen = choose(state.logits, some, temperature, top_k, top_p, forbidden)
-        going: list[int] = []
-        for position, (row, token) in enumerate(zip(active, chosen.tolist(), strict=True)):
+        for row, token in zip(active, chosen.tolist(), strict=True):
+            if row in done:
+                continue
             rows[row].append(token)
             ended[row] = token == end
-            if not ended[row] and len(rows[row]) < limits[row] and not (stop and stop(row, rows[row])):
-                going.append(position)
+            if ended[row] or len(rows[row]) >= limits[row] or (stop and stop(row, rows[row])):
+                done.add(row)
+        going = [position for position, row in enumerate(active) if row not in done]
         if not going:
             break
-        if len(going) < len(active):
+        if static is None and len(going) < len(active):
             state.select(going)
             chosen = chosen[torch.tensor(going, device=chosen.device)]
-        active = [active[position] for position in going]
+            active = [active[position] for position in going]
         state.append(chosen[:, None])
     return [Generated(tuple(ids), done) for ids, done in zip(rows, ended, strict=True)]
 
@@ -198,28 +214,61 @@ def score_continuations(
         SampleError: prompt and continuation do not fit the model's limit.
         SpecError: an empty continuation.
     """
-    flat = [(row, list(ids)) for row, several in enumerate(continuations) for ids in several]
-    if not all(ids for _, ids in flat):
+    if not all(ids for several in continuations for ids in several):
         raise SpecError("A continuation is empty.", "Every choice needs at least one token.")
-    longest = max(len(ids) for _, ids in flat)
+    longest = max(len(ids) for several in continuations for ids in several)
+    most = max(map(len, continuations))
+    width = min(most, max(1, SCORED // longest))
     state = DecodingState(
-        model, input_ids, attention_mask, images=images, image_features=image_features, room=longest
+        model,
+        input_ids,
+        attention_mask,
+        images=images,
+        image_features=image_features,
+        room=longest,
+        ahead=width * longest,
     )
-    device = state.mask.device
-    state.select([row for row, _ in flat])
-    chosen = torch.full((len(flat), longest), model.config.tokens.pad)
-    real = torch.zeros((len(flat), longest), dtype=torch.long)
-    for index, (_, ids) in enumerate(flat):
-        chosen[index, : len(ids)] = torch.tensor(ids)
-        real[index, : len(ids)] = 1
-    targets = chosen.to(device)
-    found = [torch.log_softmax(state.logits, -1).gather(1, targets[:, :1])]
+    first = torch.log_softmax(state.logits, -1)
+    values, real = [], []
+    for start in range(0, most, width):
+        several = [list(own[start : start + width]) for own in continuations]
+        found, counted = _scored(state, several, width, longest, first)
+        values.append(found)
+        real.append(counted)
+    sums = _sums(torch.cat(values, 1).flatten(0, 1).cpu(), torch.cat(real, 1).flatten(0, 1))
+    columns = len(sums) // len(continuations)
+    return [sums[row * columns : row * columns + len(own)] for row, own in enumerate(continuations)]
+
+
+SCORED = 512
+"""Tokens of a prompt's continuations that are computed at once."""
+
+
+def _scored(
+    state: DecodingState, several: Sequence[Sequence[Sequence[int]]], width: int, longest: int, first: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of the tokens of at most `width` continuations per prompt, and which are real:
+    (rows, width, longest) both; the second on the CPU. Continuations that a prompt has not are padding.
+
+    Args:
+        first: (rows, vocabulary), log-probabilities of the first token.
+    """
+    chosen = torch.full((len(several), width, longest), state.model.config.tokens.pad)
+    real = torch.zeros(chosen.shape, dtype=torch.long)
+    for row, own in enumerate(several):
+        for column, ids in enumerate(own):
+            chosen[row, column, : len(ids)] = torch.tensor(list(ids))
+            real[row, column, : len(ids)] = 1
+    targets = chosen.to(first.device)
+    found = first.gather(1, targets[:, :, 0])[:, :, None]
     if longest > 1:
+        state.fork(width)
         # the last token of each continuation is scored, not read
-        state.append(targets[:, :-1], real[:, 1:], every=True)
-        found.append(torch.log_softmax(state.logits, -1).gather(2, targets[:, 1:, None])[..., 0])
-    values = iter(_sums(torch.cat(found, 1).cpu(), real))
-    return [[next(values) for _ in several] for several in continuations]
+        state.append(targets[:, :, :-1].flatten(0, 1), real[:, :, 1:].flatten(0, 1), every=True)
+        rest = torch.log_softmax(state.logits, -1).gather(2, targets[:, :, 1:].flatten(0, 1)[..., None])
+        found = torch.cat([found, rest[..., 0].view(len(several), width, -1)], -1)
+        state.join()
+    return found, real
 
 
 def _sums(values: Tensor, real: Tensor) -> list[float]:

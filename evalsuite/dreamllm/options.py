@@ -19,5 +19,13 @@ OPTIONS = (
     ),
     Option("round_pixels", "rounds pixels to float16 before the vision tower, as upstream does", bool, False),
     Option("channels_last", "lays out UNet and VAE for speed", bool, False),
-    Option("compile", "compiles UNet and VAE for speed", bool, False),
+    Option(
+        "compile",
+        "compiles UNet and VAE (true), the decoding step of text (text, with cache=static), or all",
+        default="false",
+        choices=("false", "true", "text", "all", "no", "yes", "0", "1"),
+    ),
+    Option(
+        "cache", "of decoding text; static has a fixed size", default="growing", choices=("growing", "static")
+    ),
 )

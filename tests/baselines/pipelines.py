@@ -54,15 +54,20 @@ def _stable(kind: str, channels: int) -> Any:
         feature_extractor=None)  # fmt: skip
 
 
+def _t5(width: int) -> Any:
+    from transformers import T5Config, T5EncoderModel
+
+    return T5EncoderModel(T5Config(
+        vocab_size=7, d_model=width, d_kv=8, d_ff=16, num_layers=1, num_heads=2)).eval()  # fmt: skip
+
+
 def _flux(kind: str) -> Any:
     import diffusers
-    from transformers import T5Config, T5EncoderModel
 
     return getattr(diffusers, kind)(
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(), vae=_vae(shift_factor=0.0, scaling_factor=1.0),
         text_encoder=_clip(projection_dim=16), tokenizer=_words(),
-        text_encoder_2=T5EncoderModel(T5Config(
-            vocab_size=7, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)).eval(),
+        text_encoder_2=_t5(16),
         tokenizer_2=_words(),
         transformer=diffusers.FluxTransformer2DModel(
             patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
@@ -71,11 +76,32 @@ def _flux(kind: str) -> Any:
     )  # fmt: skip
 
 
+def _sd3() -> Any:
+    import diffusers
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    def clip() -> Any:
+        return CLIPTextModelWithProjection(CLIPTextConfig(
+            vocab_size=7, hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=8, bos_token_id=1, eos_token_id=2, projection_dim=16)).eval()  # fmt: skip
+
+    return diffusers.StableDiffusion3Pipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(), vae=_vae(shift_factor=0.0, scaling_factor=1.0),
+        text_encoder=clip(), tokenizer=_words(), text_encoder_2=clip(), tokenizer_2=_words(),
+        text_encoder_3=_t5(32), tokenizer_3=_words(),
+        transformer=diffusers.SD3Transformer2DModel(
+            sample_size=8, patch_size=1, in_channels=4, num_layers=1, attention_head_dim=8,
+            num_attention_heads=4, joint_attention_dim=32, caption_projection_dim=32,
+            pooled_projection_dim=32, out_channels=4),
+    )  # fmt: skip
+
+
 PIPELINES: dict[str, Callable[[], Any]] = {
     "sd": lambda: _stable("StableDiffusionPipeline", 4),
     "ip2p": lambda: _stable("StableDiffusionInstructPix2PixPipeline", 8),
     "flux": lambda: _flux("FluxPipeline"),
     "kontext": lambda: _flux("FluxKontextPipeline"),
+    "sd3": _sd3,
 }
 
 
