@@ -15,8 +15,8 @@ from evalsuite.engine.batching import Window
 from evalsuite.engine.plan import Item
 from evalsuite.engine.prepare import Ready, error_text
 from evalsuite.errors import DataError, SampleError, SpecError, UnavailableError
-from evalsuite.model import METHODS, Model
-from evalsuite.request import GenerateText, Request, TextResponse, fingerprint
+from evalsuite.model import METHODS, Model, ModelInfo
+from evalsuite.request import GenerateText, Request, TextResponse
 from evalsuite.running.resolving import build_model
 from evalsuite.spec import ModelSpec, RunSpec, slug
 from evalsuite.task import Sample
@@ -52,6 +52,17 @@ class ModelJudge:
         return slug(self.spec.name)
 
 
+def require_judge(judge: ModelJudge, registry: Registry) -> None:
+    """Raises SpecError for a model that does not write text, is an upper bound, or has no such option."""
+    entry, _ = registry.model(judge.spec.name)
+    if "text" not in entry.capabilities or entry.reads_annotations:
+        raise SpecError(
+            f"Model {judge.spec.name!r} cannot judge: a judge reads a question and writes text.",
+            "See `evalsuite list models`, column text.",
+        )
+    entry.check_options(judge.spec.options)
+
+
 class LocalJudge:
     """A model that is asked in this process; it is loaded at the first question.
 
@@ -63,13 +74,7 @@ class LocalJudge:
     """
 
     def __init__(self, judge: ModelJudge, registry: Registry) -> None:
-        entry, _ = registry.model(judge.spec.name)
-        if "text" not in entry.capabilities or entry.reads_annotations:
-            raise SpecError(
-                f"Model {judge.spec.name!r} cannot judge: a judge reads a question and writes text.",
-                "See `evalsuite list models`, column text.",
-            )
-        entry.check_options(judge.spec.options)
+        require_judge(judge, registry)
         self._judge = judge
         self._registry = registry
         self._loaded: tuple[Model, LocalExecutor] | None = None
@@ -105,9 +110,9 @@ class LocalJudge:
             for _, routine, _ in (*asked, *waiting):
                 routine.close()
 
-    async def ask(self, chat: Chat, place: str) -> Reply:
-        """One reply; sampling is seeded by `place`, so that a second pass may say something else."""
-        return await _Turn(chat, place)
+    async def ask(self, chat: Chat, seed: int) -> Reply:
+        """One reply; sampling is seeded, so that a second pass may say something else."""
+        return await _Turn(chat, seed)
 
     def __enter__(self) -> Self:
         return self
@@ -146,37 +151,48 @@ class LocalJudge:
         return [found.get(place, gone) for place in range(len(turns))]
 
     def _ready(self, model: Model, place: int, turn: _Turn) -> Ready:
-        prepared = model.prepare(self._request(turn))
-        item = Item(Sample(turn.place, None), place)
+        prepared = model.prepare(request_of(turn.chat, turn.seed, self._judge.max_tokens))
+        item = Item(Sample(str(place), None), place)
         return Ready(item, prepared, "", "", "", "", METHODS["text"], nbytes=0)
-
-    def _request(self, turn: _Turn) -> Request:
-        chat = turn.chat
-        if chat.logprobs is not None or chat.extra:
-            what = "log-probabilities" if chat.logprobs is not None else ", ".join(chat.extra)
-            raise SampleError(
-                f"The protocol asks its judge for {what}, which only servers give.", "Judge with --judge."
-            )
-        output = GenerateText(
-            max_new_tokens=self._judge.max_tokens if chat.max_tokens is None else chat.max_tokens,
-            temperature=chat.temperature or 0.0,
-            top_p=1.0 if chat.top_p is None else chat.top_p,
-            stop=tuple(chat.stop),
-        )
-        seed = chat.seed if chat.seed is not None else int(fingerprint(["judge", turn.place])[:8], 16) >> 1
-        return Request(chat.messages, output, prefill=chat.prefill, seed=seed)
 
     def _reply(self, model: Model, response: object, outcome: Any) -> Reply | SampleError:
         if not isinstance(response, TextResponse):
             return SampleError(outcome.error or "the judge's answer is no text")
-        info = model.info
-        return Reply(
-            text=response.text,
-            finish_reason="length" if response.truncated else "stop",
-            completion_tokens=response.tokens,
-            model=f"{info.name}@{info.fingerprint[:8]}",  # other weights under one name are another judge
-            seconds=outcome.seconds,
+        return reply_of(response, model.info, outcome.seconds)
+
+
+def request_of(chat: Chat, seed: int, max_tokens: int) -> Request:
+    """A question to the judge as a request to a model of the registry.
+
+    Args:
+        max_tokens: limit on the reply where the protocol leaves it to the server.
+
+    Raises SampleError where it asks for what only servers give.
+    """
+    if chat.logprobs is not None or chat.extra:
+        what = "log-probabilities" if chat.logprobs is not None else ", ".join(chat.extra)
+        raise SampleError(
+            f"The protocol asks its judge for {what}, which only servers give.", "Judge with --judge."
         )
+    output = GenerateText(
+        max_new_tokens=max_tokens if chat.max_tokens is None else chat.max_tokens,
+        temperature=chat.temperature or 0.0,
+        top_p=1.0 if chat.top_p is None else chat.top_p,
+        stop=tuple(chat.stop),
+    )
+    return Request(chat.messages, output, prefill=chat.prefill, seed=seed)
+
+
+def reply_of(response: TextResponse, info: ModelInfo, seconds: float) -> Reply:
+    """The model's answer as a judge's reply; it is named with its weights: other weights under one name are
+    another judge."""
+    return Reply(
+        text=response.text,
+        finish_reason="length" if response.truncated else "stop",
+        completion_tokens=response.tokens,
+        model=f"{info.name}@{info.fingerprint[:8]}",
+        seconds=seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +200,7 @@ class _Turn:
     """Awaited, it hands its question to whoever drives the coroutine, and gives the reply."""
 
     chat: Chat
-    place: str
+    seed: int
 
     def __await__(self) -> Generator[_Turn, Reply, Reply]:
         return (yield self)
