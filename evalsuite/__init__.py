@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from evalsuite.notebook import Run, SampleView, load_run
     from evalsuite.registry import load_registry
     from evalsuite.report import write_report
+    from evalsuite.running.hours import HoursPlan, plan_hours
     from evalsuite.store.verify import verify as verify_run
 
 __version__ = "0.2.0"
@@ -64,6 +65,7 @@ _HOMES = {
     "evalsuite.notebook": "Run SampleView load_run",
     "evalsuite.registry": "load_registry",
     "evalsuite.report": "write_report",
+    "evalsuite.running.hours": "HoursPlan plan_hours",
     "evalsuite.store.verify": "verify_run:verify",
 }
 """Module -> the public names it has; `public:name` where it is called otherwise there."""
@@ -72,6 +74,7 @@ __all__ = [
     "Comparison",
     "EvalsuiteError",
     "Gates",
+    "HoursPlan",
     "Run",
     "SamplePlan",
     "SampleView",
@@ -102,6 +105,7 @@ __all__ = [
     "load_registry",
     "load_run",
     "make_study",
+    "plan_hours",
     "plan_samples",
     "plot_tradeoff",
     "read_study",

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from evalsuite.content import Image
 from evalsuite.endpoint import errors
 from evalsuite.endpoint.messages import chat_messages, sendable
-from evalsuite.endpoint.pixels import ImageFormat, encoded
+from evalsuite.endpoint.pixels import encoded
 from evalsuite.endpoint.replies import completion_of, images_of, names_of, reply_of, require_answer
 from evalsuite.endpoint.server import Server
 from evalsuite.endpoint.transport import bounded_client
@@ -158,7 +158,7 @@ class Endpoint:
             body["size"] = drawing.size
         if drawing.extra:
             body["extra_body"] = dict(drawing.extra)
-        files = [_file(place, image, self.server.image_format) for place, image in enumerate(drawing.images)]
+        files = [_file(place, image, self.server) for place, image in enumerate(drawing.images)]
 
         async def call() -> ImageReply:
             images = self._client.images
@@ -247,6 +247,7 @@ class Endpoint:
                 chat.messages,
                 image_detail=server.image_detail,
                 image_format=server.image_format,
+                orientation=server.orientation,
                 changes=changes,
             ),
         }
@@ -309,6 +310,6 @@ def _readable(work: Callable[[_Item], Awaitable[_Result]]) -> Callable[[_Item], 
     return one
 
 
-def _file(place: int, image: Image, image_format: ImageFormat) -> tuple[str, bytes, str]:
-    made = encoded(image, image_format)
+def _file(place: int, image: Image, server: Server) -> tuple[str, bytes, str]:
+    made = encoded(image, server.image_format, server.orientation)
     return f"image-{place}.{made.kind.rpartition('/')[2]}", made.data, made.kind

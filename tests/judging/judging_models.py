@@ -3,7 +3,7 @@
 `grader` gives 0.5 for "x = -1", else 1.0. Options: `log`, a file for the size of every batch; `mumble`, an
 answer for which it gives no grade until it is asked with a temperature; `stumble`, an answer that it cannot
 read; `leaves`, the number of questions after which it can answer no more; `weights`, its fingerprint;
-`questions`, a file for every answer that it is about to grade; `delay`, seconds for a batch; `kills`, an answer
+`questions`, a file for every answer that it is to grade; `delay`, seconds for a batch; `kills`, an answer
 that ends its process.
 """
 
