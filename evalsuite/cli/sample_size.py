@@ -35,7 +35,7 @@ def plan(
         int | None,
         typer.Option(
             min=1,
-            help="Number of samples: show the smallest difference they detect; with --rates: the most per task",
+            help="Number of samples: show the smallest difference they detect; --rates: the most per task",
         ),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Metric; the headline by default.")] = None,
