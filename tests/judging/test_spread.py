@@ -167,7 +167,7 @@ def test_a_judge_that_kills_its_workers_fails_one_judgement_and_a_killed_driver_
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as child:
         until = time.monotonic() + 240
-        while len(rows(tmp_path / "run")) < 3 and time.monotonic() < until:
+        while len(rows(tmp_path / "run")) < 3 and time.monotonic() < until and child.poll() is None:
             time.sleep(0.1)
         child.send_signal(signal.SIGKILL)
     kept = len(rows(tmp_path / "run"))
