@@ -2,8 +2,8 @@
 
 1. `client`: CPU of this process per request, our client against a bare `AsyncOpenAI` loop with as many
    requests on their way, over a server that answers at once. Target: at most 1.3 times. Then the same with
-   images of 480 x 360, to which the bare loop belongs what any client does (base64) and, apart, what ours does
-   besides: each image is decoded, so that a damaged one is told before it is sent.
+   images of 480 x 360: base64 belongs to the bare loop, and apart stands what ours does besides: each image
+   is decoded, so that a damaged one is told before it is sent.
 2. `engine`: tokens per second of one checkpoint on the CPU, served (`transformers serve`, and llama.cpp's
    server where it is installed) against the adapter `causal` in this process. The checkpoint is a Llama of
    random weights, or `--checkpoint FOLDER`; `--gguf FILE` for llama.cpp.
