@@ -33,6 +33,10 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
 
     Raises UnavailableError when nothing answers there, or when its Ray is of another version.
     """
+    if address is not None and _TOKEN.expanduser().is_file():
+        # An explicit address never reads the token by itself: Ray would say "failed to connect". Ray looks at
+        # this variable once, when it is imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = require_ray()
     if ray.is_initialized():
         return f"ray {ray.__version__}, {'cluster' if address else 'local'}"
@@ -44,9 +48,6 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
             ray.init(address="local", num_cpus=needed, include_dashboard=False, **quiet)
             return f"ray {ray.__version__}, local"
         _require_reachable(address)
-        if _TOKEN.expanduser().is_file():
-            # An explicit address never reads the token by itself: Ray would say "failed to connect".
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
         ray.init(address=address, **quiet)
         return f"ray {ray.__version__}, cluster at {address}"
     except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError and its own

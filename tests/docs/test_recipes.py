@@ -53,11 +53,10 @@ def test_the_job_of_kuberay_runs_what_it_mounts() -> None:
         pod = group["template"]["spec"]
         assert _mounts(pod)["shm"] == "/dev/shm"
         assert "runs" not in _mounts(pod), "only the driver writes the run"
-    gpus = sum(
-        group["replicas"]
-        * group["template"]["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"]
-        for group in cluster["workerGroupSpecs"]
-    )
+    gpus = 0
+    for group in cluster["workerGroupSpecs"]:
+        (container,) = group["template"]["spec"]["containers"]
+        gpus += group["replicas"] * container["resources"]["limits"]["nvidia.com/gpu"]
     assert int(entry[entry.index("--workers") + 1]) * int(entry[entry.index("--gpus-per-worker") + 1]) == gpus
     images = {container["image"] for pod in groups for container in pod["containers"]}
     assert len(images) == 1
@@ -129,9 +128,8 @@ def test_a_slurm_job_that_ends_by_itself_is_not_queued_again(tmp_path: Path) -> 
 
 
 def test_the_arithmetic_of_the_coco_row_is_that_of_the_plan() -> None:
-    rows = re.findall(
-        r"^\| (\d+) \| (\d+) \| ([\d.]+) days \| ([\d.]+) h \| ([\d.]+) h \|", PAGE, re.MULTILINE
-    )
+    row = r"^\| (\d+) \| (\d+) \| ([\d.]+) days \| ([\d.]+) h \| ([\d.]+) h \|"
+    rows = re.findall(row, PAGE, re.MULTILINE)
     assert len(rows) == 3
     for seconds, device_hours, days, eight, many in rows:
         rate = Rate("coco-30k", "image", 2, 16, 150, (512, 512), 16 * float(seconds), 1.0)
