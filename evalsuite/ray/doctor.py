@@ -30,6 +30,7 @@ class Answer:
     """What a node of the cluster said.
 
     Args:
+        node: its id in the cluster.
         gpus: as Ray was told.
         here: it is this machine.
         report: None where it could not be made.
@@ -37,6 +38,7 @@ class Answer:
         sent, received: Unix time of this machine when it was asked, and when it had answered.
     """
 
+    node: str
     host: str
     address: str
     gpus: int
@@ -65,6 +67,7 @@ def ask_nodes(
             sent = time.time()
             problem = last_line(error)
         yield Answer(
+            node=str(node["NodeID"]),
             host=report.host if report is not None else str(node.get("NodeManagerHostname", "?")),
             address=str(node["NodeManagerAddress"]),
             gpus=int(node["Resources"].get("GPU", 0)),
@@ -132,7 +135,7 @@ def _weights_of(model: str) -> str:
 
 
 def _of_node(answer: Answer, here: NodeReport, data: Path | None, weights: str) -> Iterator[Finding]:
-    area = f"node {answer.host} ({answer.address}{', this machine' if answer.here else ''})"
+    area = f"node {answer.node[:8]}: {answer.host}, {answer.address}{', this machine' if answer.here else ''}"
     report = answer.report
     if report is None:
         yield Finding(

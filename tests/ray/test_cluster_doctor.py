@@ -37,7 +37,7 @@ def test_every_node_is_looked_at_and_told_apart(tmp_path: Path, address: str) ->
     said = " ".join(done.stdout.split())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nodes: 2, with 2 GPUs in all" in said
-    assert said.count("node ") == 2
+    assert said.count("this machine") == 2
     assert said.count(f"weights: {weights}: 1 files") == 2
     assert said.count(f"data: {data}: 1 files") == 2
     assert said.count("ok plugin") == 2
@@ -112,7 +112,7 @@ def test_what_differs_is_said(changes: dict[str, object], name: str, state: str,
     whole = Folder(2, 2, "y")
     here = report(plugins={"/p.py": "aa"}, data=whole, weights=whole)
     there = report(**{"plugins": {"/p.py": "aa"}, "data": whole, "weights": whole, **changes})
-    answer = Answer("b", "10.0.0.2", 2, False, there, "", 99.9, 100.1)
+    answer = Answer("f00", "b", "10.0.0.2", 2, False, there, "", 99.9, 100.1)
     found = {one.name: one for one in _of_node(answer, here, Path("/data"), "w")}
     assert (found[name].state, said in found[name].detail) == (state, True), found[name]
     assert found[name].remedy
@@ -121,7 +121,9 @@ def test_what_differs_is_said(changes: dict[str, object], name: str, state: str,
 
 
 def test_a_node_without_evalsuite_is_a_finding_not_an_end() -> None:
-    answer = Answer("b", "10.0.0.2", 0, False, None, "ModuleNotFoundError: No module named 'evalsuite'", 0, 0)
+    answer = Answer(
+        "f00", "b", "10.0.0.2", 0, False, None, "ModuleNotFoundError: No module named 'evalsuite'", 0, 0
+    )
     (found,) = _of_node(answer, report(), None, "")
     assert (found.state, found.detail) == ("broken", "ModuleNotFoundError: No module named 'evalsuite'")
 
