@@ -317,12 +317,38 @@ def doctor(
         ),
     ] = False,
     device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            help="Look at every node of this Ray cluster instead: `auto` or HOST:PORT.",
+            rich_help_panel="Cluster",
+        ),
+    ] = None,
+    data_folder: Annotated[
+        Path | None,
+        typer.Option(help="Data that every node should see.", rich_help_panel="Cluster"),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="Model whose weights every node should have.", rich_help_panel="Cluster"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what works on this machine, what is missing, and how to get it. Downloads nothing."""
+    """Show what works on this machine, what is missing, and how to get it. Downloads nothing.
+
+    With --ray-address: what each node of a cluster has and this machine
+    not, or the other way round: versions, plugins, GPUs, clock, /dev/shm,
+    data and weights.
+    """
     if gpu:
         _doctor_gpu(device)
         return
+    if ray_address is None:
+        for name, value in (("--data-folder", data_folder), ("--model", model)):
+            if value is not None:
+                raise SpecError(f"{name} is looked for on the nodes of a cluster.", "Add --ray-address.")
     from evalsuite.doctor import examine
 
     if as_json:
@@ -333,7 +359,13 @@ def doctor(
     marks = {"ok": "green", "missing": "yellow", "broken": "red"}
     broken = 0
     area = ""
-    for finding in examine(plugin or (), data=data):
+    if ray_address is None:
+        findings = examine(plugin or (), data=data)
+    else:
+        from evalsuite.ray.doctor import examine_cluster
+
+        findings = examine_cluster(ray_address, plugin or (), data=data_folder, model=model or "")
+    for finding in findings:
         if finding.area != area:
             area = finding.area
             console.print(f"\n{area}", style="bold")

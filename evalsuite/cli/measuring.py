@@ -24,6 +24,13 @@ from evalsuite.cli.common import (
     show_numbers,
 )
 from evalsuite.cli.logging import LogOption, LogProjectOption, destinations, log_runs
+from evalsuite.cli.scale_options import (
+    CpusPerWorkerOption,
+    GpusPerWorkerOption,
+    RayAddressOption,
+    WorkersOption,
+    WorkerTimeoutOption,
+)
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -175,30 +182,11 @@ def run(
     retry_failed: Annotated[
         bool | None, typer.Option("--retry-failed", help="Retry failed samples.", rich_help_panel=FAILURES)
     ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(help="Number of Ray workers, or `auto` for one per GPU.", rich_help_panel=SCALE),
-    ] = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(help="Ray cluster, `auto` or HOST:PORT. Default: a local one.", rich_help_panel=SCALE),
-    ] = None,
-    gpus_per_worker: Annotated[
-        float | None,
-        typer.Option(min=0, help="GPUs of each worker (default: 1; 0.5 shares one).", rich_help_panel=SCALE),
-    ] = None,
-    cpus_per_worker: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Cores of each worker (default: 1).", rich_help_panel=SCALE),
-    ] = None,
-    worker_timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=1,
-            help="Seconds of silence after which other workers take over a worker's samples.",
-            rich_help_panel=SCALE,
-        ),
-    ] = None,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
+    gpus_per_worker: GpusPerWorkerOption = None,
+    cpus_per_worker: CpusPerWorkerOption = None,
+    worker_timeout: WorkerTimeoutOption = None,
     same_gpus: Annotated[
         bool | None,
         typer.Option("--same-gpus", help="Refuse workers with a different GPU model.", rich_help_panel=SCALE),

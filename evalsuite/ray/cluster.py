@@ -33,6 +33,10 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
 
     Raises UnavailableError when nothing answers there, or when its Ray is of another version.
     """
+    if address is not None and _TOKEN.expanduser().is_file():
+        # An explicit address never reads the token by itself: Ray would say "failed to connect". Ray looks at
+        # this variable once, when it is imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = require_ray()
     if ray.is_initialized():
         return f"ray {ray.__version__}, {'cluster' if address else 'local'}"
@@ -40,17 +44,20 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     try:
         if address is None:
             needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
-            ray.init(num_cpus=needed, include_dashboard=False, **quiet)
+            # "local": without it Ray joins a cluster that somebody else started on this machine.
+            ray.init(address="local", num_cpus=needed, include_dashboard=False, **quiet)
             return f"ray {ray.__version__}, local"
         _require_reachable(address)
-        if _TOKEN.expanduser().is_file():
-            # An explicit address never reads the token by itself: Ray would say "failed to connect".
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
         ray.init(address=address, **quiet)
         return f"ray {ray.__version__}, cluster at {address}"
     except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError and its own
+        if address is None:
+            raise UnavailableError(
+                f"Ray does not start on this machine ({_said(error)}).",
+                "On a machine that is overloaded it gives up after 30 s: try again when it is idle.",
+            ) from error
         raise UnavailableError(
-            f"No Ray cluster can be joined at {address or 'this machine'} ({_first_line(error)}).",
+            f"No Ray cluster can be joined at {address} ({_said(error)}).",
             "Is `ray start` running there, with this version of Ray and Python? A cluster with a token needs "
             "it in ~/.ray/auth_token on this machine too.",
         ) from error
@@ -96,5 +103,9 @@ def workers_for(workers: int | None, gpus_per_worker: float, *, cluster: bool) -
     return workers
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def _said(error: BaseException) -> str:
+    """The first words of an error; of two versions, both."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    if lines and "ersion mismatch" in lines[0]:
+        return " ".join(lines)[:400]
+    return (lines or [type(error).__name__])[0][:300]
