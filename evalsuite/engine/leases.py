@@ -17,9 +17,8 @@ died) and takes from it what to send. It decides who is to blame for a death:
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from evalsuite.task import Sample
 
@@ -75,19 +74,35 @@ class Death:
     sick_node: str = ""
 
 
-def cut(task: str, samples: Iterable[Sample], size: int, first: int = 0) -> Iterator[Lease]:
+def cut(
+    task: str,
+    samples: Iterable[Sample],
+    size: int,
+    first: int = 0,
+    *,
+    weigh: Callable[[Sample], int] | None = None,
+    most: int = 0,
+) -> Iterator[Lease]:
     """Leases of `size` consecutive samples, the last one shorter, numbered from `first`; lazy.
+
+    Args:
+        weigh: bytes that a sample holds; a lease ends early with the sample that makes it weigh `most`. Large
+            images that travel as bytes would else fill the memory of driver and workers.
 
     >>> [len(lease.samples) for lease in cut("t", [Sample(str(i), None) for i in range(5)], 2)]
     [2, 2, 1]
     """
     if size < 1:
         raise ValueError(f"a lease has at least one sample, not {size}")
-    rest = iter(samples)
-    number = first
-    while chunk := tuple(islice(rest, size)):
-        yield Lease(task, number, chunk)
-        number += 1
+    number, held, weight = first, list[Sample](), 0
+    for sample in samples:
+        held.append(sample)
+        weight += 0 if weigh is None else weigh(sample)
+        if len(held) == size or (weigh is not None and weight >= most):
+            yield Lease(task, number, tuple(held))
+            number, held, weight = number + 1, [], 0
+    if held:
+        yield Lease(task, number, tuple(held))
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from evalsuite.errors import SpecError, UnavailableError
 
 _TOKEN = Path("~/.ray/auth_token")
+_ATTEMPTS = 3
 
 
 def require_ray() -> Any:
@@ -54,6 +55,18 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
             "Is `ray start` running there, with this version of Ray and Python? A cluster with a token needs "
             "it in ~/.ray/auth_token on this machine too.",
         ) from error
+
+
+def _start(ray: Any, **options: Any) -> None:
+    """Starts a local Ray; again where a busy machine makes Ray give up on its own parts after 30 s."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if "timed out" not in str(error) or attempt == _ATTEMPTS - 1:
+                raise
 
 
 def _require_reachable(address: str) -> None:

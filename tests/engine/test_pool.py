@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from evalsuite.engine import NullProgress
+from evalsuite.engine.driver import Driver
+from evalsuite.engine.findings import Findings
 from evalsuite.engine.leases import Lease, Ledger, cut
 from evalsuite.engine.pool import (
     Begun,
     Died,
-    Driver,
     Event,
     Finished,
     Noted,
@@ -70,6 +71,7 @@ class Played:
     answering: bool = True
     kind: str = "played"
     sent: list[tuple[int, Lease, Begun]] = field(default_factory=list)
+    heard: list[tuple[int, Findings]] = field(default_factory=list)
     replaced: int = 0
     closed: bool = False
     new_workers: deque[list[Event]] = field(default_factory=deque)
@@ -80,8 +82,9 @@ class Played:
         making = [e for events in self.script for e in events if isinstance(e, Ready | Refused)]
         return len(making) + sum(isinstance(e, Died) and e.loading for events in self.script for e in events)
 
-    def send(self, worker: int, lease: Lease, begun: Begun) -> None:
+    def send(self, worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         self.sent.append((worker, lease, begun))
+        self.heard.append((worker, findings))
         if self.answering:
             names = [sample.id for sample in lease.samples]
             half = max(1, len(names) // 2)
@@ -115,21 +118,22 @@ def drive(
     refuse: EvalsuiteError | None = None,
     store: Memory | None = None,
 ) -> tuple[Driver, Memory]:
-    def admit(worker: WorkerInfo) -> None:
+    def admit(worker: WorkerInfo) -> list[str]:
         if refuse is not None:
             raise refuse
+        return []
 
     memory = store or Memory()
     ledger = Ledger(cut("t", [Sample(str(i), None) for i in range(count)], size))
     return Driver(pool, ledger, memory, NullProgress(), admit, {"t": set()}), memory
 
 
-def test_everything_is_saved_and_records_that_are_there_together_share_a_commit() -> None:
+def test_everything_is_saved_under_its_workers_number() -> None:
     pool = Played(deque([[Ready(info(0))]]))
     driver, memory = drive(pool)
     driver.run()
     assert sorted(key[1] for key in memory.rows) == list("01234567")
-    assert memory.commits == [8]
+    assert sum(memory.commits) == 8
     assert {row.worker for row in memory.rows.values()} == {0}
     assert driver.account.answers == {0: 8}
     assert pool.closed
@@ -142,10 +146,10 @@ def test_what_came_before_a_death_is_saved_before_anybody_is_blamed() -> None:
     pool.script = deque([[Ready(info(0))], [Saved(0, 0, (record("0"), record("1"))), death]])
     pool.new_workers = deque([[Ready(info(1))], []])
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         if worker == 1:
             pool.answering = True
-        Played.send(pool, worker, lease, begun)
+        Played.send(pool, worker, lease, begun, findings)
 
     pool.send = send  # type: ignore[method-assign]
     driver.run()
@@ -161,12 +165,12 @@ def test_earlier_answers_of_half_done_samples_travel_with_the_lease() -> None:
     memory = Memory()
     memory.save([record("1", last=False)])
     ledger = Ledger(cut("t", [Sample("0", None)], 4))
-    driver = Driver(pool, ledger, memory, NullProgress(), lambda worker: None, {"t": {"0"}})
+    driver = Driver(pool, ledger, memory, NullProgress(), lambda worker: [], {"t": {"0"}})
     memory.save([record("0", last=False)])
     pool.answering = False
     pool.script.append([])
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         pool.sent.append((worker, lease, begun))
         pool._answers += [Saved(worker, lease.ticket, (record("0", step=1),)), Finished(worker, lease.ticket)]
 
@@ -203,9 +207,9 @@ def test_a_worker_with_other_code_is_refused_by_what_differs() -> None:
 def test_a_worker_that_becomes_unavailable_hands_its_work_to_another() -> None:
     pool = Played(deque([[Ready(info(0)), Ready(info(1))], [Stopped(0, "quota")]]), answering=False)
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         pool.answering = worker == 1
-        Played.send(pool, worker, lease, begun)
+        Played.send(pool, worker, lease, begun, findings)
 
     pool.send = send  # type: ignore[method-assign]
     driver, memory = drive(pool, count=16)
@@ -237,9 +241,9 @@ def test_a_silent_workers_samples_are_answered_by_others_and_its_late_answers_dr
         deque([[Ready(info(0))], [Ready(info(1, "b"))], [Silent(0, 700.0)], [], [late], []]), answering=False
     )
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         pool.answering = worker == 1
-        Played.send(pool, worker, lease, begun)
+        Played.send(pool, worker, lease, begun, findings)
 
     pool.send = send  # type: ignore[method-assign]
     driver, memory = drive(pool, count=16)
