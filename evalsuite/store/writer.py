@@ -15,7 +15,7 @@ import evalsuite
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
 from evalsuite.spec import ExecutionOptions, RunSpec
-from evalsuite.store import codec, database, environment, judgements, lost, results
+from evalsuite.store import codec, database, dropping, environment, judgements, lost, results
 from evalsuite.store.codec import storable
 from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
@@ -182,6 +182,26 @@ class RunWriter:
                 task, f"images of {len(found.samples)} answered samples were lost; they are generated again"
             )
         return len(found.samples)
+
+    def drop_worker(self, worker: int) -> dict[str, int]:
+        """Removes what a worker answered, so that the run's command asks it again; a note says so.
+
+        Returns how many samples that were, by task. Raises StoreError for a worker that the run does not
+        know.
+        """
+        known = sorted({one.worker for session in self.manifest.sessions for one in session.workers})
+        if worker not in known:
+            has = f"workers {', '.join(map(str, known))}" if known else "none: one process answered it"
+            raise StoreError(
+                f"{self.path} has no worker {worker}.", f"It has {has}; see `evalsuite runs show`."
+            )
+        self._lock.check()
+        found = dropping.drop(self._connection, self.path, worker)
+        for task, count in found.items():
+            self.note(
+                task, f"answers of worker {worker} to {count} samples were dropped; they are asked again"
+            )
+        return found
 
     def finished(self, task: str, *, retry_failed: bool = False) -> set[str]:
         """Samples that are done; with `retry_failed`, those that failed are not among them."""

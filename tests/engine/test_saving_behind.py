@@ -64,9 +64,9 @@ class Sink:
         self.threads: set[int] = set()
 
     def save(self, records: Sequence[Record]) -> None:
-        assert records[0].response is not None
         self.threads.add(threading.get_ident())
-        self.model.events.append(f"save {records[0].response.text}")  # type: ignore[union-attr]
+        batches = dict.fromkeys(record.response.text for record in records)  # type: ignore[union-attr]
+        self.model.events += [f"save {number}" for number in batches]
         self.model.saved.set()
 
     def note(self, task: str, text: str) -> None: ...
