@@ -34,13 +34,15 @@ from evalsuite.engine.pool import (
 from evalsuite.engine.streaming import Halt, Streamed
 from evalsuite.engine.told import Answered, Remark, Through
 from evalsuite.errors import UnavailableError
-from evalsuite.ray.cluster import require_ray
+from evalsuite.ray.cluster import require_ray, resources, room_for
 from evalsuite.ray.worker import LeaseWorker, LoadError
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.task import Task
 
 _LEAST_SILENCE = 600.0
 _TIMES_SLOWEST = 10.0
+_LOOK_EVERY = 15.0
+"""Seconds between looks at whether machines have joined the cluster."""
 _PATIENCE = 120.0
 """Seconds in which a worker must take a task."""
 
@@ -85,6 +87,7 @@ class RayPool:
         gpus, cpus: of each worker; a fraction of a GPU shares it.
         silence: seconds without a word after which a worker that holds a lease is silent; None: ten times the
             slowest batch seen, at least 600.
+        growing: machines that join the cluster later get workers, too.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class RayPool:
         gpus: float = 0.0,
         cpus: float = 1.0,
         silence: float | None = None,
+        growing: bool = False,
     ) -> None:
         self._ray = require_ray()
         self._kind = kind
@@ -109,6 +113,8 @@ class RayPool:
         self._gpus, self._cpus = gpus, cpus
         self._silence = silence
         self._slowest = 0.0
+        self._growing = growing
+        self._looked = time.monotonic()
         self._actors: dict[int, _Actor] = {}
         self._waiting: list[Event] = []
         self._lost: list[int] = []
@@ -173,7 +179,17 @@ class RayPool:
         found += waited
         if not waited:
             found += self._silent()
+        if self._growing:
+            self._grow()
         return found
+
+    def _grow(self) -> None:
+        """Makes workers for what has joined the cluster since this was looked at last."""
+        if time.monotonic() - self._looked < _LOOK_EVERY:
+            return
+        self._looked = time.monotonic()
+        for _ in range(len(self._actors), room_for(*resources(), self._gpus, self._cpus)):
+            self.replace(frozenset())
 
     def close(self, grace: float) -> Iterable[Event]:
         until = time.monotonic() + grace

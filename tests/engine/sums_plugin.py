@@ -118,7 +118,9 @@ class Adder:
     Options: `log`, `delay` (seconds per batch), `memory` (largest batch that fits), `guilty` (a text that
     raises), `batchy` (answers depend on the batch), `short` (drops a response), `weights` (changes the
     fingerprint), `unprepared` (a text that cannot be prepared), `kills` (a text that kills the process),
-    `pids` (a file for the numbers of the processes that loaded it), `out` (a text that makes it unavailable).
+    `pids` (a file for the numbers of the processes that loaded it), `unloadable_first` (so many of those
+    cannot load it), `weights=own` (other weights in every process), `out` (a text that makes it unavailable),
+    `stops` (a text at which it hangs, once, for `hang` seconds).
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -129,7 +131,11 @@ class Adder:
         if "pids" in self._o:
             with Path(self._o["pids"]).open("a") as pids:
                 pids.write(f"{os.getpid()}\n")
-        self.info = ModelInfo("adder", self._o.get("weights", "v1"))
+            before = Path(self._o["pids"]).read_text().split().index(str(os.getpid()))
+            if before < int(self._o.get("unloadable_first", "0")):
+                raise CheckpointError("The adder is broken here.")
+        weights = self._o.get("weights", "v1")
+        self.info = ModelInfo("adder", f"of process {os.getpid()}" if weights == "own" else weights)
         self.batches: list[list[str]] = []
 
     def prepare(self, request: Request) -> Prepared:
@@ -167,6 +173,11 @@ class Adder:
             raise MemoryError
         if "kills" in self._o and any(self._o["kills"] in question for question in questions):
             os.kill(os.getpid(), signal.SIGKILL)
+        if "stops" in self._o and any(self._o["stops"] in question for question in questions):
+            marker = Path(self._o["pids"] + ".hung")
+            if not marker.exists():
+                marker.touch()
+                time.sleep(float(self._o["hang"]))
         if "out" in self._o and any(self._o["out"] in question for question in questions):
             raise UnavailableError("The server is gone.", "Start it again.")
         if "guilty" in self._o and any(self._o["guilty"] in question for question in questions):
