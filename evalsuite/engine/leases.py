@@ -156,6 +156,7 @@ class Ledger:
         self._killed_on: dict[tuple[str, str], list[str]] = {}
         self._exhausted = False
         self._speculated: set[_Key] = set()
+        self._silent: set[Worker] = set()
         self._tickets: list[_Key] = []
         """Lease of every ticket: what a silent worker sends late still belongs somewhere."""
 
@@ -175,7 +176,10 @@ class Ledger:
             free = [
                 worker
                 for worker, held in self._at.items()
-                if len(held) < self._ahead and worker not in passed and self._healthy(worker)
+                if len(held) < self._ahead
+                and worker not in passed
+                and worker not in self._silent
+                and self._healthy(worker)
             ]
             if not free:
                 return sent
@@ -200,6 +204,7 @@ class Ledger:
         """
         key = self._tickets[ticket]
         task = key[0]
+        self._silent.discard(worker)
         keep: list[bool] = []
         closed: dict[str, None] = {}
         for name, last in records:
@@ -223,6 +228,7 @@ class Ledger:
 
         Those go back, to be asked alone.
         """
+        self._silent.discard(worker)
         at = self._at[worker]
         held = next((held for held in at if held.lease.ticket == ticket), None)
         if held is None:  # recalled meanwhile
@@ -285,7 +291,11 @@ class Ledger:
         return tuple(back)
 
     def recall(self, worker: Worker) -> tuple[Lease, ...]:
-        """Takes back what a silent worker has not started; it may still finish what it has begun."""
+        """Takes back what a silent worker has not started; it may still finish what it has begun.
+
+        It gets nothing more until something comes from it.
+        """
+        self._silent.add(worker)
         at = self._at[worker]
         waiting, at[1:] = at[1:], []
         back = [replace(one.lease, samples=tuple(one.missing.values())) for one in waiting if one.missing]

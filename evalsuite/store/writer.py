@@ -17,6 +17,7 @@ from evalsuite.model import ModelInfo
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.store import codec, database, dropping, environment, judgements, lost, results
 from evalsuite.store.codec import storable
+from evalsuite.store.filesystem import check_file_system
 from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
@@ -93,6 +94,7 @@ class RunWriter:
         check_usable(path, spec)
         with reporting(path):
             path.mkdir(parents=True, exist_ok=True)
+        remark = check_file_system(path)
         lock = WriterLock(path)
         try:
             session = Session(
@@ -110,6 +112,8 @@ class RunWriter:
             manifest.write(path)
             writer = cls(path, lock, manifest, execution.image_shards)
             writer._session_open = True
+            if remark:
+                writer.note("", remark)
             return writer
         except BaseException:
             lock.release()

@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalsuite.content import Image, user
+from evalsuite.content import Image, RawImage, Text, user
 from evalsuite.errors import CheckpointError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import (
     Capability,
     ChoiceResponse,
+    DocumentResponse,
+    GenerateDocument,
     GenerateImages,
     GenerateText,
     ImageResponse,
@@ -87,6 +89,8 @@ class Sums:
             case "choices":
                 right = sample.record.a + sample.record.b
                 return Request((user(question),), ScoreChoices(tuple(str(right + d) for d in (0, 1, 2))))
+            case "interleaved":
+                return Request((user(question),), GenerateDocument())
             case _:
                 return Request((user(question),), GenerateImages(width=8, height=8))
 
@@ -109,13 +113,16 @@ class Sums:
                 value = float(response.best == 0)
             case ImageResponse(images=images):
                 value = float(len(images[0].read()) > 0)
+            case DocumentResponse(parts=parts):
+                value = float(len(parts) == 2)
         return SampleScore(one.sample.id, {"accuracy": value}, one.sample.cluster, one.sample.labels)
 
 
 class Adder:
     """Adds, with every request it answers written to the file `log`; wrong for every seventh sum.
 
-    Options: `log`, `delay` (seconds per batch), `memory` (largest batch that fits), `guilty` (a text that
+    Options: `log`, `delay` (seconds per batch), `slow_while` (a file; slow as long as it exists),
+    `memory` (largest batch that fits), `guilty` (a text that
     raises), `batchy` (answers depend on the batch), `short` (drops a response), `weights` (changes the
     fingerprint), `unprepared` (a text that cannot be prepared), `kills` (a text that kills the process),
     `pids` (a file for the numbers of the processes that loaded it), `unloadable_first` (so many of those
@@ -166,6 +173,16 @@ class Adder:
             found.append(ImageResponse((Image(stream.getvalue()),)))
         return found
 
+    def generate_documents(self, batch: Sequence[Prepared]) -> list[DocumentResponse]:
+        from PIL import Image as pil
+
+        found = []
+        for prepared, text in zip(batch, self._answers(batch), strict=True):
+            rng = random.Random(prepared.request.seed)
+            pixels = pil.frombytes("RGB", (8, 8), bytes(rng.randrange(256) for _ in range(192)))
+            found.append(DocumentResponse((Text(text), RawImage(pixels=pixels))))
+        return found
+
     def _answers(self, batch: Sequence[Prepared]) -> list[str]:
         questions = [str(prepared.payload) for prepared in batch]
         self.batches.append(questions)
@@ -183,6 +200,8 @@ class Adder:
         if "guilty" in self._o and any(self._o["guilty"] in question for question in questions):
             raise ValueError("cannot add this")
         time.sleep(float(self._o.get("delay", "0")))
+        if "slow_while" in self._o and Path(self._o["slow_while"]).exists():
+            time.sleep(0.6)
         if self._log is not None:
             with self._log.open("a") as log:
                 log.writelines(f"{question}\n" for question in questions)
@@ -214,6 +233,7 @@ def tasks() -> list[TaskEntry]:
         _task("twice-asked", "text", turns=2),
         _task("sum-choices", "choices"),
         _task("sum-images", "image"),
+        _task("sum-documents", "interleaved"),
     ]
 
 
@@ -227,6 +247,6 @@ def _adder(options: ModelOptions) -> Adder:
 
 
 def models() -> list[ModelEntry]:
-    can = frozenset[Capability]({"text", "choices", "image"})
+    can = frozenset[Capability]({"text", "choices", "image", "interleaved"})
     plain = ModelEntry("adder", "adds", can, _adder)
     return [plain, replace(plain, name="speaker", capabilities=frozenset[Capability]({"text"}))]

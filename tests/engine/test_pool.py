@@ -26,7 +26,7 @@ from evalsuite.engine.pool import (
     Stopped,
     WorkerInfo,
 )
-from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, UnavailableError
+from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, StoreError, UnavailableError
 from evalsuite.model import ModelInfo
 from evalsuite.request import TextResponse
 from evalsuite.store.records import Record
@@ -273,3 +273,46 @@ def test_notes_of_workers_are_kept() -> None:
     driver, memory = drive(pool)
     driver.run()
     assert memory.notes == ["a batch ran out of memory"]
+
+
+def test_what_a_silent_worker_has_begun_is_taken_over_as_soon_as_somebody_is_idle() -> None:
+    ready: list[Event] = [Ready(info(0)), Ready(info(1, "b"))]
+    # Worker 1 still has work when worker 0 falls silent: it becomes idle later, and is told nothing again.
+    pool = Played(deque([ready, [Silent(0, 700.0)], [], [], [], []]), answering=False)
+    waiting: list[tuple[int, Lease, Begun, Findings]] = []
+    real = pool.events
+
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
+        waiting.append((worker, lease, begun, findings))
+
+    def events(timeout: float) -> Sequence[Event]:
+        found = real(timeout)
+        pool.answering = True
+        for one in [one for one in waiting if one[0] == 1][:1]:  # one lease at a time
+            waiting.remove(one)
+            Played.send(pool, *one)
+        return found
+
+    pool.send, pool.events = send, events  # type: ignore[method-assign]
+    driver, memory = drive(pool, count=16)
+    driver.run()
+    assert len(memory.rows) == 16
+    assert {row.worker for row in memory.rows.values()} == {1}
+
+
+def test_a_store_that_fails_ends_the_run_at_once() -> None:
+    class Gone(Memory):
+        def save(self, records: Sequence[Record]) -> None:
+            raise StoreError("The folder is gone.")
+
+    patience: list[float] = []
+
+    class Watched(Played):
+        def close(self, grace: float) -> Iterable[Event]:
+            patience.append(grace)
+            return super().close(grace)
+
+    driver, _ = drive(Watched(deque([[Ready(info(0))]])), store=Gone())
+    with pytest.raises(StoreError, match="gone"):
+        driver.run()
+    assert patience == [0.0], "what is in flight could not be kept: it is not waited for"

@@ -1,8 +1,9 @@
-"""Questions about images, and a model that answers with the digest of the image that it is shown."""
+"""Questions about images; a model that answers, after a while, with the digest of what it is shown."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,14 @@ class Digester:
     info = ModelInfo("digester", "1")
     independent_requests = True
 
-    def __init__(self, options: ModelOptions) -> None: ...
+    def __init__(self, options: ModelOptions) -> None:
+        self._delay = float(options.options.get("delay", "0"))
 
     def prepare(self, request: Request) -> Prepared:
         return Prepared(request, hashlib.sha256(request.images[0].read()).hexdigest())
 
     def generate_text(self, batch: Sequence[Prepared]) -> list[TextResponse]:
+        time.sleep(self._delay)
         return [TextResponse(str(prepared.payload)) for prepared in batch]
 
 

@@ -18,11 +18,11 @@ import pytest
 from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, UnavailableError
 from evalsuite.store import RunReader, verify
 from tests.engine.support import PLUGIN, run_sums, sums_spec
-from tests.ray.rows import numbers, rows
+from tests.ray.rows import batches, numbers, rows
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 
-TASKS = ("sums", "twice-asked", "sum-choices", "sum-images")
+TASKS = ("sums", "twice-asked", "sum-choices", "sum-images", "sum-documents")
 
 
 def workers_of(out: Path) -> list[Any]:
@@ -44,10 +44,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_any_number_of_workers_gives_the_rows_and_numbers_of_one_process(
+def test_any_number_of_workers_gives_the_rows_numbers_and_batches_of_one_process(
     tmp_path: Path, undisturbed: Path, count: int
 ) -> None:
     run_sums(sums_spec(*TASKS, count=60), tmp_path / "run", workers=count)
+    assert batches(tmp_path / "run") == batches(undisturbed)
     assert rows(tmp_path / "run") == rows(undisturbed)
     assert numbers(tmp_path / "run") == numbers(undisturbed)
     assert not verify(tmp_path / "run").problems
