@@ -61,11 +61,16 @@ def test_a_worker_with_other_weights_is_refused_by_name(tmp_path: Path) -> None:
 def test_images_that_a_worker_does_not_see_travel_as_bytes(tmp_path: Path) -> None:
     registry = Registry()
     registry.add_file(SEEING)
-    # A file that every process reads, and that holds something else in each.
-    task = TaskSpec(name="seen", options={"image": "/proc/self/environ"})
+    image = tmp_path / "image.png"
+    image.write_bytes(b"what this process alone has")
+    opened = os.open(image, os.O_RDONLY)
+    os.dup2(opened, 777)  # a path that leads somewhere in this process alone, and nowhere in a worker
+    task = TaskSpec(name="seen", options={"image": "/proc/self/fd/777"})
     spec = RunSpec(model=ModelSpec(name="digester"), tasks=(task,), plugins=(SEEING,))
     run(spec, tmp_path / "one", ExecutionOptions(batch_size=2), registry)
     outcome = run(spec, tmp_path / "run", ExecutionOptions(batch_size=2, workers=2), registry)
+    os.close(opened)
+    os.close(777)
     assert outcome.failed == 0
     assert rows(tmp_path / "run") == rows(tmp_path / "one"), "shown what the driver's machine has"
     assert any(

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class Machines:
 
     hidden: Path
     logs: Path
+    sockets: Path
     started: list[subprocess.Popen[bytes]]
 
     def on(self, name: str, script: str) -> subprocess.Popen[bytes]:
@@ -83,7 +85,8 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     hidden, logs = tmp_path / "hidden", tmp_path / "logs"
     hidden.mkdir()
     logs.mkdir()
-    made = Machines(hidden, logs, [])
+    sockets = Path(tempfile.mkdtemp(prefix="ev"))  # a socket's whole path has at most 107 letters
+    made = Machines(hidden, logs, sockets, [])
     try:
         for name in ("evA", "evB"):
             _ip("netns", "add", name)
@@ -103,6 +106,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
             child.wait()
         for name in ("evA", "evB"):
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def _wait(condition: Callable[[], bool], seconds: float, *watched: subprocess.Popen[bytes]) -> bool:
@@ -132,17 +136,17 @@ def _workers(out: Path) -> dict[int, int]:
 def test_a_cut_cable_costs_a_lease_and_no_answer(machines: Machines, tmp_path: Path) -> None:
     image = machines.hidden / "image.png"
     image.write_bytes(b"what only the first machine has")
-    python, out = sys.executable, tmp_path / "run"
+    python, out, sockets = sys.executable, tmp_path / "run", machines.sockets
     start = f"{python} -m ray.scripts.scripts start --num-cpus=1 --disable-usage-stats --block"
     head = machines.on(
         "evA",
         f"{start} --head --node-ip-address=10.99.7.1 --port=6399 --include-dashboard=false "
-        f"--temp-dir={tmp_path}/a",
+        f"--temp-dir={sockets}",
     )
     log = machines.logs / "evA-0"
     assert _wait(lambda: b"Ray runtime started" in log.read_bytes(), 240, head), log.read_text()[-2000:]
     # A machine of its own has its own shared memory and folder for sockets; this one lacks the images.
-    apart = f"mount -t tmpfs none /dev/shm; mkdir -p {tmp_path}/a; mount -t tmpfs none {tmp_path}/a; "
+    apart = f"mount -t tmpfs none /dev/shm; mount -t tmpfs none {sockets}; "
     apart += f"mount -t tmpfs none {machines.hidden}; "
     join = f"exec {start} --address=10.99.7.1:6399 --node-ip-address=10.99.7.2"
     second = machines.on("evB", f"exec unshare -m bash -c '{apart}{join}'")
