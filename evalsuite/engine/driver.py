@@ -246,7 +246,9 @@ class Driver:
                 f"A worker on {event.node} died while it loaded the model ({event.reason}).",
                 "Its log says why; is there room for the weights?",
             )
-            if deaths >= self.most_deaths_loading:
+            if deaths > self.most_deaths_loading:
+                return
+            if deaths == self.most_deaths_loading:
                 self._note(
                     "", f"{event.node} gets no more workers: {deaths} died while they loaded the model"
                 )

@@ -7,6 +7,7 @@ as long as it lives; what a dead worker had sent is read to the end before its d
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ from evalsuite.task import Task
 
 _LEAST_SILENCE = 600.0
 _TIMES_SLOWEST = 10.0
+_NEVER_RAN = ("never ran", "never started", "The actor died unexpectedly before finishing this task.")
 _LOOK_EVERY = 15.0
 """Seconds between looks at whether machines have joined the cluster."""
 _PATIENCE = 120.0
@@ -334,6 +336,11 @@ class RayPool:
 def _reason(error: BaseException) -> str:
     """Why an actor is gone, in one line without Ray's advice."""
     text = str(error).strip()
+    if os.environ.get("RAY_AUTH_MODE") == "token" and any(word in text for word in _NEVER_RAN):
+        return (
+            "Ray could not start it; a cluster without a token refuses a driver that has one: "
+            "set RAY_AUTH_MODE=disabled"
+        )
     for line in text.splitlines():
         if "exit" in line.lower() or "SIG" in line or "kill" in line.lower() or "Error" in line:
             return line.strip()[:300]

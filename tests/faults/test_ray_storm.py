@@ -41,6 +41,7 @@ class Storm:
         self.folder = folder
         self.pids, self.log, self.slow = folder / "pids", folder / "log", folder / "slow"
         self.slow.touch()
+        os.environ["RAY_AUTH_MODE"] = "disabled"
         self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         self.nodes = [self.cluster.add_node(num_cpus=2) for _ in range(NODES)]
         self.kills: Counter[str] = Counter()
@@ -59,8 +60,10 @@ class Storm:
             "--no-self-check", "--out", str(self.folder / "run"),
         ]  # fmt: skip
         with (self.folder / "said").open("ab") as said:
+            # The cluster of `ray.cluster_utils` has no token, whatever an earlier Ray left at home.
+            mode = {"RAY_AUTH_MODE": "disabled"}
             self.driver = subprocess.Popen(
-                command, env=environment(self.folder / "cache"), stdout=said, stderr=said
+                command, env=environment(self.folder / "cache", **mode), stdout=said, stderr=said
             )
 
     def living(self) -> list[int]:
@@ -102,6 +105,7 @@ class Storm:
             self.driver.kill()
             self.driver.wait()
         self.cluster.shutdown()
+        os.environ.pop("RAY_AUTH_MODE")
 
 
 def answers(out: Path) -> int:
