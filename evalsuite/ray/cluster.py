@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     if ray.is_initialized():
         return f"ray {ray.__version__}, {'cluster' if address else 'local'}"
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    handlers = _signal_handlers()
     try:
         if address is None:
             needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
@@ -55,6 +58,18 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
             "Is `ray start` running there, with this version of Ray and Python? A cluster with a token needs "
             f"it in {_TOKEN} on this machine too ({'it is there' if _has_token() else 'there is none'}).",
         ) from error
+    finally:
+        # Ray ends the process at SIGTERM by itself: what is in flight would be lost, and the run not marked.
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _signal_handlers() -> dict[int, Any]:
+    """How signals are dealt with now; only the main thread may say so again."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    known = (getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGHUP"))
+    return {number: signal.getsignal(number) for number in known if number is not None}
 
 
 def _has_token() -> bool:
