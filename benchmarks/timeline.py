@@ -130,7 +130,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
         except ImportError:  # an earlier checkout: one process had a loop of its own
             from evalsuite.engine import Source
 
-            loop = RequestLoop(model, executor, sink, options, 0, NullProgress())  # type: ignore[call-arg,arg-type]
+            loop = RequestLoop(model, executor, sink, options, 0, NullProgress())  # type: ignore[arg-type]
             loop.ask(Source(plan, frozenset(), {}))  # type: ignore[attr-defined,arg-type]
         else:
             from evalsuite.engine.leases import Ledger, cut

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -343,5 +344,7 @@ def _reason(error: BaseException) -> str:
         )
     for line in text.splitlines():
         if "exit" in line.lower() or "SIG" in line or "kill" in line.lower() or "Error" in line:
-            return line.strip()[:300]
-    return (text.splitlines() or [type(error).__name__])[0][:300]
+            text = line
+            break
+    first = (text.splitlines() or [type(error).__name__])[0]
+    return re.split(r"\s+(?:Some common causes|There are some potential)", first)[0].strip()[:300]
