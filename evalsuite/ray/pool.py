@@ -43,7 +43,6 @@ from evalsuite.task import Task
 
 _LEAST_SILENCE = 600.0
 _TIMES_SLOWEST = 10.0
-_NEVER_RAN = ("never ran", "never started", "The actor died unexpectedly before finishing this task.")
 _LOOK_EVERY = 15.0
 """Seconds between looks at whether machines have joined the cluster."""
 _PATIENCE = 120.0
@@ -266,7 +265,7 @@ class RayPool:
             got = self._ray.get(actor.loading)
         except Exception as error:  # the process died, or Ray could not make it
             del self._actors[actor.number]
-            return [Died(actor.number, self._node(actor), _reason(error), loading=True)]
+            return [Died(actor.number, self._node(actor), _reason(error) + _about_token(), loading=True)]
         if isinstance(got, LoadError):
             del self._actors[actor.number]
             self._ray.kill(actor.handle, no_restart=True)
@@ -337,14 +336,16 @@ class RayPool:
 def _reason(error: BaseException) -> str:
     """Why an actor is gone, in one line without Ray's advice."""
     text = str(error).strip()
-    if os.environ.get("RAY_AUTH_MODE") == "token" and any(word in text for word in _NEVER_RAN):
-        return (
-            "Ray could not start it; a cluster without a token refuses a driver that has one: "
-            "set RAY_AUTH_MODE=disabled"
-        )
     for line in text.splitlines():
         if "exit" in line.lower() or "SIG" in line or "kill" in line.lower() or "Error" in line:
             text = line
             break
     first = (text.splitlines() or [type(error).__name__])[0]
     return re.split(r"\s+(?:Some common causes|There are some potential)", first)[0].strip()[:300]
+
+
+def _about_token() -> str:
+    """What else may have ended a worker that never was: Ray says nothing of it."""
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        return ""
+    return "; a cluster without a token refuses a driver that has one: RAY_AUTH_MODE=disabled"
