@@ -228,7 +228,8 @@ class Driver:
             self._note("", text)
         self.account.workers[info.worker] = info
         self._node_of[info.worker] = info.node
-        self._loading_deaths.pop(info.node, None)
+        for node in (info.node, ""):
+            self._loading_deaths.pop(node, None)
         self.ledger.join(info.worker, info.node)
 
     def _refuse(self, worker: int, node: str, error: EvalsuiteError) -> None:
@@ -243,15 +244,14 @@ class Driver:
         if event.loading or event.worker not in self.ledger.workers:
             deaths = self._loading_deaths[event.node] = self._loading_deaths.get(event.node, 0) + 1
             self._last_error = UnavailableError(
-                f"A worker on {event.node} died while it loaded the model ({event.reason}).",
+                f"A worker on {event.node or 'a machine'} died while it loaded the model ({event.reason}).",
                 "Its log says why; is there room for the weights?",
             )
             if deaths > self.most_deaths_loading:
                 return
             if deaths == self.most_deaths_loading:
-                self._note(
-                    "", f"{event.node} gets no more workers: {deaths} died while they loaded the model"
-                )
+                where = f"{event.node} gets no more workers" if event.node else "no more workers are started"
+                self._note("", f"{where}: {deaths} in a row died while they loaded the model")
             else:
                 self.pool.replace(self._avoided())
             return
@@ -280,7 +280,8 @@ class Driver:
         self.pool.replace(self._avoided())
 
     def _avoided(self) -> frozenset[str]:
-        full = {node for node, deaths in self._loading_deaths.items() if deaths >= self.most_deaths_loading}
+        deaths = self._loading_deaths
+        full = {node for node in deaths if node and deaths[node] >= self.most_deaths_loading}
         return frozenset({*self.ledger.sick_nodes, *full})
 
     def _wake(self, worker: int, seconds: float) -> None:

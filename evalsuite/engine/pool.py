@@ -102,7 +102,8 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A worker is gone. Everything it had sent came before, as `Saved`."""
+    """A worker is gone. Everything it had sent came before, as `Saved`. `node` is empty where that is not
+    known."""
 
     worker: int
     node: str

@@ -52,10 +52,14 @@ _PATIENCE = 120.0
 class _Worker(LeaseWorker):
     """The worker as an actor: it knows which node of the cluster it is on."""
 
-    def load(self, node: str) -> WorkerInfo | LoadError:
+    def where(self) -> str:
+        """The node, while the model is being loaded."""
         import ray
 
-        return super().load(node or ray.get_runtime_context().get_node_id())
+        return str(ray.get_runtime_context().get_node_id())
+
+    def load(self, node: str) -> WorkerInfo | LoadError:
+        return super().load(node or self.where())
 
 
 @dataclass(slots=True)
@@ -64,8 +68,9 @@ class _Actor:
 
     number: int
     handle: Any
-    node: str
+    place: Any
     loading: Any
+    node: str = ""
     info: WorkerInfo | None = None
     stream: Any = None
     """What it answers."""
@@ -153,7 +158,8 @@ class RayPool:
         # Two groups: a task is learnt while a lease is being answered.
         kind = ray.remote(concurrency_groups={"answer": 1, "control": 1})(_Worker)
         actor = kind.options(**options).remote(number, self._spec, self._options)
-        self._actors[number] = _Actor(number, actor, "", actor.load.remote(""), heard=time.monotonic())
+        place = actor.where.options(concurrency_group="control").remote()
+        self._actors[number] = _Actor(number, actor, place, actor.load.remote(""), heard=time.monotonic())
         return True
 
     def send(self, worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
@@ -330,7 +336,13 @@ class RayPool:
         return found
 
     def _node(self, actor: _Actor) -> str:
-        return actor.node or "a node"
+        """Where a worker is; empty where it is gone before it could say so."""
+        if not actor.node:
+            try:
+                actor.node = self._ray.get(actor.place, timeout=0)
+            except Exception:  # it is gone, and took that with it
+                return ""
+        return actor.node
 
 
 def _reason(error: BaseException) -> str:

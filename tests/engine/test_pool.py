@@ -235,6 +235,27 @@ def test_a_node_on_which_loading_kills_is_tried_three_times() -> None:
     assert any("a gets no more workers" in note for note in memory.notes)
 
 
+def test_deaths_while_loading_count_until_a_worker_is_ready() -> None:
+    """Three in a long run are no reason to go on with fewer workers; three in a row are."""
+    pool = Played(deque([[Ready(info(0))]]), answering=False)
+    for number in range(1, 8, 2):  # each replacement dies while it loads, and the next one is there
+        pool.new_workers += [
+            [Died(number, "", "lost", loading=True)],
+            [Ready(info(number + 1)), Died(number - 1, "a", "gone")],
+        ]  # fmt: skip
+    pool.script.append([Died(100, "", "lost", loading=True)])
+
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
+        pool.answering = worker >= 6
+        Played.send(pool, worker, lease, begun, findings)
+
+    pool.send = send  # type: ignore[method-assign]
+    driver, memory = drive(pool, count=8)
+    driver.run()
+    assert len(memory.rows) == 8
+    assert not any("no more workers" in note for note in memory.notes)
+
+
 def test_a_silent_workers_samples_are_answered_by_others_and_its_late_answers_dropped() -> None:
     late = Saved(0, 0, tuple(record(str(i)) for i in range(4)))
     pool = Played(
