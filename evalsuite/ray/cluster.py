@@ -44,7 +44,8 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     try:
         if address is None:
             needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
-            _start(ray, num_cpus=needed, include_dashboard=False, **quiet)
+            # "local": without it Ray joins a cluster that somebody else started on this machine.
+            _start(ray, address="local", num_cpus=needed, include_dashboard=False, **quiet)
             return f"ray {ray.__version__}, local"
         _require_reachable(address)
         if _has_token():

@@ -37,7 +37,7 @@ def ask_distributed(
         SpecError: more workers than devices, or workers that differ where they must not.
         CheckpointError: the model can be loaded by none of them.
     """
-    from evalsuite.ray.cluster import connect, resources, workers_for
+    from evalsuite.ray.cluster import connect, visible_gpus, workers_for
     from evalsuite.ray.pool import RayPool
 
     wanted = None if options.workers in (None, "auto") else int(options.workers or 0)
@@ -45,7 +45,7 @@ def ask_distributed(
     progress.on_stage("starting workers")
     kind = connect(options.ray_address, workers=wanted, cpus_per_worker=options.cpus_per_worker)
     count = workers_for(wanted, options.gpus_per_worker, options.cpus_per_worker, cluster=cluster)
-    gpus = options.gpus_per_worker if resources()[0] else 0.0
+    gpus = options.gpus_per_worker if visible_gpus() else 0.0
     pool = RayPool(
         kind, spec, options, {plan.key: plan.task for plan in plans}, count=count, first=writer.next_worker(),
         gpus=gpus, cpus=options.cpus_per_worker, silence=options.worker_timeout,
