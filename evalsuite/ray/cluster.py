@@ -107,7 +107,14 @@ def resources() -> tuple[float, float]:
     return float(found.get("GPU", 0)), float(found.get("CPU", 0))
 
 
-def workers_for(workers: int | None, gpus_per_worker: float, cpus_per_worker: float, *, cluster: bool) -> int:
+def visible_gpus() -> int:
+    """GPUs that Ray has for us now."""
+    return int(resources()[0])
+
+
+def workers_for(
+    workers: int | None, gpus_per_worker: float, cpus_per_worker: float = 1.0, *, cluster: bool
+) -> int:
     """How many workers to make: what was asked for, or as many as the GPUs allow.
 
     Raises SpecError for more workers than devices, and where `auto` finds no GPU.
