@@ -37,7 +37,7 @@ from evalsuite.task import Sample
 
 _log = logging.getLogger(__name__)
 
-_PATIENT, _QUICK = 1.0, 0.05
+_PATIENT, _QUICK = 1.0, 0.25
 """Seconds to wait for events: longer where nothing is being saved that could be reported."""
 _GRACE = 10.0
 """Seconds in which batches in flight may end when the run is interrupted."""
