@@ -201,7 +201,7 @@ class Adder:
             raise ValueError("cannot add this")
         time.sleep(float(self._o.get("delay", "0")))
         if "slow_while" in self._o and Path(self._o["slow_while"]).exists():
-            time.sleep(0.6)
+            time.sleep(0.3)
         if self._log is not None:
             with self._log.open("a") as log:
                 log.writelines(f"{question}\n" for question in questions)
