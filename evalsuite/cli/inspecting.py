@@ -271,6 +271,13 @@ def _show(reader: RunReader, whole: bool) -> None:
             f"torch {where.packages.get('torch', '-')}, commit {commit}",
             markup=False,
         )
+    for session in manifest.sessions:
+        for one in session.workers:
+            gpus = f", {', '.join(one.gpus)}" if one.gpus else ""
+            how = one.ended or "running"
+            console.print(
+                f"worker     {one.worker}: {one.host}{gpus}, {one.answers} answers, {how}", markup=False
+            )
     for note in reader.notes():
         console.print(f"note       {note.task}: {note.text}", markup=False)
     failures = reader.failures()
@@ -279,6 +286,30 @@ def _show(reader: RunReader, whole: bool) -> None:
         console.print(Text(f"failed     {record.task} {record.sample}: {record.error}", style="red"))
     if len(failures) > len(listed):
         console.print(f"           and {len(failures) - len(listed)} more failed (--all shows them)")
+
+
+@runs.command("drop")
+def drop_answers(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    worker: Annotated[
+        int, typer.Option("--worker", min=0, help="Number of the worker, as `runs show` gives it.")
+    ],
+) -> None:
+    """Remove the answers of a worker that was sick; the run's command asks again.
+
+    Scores stand as they are, marked as outdated, until the run has been finished and scored again.
+    """
+    from evalsuite.store import RunWriter
+
+    with RunWriter.for_scoring(run) as writer:
+        found = writer.drop_worker(worker)
+    for task, count in found.items():
+        say(f"{task}: answers to {count} samples removed")
+    say(
+        "Run the same command again: it asks them once more, and scores."
+        if found
+        else f"Worker {worker} has no answers in {run}."
+    )
 
 
 @runs.command("verify")

@@ -1,9 +1,9 @@
 """Who asks what: leases of samples, handed to workers that may die, and each sample recorded exactly once.
 
 A lease is L consecutive missing samples of one task. Leases are cut by position alone, never by load or
-    number of workers, so that any number of workers asks in the same batches. The `Ledger` is a state machine
-    without threads, processes or Ray: the driver reports events (a worker is ready, records came, a worker
-    died) and takes from it what to send. It decides who is to blame for a death:
+number of workers, so that any number of workers asks in the same batches. The `Ledger` is a state machine
+without threads, processes or Ray: the driver reports events (a worker is ready, records came, a worker
+died) and takes from it what to send. It decides who is to blame for a death:
 
 - A worker that dies takes its started lease with it. That lease goes back to be asked *alone*, one sample at
   a time and recorded one by one; leases that it had not started go back untouched.
@@ -17,14 +17,15 @@ A lease is L consecutive missing samples of one task. Leases are cut by position
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from evalsuite.task import Sample
 
 Worker = int
 """A worker's number in the run; never used again for another."""
+_Key = tuple[str, int]
+"""Task and number of a lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +74,35 @@ class Death:
     sick_node: str = ""
 
 
-def cut(task: str, samples: Iterable[Sample], size: int, first: int = 0) -> Iterator[Lease]:
+def cut(
+    task: str,
+    samples: Iterable[Sample],
+    size: int,
+    first: int = 0,
+    *,
+    weigh: Callable[[Sample], int] | None = None,
+    most: int = 0,
+) -> Iterator[Lease]:
     """Leases of `size` consecutive samples, the last one shorter, numbered from `first`; lazy.
+
+    Args:
+        weigh: bytes that a sample holds; a lease ends early with the sample that makes it weigh `most`. Large
+            images that travel as bytes would else fill the memory of driver and workers.
 
     >>> [len(lease.samples) for lease in cut("t", [Sample(str(i), None) for i in range(5)], 2)]
     [2, 2, 1]
     """
     if size < 1:
         raise ValueError(f"a lease has at least one sample, not {size}")
-    rest = iter(samples)
-    number = first
-    while chunk := tuple(islice(rest, size)):
-        yield Lease(task, number, chunk)
-        number += 1
+    number, held, weight = first, list[Sample](), 0
+    for sample in samples:
+        held.append(sample)
+        weight += 0 if weigh is None else weigh(sample)
+        if len(held) == size or (weigh is not None and weight >= most):
+            yield Lease(task, number, tuple(held))
+            number, held, weight = number + 1, [], 0
+    if held:
+        yield Lease(task, number, tuple(held))
 
 
 @dataclass(slots=True)
@@ -94,6 +111,14 @@ class _Held:
 
     lease: Lease
     missing: dict[str, Sample]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a lease is, whoever holds it."""
+
+    total: int
+    done: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -124,14 +149,16 @@ class Ledger:
         self._at: dict[Worker, list[_Held]] = {}
         self._node_of: dict[Worker, str] = {}
         self._nodes: dict[str, _Node] = {}
-        self._done: dict[str, set[str]] = {}
+        self._open: dict[_Key, _Progress] = {}
+        self._complete: dict[str, set[int]] = {}
         self._owner: dict[tuple[str, str], Worker] = {}
         self._killed: Counter[tuple[str, str]] = Counter()
         self._killed_on: dict[tuple[str, str], list[str]] = {}
         self._exhausted = False
-        self._speculated: set[tuple[str, int]] = set()
-        self._tasks: list[str] = []
-        """Task of every ticket: what a silent worker sends late still belongs somewhere."""
+        self._speculated: set[_Key] = set()
+        self._silent: set[Worker] = set()
+        self._tickets: list[_Key] = []
+        """Lease of every ticket: what a silent worker sends late still belongs somewhere."""
 
     def join(self, worker: Worker, node: str) -> bool:
         """A worker is ready for work; False when its node is sick and it will get none."""
@@ -149,7 +176,10 @@ class Ledger:
             free = [
                 worker
                 for worker, held in self._at.items()
-                if len(held) < self._ahead and worker not in passed and self._healthy(worker)
+                if len(held) < self._ahead
+                and worker not in passed
+                and worker not in self._silent
+                and self._healthy(worker)
             ]
             if not free:
                 return sent
@@ -158,8 +188,8 @@ class Ledger:
             if found is None:
                 passed.add(worker)
                 continue
-            lease = replace(found, ticket=len(self._tasks))
-            self._tasks.append(lease.task)
+            lease = replace(found, ticket=len(self._tickets))
+            self._tickets.append((lease.task, lease.number))
             self._at[worker].append(_Held(lease, {sample.id: sample for sample in lease.samples}))
             sent.append((worker, lease))
 
@@ -172,22 +202,25 @@ class Ledger:
         Returns which of them are to be saved. All records of a sample come from the worker that gave its
         first one, as long as that worker lives; a sample that two workers answered counts once.
         """
-        task = self._tasks[ticket]
-        done = self._done.setdefault(task, set())
+        key = self._tickets[ticket]
+        task = key[0]
+        self._silent.discard(worker)
         keep: list[bool] = []
+        closed: dict[str, None] = {}
         for name, last in records:
-            mine = name not in done and self._owner.setdefault((task, name), worker) == worker
+            mine = (
+                name not in closed
+                and not self._known(key, name)
+                and self._owner.setdefault((task, name), worker) == worker
+            )
             keep.append(mine)
             if mine and last:
                 del self._owner[task, name]
-                self._close(task, name)
+                closed[name] = None
+        self._close(key, closed)
         if any(keep):
             self._nodes[self._node_of[worker]].deaths.clear()
         return keep
-
-    def known(self, task: str, sample: str) -> bool:
-        """Whether a sample has its final record, so that a late answer is dropped."""
-        return sample in self._done.get(task, ())
 
     def finish(self, worker: Worker, ticket: int) -> list[Sample]:
         """A worker is through with a lease; returns samples that it left without a record (a bug of the
@@ -195,6 +228,7 @@ class Ledger:
 
         Those go back, to be asked alone.
         """
+        self._silent.discard(worker)
         at = self._at[worker]
         held = next((held for held in at if held.lease.ticket == ticket), None)
         if held is None:  # recalled meanwhile
@@ -226,8 +260,8 @@ class Ledger:
                     poisoned = Poisoned(
                         begun.lease.task, first, self._killed[key], tuple(self._killed_on[key])
                     )
-                    self._close(begun.lease.task, first.id)
-            rest = self._only_here(begun.lease.task, begun.missing)
+                    self._close((begun.lease.task, begun.lease.number), (first.id,))
+            rest = self._only_here(begun)
             if rest:
                 back.append(
                     replace(
@@ -257,7 +291,11 @@ class Ledger:
         return tuple(back)
 
     def recall(self, worker: Worker) -> tuple[Lease, ...]:
-        """Takes back what a silent worker has not started; it may still finish what it has begun."""
+        """Takes back what a silent worker has not started; it may still finish what it has begun.
+
+        It gets nothing more until something comes from it.
+        """
+        self._silent.add(worker)
         at = self._at[worker]
         waiting, at[1:] = at[1:], []
         back = [replace(one.lease, samples=tuple(one.missing.values())) for one in waiting if one.missing]
@@ -313,13 +351,10 @@ class Ledger:
             self._returned.popleft()
         if self._returned or any(one.missing for held in self._at.values() for one in held):
             return False
-        if not self._exhausted:
-            lease = next(self._fresh, None)
-            if lease is not None:
-                self._returned.append(lease)
-                return False
-            self._exhausted = True
-        return True
+        lease = self._take_fresh()
+        if lease is not None:
+            self._returned.append(lease)
+        return lease is None
 
     def _next_for(self, worker: Worker, alternatives: Sequence[Worker]) -> Lease | None:
         node = self._node_of[worker]
@@ -334,36 +369,62 @@ class Ledger:
                 continue
             self._returned.remove(lease)
             return replace(lease, samples=missing)
-        if self._exhausted:
-            return None
-        found = next(self._fresh, None)
-        if found is None:
+        return self._take_fresh()
+
+    def _take_fresh(self) -> Lease | None:
+        """The next lease that nobody has had; None when there is none."""
+        lease = None if self._exhausted else next(self._fresh, None)
+        if lease is None:
             self._exhausted = True
-        return found
+        else:
+            self._open[lease.task, lease.number] = _Progress(len(lease.samples))
+        return lease
+
+    def _known(self, key: _Key, name: str) -> bool:
+        """Whether a sample of a lease has its final record."""
+        state = self._open.get(key)
+        return key[1] in self._complete.get(key[0], ()) if state is None else name in state.done
 
     def _missing(self, lease: Lease) -> tuple[Sample, ...]:
         """Its samples without a final record."""
-        done = self._done.get(lease.task, set())
-        return tuple(sample for sample in lease.samples if sample.id not in done)
+        key = (lease.task, lease.number)
+        return tuple(sample for sample in lease.samples if not self._known(key, sample.id))
 
-    def _close(self, task: str, name: str) -> None:
-        """A sample has its final record: nobody is to answer it any more."""
-        self._done.setdefault(task, set()).add(name)
-        for held in (one for at in self._at.values() for one in at if one.lease.task == task):
-            held.missing.pop(name, None)
+    def _close(self, key: _Key, names: Collection[str]) -> None:
+        """Samples have their final records: nobody is to answer them any more."""
+        if not names:
+            return
+        state = self._open[key]
+        state.done.update(names)
+        if len(state.done) == state.total:
+            # Names are forgotten with their lease: what is kept does not grow with the samples.
+            del self._open[key]
+            self._complete.setdefault(key[0], set()).add(key[1])
+        for held in self._holding(key):
+            for name in names:
+                held.missing.pop(name, None)
 
-    def _only_here(self, task: str, missing: dict[str, Sample]) -> dict[str, Sample]:
-        """Of these, the samples without a final record that no other lease holds: a silent worker's may be
-        twice."""
-        done = self._done.get(task, set())
-        elsewhere = {
-            name
-            for at in self._at.values()
-            for held in at
-            if held.lease.task == task
-            for name in held.missing
-        } | {sample.id for lease in self._returned if lease.task == task for sample in lease.samples}
-        return {name: sample for name, sample in missing.items() if name not in elsewhere | done}
+    def _holding(self, key: _Key) -> Iterator[_Held]:
+        """All copies of a lease at workers: more than one when a worker fell silent."""
+        for at in self._at.values():
+            for held in at:
+                if (held.lease.task, held.lease.number) == key:
+                    yield held
+
+    def _only_here(self, begun: _Held) -> dict[str, Sample]:
+        """Of what a dead worker had begun, the samples that no other copy of the lease holds."""
+        key = (begun.lease.task, begun.lease.number)
+        elsewhere = {name for held in self._holding(key) for name in held.missing} | {
+            sample.id
+            for lease in self._returned
+            if (lease.task, lease.number) == key
+            for sample in lease.samples
+        }
+        return {
+            name: sample
+            for name, sample in begun.missing.items()
+            if name not in elsewhere and not self._known(key, name)
+        }
 
     def _disown(self, worker: Worker) -> None:
         for key in [key for key, owner in self._owner.items() if owner == worker]:

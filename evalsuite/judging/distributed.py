@@ -16,9 +16,10 @@ from typing import Any
 
 from evalsuite.endpoint.types import Reply
 from evalsuite.engine import Progress
+from evalsuite.engine.driver import Driver
 from evalsuite.engine.leases import Lease, Ledger, cut
-from evalsuite.engine.pool import Driver, WorkerInfo
-from evalsuite.engine.sizing import START
+from evalsuite.engine.pool import WorkerInfo
+from evalsuite.engine.sizing import lease_size
 from evalsuite.errors import CheckpointError, SampleError, SpecError
 from evalsuite.judging.exchange import Exchange, Question
 from evalsuite.judging.loop import JudgeLoop, JudgeOptions, Open, Tally, as_sent, base_seed, exchange_id
@@ -38,8 +39,6 @@ from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.store.environment import collect
 from evalsuite.store.records import Record
 from evalsuite.task import Answered, Judgement, Sample, Scores, TaskInfo
-
-_LEASE_BATCHES = 4
 
 
 def judge_on_workers(
@@ -68,10 +67,9 @@ def judge_on_workers(
             "Several servers of one judge share the questions: repeat --base-url.",
         )
     require_judge(judge, registry)
-    batch = judge.batch_size if isinstance(judge.batch_size, int) else START
     store = _Store(loops)
     leases = chain.from_iterable(
-        cut(key, store.samples(key, progress), _LEASE_BATCHES * batch) for key in loops
+        cut(key, store.samples(key, progress), lease_size(judge.batch_size)) for key in loops
     )
     first = next(leases, None)
     if first is not None:
@@ -95,7 +93,7 @@ def _drive(
     wanted = None if how.workers in (None, "auto") else int(how.workers or 0)
     progress.on_stage("starting workers")
     kind = connect(how.ray_address, workers=wanted, cpus_per_worker=how.cpus_per_worker)
-    count = workers_for(wanted, how.gpus_per_worker, cluster=how.ray_address is not None)
+    count = workers_for(wanted, how.gpus_per_worker, how.cpus_per_worker, cluster=how.ray_address is not None)
     likelihoods = scores_choices(judge, registry)
     tasks = {
         key: JudgingTask(loop.task, options_for_workers(options), judge.max_tokens, likelihoods)

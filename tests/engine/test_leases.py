@@ -159,6 +159,7 @@ def test_a_silent_workers_waiting_lease_is_recalled_and_its_begun_one_asked_else
     (_, begun), (_, waiting) = book.hand_out()
     answer(book, 0, begun, 1)
     assert [names(lease) for lease in book.recall(0)] == [names(waiting)]
+    assert book.hand_out() == [], "not to the silent worker again"
     again = book.speculate(0)
     assert again is not None
     assert names(again) == names(begun)[1:]
