@@ -16,7 +16,7 @@ def chat_messages(
     *,
     image_detail: str = "",
     image_format: ImageFormat = "auto",
-    orientation: Orientation = "upright",
+    orientation: Orientation = "stored",
     changes: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The `messages` of a chat-completions request.

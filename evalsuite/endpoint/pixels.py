@@ -49,7 +49,7 @@ class Encoded:
     change: str = ""
 
 
-def encoded(image: Image, wanted: ImageFormat = "auto", orientation: Orientation = "upright") -> Encoded:
+def encoded(image: Image, wanted: ImageFormat = "auto", orientation: Orientation = "stored") -> Encoded:
     """The image as it is sent. Raises DataError for one that cannot be read, exactly as local adapters do."""
     from evalsuite.data.images import decode
 

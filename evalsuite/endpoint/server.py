@@ -59,7 +59,7 @@ class Server:
     prefill: Literal["refuse", "continue", "assistant"] = "refuse"
     image_detail: str = ""
     image_format: ImageFormat = "auto"
-    orientation: Orientation = "upright"
+    orientation: Orientation = "stored"
     max_reply: float = 64.0
     extra: Mapping[str, Any] = field(default_factory=dict)
 

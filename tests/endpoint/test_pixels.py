@@ -1,4 +1,4 @@
-"""What is sent to a server is what a local adapter shows to its model, photographs upright."""
+"""What is sent to a server is what a local adapter shows to its model; photographs upright where that is asked for."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_bytes_in_which_every_reader_sees_the_same_are_sent_as_they_are(name: st
 @pytest.mark.parametrize("form", ["auto", "png", "webp"])
 def test_others_are_sent_as_a_local_adapter_sees_them_and_it_is_told(name: str, form: Any) -> None:
     data = CHANGED[name]()
-    sent = encoded(Image(data), form, "stored")
+    sent = encoded(Image(data), form)
     assert sent.kind == ("image/webp" if form == "webp" else "image/png")
     assert numpy.array_equal(upright(sent.data), numpy.asarray(decode(Image(data))))
     assert " of " in sent.change
@@ -103,13 +103,13 @@ def test_others_are_sent_as_a_local_adapter_sees_them_and_it_is_told(name: str, 
 @pytest.mark.parametrize("form", ["auto", "png", "webp"])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("turn", range(1, 9))
-def test_a_photograph_is_turned_as_its_exif_says_and_no_server_turns_it_again(
+def test_upright_turns_a_photograph_as_its_exif_says_and_no_server_turns_it_again(
     kind: str, turn: int, form: Any
 ) -> None:
     exif = pil.Exif()
     exif[0x0112] = turn
     data = saved(RGB, kind, exif=exif)
-    sent = encoded(Image(data), form)
+    sent = encoded(Image(data), form, "upright")
     wanted = upright(data)
     assert numpy.array_equal(upright(sent.data), wanted)
     with pil.open(io.BytesIO(sent.data)) as opened:
