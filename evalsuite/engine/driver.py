@@ -15,6 +15,7 @@ from evalsuite.engine.findings import Findings
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.leases import Lease, Ledger
 from evalsuite.engine.pool import (
+    Began,
     Begun,
     Died,
     Event,
@@ -205,6 +206,9 @@ class Driver:
                 self._note(task, text)
             case Found(worker, findings):
                 self._findings[self._kind(worker)] = self._heard(worker).merged(findings)
+            case Began(worker, ticket, sample):
+                if worker in self.ledger.workers:
+                    self.ledger.begin(worker, ticket, sample)
             case Finished(worker, ticket):
                 if worker in self.ledger.workers:
                     self.ledger.finish(worker, ticket)

@@ -20,7 +20,7 @@ from evalsuite.engine.probing import probe
 from evalsuite.engine.saver import encoded_as
 from evalsuite.engine.sizing import LEASE_BATCHES, MOST, START
 from evalsuite.engine.streak import Streak
-from evalsuite.engine.told import Answered, Remark, Through, Told
+from evalsuite.engine.told import Answered, Asking, Remark, Through, Told
 from evalsuite.engine.worker import Outcome
 from evalsuite.errors import is_interruption
 from evalsuite.model import Model
@@ -93,6 +93,7 @@ class RequestLoop:
                 yield from self._probe(source)
                 if source.lease.alone:
                     for sample in source.lease.samples:
+                        yield Asking(source.lease.ticket, sample.id)
                         alone = replace(source, lease=replace(source.lease, samples=(sample,)))
                         opened = self._open(alone)
                         yield from self._ask(opened, None)

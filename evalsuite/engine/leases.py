@@ -7,9 +7,9 @@ died) and takes from it what to send. It decides who is to blame for a death:
 
 - A worker that dies takes its started lease with it. That lease goes back to be asked *alone*, one sample at
   a time and recorded one by one; leases that it had not started go back untouched.
-- When a worker dies over a lease that is asked alone, the first sample without a record was being asked.
-  After `deaths_alone` such deaths, where possible on different nodes, that sample is failed; no other ever
-  is.
+- Of a lease that is asked alone, the worker says which sample it is about to ask. When it dies before that
+  one is recorded, the sample was being asked. After `deaths_alone` such deaths, where possible on different
+  nodes, that sample is failed; no other ever is. A worker that dies between two samples blames none.
 - `deaths_in_a_row` deaths on one node, over different samples and without a record between them, are the
   node's fault: it gets no more work.
 """
@@ -26,6 +26,8 @@ Worker = int
 """A worker's number in the run; never used again for another."""
 _Key = tuple[str, int]
 """Task and number of a lease."""
+_UNASKED = 5
+"""Workers that may die with a lease that is asked alone before they ask any of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ class _Held:
 
     lease: Lease
     missing: dict[str, Sample]
+    asking: str = ""
+    """The sample that the worker said it would ask next, of a lease that is asked alone."""
 
 
 @dataclass(slots=True)
@@ -154,6 +158,7 @@ class Ledger:
         self._owner: dict[tuple[str, str], Worker] = {}
         self._killed: Counter[tuple[str, str]] = Counter()
         self._killed_on: dict[tuple[str, str], list[str]] = {}
+        self._unasked: Counter[_Key] = Counter()
         self._exhausted = False
         self._speculated: set[_Key] = set()
         self._silent: set[Worker] = set()
@@ -222,6 +227,13 @@ class Ledger:
             self._nodes[self._node_of[worker]].deaths.clear()
         return keep
 
+    def begin(self, worker: Worker, ticket: int, sample: str) -> None:
+        """A worker is about to ask a sample of a lease that is asked alone."""
+        self._silent.discard(worker)
+        for held in self._at[worker]:
+            if held.lease.ticket == ticket:
+                held.asking = sample
+
     def finish(self, worker: Worker, ticket: int) -> list[Sample]:
         """A worker is through with a lease; returns samples that it left without a record (a bug of the
         worker).
@@ -251,16 +263,20 @@ class Ledger:
         poisoned: Poisoned | None = None
         sick = ""
         if begun.missing:
-            first = next(iter(begun.missing.values()))
-            key = (begun.lease.task, first.id)
+            key = (begun.lease.task, next(iter(begun.missing)))
             if begun.lease.alone:
-                self._killed[key] += 1
-                self._killed_on.setdefault(key, []).append(node)
-                if self._killed[key] >= self._deaths_alone:
-                    poisoned = Poisoned(
-                        begun.lease.task, first, self._killed[key], tuple(self._killed_on[key])
-                    )
-                    self._close((begun.lease.task, begun.lease.number), (first.id,))
+                asked = begun.missing.get(begun.asking)
+                if asked is None:
+                    key = self._blame_lease(worker, begun.lease)
+                else:
+                    key = (begun.lease.task, asked.id)
+                    self._killed[key] += 1
+                    self._killed_on.setdefault(key, []).append(node)
+                    if self._killed[key] >= self._deaths_alone:
+                        poisoned = Poisoned(
+                            begun.lease.task, asked, self._killed[key], tuple(self._killed_on[key])
+                        )
+                        self._close((begun.lease.task, begun.lease.number), (asked.id,))
             rest = self._only_here(begun)
             if rest:
                 back.append(
@@ -432,6 +448,15 @@ class Ledger:
 
     def _healthy(self, worker: Worker) -> bool:
         return not self._nodes[self._node_of[worker]].sick
+
+    def _blame_lease(self, worker: Worker, lease: Lease) -> tuple[str, str]:
+        """What a death counts as that came before anything of a lease was asked: one thing for all workers
+        that may have been killed from outside; from then on the node's fault, each on its own."""
+        where = (lease.task, lease.number)
+        self._unasked[where] += 1
+        if self._unasked[where] <= _UNASKED:
+            return lease.task, f"lease {lease.number}"
+        return "", f"worker {worker}"
 
     def _blame_node(self, node: str, key: tuple[str, str]) -> str:
         """Counts a death; the node's name when it is to blame."""

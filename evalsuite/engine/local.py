@@ -14,7 +14,7 @@ from evalsuite.engine.findings import Findings
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.plan import Source, TaskPlan
 from evalsuite.engine.pool import Begun, Event, Finished, Noted, Ready, Saved, WorkerInfo
-from evalsuite.engine.told import Answered, Remark, Told
+from evalsuite.engine.told import Answered, Asking, Remark, Told
 from evalsuite.model import ModelInfo
 
 
@@ -63,6 +63,8 @@ class LocalPool:
                 return (Saved(0, ticket, records),)
             case Remark(task, text):
                 return (Noted(0, task, text),)
+            case Asking():  # who dies with this process blames nobody
+                return ()
             case _:
                 return (Finished(0, told.ticket),)
 

@@ -85,6 +85,15 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """A worker is about to ask a sample of a lease that it asks alone: a death now is this sample's."""
+
+    worker: int
+    ticket: int
+    sample: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A worker is through with a lease."""
 
@@ -127,7 +136,7 @@ class Found:
     findings: Findings
 
 
-Event = Ready | Refused | Saved | Noted | Found | Finished | Stopped | Died | Silent
+Event = Ready | Refused | Saved | Noted | Found | Began | Finished | Stopped | Died | Silent
 
 
 class Pool(Protocol):

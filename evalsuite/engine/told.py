@@ -30,4 +30,12 @@ class Through:
     ticket: int
 
 
-Told = Answered | Remark | Through
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The next sample of a lease that is asked one at a time; told before anything of it is touched."""
+
+    ticket: int
+    sample: str
+
+
+Told = Answered | Asking | Remark | Through

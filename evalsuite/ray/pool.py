@@ -20,6 +20,7 @@ from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.inlining import with_bytes
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.pool import (
+    Began,
     Begun,
     Died,
     Event,
@@ -34,7 +35,7 @@ from evalsuite.engine.pool import (
     WorkerInfo,
 )
 from evalsuite.engine.streaming import Halt, Streamed
-from evalsuite.engine.told import Answered, Remark, Through
+from evalsuite.engine.told import Answered, Asking, Remark, Through
 from evalsuite.errors import UnavailableError
 from evalsuite.ray.cluster import require_ray, resources, room_for
 from evalsuite.ray.worker import LeaseWorker, LoadError
@@ -315,6 +316,8 @@ class RayPool:
         match got:
             case Answered(ticket, records):
                 return [Saved(actor.number, ticket, records)]
+            case Asking(ticket, sample):
+                return [Began(actor.number, ticket, sample)]
             case Remark(task, text):
                 return [Noted(actor.number, task, text)]
             case Through(ticket):

@@ -1,4 +1,4 @@
-"""What is sent to a server is what a local adapter shows; photographs upright only where that is asked for."""
+"""What is sent to a server is what a local adapter shows; photographs upright only where that is asked."""
 
 from __future__ import annotations
 
