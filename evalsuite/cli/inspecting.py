@@ -382,20 +382,20 @@ def doctor(
                 raise SpecError(f"{name} is looked for on the nodes of a cluster.", "Add --ray-address.")
     from evalsuite.doctor import examine
 
-    if as_json:
-        findings = list(examine(plugin or (), data=data))
-        print_json(findings)
-        raise typer.Exit(1 if any(finding.state == "broken" for finding in findings) else 0)
-    console = output()
-    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
-    broken = 0
-    area = ""
     if ray_address is None:
         findings = examine(plugin or (), data=data)
     else:
         from evalsuite.ray.doctor import examine_cluster
 
         findings = examine_cluster(ray_address, plugin or (), data=data_folder, model=model or "")
+    if as_json:
+        found = list(findings)
+        print_json(found)
+        raise typer.Exit(1 if any(finding.state == "broken" for finding in found) else 0)
+    console = output()
+    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
+    broken = 0
+    area = ""
     for finding in findings:
         if finding.area != area:
             area = finding.area

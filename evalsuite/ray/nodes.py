@@ -97,13 +97,13 @@ def folder(path: Path | None) -> Folder | None:
         return Folder(1, size, fingerprint([[path.name, size]]))
     try:
         sizes = sorted(
-            [str(one.relative_to(path)), one.stat().st_size]
+            (str(one.relative_to(path)), one.stat().st_size)
             for one in _files(path)
             if ".cache" not in one.parts
         )
     except OSError:
         return None
-    return Folder(len(sizes), sum(int(size) for _, size in sizes), fingerprint(sizes))
+    return Folder(len(sizes), sum(size for _, size in sizes), fingerprint([list(one) for one in sizes]))
 
 
 def weights_folder(weights: str) -> Path | None:

@@ -41,8 +41,8 @@ def versions(name: str) -> list[tuple[str, Task, list[Sample]]]:
             example = example_task(entry.benchmark, protocol)
             if example is not None:
                 found.append((protocol, example[0], [example[1]]))
-            elif (task := without_data(entry.benchmark, protocol)) is not None:
-                found.append((protocol, task, []))
+            elif (bare := without_data(entry.benchmark, protocol)) is not None:
+                found.append((protocol, bare, []))
     return found
 
 
@@ -101,7 +101,7 @@ def test_every_judged_task_asks_its_judge_the_same_on_a_worker(name: str) -> Non
     if not judged:
         pytest.skip("no judge, or its data are not here")
     for task, sample in judged:
-        judging = JudgingTask(task, JudgeOptions(), 64)
+        judging = JudgingTask(task, JudgeOptions(), 64, scores_choices=True)
         answered = Answered(sample, (TextResponse("an answer"),))
         one = Sample("example/0", Asked(answered, 0, ()))
         there, sent = pickle.loads(pickle.dumps((judging, one)))
