@@ -13,7 +13,8 @@ from evalsuite.content import Image
 from evalsuite.engine import NullProgress
 from evalsuite.engine.driver import Driver
 from evalsuite.engine.findings import Findings
-from evalsuite.engine.leases import Lease, Ledger, cut
+from evalsuite.engine.leases import Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.pool import Begun, Event, Finished, Ready, Saved, WorkerInfo
 from evalsuite.engine.prepare import held_bytes
 from evalsuite.engine.sizing import lease_size

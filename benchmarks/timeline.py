@@ -133,7 +133,8 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
             loop = RequestLoop(model, executor, sink, options, 0, NullProgress())  # type: ignore[arg-type]
             loop.ask(Source(plan, frozenset(), {}))  # type: ignore[attr-defined,arg-type]
         else:
-            from evalsuite.engine.leases import Ledger, cut
+            from evalsuite.engine.leases import cut
+            from evalsuite.engine.ledger import Ledger
             from evalsuite.engine.local import LocalPool
             from evalsuite.engine.sizing import lease_size
 

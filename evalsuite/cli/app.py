@@ -15,17 +15,19 @@ import typer
 from evalsuite.cli import (
     comparing,
     data,
+    doctor,
     dreamllm,
     exchanging,
     image_sets,
-    inspecting,
     judging,
+    lists,
     measuring,
     miniature,
     publishing,
     pushing,
     reporting,
     results,
+    runs,
     sample_size,
     showing,
     study,
@@ -111,7 +113,7 @@ def _options(
 
 
 measuring.register(app)
-judging.register(app, inspecting.runs)
+judging.register(app, runs.runs)
 results.register(app)
 data.register(app)
 publishing.register(app)
@@ -119,7 +121,9 @@ comparing.register(app)
 sample_size.register(app)
 reporting.register(app)
 exchanging.register(app)
-inspecting.register(app)
+lists.register(app)
+runs.register(app)
+doctor.register(app)
 showing.register(app)
 miniature.register(app)
 dreamllm.register(app)

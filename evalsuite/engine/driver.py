@@ -13,7 +13,8 @@ from typing import Protocol
 
 from evalsuite.engine.findings import Findings
 from evalsuite.engine.hashing import sample_hash
-from evalsuite.engine.leases import Lease, Ledger
+from evalsuite.engine.leases import Lease
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.pool import (
     Began,
     Begun,

@@ -17,7 +17,8 @@ from typing import Any
 from evalsuite.endpoint.types import Reply
 from evalsuite.engine import Progress
 from evalsuite.engine.driver import Driver
-from evalsuite.engine.leases import Lease, Ledger, cut
+from evalsuite.engine.leases import Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.pool import WorkerInfo
 from evalsuite.engine.sizing import lease_size
 from evalsuite.errors import CheckpointError, SampleError, SpecError

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from evalsuite.engine import Progress, TaskPlan
 from evalsuite.engine.driver import Account, Driver
-from evalsuite.engine.leases import Lease, Ledger, cut
+from evalsuite.engine.leases import Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.local import LocalPool
 from evalsuite.engine.pool import Pool, WorkerInfo
 from evalsuite.engine.prepare import held_bytes

@@ -8,7 +8,8 @@ from typing import Any
 
 from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, TaskPlan, Worker
 from evalsuite.engine.driver import Driver, Store
-from evalsuite.engine.leases import Ledger, cut
+from evalsuite.engine.leases import cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.local import LocalPool
 from evalsuite.engine.sizing import FixedSize, lease_size
 from evalsuite.model import Model

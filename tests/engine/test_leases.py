@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evalsuite.engine.leases import Death, Lease, Ledger, cut
+from evalsuite.engine.leases import Death, Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.task import Sample
 
 

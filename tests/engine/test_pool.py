@@ -12,7 +12,8 @@ import pytest
 from evalsuite.engine import NullProgress
 from evalsuite.engine.driver import Driver
 from evalsuite.engine.findings import Findings
-from evalsuite.engine.leases import Lease, Ledger, cut
+from evalsuite.engine.leases import Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.pool import (
     Begun,
     Died,

@@ -1,4 +1,4 @@
-"""`evalsuite list`, `evalsuite runs` and `evalsuite doctor`."""
+"""`evalsuite runs`: what runs hold, whether they are intact, and dropping a worker's answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json
-from evalsuite.cli.common import PluginOption, grid, output, registry_with, say
+from evalsuite.cli.common import grid, output, say
 from evalsuite.cli.judging import account, usage
-from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
     from evalsuite.store import RunReader
@@ -22,59 +21,7 @@ runs = typer.Typer(help="Inspect runs.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command("list")(list_)
     app.add_typer(runs, name="runs")
-    app.command("doctor")(doctor)
-
-
-def list_(
-    what: Annotated[
-        str,
-        typer.Argument(help="tasks, models, suites, all (of these), families, readers, rules or aggregates."),
-    ] = "all",
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[WORD]...", help="Only tasks, models or suites that all words occur in."),
-    ] = None,
-    as_json: JsonOption = False,
-    plugin: PluginOption = None,
-) -> None:
-    """List tasks, models and suites, and what benchmark files are made of (families, rules …).
-
-    Includes installed plugins."""
-    from evalsuite.cli.catalogue import CATALOGUES, rows
-    from evalsuite.cli.listing import LISTS
-    from evalsuite.errors import suggest
-
-    if what not in (*CATALOGUES, "all", *LISTS):
-        raise SpecError(
-            f"There is no list of {what!r}.",
-            suggest(what, (*CATALOGUES, "all", *LISTS)) or "Write `evalsuite list tasks WORD`.",
-        )
-    if what in LISTS and (words or as_json):
-        raise SpecError(
-            f"`list {what}` has neither filter nor JSON.",
-            "It is text to read and to copy from: `evalsuite list " + what + " | less`.",
-        )
-    registry = registry_with(plugin)
-    if what in LISTS:
-        say(LISTS[what](registry), nl=False)
-        return
-    chosen = list(CATALOGUES) if what == "all" else [what]
-    found = {name: rows(name, registry, words or ()) for name in chosen}
-    if as_json:
-        print_json(found if what == "all" else found[what])
-        return
-    if words and not any(found.values()):
-        wanted = " and ".join(map(repr, words))
-        raise SpecError(
-            f"{' or '.join(chosen)}: nothing with {wanted}.", f"`evalsuite list {what}` shows all."
-        )
-    for name in chosen:
-        if what == "all" and found[name]:
-            output().print(f"\n{name}\n", style="bold")
-        if found[name]:
-            say(CATALOGUES[name](registry, words or ()), nl=False)
 
 
 _WIDE = 120
@@ -336,83 +283,3 @@ def verify_runs(
                 "--retry-failed generates them again"
             )
     raise typer.Exit(0 if sound else 1)
-
-
-def doctor(
-    data: Annotated[bool, typer.Option("--data/--no-data", help="Check for every benchmark's data.")] = True,
-    plugin: PluginOption = None,
-    gpu: Annotated[
-        bool,
-        typer.Option(
-            "--gpu", help="Benchmark the miniature on the GPU instead: throughput, memory, rounding."
-        ),
-    ] = False,
-    device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
-    ray_address: Annotated[
-        str | None,
-        typer.Option(
-            help="Look at every node of this Ray cluster instead: `auto` or HOST:PORT.",
-            rich_help_panel="Cluster",
-        ),
-    ] = None,
-    data_folder: Annotated[
-        Path | None,
-        typer.Option(help="Data that every node should see.", rich_help_panel="Cluster"),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="Model whose weights every node should have.", rich_help_panel="Cluster"
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what works on this machine, what is missing, and how to get it. Downloads nothing.
-
-    With --ray-address: what each node of a cluster has and this machine
-    not, or the other way round: versions, plugins, GPUs, clock, /dev/shm,
-    data and weights.
-    """
-    if gpu:
-        _doctor_gpu(device)
-        return
-    if ray_address is None:
-        for name, value in (("--data-folder", data_folder), ("--model", model)):
-            if value is not None:
-                raise SpecError(f"{name} is looked for on the nodes of a cluster.", "Add --ray-address.")
-    from evalsuite.doctor import examine
-
-    if ray_address is None:
-        findings = examine(plugin or (), data=data)
-    else:
-        from evalsuite.ray.doctor import examine_cluster
-
-        findings = examine_cluster(ray_address, plugin or (), data=data_folder, model=model or "")
-    if as_json:
-        found = list(findings)
-        print_json(found)
-        raise typer.Exit(1 if any(finding.state == "broken" for finding in found) else 0)
-    console = output()
-    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
-    broken = 0
-    area = ""
-    for finding in findings:
-        if finding.area != area:
-            area = finding.area
-            console.print(f"\n{area}", style="bold")
-        broken += finding.state == "broken"
-        console.print(f"  {finding.state:<8} ", style=marks[finding.state], end="")
-        console.print(f"{finding.name}: {finding.detail}", markup=False)
-        if finding.remedy:
-            console.print(f"          {finding.remedy}", style="dim", markup=False)
-    raise typer.Exit(1 if broken else 0)
-
-
-def _doctor_gpu(device: str) -> None:
-    """A tiny run of every capability in every precision; prints a block to paste into an issue."""
-    from evalsuite.gpu_check import block, measure
-    from evalsuite.registry import load_registry
-
-    rows = list(measure(load_registry(), device))
-    say(block(rows))
-    raise typer.Exit(1 if any(row.error for row in rows) else 0)
