@@ -21,7 +21,14 @@ from evalsuite.content import Image, Message, Text
 from evalsuite.errors import SampleError
 from evalsuite.isolated.adapter import IsolatedModel
 from evalsuite.model import ModelOptions
-from evalsuite.request import GenerateDocument, GenerateImages, GenerateText, Output, Request
+from evalsuite.request import (
+    GenerateDocument,
+    GenerateImages,
+    GenerateText,
+    ImageResponse,
+    Output,
+    Request,
+)
 
 from .tiny.photo import photo
 
@@ -45,6 +52,34 @@ class Tiny:
 TINY = [
     Tiny("janus_pro", "janus", 32, {"image_size": "32"}),
     Tiny("janus_flow", "janus", 384, {"steps": "2", "vae": "{weights}/vae"}),
+    Tiny(
+        "show_o2",
+        "showo",
+        32,
+        {
+            "steps": "3",
+            "max_seq_length": "80",
+            "llm": "{weights}/llm",
+            "vae": "{weights}/Wan2.1_VAE.pth",
+        },
+    ),
+    Tiny(
+        "bagel",
+        "bagel",
+        32,
+        {"steps": "3", "image_size": "32", "vae_sizes": "48,32", "vit_sizes": "56,28", "max_think_tokens": "4"},
+        edits=True,
+        documents=True,
+    ),
+    Tiny(
+        "omnigen_2", "omnigen2", 32, {"steps": "3", "image_size": "32", "max_pixels": "1024"}, edits=True
+    ),
+    Tiny(
+        "mmada",
+        "mmada",
+        32,
+        {"steps": "3", "image_size": "32", "max_text": "64", "vq": "{weights}/magvitv2"},
+    ),
 ]
 
 
@@ -109,6 +144,7 @@ def test_images_come_from_their_seeds(loaded: tuple[Tiny, IsolatedModel]) -> Non
     (two,) = answers(model, "generate_images", asked("a red circle", GenerateImages(count=2), 5))
     (words,) = answers(model, "generate_images", asked("two blue squares on a table", wanted, 5))
     assert shown(first).size == (tiny.side, tiny.side)
+    assert all(isinstance(one, ImageResponse) for one in (first, second, again, two, words))
     assert first.images[0].read() == again.images[0].read() == two.images[0].read()
     assert second.images[0].read() == two.images[1].read() != first.images[0].read()
     assert words.images[0].read() != first.images[0].read()

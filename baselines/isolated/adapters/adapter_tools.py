@@ -153,8 +153,8 @@ def sampling(output):
 def text_answer(text, tokens, output):
     """A text as evalsuite takes it."""
     text, stopped = cut(text, output["stop"])
-    limit = output["max_new_tokens"]
-    return {"text": text.strip(), "tokens": tokens, "truncated": tokens >= limit and not stopped}
+    truncated = tokens is not None and tokens >= output["max_new_tokens"] and not stopped
+    return {"text": text.strip(), "tokens": tokens, "truncated": truncated}
 
 
 def parameters(*modules):

@@ -17,18 +17,18 @@ def arguments():
     return clone, folder
 
 
-def byte_tokenizer(specials, plain=()):
-    """A tokenizer of single bytes, as GPT-2 writes them, and special tokens; ids 0 to 255 are the bytes."""
+def byte_tokenizer(specials, fillers=0):
+    """A tokenizer of single bytes, as GPT-2 writes them, and special tokens; ids 0 to 255 are the bytes, then
+    come as many words that no text has."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
     alphabet = BYTES + [chr(256 + n) for n in range(256 - len(BYTES))]
     vocabulary = {sign: place for place, sign in enumerate(alphabet)}
+    vocabulary.update({"<filler %d>" % n: 256 + n for n in range(fillers)})
     tokenizer = Tokenizer(models.BPE(vocabulary, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken(one, special=True) for one in specials])
-    if plain:
-        tokenizer.add_tokens([AddedToken(one) for one in plain])
     return tokenizer
 
 
