@@ -21,6 +21,7 @@ from evalsuite.cli import (
     judging,
     measuring,
     miniature,
+    models,
     publishing,
     reporting,
     results,
@@ -102,6 +103,7 @@ synergy.register(app)
 tradeoff.register(app)
 weights.register(app)
 image_sets.register(app)
+models.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.common import PluginOption, registry_with, say
+from evalsuite.cli.cards import card_sections
 from evalsuite.cli.outline import Entry, Section, outline
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def model_outline(name: str, registry: Registry) -> str:
     ]
     if entry.reads_annotations:
         head.append(Entry("note", "No model but an upper bound: it is given the tasks' own answers."))
-    sections = [Section(entry.name, head, note=entry.title)]
+    sections = [Section(entry.name, head, note=entry.title), *card_sections(entry.card)]
     declared = entry.declared_options
     if declared:
         sections.append(

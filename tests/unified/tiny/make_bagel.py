@@ -20,7 +20,7 @@ write_json(folder, "tokenizer_config.json", {
     "pad_token": "<|endoftext|>", "additional_special_tokens": SPECIALS[1:3],
 })  # fmt: skip
 llm = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
-       "num_key_value_heads": 2, "vocab_size": 264, "max_position_embeddings": 4096}  # fmt: skip
+       "num_key_value_heads": 2, "vocab_size": 261, "max_position_embeddings": 4096}  # fmt: skip
 vit = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4,
        "image_size": 980, "patch_size": 14}  # fmt: skip
 write_json(folder, "llm_config.json", llm)

@@ -33,7 +33,7 @@ config.torch_dtype = "float32"
 randomise(Qwen2_5_VLForConditionalGeneration(config)).save_pretrained(folder + "/mllm")
 network = OmniGen2Transformer2DModel(
     hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2,
-    multiple_of=16, axes_dim_rope=(4, 4, 4), axes_lens=(1024, 64, 64), text_feat_dim=32, timestep_scale=1000.0,
+    multiple_of=16, axes_dim_rope=(4, 4, 4), axes_lens=(1024, 1664, 1664), text_feat_dim=32, timestep_scale=1000.0,
 )  # fmt: skip
 randomise(network).save_pretrained(folder + "/transformer")
 FlowMatchEulerDiscreteScheduler().save_pretrained(folder + "/scheduler")
