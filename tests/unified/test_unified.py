@@ -80,6 +80,7 @@ TINY = [
         32,
         {"steps": "3", "image_size": "32", "max_text": "64", "vq": "{weights}/magvitv2"},
     ),
+    Tiny("emu_3", "emu3", 32, {"vq": "{weights}/vq", "attention": "eager"}),
 ]
 
 
