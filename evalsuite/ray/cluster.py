@@ -40,7 +40,7 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     try:
         if address is None:
             needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
-            ray.init(num_cpus=needed, include_dashboard=False, **quiet)
+            ray.init(address="local", num_cpus=needed, include_dashboard=False, **quiet)
             return f"ray {ray.__version__}, local"
         _require_reachable(address)
         if _TOKEN.expanduser().is_file():
