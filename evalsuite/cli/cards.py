@@ -55,7 +55,9 @@ def weights_text(one: Weights) -> str:
     half, full = one.memory(16), one.memory(32)
     parts = []
     if half is not None and full is not None:
-        parts.append(f"{one.parameters:g} billion parameters, {half:.1f} GiB in bfloat16 ({full:.1f} in float32)")
+        parts.append(
+            f"{one.parameters:g} billion parameters, {half:.1f} GiB in bfloat16 ({full:.1f} in float32)"
+        )
     else:
         parts.append("size not published")
     return "; ".join([*parts, *filter(None, [one.licence, one.note])])

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 DIFFERENT = 1
 """Exit code of `parity` when something differs by more than its tolerance."""
 
-models = typer.Typer(help="Models of research repositories, each in its own environment.", no_args_is_help=True)
+models = typer.Typer(
+    help="Models of research repositories, each in its own environment.", no_args_is_help=True
+)
 parity = typer.Typer(help="Compare a model with its authors' code, live.", no_args_is_help=True)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evalsuite.cli.common import PluginOption, registry_with, say
 from evalsuite.cli.cards import card_sections
+from evalsuite.cli.common import PluginOption, registry_with, say
 from evalsuite.cli.outline import Entry, Section, outline
 
 if TYPE_CHECKING:

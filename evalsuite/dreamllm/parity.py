@@ -67,7 +67,9 @@ class Original:
     Raises SpecError where a folder is missing, CheckpointError where the code cannot load the checkpoint.
     """
 
-    def __init__(self, adapter: Path, clone: Path, python: str, checkpoint: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, adapter: Path, clone: Path, python: str, checkpoint: Path, device: str = "cpu"
+    ) -> None:
         for path, what in ((clone / "omni", "clone of DreamLLM's repository"), (checkpoint, "checkpoint")):
             if not path.is_dir():
                 raise SpecError(f"There is no {what}: {path} is no folder.", "Give its path.")
@@ -203,9 +205,14 @@ def compare(
             yield same(f"ids of {text!r}", ours.processor.encode(text), answer["details"]["ids"])
             yield close(f"condition of {text!r}", ours.condition(text), tensor, TIGHT)
         for name, image in images.items():
-            yield close(f"pixels of {name}", ours.pixels(image), original.measure("pixels", "", image)[1], 1e-6)
             yield close(
-                f"embeddings of {name}", ours.features(image), original.measure("features", "", image)[1], TIGHT
+                f"pixels of {name}", ours.pixels(image), original.measure("pixels", "", image)[1], 1e-6
+            )
+            yield close(
+                f"embeddings of {name}",
+                ours.features(image),
+                original.measure("features", "", image)[1],
+                TIGHT,
             )
         asked: list[tuple[str, str, bytes | None]] = [("text alone", "Name a colour.", None)]
         asked += [(name, question, image) for name, image in images.items() for question in QUESTIONS]
@@ -273,7 +280,9 @@ def images_of(folder: Path | None) -> dict[str, bytes]:
             drawn[name] = stream.getvalue()
         return drawn
     kinds = (".png", ".jpg", ".jpeg", ".webp")
-    found = {path.stem: path.read_bytes() for path in sorted(folder.glob("*")) if path.suffix.lower() in kinds}
+    found = {
+        path.stem: path.read_bytes() for path in sorted(folder.glob("*")) if path.suffix.lower() in kinds
+    }
     if not found:
         raise SpecError(f"{folder} holds no images.", "Give a folder with PNG or JPEG files.")
     return found

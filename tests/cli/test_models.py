@@ -42,7 +42,10 @@ def test_setup_shows_its_commands_and_what_to_fetch(
         (["models", "setup", "bagl"], "bagel"),
         (["models", "setup", "bagel", "--profile", "cpu", "--dry-run"], "no profile 'cpu'"),
         (["run", "--model", "bagel:w", "--task", "mini-vqav2", "--out", "o"], "evalsuite models setup bagel"),
-        (["run", "--model", "bagel:w", "--task", "mini-vqav2", "--out", "o", "--option", "protocol=x"], "protocol"),
+        (
+            ["run", "--model", "bagel:w", "--task", "mini-vqav2", "--out", "o", "--option", "protocol=x"],
+            "protocol",
+        ),
     ],
 )
 def test_mistakes_are_one_clear_error(

@@ -68,7 +68,9 @@ def test_an_adapter_is_one_file_of_old_python_that_imports_nothing_of_evalsuite(
     assert any(isinstance(node, ast.FunctionDef) and node.name == "load" for node in tree.body)
     read = set()
     for node in ast.walk(tree):  # the options that it reads are declared in its card
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("options.get", ".number", "switch")):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+            ("options.get", ".number", "switch")
+        ):
             place = 0 if ast.unparse(node.func).endswith("options.get") else 1
             if len(node.args) > place and isinstance(node.args[place], ast.Constant):
                 read.add(node.args[place].value)  # type: ignore[attr-defined]
@@ -108,7 +110,7 @@ def test_what_is_missing_names_the_way_to_get_it(tmp_path: Path, monkeypatch: py
     binary.parent.mkdir(parents=True)
     binary.write_text("")
     assert places(card, str(tmp_path / "clone"))[1] == str(binary)
-    with pytest.raises(SpecError, match="no clone|needs a clone"):
+    with pytest.raises(SpecError, match="needs a clone"):
         places(card_of("show-o2"), str(tmp_path / "clone"))  # its packages lie in a folder of the repository
 
 
@@ -117,7 +119,7 @@ def test_a_protocol_gives_options_that_the_users_override() -> None:
     got = card.settings({"protocol": "editing", "cfg_img_scale": "1.5", "repo": "r"})
     assert (got["cfg_text_scale"], got["cfg_img_scale"], got["repo"]) == ("4.0", "1.5", "r")
     assert "protocol" not in got
-    with pytest.raises(SpecError, match="no protocol 'edit'.*editing"):
+    with pytest.raises(SpecError, match=r"no protocol 'edit'.*editing"):
         card.settings({"protocol": "edit"})
 
 

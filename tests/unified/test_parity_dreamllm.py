@@ -34,9 +34,7 @@ def home() -> Path:
 def original() -> Iterator[parity.Original]:
     card = load_registry().models["dreamllm-original"].card
     assert card is not None
-    made = parity.Original(
-        Path(card.adapter), home() / "clone", str(home() / "env/bin/python"), MODEL
-    )
+    made = parity.Original(Path(card.adapter), home() / "clone", str(home() / "env/bin/python"), MODEL)
     yield made
     made.stop()
 

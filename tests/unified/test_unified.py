@@ -67,13 +67,17 @@ TINY = [
         "bagel",
         "bagel",
         32,
-        {"steps": "3", "image_size": "32", "vae_sizes": "48,32", "vit_sizes": "56,28", "max_think_tokens": "4"},
+        {
+            "steps": "3",
+            "image_size": "32",
+            "vae_sizes": "48,32",
+            "vit_sizes": "56,28",
+            "max_think_tokens": "4",
+        },
         edits=True,
         documents=True,
     ),
-    Tiny(
-        "omnigen_2", "omnigen2", 32, {"steps": "3", "image_size": "32", "max_pixels": "1024"}, edits=True
-    ),
+    Tiny("omnigen_2", "omnigen2", 32, {"steps": "3", "image_size": "32", "max_pixels": "1024"}, edits=True),
     Tiny(
         "mmada",
         "mmada",
@@ -132,7 +136,9 @@ def test_answers_do_not_depend_on_the_batch(loaded: tuple[Tiny, IsolatedModel]) 
     other = asked(
         "What colour is the circle? Answer in one word.", GenerateText(max_new_tokens=4), 1, photo(7)
     )
-    assert answers(model, "generate_text", other)[0].text or together[0].text  # random weights do say something
+    assert (
+        answers(model, "generate_text", other)[0].text or together[0].text
+    )  # random weights do say something
 
 
 def test_images_come_from_their_seeds(loaded: tuple[Tiny, IsolatedModel]) -> None:

@@ -39,8 +39,13 @@ class Bagel:
         from data.data_utils import add_special_tokens
         from modeling.autoencoder import load_ae
         from modeling.bagel import Bagel as Network
-        from modeling.bagel import BagelConfig, Qwen2Config, Qwen2ForCausalLM
-        from modeling.bagel import SiglipVisionConfig, SiglipVisionModel
+        from modeling.bagel import (
+            BagelConfig,
+            Qwen2Config,
+            Qwen2ForCausalLM,
+            SiglipVisionConfig,
+            SiglipVisionModel,
+        )
         from modeling.qwen2 import Qwen2Tokenizer
 
         llm = Qwen2Config.from_json_file(os.path.join(folder, "llm_config.json"))
@@ -61,7 +66,7 @@ class Bagel:
         model = load_checkpoint_and_dispatch(
             model,
             checkpoint=os.path.join(folder, "ema.safetensors"),
-            device_map={"": where, **{name: where for name in SAME_DEVICE}},
+            device_map={"": where, **dict.fromkeys(SAME_DEVICE, where)},
             offload_buffers=True,
             dtype=self.dtype,
             force_hooks=True,
@@ -98,7 +103,9 @@ class Bagel:
         low = number(self.options, "cfg_interval", 0.0 if edits else 0.4)
         text_scale = output["guidance_scale"]
         return {
-            "cfg_text_scale": number(self.options, "cfg_text_scale", 4.0) if text_scale is None else text_scale,
+            "cfg_text_scale": number(self.options, "cfg_text_scale", 4.0)
+            if text_scale is None
+            else text_scale,
             "cfg_img_scale": number(self.options, "cfg_img_scale", 2.0 if edits else 1.0),
             "cfg_interval": [low, 1.0],
             "cfg_renorm_min": number(self.options, "cfg_renorm_min", 0.0),
@@ -122,7 +129,7 @@ class Bagel:
                 think=think,
                 image_shapes=(height, width),
                 max_think_token_n=tools.number(self.options, "max_think_tokens", 1000),
-                **settings
+                **settings,
             )
         return made, settings
 

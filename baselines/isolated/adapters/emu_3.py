@@ -28,9 +28,7 @@ class Emu3:
         self.tokenizer = Emu3Tokenizer.from_pretrained(options["argument"], padding_side="left")
         source = options.get("vq", "BAAI/Emu3-VisionTokenizer")
         vq = Emu3VisionVQModel.from_pretrained(source).to(self.device).eval()
-        self.processor = Emu3Processor(
-            Emu3VisionVQImageProcessor.from_pretrained(source), vq, self.tokenizer
-        )
+        self.processor = Emu3Processor(Emu3VisionVQImageProcessor.from_pretrained(source), vq, self.tokenizer)
         self.info = {
             "name": options.get("title", "emu3"),
             "parameters": tools.parameters(self.model, vq),
@@ -65,7 +63,7 @@ class Emu3:
                 pad_token_id=self.tokenizer.pad_token_id,
                 bos_token_id=self.tokenizer.bos_token_id,
                 eos_token_id=self.tokenizer.eos_token_id,
-                **tools.sampling(output)
+                **tools.sampling(output),
             )[0, ids.shape[1] :]
         text = self.tokenizer.decode(made, skip_special_tokens=True)
         return tools.text_answer(text, len(made), output)
@@ -81,9 +79,7 @@ class Emu3:
         scale = output["guidance_scale"] or tools.number(self.options, "guidance_scale", 3.0)
         positive = self.options.get("positive", POSITIVE)
         negative = output["negative"] or self.options.get("negative", NEGATIVE)
-        made = tools.several(
-            lambda: self._image(text + positive, negative, ratio, area, scale), request
-        )
+        made = tools.several(lambda: self._image(text + positive, negative, ratio, area, scale), request)
         details = {"guidance_scale": scale, "positive": positive, "negative": negative}
         return {"images": made, "details": details}
 

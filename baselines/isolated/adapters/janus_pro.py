@@ -62,7 +62,7 @@ class Janus:
                 bos_token_id=self.tokenizer.bos_token_id,
                 eos_token_id=self.tokenizer.eos_token_id,
                 use_cache=True,
-                **tools.sampling(output)
+                **tools.sampling(output),
             )[0]
         return tools.text_answer(self.tokenizer.decode(ids, skip_special_tokens=True), len(ids), output)
 

@@ -36,9 +36,7 @@ class OmniGen2:
         self.pipeline.set_progress_bar_config(disable=True)
         self.info = {
             "name": options.get("title", "omnigen2"),
-            "parameters": tools.parameters(
-                self.pipeline.transformer, self.pipeline.vae, self.pipeline.mllm
-            ),
+            "parameters": tools.parameters(self.pipeline.transformer, self.pipeline.vae, self.pipeline.mllm),
         }
 
     def generate_text(self, batch):
@@ -61,7 +59,7 @@ class OmniGen2:
                 **inputs,
                 tokenizer=processor.tokenizer,
                 stop_strings=["<|im_end|>", "<|img|>", "<|endoftext|>"],
-                **tools.sampling(output)
+                **tools.sampling(output),
             )[0, inputs["input_ids"].shape[1] :]
         answer = processor.decode(ids, skip_special_tokens=False)
         answer, _ = tools.cut(answer, ["<|im_end|>", "<|img|>", "<|endoftext|>"])
@@ -102,7 +100,7 @@ class OmniGen2:
                     generator=torch.Generator(self.device).manual_seed(seed % 2**63),
                     output_type="pil",
                     **settings,
-                    **more
+                    **more,
                 ).images
         return {"images": made, "details": settings}
 

@@ -21,9 +21,7 @@ class ShowO2:
         )
         model = Showo2Qwen2_5.from_pretrained(options["argument"], use_safetensors=False)
         self.model = model.to(self.device, self.dtype).eval()
-        self.vae = WanVAE(
-            vae_pth=options.get("vae", "Wan2.1_VAE.pth"), dtype=self.dtype, device=self.device
-        )
+        self.vae = WanVAE(vae_pth=options.get("vae", "Wan2.1_VAE.pth"), dtype=self.dtype, device=self.device)
         config = self.model.config
         self.grid = config.image_latent_height, config.image_latent_width
         self.side = config.image_latent_width * config.patch_size * 8
@@ -140,7 +138,12 @@ class ShowO2:
             [text], self.tokenizer, self.tokens, ids["bos_id"], ids["eos_id"], ids["boi_id"], ids["eoi_id"],
             self.tokenizer.pad_token_id, ids["img_pad_id"], room, self.device,
         )  # fmt: skip
-        shape = (1, config.image_latent_dim, self.grid[0] * config.patch_size, self.grid[1] * config.patch_size)
+        shape = (
+            1,
+            config.image_latent_dim,
+            self.grid[0] * config.patch_size,
+            self.grid[1] * config.patch_size,
+        )
         noise = torch.randn(shape).to(self.device, self.dtype)
         tokens = torch.cat([with_text, without])
         positions = torch.cat([places, places_without])

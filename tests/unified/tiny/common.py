@@ -3,7 +3,9 @@
 import os
 import sys
 
-BYTES = [chr(c) for c in range(33, 127)] + [chr(c) for c in range(161, 173)] + [chr(c) for c in range(174, 256)]
+BYTES = (
+    [chr(c) for c in range(33, 127)] + [chr(c) for c in range(161, 173)] + [chr(c) for c in range(174, 256)]
+)
 
 
 def arguments():

@@ -5,8 +5,14 @@ from common import arguments, byte_tokenizer, randomise, write_json
 clone, folder = arguments()
 import torch  # noqa: E402
 from modeling.autoencoder import load_ae  # noqa: E402
-from modeling.bagel import Bagel, BagelConfig, Qwen2Config, Qwen2ForCausalLM  # noqa: E402
-from modeling.bagel import SiglipVisionConfig, SiglipVisionModel  # noqa: E402
+from modeling.bagel import (  # noqa: E402  # noqa: E402
+    Bagel,
+    BagelConfig,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    SiglipVisionConfig,
+    SiglipVisionModel,
+)
 from safetensors.torch import save_file  # noqa: E402
 
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]

@@ -6,8 +6,13 @@ from omnigen2.models.transformers.transformer_omnigen2 import OmniGen2Transforme
 from omnigen2.schedulers.scheduling_flow_match_euler_discrete import (  # noqa: E402
     FlowMatchEulerDiscreteScheduler,
 )
-from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration  # noqa: E402
-from transformers import Qwen2_5_VLProcessor, Qwen2TokenizerFast, Qwen2VLImageProcessor  # noqa: E402
+from transformers import (  # noqa: E402  # noqa: E402
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2TokenizerFast,
+    Qwen2VLImageProcessor,
+)
 
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
             "<|image_pad|>", "<|video_pad|>", "<|img|>"]  # fmt: skip
@@ -33,7 +38,8 @@ config.torch_dtype = "float32"
 randomise(Qwen2_5_VLForConditionalGeneration(config)).save_pretrained(folder + "/mllm")
 network = OmniGen2Transformer2DModel(
     hidden_size=48, num_layers=2, num_refiner_layers=1, num_attention_heads=4, num_kv_heads=2,
-    multiple_of=16, axes_dim_rope=(4, 4, 4), axes_lens=(1024, 1664, 1664), text_feat_dim=32, timestep_scale=1000.0,
+    multiple_of=16, axes_dim_rope=(4, 4, 4), axes_lens=(1024, 1664, 1664), text_feat_dim=32,
+    timestep_scale=1000.0,
 )  # fmt: skip
 randomise(network).save_pretrained(folder + "/transformer")
 FlowMatchEulerDiscreteScheduler().save_pretrained(folder + "/scheduler")

@@ -6,8 +6,8 @@ import sys  # noqa: E402
 sys.path.insert(0, clone + "/show-o2")
 import torch  # noqa: E402
 from models import Showo2Qwen2_5  # noqa: E402
-from models.modeling_siglip import SiglipModel  # noqa: E402
 from models.misc import get_text_tokenizer  # noqa: E402
+from models.modeling_siglip import SiglipModel  # noqa: E402
 from models.wan21_vae import WanVAE_  # noqa: E402
 from transformers import Qwen2Config, SiglipConfig  # noqa: E402
 
