@@ -117,7 +117,9 @@ class Ours:
         from evalsuite.dreamllm.modeling import DreamLLMForCausalLM
         from evalsuite.dreamllm.processing import DreamLLMProcessor
 
-        self.model = DreamLLMForCausalLM.from_pretrained(checkpoint).to(device).eval()  # type: ignore[arg-type]
+        self.model = DreamLLMForCausalLM.from_pretrained(checkpoint)
+        self.model.to(device)  # type: ignore[arg-type]
+        self.model.eval()
         self.processor = DreamLLMProcessor.from_pretrained(checkpoint)
         self.sampler = ImageSampler(self.model)
         self.device = device

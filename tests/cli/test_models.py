@@ -69,3 +69,13 @@ def test_show_model_is_a_card(capsys: pytest.CaptureFixture[str]) -> None:
                  "image_guidance_scale=2.0", "Tested", "one by one"):  # fmt: skip
         assert said in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= WIDTH
+
+
+def test_show_model_of_a_preset_says_its_size_and_licence(capsys: pytest.CaptureFixture[str]) -> None:
+    sdxl = here(capsys, "show", "model", "sdxl").stdout
+    assert "3.47 billion parameters, 6.5 GiB in bfloat16 (12.9 in float32)" in sdxl
+    assert "Open RAIL++-M" in sdxl
+    small = here(capsys, "show", "model", "smollm2-135m").stdout
+    assert "0.135 billion parameters" in small
+    assert "size as it is named" in " ".join(small.split())
+    assert "size not published" in here(capsys, "show", "model", "kosmos-2").stdout

@@ -22,6 +22,7 @@ MODELS = {
     "bagel": {"bagel": "bagel"},
     "omnigen2": {"omnigen2": "omnigen_2"},
     "mmada": {"mmada": "mmada"},
+    "blip3o": {"blip3o-next": "blip3o_next"},
     "emu3": {"emu3": "emu_3"},
     "dreamllm": {"dreamllm-original": ""},  # its tiny model is in tests/golden
 }

@@ -84,6 +84,7 @@ TINY = [
         32,
         {"steps": "3", "image_size": "32", "max_text": "64", "vq": "{weights}/magvitv2"},
     ),
+    Tiny("blip3o_next", "blip3o", 64, {"steps": "2", "image_tokens": "6"}, text=False),
     Tiny("emu_3", "emu3", 32, {"vq": "{weights}/vq", "attention": "eager"}),
 ]
 
