@@ -1,5 +1,5 @@
-# BLIP3o-NEXT through the official code (github.com/JiuhaiChen/BLIP3o, package blip3o): a language model writes
-# discrete image tokens, whose hidden states are the condition of SANA. The code generates from text alone.
+# BLIP3o-NEXT through the official code (github.com/JiuhaiChen/BLIP3o, package blip3o): a language model
+# writes discrete image tokens, whose hidden states are the condition of SANA. The code generates from text alone.
 import adapter_tools as tools
 import torch
 

@@ -21,7 +21,8 @@ network = SanaTransformer2DModel(
 )  # fmt: skip
 randomise(network).save_pretrained(sana + "/transformer")
 vae = AutoencoderDC(
-    latent_channels=4, attention_head_dim=4, encoder_block_out_channels=(8, 8), encoder_layers_per_block=(1, 1),
+    latent_channels=4, attention_head_dim=4, encoder_block_out_channels=(8, 8),
+    encoder_layers_per_block=(1, 1),
     encoder_block_types=("ResBlock",) * 2, encoder_qkv_multiscales=((), ()),
     decoder_block_out_channels=(8, 8), decoder_layers_per_block=(1, 1),
     decoder_block_types=("ResBlock",) * 2, decoder_qkv_multiscales=((), ()),
