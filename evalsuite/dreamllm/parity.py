@@ -136,7 +136,8 @@ class Ours:
         return self.processor.pixels([opened(image)]).to(self.device)
 
     def features(self, image: bytes) -> torch.Tensor:
-        return self.model.project_images(self.model.encode_images(self.pixels(image)))
+        found: torch.Tensor = self.model.project_images(self.model.encode_images(self.pixels(image)))
+        return found
 
     def logits(self, ids: list[int], image: bytes | None) -> torch.Tensor:
         import torch
@@ -218,8 +219,8 @@ def compare(
             )
         asked: list[tuple[str, str, bytes | None]] = [("text alone", "Name a colour.", None)]
         asked += [(name, question, image) for name, image in images.items() for question in QUESTIONS]
-        for name, question, image in asked:
-            yield from _questions(ours, original, f"{question[:30]!r} on {name}", question, image, tokens)
+        for name, question, shown in asked:
+            yield from _questions(ours, original, f"{question[:30]!r} on {name}", question, shown, tokens)
         for scale in (1.0, 2.0, 7.5):
             for text in CAPTIONS[:1]:
                 output = {"steps": steps, "guidance_scale": scale}

@@ -110,7 +110,7 @@ def loaded(request: pytest.FixtureRequest) -> Iterator[tuple[Tiny, IsolatedModel
 
 
 def asked(text: str, output: Output, seed: int = 1, *images: bytes) -> Request:
-    parts = (*(Image(data=image, name="i") for image in images), Text(text))
+    parts: tuple[Text | Image, ...] = (*(Image(data=image, name="i") for image in images), Text(text))
     return Request((Message("user", parts),), output, seed=seed)
 
 

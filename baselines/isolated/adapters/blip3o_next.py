@@ -1,5 +1,6 @@
 # BLIP3o-NEXT through the official code (github.com/JiuhaiChen/BLIP3o, package blip3o): a language model
-# writes discrete image tokens, whose hidden states are the condition of SANA. The code generates from text alone.
+# writes discrete image tokens, whose hidden states are the condition of SANA. The code generates from text
+# alone, and fetches its image tokenizer from the hub when it is imported.
 import adapter_tools as tools
 import torch
 
