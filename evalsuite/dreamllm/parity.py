@@ -119,7 +119,7 @@ class Ours:
 
         self.model = DreamLLMForCausalLM.from_pretrained(checkpoint)
         self.model.to(device)  # type: ignore[arg-type]
-        self.model.eval()
+        self.model.train(False)
         self.processor = DreamLLMProcessor.from_pretrained(checkpoint)
         self.sampler = ImageSampler(self.model)
         self.device = device
