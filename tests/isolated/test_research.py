@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,12 @@ def test_an_unknown_option_and_protocol_are_refused_before_anything_is_loaded() 
         entry.check_options({"protocol": "geneval2"})
 
 
+def without_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same installer, pip, on every machine."""
+    found = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, **more: None if name == "uv" else found(name, **more))
+
+
 def fake_card(tmp_path: Path, requirement: str) -> Card:
     return Card.model_validate({
         "name": "fake", "title": "fake", "adapter": str(tmp_path / "adapter.py"),
@@ -166,7 +173,7 @@ def test_an_environment_is_made_and_checked_and_the_model_answers_from_it(
     from evalsuite.isolated.adapter import IsolatedModel
 
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setattr("evalsuite.isolated.setup.shutil.which", lambda name: None)  # pip, wherever we are
+    without_uv(monkeypatch)
     card = fake_card(tmp_path, package)
     env = tmp_path / "env"
     todo = setup.plan(card, repo=tmp_path / "clone", env=env, profile="here")
@@ -196,7 +203,7 @@ def test_a_package_that_cannot_be_had_is_one_clear_error(
     tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setattr("evalsuite.isolated.setup.shutil.which", lambda name: None)
+    without_uv(monkeypatch)
     card = fake_card(tmp_path, package)
     with pytest.raises(UnavailableError, match="nothing-of-this-name"):
         setup.carry_out(setup.plan(card, env=tmp_path / "env"), lambda line: None)
