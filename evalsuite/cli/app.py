@@ -23,6 +23,7 @@ from evalsuite.cli import (
     lists,
     measuring,
     miniature,
+    models,
     publishing,
     pushing,
     reporting,
@@ -136,6 +137,7 @@ pushing.register(app)
 log_commands.register(app)
 weights.register(app)
 image_sets.register(app)
+models.register(app)
 readable(
     app,
     {
