@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,10 @@ class BlockRows:
     failures: Mapping[int, str] = field(default_factory=dict)
 
 
+Done = Callable[[Block, BlockRows], None]
+"""Takes what was computed of a block."""
+
+
 def decoding_threads() -> int:
     """Threads that decode: the cores that this process may use, at most eight."""
     try:
@@ -84,13 +88,16 @@ def compute_blocks(
             used = {key: networks[key] for key in block.networks}
             waiting.append((block, [pool.submit(_decoded, image, used) for image in block.images]))
 
+        def finish(block: Block, futures: Sequence[Future[_Ready]]) -> tuple[Block, BlockRows]:
+            return block, rows_of_block((block, [future.result() for future in futures]), networks)
+
         try:
             for block in blocks:
                 begin(block)
                 if len(waiting) > _AHEAD:
-                    yield _finished(*waiting.popleft(), networks)
+                    yield finish(*waiting.popleft())
             while waiting:
-                yield _finished(*waiting.popleft(), networks)
+                yield finish(*waiting.popleft())
         finally:
             for _, futures in waiting:
                 for future in futures:
@@ -103,6 +110,15 @@ class _Ready:
 
     inputs: Mapping[str, Any]
     failure: str = ""
+
+
+Prepared = tuple[Block, list[_Ready]]
+
+
+def prepare_block(block: Block, networks: Mapping[str, Any]) -> Prepared:
+    """Decodes the images of a block, in this thread."""
+    used = {key: networks[key] for key in block.networks}
+    return block, [_decoded(image, used) for image in block.images]
 
 
 def _decoded(image: Image, networks: Mapping[str, Any]) -> _Ready:
@@ -118,17 +134,16 @@ def _input(network: Any, picture: PilImage) -> Any:
     return network.prepare(picture) if hasattr(network, "prepare") else picture
 
 
-def _finished(
-    block: Block, futures: Sequence[Future[_Ready]], networks: Mapping[str, Any]
-) -> tuple[Block, BlockRows]:
-    ready = [future.result() for future in futures]
+def rows_of_block(prepared: Prepared, networks: Mapping[str, Any]) -> BlockRows:
+    """Runs a prepared block through the networks that are to see it."""
+    block, ready = prepared
     failures = {place: one.failure for place, one in enumerate(ready) if one.failure}
     whole = [place for place in range(len(ready)) if place not in failures]
     rows: dict[str, np.ndarray] = {}
     for key in block.networks if whole else ():
         texts = [block.texts[place] for place in whole] if block.texts else None
         rows[key] = _rows(networks[key], [ready[place].inputs[key] for place in whole], texts)
-    return block, BlockRows(rows, failures)
+    return BlockRows(rows, failures)
 
 
 def _rows(network: Any, inputs: Sequence[Any], texts: Sequence[str] | None) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
 from evalsuite.errors import DataError
-from evalsuite.features.blocks import BLOCK, Block, BlockRows, compute_blocks, decoding_threads, dim_of
+from evalsuite.features.blocks import BLOCK, Block, BlockRows, Done, compute_blocks, decoding_threads, dim_of
 from evalsuite.features.decoding import Decoded
 from evalsuite.features.keeping import (
     Keeper,
@@ -69,15 +69,18 @@ def image_features(
             wanted = tuple(texts[p] for p in at) if texts is not None else ()
             blocks.append(Block(len(blocks), tuple(images[p] for p in at), missing, wanted))
             places.append(at)
-    for one, got in _computed(keeper, networks, blocks):
+
+    def done(one: Block, got: BlockRows) -> None:
         at = places[one.number]
-        state.failures |= {at[place]: reason for place, reason in got.failures.items()}
+        state.failures.update({at[place]: reason for place, reason in got.failures.items()})
         whole = [p for place, p in enumerate(at) if place not in got.failures]
         for key, values in got.rows.items():
             found[key][whole] = values
             computed[key].update(whole)
             if keys is not None and whole:
                 keeper.put(kept[key], [keys.of(networks[key], p) for p in whole], values)
+
+    _compute(keeper, networks, blocks, done)
     state.failures = dict(sorted(state.failures.items()))
     state.positions = [p for p in range(len(images)) if p not in state.failures]
     for key, rows in kept.items():
@@ -143,14 +146,13 @@ def _complete(rows: FeatureRows | None, keys: _Keys | None, network: Any, at: Se
     return all(keys.of(network, position) in rows for position in at)
 
 
-def _computed(
-    keeper: Keeper, networks: Mapping[str, Any], blocks: Sequence[Block]
-) -> Iterator[tuple[Block, BlockRows]]:
-    if keeper.workers is not None and blocks:
+def _compute(keeper: Keeper, networks: Mapping[str, Any], blocks: Sequence[Block], done: Done) -> None:
+    if keeper.workers is not None and len(blocks) > 1:
         wanted = {key for block in blocks for key in block.networks}
         uses: dict[str, NetworkUse | None] = {key: use_of(networks[key]) for key in wanted}
         known = {key: use for key, use in uses.items() if use is not None}
         if len(known) == len(wanted):
-            yield from keeper.workers.compute(known, blocks)
+            keeper.workers.compute(known, blocks, done)
             return
-    yield from compute_blocks(blocks, networks)
+    for block, rows in compute_blocks(blocks, networks):
+        done(block, rows)

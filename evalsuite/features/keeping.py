@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-    from evalsuite.features.blocks import Block, BlockRows
+    from evalsuite.features.blocks import Block, Done
     from evalsuite.features.loading import NetworkUse
     from evalsuite.store.features import FeatureFolder, FeatureKind, FeatureRows
 
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 class Workers(Protocol):
     """Where blocks of images are computed by others than this process."""
 
-    def compute(
-        self, uses: Mapping[str, NetworkUse], blocks: Sequence[Block]
-    ) -> Iterator[tuple[Block, BlockRows]]:
-        """Each block once, in any order."""
+    def compute(self, uses: Mapping[str, NetworkUse], blocks: Sequence[Block], done: Done) -> None:
+        """Each block once, in any order; hands over its rows as they come."""
         ...
 
 

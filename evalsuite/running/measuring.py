@@ -32,6 +32,7 @@ from evalsuite.model.reasoning import Reasoning, without_reasoning
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import Response
 from evalsuite.running.distributing import ask_distributed, is_distributed
+from evalsuite.running.featuring import feature_workers
 from evalsuite.running.resolving import build_model, build_task, resolve, task_keys
 from evalsuite.running.scoring import score_all
 from evalsuite.spec import ExecutionOptions, RunSpec
@@ -231,7 +232,8 @@ def _score(
     writer: RunWriter, plans: list[TaskPlan], options: ExecutionOptions, progress: Progress
 ) -> RunOutcome:
     progress.on_stage("scoring")
-    scored = score_all(writer, {plan.key: plan.task for plan in plans})
+    workers = feature_workers(options, writer.manifest.spec, writer, progress)
+    scored = score_all(writer, {plan.key: plan.task for plan in plans}, workers=workers)
     allowed = options.max_failures
     if allowed < 1:
         allowed *= sum(plan.total for plan in plans)
