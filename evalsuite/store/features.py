@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -155,7 +154,7 @@ class FeatureRows:
         rows = np.zeros(len(keys), dtype=self.kind.row)
         rows["key"] = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), KEY)
         rows["values"] = np.asarray(values, dtype=self.kind.dtype).reshape(len(keys), self.kind.dim)
-        rows["crc"] = _checksums(rows)
+        rows["crc"] = checksums(rows)
         self.check()
         if not self._header.exists():
             with reporting(self.folder):
@@ -189,8 +188,8 @@ class FeatureRows:
             return
         self._count = whole
         self.damaged += bool(torn)
-        for start, rows in _rows(self.file, self.kind.row):
-            right = _checksums(rows) == rows["crc"]
+        for start, rows in iterate_rows(self.file, self.kind.row):
+            right = checksums(rows) == rows["crc"]
             self.damaged += int((~right).sum())
             for at, key in enumerate(rows["key"]):
                 if right[at]:
@@ -246,54 +245,6 @@ class FeatureFolder:
         return self._open[kind]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFeatures:
-    """A file of rows as it lies in a run.
-
-    Args:
-        kind: None where the header is missing or damaged.
-        rows: whole ones, those that a later one replaced included.
-        damaged: torn rows and rows with a wrong checksum.
-        size: bytes on disk.
-    """
-
-    file: Path
-    kind: FeatureKind | None
-    rows: int
-    damaged: int
-    size: int
-
-
-def stored_features(root: Path, *, check: bool = False) -> list[StoredFeatures]:
-    """The feature files of a run; `check` reads all of them. Raises StoreError where one cannot be read."""
-    found = []
-    for file in sorted((root / FEATURES).glob("*.rows")):
-        with reporting(file):
-            size = file.stat().st_size
-            try:
-                kind = read_header(file.with_suffix(".json"))
-            except (OSError, ValueError, TypeError, KeyError):
-                found.append(StoredFeatures(file, None, 0, 1, size))
-                continue
-            rows, torn = divmod(size, kind.row.itemsize)
-            damaged = int(bool(torn))
-            if check:
-                damaged += sum(int((_checksums(r) != r["crc"]).sum()) for _, r in _rows(file, kind.row))
-            found.append(StoredFeatures(file, kind, rows, damaged, size))
-    return found
-
-
-def delete_features(root: Path) -> int:
-    """Deletes all kept features of a run, which scoring computes again; returns the bytes that this frees."""
-    folder = root / FEATURES
-    if not folder.is_dir():
-        return 0
-    with reporting(folder):
-        size = sum(file.stat().st_size for file in folder.iterdir())
-        shutil.rmtree(folder)
-    return size
-
-
 def read_header(path: Path) -> FeatureKind:
     """Raises OSError, ValueError, TypeError or KeyError for what is no header of this format."""
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -305,7 +256,7 @@ def read_header(path: Path) -> FeatureKind:
     return kind
 
 
-def _rows(file: Path, row: np.dtype[Any]) -> Iterator[tuple[int, np.ndarray]]:
+def iterate_rows(file: Path, row: np.dtype[Any]) -> Iterator[tuple[int, np.ndarray]]:
     """The whole rows of a file, some at a time, with the number of the first."""
     import numpy as np
 
@@ -322,7 +273,7 @@ def _rows(file: Path, row: np.dtype[Any]) -> Iterator[tuple[int, np.ndarray]]:
             start += len(rows)
 
 
-def _checksums(rows: np.ndarray) -> np.ndarray:
+def checksums(rows: np.ndarray) -> np.ndarray:
     import numpy as np
 
     return np.fromiter(
