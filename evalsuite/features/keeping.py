@@ -72,7 +72,7 @@ def current_keeper() -> Keeper:
     return _current.get()
 
 
-def kind_of(network: object, output: str, of: str, dim: int) -> FeatureKind | None:
+def kind_of(network: object, output: str, of: str, dim: int, dtype: str = "<f4") -> FeatureKind | None:
     """Under what a network's rows are kept; None for one that does not say who it is."""
     from evalsuite.store.features import FeatureKind
 
@@ -80,7 +80,7 @@ def kind_of(network: object, output: str, of: str, dim: int) -> FeatureKind | No
     if not isinstance(fingerprint, str):
         return None
     name, preprocess = (str(getattr(network, field, "")) for field in ("name", "preprocess"))
-    return FeatureKind(name, fingerprint, dim, output, of, preprocess)
+    return FeatureKind(name, fingerprint, dim, output, of, preprocess, dtype)
 
 
 def text_key(text: str) -> bytes:
@@ -114,6 +114,31 @@ def kept_rows(
         values = values.reshape(len(keys), kind.dim)
     keeper.put(rows, keys, values)
     return values
+
+
+def kept_each(
+    kind: FeatureKind | None, keys: Sequence[bytes], compute: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """(n, 1) values that are computed one by one: those that are kept are read, the others computed and kept.
+
+    Args:
+        kind: of the rows, with `dim` 1; None keeps nothing.
+        keys: of the values, 32 bytes each.
+        compute: place among the keys -> (1,) value.
+    """
+    import numpy as np
+
+    keeper = _current.get()
+    rows = keeper.rows(kind)
+    found = np.empty((len(keys), 1), dtype=np.float64 if kind is None else kind.dtype)
+    missing = [at for at, key in enumerate(keys) if rows is None or key not in rows]
+    for at in missing:
+        found[at] = compute(at)
+    if rows is not None:
+        known = sorted(set(range(len(keys))) - set(missing))
+        found[known] = rows.read([keys[at] for at in known])
+        keeper.put(rows, [keys[at] for at in missing], found[missing])
+    return found
 
 
 def kept_value(keeper: Keeper, what: str, parts: Sequence[bytes], compute: Callable[[], float]) -> float:

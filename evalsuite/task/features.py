@@ -10,9 +10,11 @@ from evalsuite._lazy import attach
 if TYPE_CHECKING:
     from evalsuite.features import FeatureNetwork, ImageScorer, NetworkSpec, TextFeatureNetwork, network_kind
     from evalsuite.features._torch import fingerprint_of
+    from evalsuite.features.blocks import decoding_threads
     from evalsuite.features.decoding import Decoded, decoded_batches
     from evalsuite.features.extraction import image_features, text_features
     from evalsuite.features.inception import InceptionLogits, InceptionNetwork
+    from evalsuite.features.keeping import current_keeper, digest_of, joint_key, kept_each, kept_rows, kind_of
     from evalsuite.features.loading import load_network
     from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
 
@@ -24,9 +26,16 @@ __all__ = [
     "InceptionNetwork",
     "NetworkSpec",
     "TextFeatureNetwork",
+    "current_keeper",
     "decoded_batches",
+    "decoding_threads",
+    "digest_of",
     "fingerprint_of",
     "image_features",
+    "joint_key",
+    "kept_each",
+    "kept_rows",
+    "kind_of",
     "load_network",
     "network_kind",
     "protocol_of",
@@ -44,6 +53,8 @@ if not TYPE_CHECKING:
             "evalsuite.features.extraction": "image_features text_features",
             "evalsuite.features._torch": "fingerprint_of",
             "evalsuite.features.inception": "InceptionLogits InceptionNetwork",
+            "evalsuite.features.blocks": "decoding_threads",
+            "evalsuite.features.keeping": "current_keeper digest_of joint_key kept_each kept_rows kind_of",
             "evalsuite.features.loading": "load_network",
             "evalsuite.features.statistics": "protocol_of require_complete statistics_of",
         },
