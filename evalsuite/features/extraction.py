@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from evalsuite.features.keeping import (
     Keeper,
     current_keeper,
     joint_key,
+    keeping,
     kept_rows,
     kind_of,
     text_key,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from evalsuite.features.base import TextFeatureNetwork
-    from evalsuite.store.features import FeatureRows
+    from evalsuite.store.features import FeatureFolder, FeatureRows
 
 TEXTS = 64
 """Texts of a batch."""
@@ -104,6 +105,33 @@ def text_features(network: TextFeatureNetwork, texts: Sequence[str]) -> np.ndarr
             kind, [text_key(text) for text in batch], lambda batch=batch: network.texts(batch)
         )
     return found
+
+
+def feature_batches(
+    images: Sequence[Image], network: Any, state: Decoded, folder: FeatureFolder | None = None
+) -> Iterator[np.ndarray]:
+    """(n, dim) features of images, a block at a time and in order, so that memory is flat; broken ones go
+    into `state`.
+
+    Args:
+        folder: of a run whose kept rows are read; None: nothing is read or kept.
+    """
+    workers = current_keeper().workers
+    for start in range(0, len(images), _TOGETHER):
+        part = images[start : start + _TOGETHER]
+        with keeping(folder, workers):
+            found, got = image_features({"": network}, part)
+        state.failures |= {start + place: reason for place, reason in got.failures.items()}
+        state.positions += [start + place for place in got.positions]
+        whole = set(got.positions)
+        for first in range(0, len(part), BLOCK):
+            at = [place for place in range(first, min(first + BLOCK, len(part))) if place in whole]
+            if at:
+                yield found[""][at]
+
+
+_TOGETHER = 64 * BLOCK
+"""Images whose features are in memory at a time: 34 MB at 2,048 dimensions."""
 
 
 class _Keys:

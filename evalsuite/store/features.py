@@ -19,7 +19,7 @@ import logging
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,10 @@ class FeatureRows:
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._places
+
+    def keys(self) -> Collection[bytes]:
+        """Of all rows that are here."""
+        return self._places.keys()
 
     def read(self, keys: Sequence[bytes]) -> np.ndarray:
         """(n, dim) values of rows that are here, in the order of the keys.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from evalsuite.features._torch import fingerprint_of
     from evalsuite.features.blocks import decoding_threads
     from evalsuite.features.decoding import Decoded, decoded_batches
-    from evalsuite.features.extraction import image_features, text_features
+    from evalsuite.features.extraction import feature_batches, image_features, text_features
     from evalsuite.features.inception import InceptionLogits, InceptionNetwork
     from evalsuite.features.keeping import current_keeper, digest_of, joint_key, kept_each, kept_rows, kind_of
     from evalsuite.features.loading import load_network
@@ -30,6 +30,7 @@ __all__ = [
     "decoded_batches",
     "decoding_threads",
     "digest_of",
+    "feature_batches",
     "fingerprint_of",
     "image_features",
     "joint_key",
@@ -50,7 +51,7 @@ if not TYPE_CHECKING:
         {
             "evalsuite.features": "FeatureNetwork ImageScorer NetworkSpec TextFeatureNetwork network_kind",
             "evalsuite.features.decoding": "Decoded decoded_batches",
-            "evalsuite.features.extraction": "image_features text_features",
+            "evalsuite.features.extraction": "feature_batches image_features text_features",
             "evalsuite.features._torch": "fingerprint_of",
             "evalsuite.features.inception": "InceptionLogits InceptionNetwork",
             "evalsuite.features.blocks": "decoding_threads",
