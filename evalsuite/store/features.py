@@ -62,13 +62,18 @@ class FeatureKind:
     dtype: str = "<f4"
 
     @property
+    def identity(self) -> str:
+        """Equal for kinds whose rows can stand in one file; what a network is called does not count."""
+        what = [FORMAT, self.fingerprint, self.dim, self.output, self.of, self.preprocess, self.dtype]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+    @property
     def file_name(self) -> str:
-        """Without suffix; different for every kind, and no path whatever a network is called."""
-        identity = json.dumps([FORMAT, *asdict(self).values()])
+        """Without suffix; ends with the identity, and is no path whatever a network is called."""
         called = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{self.network}-{self.preprocess}-{self.output}").strip(
             "-."
         )
-        return f"{called[:60]}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        return f"{called[:60]}-{self.identity}"
 
     @property
     def row(self) -> np.dtype[Any]:
@@ -97,8 +102,12 @@ class FeatureRows:
     """Rows that were found damaged, a torn one included."""
     _places: dict[bytes, int] = field(default_factory=dict)
     _count: int = 0
+    _name: str = ""
 
     def __post_init__(self) -> None:
+        # Another scoring may have called the same network otherwise.
+        there = sorted(file.stem for file in self.folder.glob(f"*-{self.kind.identity}.*"))
+        self._name = there[0] if there else self.kind.file_name
         if not self.file.exists() and not self._header.exists():
             return
         self._scan()
@@ -114,11 +123,11 @@ class FeatureRows:
 
     @property
     def file(self) -> Path:
-        return self.folder / f"{self.kind.file_name}.rows"
+        return self.folder / f"{self._name}.rows"
 
     @property
     def _header(self) -> Path:
-        return self.folder / f"{self.kind.file_name}.json"
+        return self.folder / f"{self._name}.json"
 
     def __len__(self) -> int:
         return len(self._places)
@@ -201,7 +210,7 @@ class FeatureRows:
 
     def _header_fits(self) -> bool:
         try:
-            return bool(read_header(self._header) == self.kind)
+            return read_header(self._header).identity == self.kind.identity
         except (OSError, ValueError, TypeError, KeyError):
             return False
 
@@ -240,13 +249,13 @@ class FeatureFolder:
     root: Path
     writable: bool = False
     check: Callable[[], None] = lambda: None
-    _open: dict[FeatureKind, FeatureRows] = field(default_factory=dict)
+    _open: dict[str, FeatureRows] = field(default_factory=dict)
 
     def rows(self, kind: FeatureKind) -> FeatureRows:
         """The rows of a kind, read from disk on first use."""
-        if kind not in self._open:
-            self._open[kind] = FeatureRows(self.root / FEATURES, kind, self.writable, self.check)
-        return self._open[kind]
+        if kind.identity not in self._open:
+            self._open[kind.identity] = FeatureRows(self.root / FEATURES, kind, self.writable, self.check)
+        return self._open[kind.identity]
 
 
 def read_header(path: Path) -> FeatureKind:

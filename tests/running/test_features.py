@@ -150,7 +150,8 @@ def test_other_weights_or_another_mode_are_computed_again(
     assert computed == []
     other = write_clip(tmp_path / "clip", seed=1)
     second = score(weights=f"clip={other},dino={drawing.root / 'dino'}")
-    assert computed == [("clip",)] * 3
+    # What the reference looks like in the other network is computed too, under no key of the task.
+    assert [networks for networks in computed if networks != ("",)] == [("clip",)] * 3
     assert first.rows[0].values["CLIPScore"] != second.rows[0].values["CLIPScore"]
     assert first.rows[0].values["brightness"] == second.rows[0].values["brightness"]
 
@@ -168,6 +169,22 @@ def test_a_reader_of_a_run_uses_what_is_kept_and_writes_nothing(
     assert len(computed) == 3
     assert not (out / "features").exists()
     assert state
+
+
+def test_a_distance_of_the_runs_folder_reads_what_is_kept(
+    drawing: Drawing, out: Path, computed: list[tuple[str, ...]]
+) -> None:
+    from evalsuite.distances import measure
+    from evalsuite.features import NetworkSpec, load_network
+
+    network = load_network(NetworkSpec("dino", str(drawing.root / "dino"), "openai", "another name"), "cpu")
+    kept = measure(out / "images", drawing.root / "reference", network)
+    assert len(computed) == 2  # the 70 reference images
+    delete_features(out)
+    fresh = measure(out / "images", drawing.root / "reference", network)
+    assert len(computed) == 2 + 2 + 3
+    assert kept.values["frechet"] == pytest.approx(fresh.values["frechet"], rel=1e-6)
+    assert not (out / "features").exists()
 
 
 def test_a_broken_image_fails_its_sample_alone(out: Path, scored: Path) -> None:

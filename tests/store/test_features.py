@@ -86,6 +86,14 @@ def test_a_damaged_or_cut_file_never_gives_a_wrong_row(
     np.testing.assert_array_equal(last.read([key(n) for n in range(4)]), values(0, 1, 2, 3))
 
 
+def test_a_network_of_another_name_is_the_same_network(tmp_path: Path) -> None:
+    filled(tmp_path, [0])
+    other = FeatureFolder(tmp_path, True).rows(FeatureKind("the same net", "f" * 64, 5))
+    other.append([key(1)], values(1))
+    assert len(list(tmp_path.rglob("*.rows"))) == 1
+    np.testing.assert_array_equal(opened(tmp_path).read([key(0), key(1)]), values(0, 1))
+
+
 def test_damage_is_reported_once_and_a_torn_row_is_cut_off(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
