@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
 from evalsuite.data.folders import ImageFolder, images_in
@@ -15,7 +15,6 @@ from evalsuite.deprecation import Moved, warn
 from evalsuite.durable import writing
 from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
-from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
 from evalsuite.features.decoding import Decoded
 from evalsuite.features.extraction import feature_batches
@@ -48,7 +47,7 @@ def network_spec(name: str, mode: str) -> NetworkSpec:
         )
     if not source:
         raise SpecError(f"Which {kind} network?", f"Write {kind}:FOLDER or {kind}:OWNER/NAME.")
-    return NetworkSpec(cast("Kind", kind), source, mode)
+    return NetworkSpec(kind, source, mode)
 
 
 def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path) -> Gaussian:

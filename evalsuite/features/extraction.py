@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
@@ -102,7 +103,7 @@ def text_features(network: TextFeatureNetwork, texts: Sequence[str]) -> np.ndarr
     for start in range(0, len(texts), TEXTS):
         batch = list(texts[start : start + TEXTS])
         found[start : start + TEXTS] = kept_rows(
-            kind, [text_key(text) for text in batch], lambda batch=batch: network.texts(batch)
+            kind, [text_key(text) for text in batch], partial(network.texts, batch)
         )
     return found
 

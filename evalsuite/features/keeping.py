@@ -172,5 +172,5 @@ def digest_of(array: Any) -> bytes:
 
     whole = np.ascontiguousarray(array)
     found = hashlib.sha256(f"{whole.dtype.str}{whole.shape}".encode())
-    found.update(memoryview(whole).cast("B") if whole.size else b"")
+    found.update(whole.reshape(-1).view(np.uint8).data)
     return found.digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def out(scored: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def computed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, ...]]]:
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The networks of every block that is computed in this process."""
     found: list[tuple[str, ...]] = []
     original = blocks.rows_of_block
@@ -215,7 +214,7 @@ def test_the_model_is_gone_when_features_are_computed(
         made.append(weakref.ref(self))
 
     monkeypatch.setattr(kind, "__init__", remember)
-    original = extraction.compute_blocks
+    original = blocks.compute_blocks
 
     def watch(*arguments: Any) -> Any:
         alive.append(made[0]() is not None)
