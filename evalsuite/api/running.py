@@ -162,8 +162,12 @@ def score(
     *,
     plugins: Iterable[Path | str] = (),
     reasoning: Reasoning | None = None,
+    workers: int | Literal["auto"] | None = None,
+    ray_address: str | None = None,
 ) -> Run:
     """Re-scores a run from its stored responses, without its model.
+
+    Features of images that the run keeps are read, not computed again.
 
     Args:
         path: folder of the run.
@@ -172,6 +176,7 @@ def score(
         plugins: further plugin files.
         reasoning: `keep` scores answers with the reasoning in front of them, `strip` without; None: as
             before.
+        workers, ray_address: Ray workers that compute features of images, as for `run`.
 
     Raises:
         StoreError, SpecError, DataError: as `evalsuite score` reports them.
@@ -179,11 +184,14 @@ def score(
     """
     from evalsuite.errors import EvalsuiteError
     from evalsuite.notebook import load_run
+    from evalsuite.running.builder import execution_options
     from evalsuite.running.scoring import score_run
 
     files = list(plugins)
     known = registry_of(None, files) if registry is None and files else registry
-    scored = score_run(Path(path), rules, known, reasoning)
+    given = {"workers": workers, "ray_address": ray_address}
+    options = execution_options({name: value for name, value in given.items() if value is not None})
+    scored = score_run(Path(path), rules, known, reasoning, options)
     if scored.errors:
         key, reason = next(iter(scored.errors.items()))
         raise EvalsuiteError(f"{path}: {key} is not scored: {reason}", "The other tasks are.")

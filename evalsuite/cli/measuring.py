@@ -304,18 +304,30 @@ def score(
     reasoning: ReasoningOption = None,
     log_to: LogOption = None,
     log_project: LogProjectOption = None,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Re-score stored responses: needs the benchmark's data, but no model."""
+    """Re-score stored responses: needs the benchmark's data, but no model.
+
+    Features of images that a run keeps are read, not computed again.
+    """
+    from evalsuite.running.builder import execution_options
     from evalsuite.running.scoring import score_run
 
     logs = destinations(log_to, log_project)
+    asked = {"workers": workers, "ray_address": ray_address}
+    options = execution_options(
+        {name: value for name, value in asked.items() if value is not None},
+        spelling=lambda name: f"--{name.replace('_', '-')}",
+    )
+
     registry = registry_with(plugin) if plugin else None
     how = reasoning_of(reasoning)
     failed = False
     for run_path in runs:
         for named in rules.split(",") if rules else [None]:
-            scored = score_run(run_path, named.strip() if named else None, registry, how)
+            scored = score_run(run_path, named.strip() if named else None, registry, how, options)
             for key, reason in scored.errors.items():
                 failed = True
                 say(f"error: {run_path}: {key}: {reason}", err=True)

@@ -11,6 +11,7 @@ import typer
 from evalsuite.cli.as_json import JsonOption, print_json
 from evalsuite.cli.common import grid, output, say
 from evalsuite.cli.judging import account, usage
+from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
     from evalsuite.store import RunReader
@@ -140,6 +141,22 @@ def _show_usage(reader: RunReader) -> None:
             console.print(f"           {how_far}", markup=False)
 
 
+def _show_features(reader: RunReader) -> None:
+    """What the run keeps of its images, and how large that is."""
+    from evalsuite.store.feature_files import stored_features
+
+    console = output()
+    for found in stored_features(reader.path):
+        size = f"{found.size / 1e6:,.1f} MB"
+        if found.kind is None:
+            console.print(f"features   {found.file.name}: without its header, {size}", markup=False)
+            continue
+        kind = found.kind
+        what = f"{kind.network} ({kind.preprocess})" if kind.preprocess else kind.network
+        shape = f"{found.rows} × {kind.dim}"
+        console.print(f"features   {what}, {kind.output} of {kind.of}: {shape}, {size}", markup=False)
+
+
 _FEW = 20
 """Failed samples that are shown without `--all`."""
 
@@ -210,6 +227,7 @@ def _show(reader: RunReader, whole: bool) -> None:
         if result.answers is not None and (counted := result.answers.summary(kept)):
             console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
     _show_usage(reader)
+    _show_features(reader)
     for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"
@@ -263,7 +281,10 @@ def drop_answers(
 def verify_runs(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
 ) -> None:
-    """Verify that runs are intact: database, images, counts. Exit status 1 if one is not."""
+    """Verify that runs are intact: database, images, counts, features. Exit status 1 if one is not.
+
+    Damaged rows of features are no damage of the run: the next `evalsuite score` computes them again.
+    """
     from evalsuite.leaderboards.frame import runs_in
     from evalsuite.store import verify
 
@@ -273,13 +294,36 @@ def verify_runs(
         sound = sound and found.sound
         say(
             f"{path}: {'sound' if found.sound else 'DAMAGED'}, {found.records} records, {found.images} images"
+            + (f", {found.features} rows of features" if found.features else "")
             + (f", {found.stray_images} stray files" if found.stray_images else "")
         )
         for problem in found.problems:
             say(f"  {problem}")
+        if found.damaged_features:
+            say(
+                f"  {found.damaged_features} damaged rows of features: `evalsuite score {path}` computes "
+                "them again"
+            )
         if found.lost_samples:
             say(
                 f"  {found.lost_samples} answered samples have lost images: the run's command with "
                 "--retry-failed generates them again"
             )
     raise typer.Exit(0 if sound else 1)
+
+
+@runs.command("prune")
+def prune_runs(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
+    features: Annotated[
+        bool, typer.Option("--features", help="Delete kept features of images; scoring computes them again.")
+    ] = False,
+) -> None:
+    """Delete what a run can compute again."""
+    from evalsuite.leaderboards.frame import runs_in
+    from evalsuite.store.feature_files import prune
+
+    if not features:
+        raise SpecError("Nothing to delete was named.", "Say what: --features.")
+    for path in runs_in(paths):
+        say(f"{path}: {prune(path) / 1e6:,.1f} MB of features deleted")

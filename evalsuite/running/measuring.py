@@ -19,6 +19,7 @@ from evalsuite.registry import Registry, load_registry
 from evalsuite.running.answering import answering
 from evalsuite.running.asking import ask_here
 from evalsuite.running.distributing import ask_distributed, is_distributed
+from evalsuite.running.featuring import feature_workers
 from evalsuite.running.resolving import build_model, build_task, resolve, task_keys
 from evalsuite.running.scoring import score_all
 from evalsuite.spec import ExecutionOptions, RunSpec
@@ -178,7 +179,8 @@ def _score(
     writer: RunWriter, plans: list[TaskPlan], options: ExecutionOptions, progress: Progress
 ) -> RunOutcome:
     progress.on_stage("scoring")
-    scored = score_all(writer, {plan.key: plan.task for plan in plans})
+    workers = feature_workers(options, writer.manifest.spec, writer, progress)
+    scored = score_all(writer, {plan.key: plan.task for plan in plans}, workers=workers)
     allowed = options.max_failures
     if allowed < 1:
         allowed *= sum(plan.total for plan in plans)

@@ -18,6 +18,7 @@ from evalsuite.model.steps import Place, joined, place_of_model
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.store import codec, database, dropping, environment, judgements, lost, results
 from evalsuite.store.codec import storable
+from evalsuite.store.features import FeatureFolder
 from evalsuite.store.filesystem import check_file_system
 from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
@@ -83,6 +84,7 @@ class RunWriter:
         self._session_open = False
         self._connection = database.connect_for_writing(path, begun=manifest.model is not None)
         self._images = ImageSink(path, self._connection, image_shards)
+        self.features = FeatureFolder(path, writable=True, check=lock.check)
 
     @classmethod
     def open(
