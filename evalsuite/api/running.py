@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from evalsuite.model.reasoning import Reasoning
     from evalsuite.notebook import Run
     from evalsuite.registry import Registry
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_OUT = "run"
 OPENAI = "https://api.openai.com/v1"
@@ -41,6 +44,11 @@ class RunSettings(TypedDict, total=False):
     plugins: Iterable[Path | str]
     registry: Registry | None
     progress: Callable[[str], Progress] | None
+    step: int | None
+    series: str | None
+    train_seed: int | None
+    log_to: Sequence[str]
+    log_project: str | None
     batch_size: int | Literal["auto"]
     prepare_threads: int
     prefetch: int
@@ -95,6 +103,11 @@ def run(
     plugins: Iterable[Path | str] = (),
     registry: Registry | None = None,
     progress: Callable[[str], Progress] | None = None,
+    step: int | None = None,
+    series: str | None = None,
+    train_seed: int | None = None,
+    log_to: Sequence[str] = (),
+    log_project: str | None = None,
     **execution: Any,
 ) -> Run | list[Run]:
     """Measures models, or resumes runs that were interrupted, and scores them.
@@ -119,6 +132,9 @@ def run(
         plugins: Python files with tasks or models of your own.
         registry: where names are found; None loads installed plugins and `plugins`.
         progress: makes the progress display of a run from a model's name; nothing is printed by default.
+        step, series, train_seed: of the checkpoint's training; read from its folder by default.
+        log_to, log_project: experiment trackers that get the numbers, and the project there, as for
+            `evalsuite.log_runs`; a tracker that cannot be reached is a warning.
         execution: fields of `evalsuite.spec.ExecutionOptions`, such as `batch_size` and `max_failures`.
 
     Raises:
@@ -128,6 +144,7 @@ def run(
     """
     from evalsuite.engine import NullProgress
     from evalsuite.errors import EvalsuiteError
+    from evalsuite.loggers import destination, log_all
     from evalsuite.notebook import load_run
     from evalsuite.running.builder import Asked, plan, read_file
     from evalsuite.running.runfile import option_texts
@@ -143,11 +160,17 @@ def run(
         data=Path(data) if data is not None else None,
         options=option_texts(options or {}), task_options=option_texts(task_options or {}),
         plugins=[Path(path) for path in plugins], execution=execution, reasoning=reasoning,
+        step=step, series=series, train_seed=train_seed,
     )  # fmt: skip
+    logs = [destination(one, log_project) for one in log_to]
     known = registry_of(registry, [*file.plugins, *asked.plugins])
     planned, how = plan(asked, file, known)
     make_progress = progress or (lambda _: NullProgress())
     ended = measure_all(planned, how, known, lambda one: make_progress(one.spec.model.name))
+    paths = [one.outcome.path for one in ended if one.outcome is not None]
+    for to in logs:
+        if paths and (error := log_all(paths, to).error) is not None:
+            _log.warning("not logged to %s: %s Later: evalsuite.log_runs.", to, error)
     problems = [one.problem for one in ended if one.problem]
     if problems:
         raise EvalsuiteError(" ".join(problems), "What was measured is kept: evalsuite.load_run shows it.")
