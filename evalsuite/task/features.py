@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from evalsuite._lazy import attach
 
 if TYPE_CHECKING:
-    from evalsuite.features import FeatureNetwork, ImageScorer, NetworkSpec, TextFeatureNetwork, network_kind
+    from evalsuite.features import (
+        FeatureNetwork,
+        ImageScorer,
+        NetworkSpec,
+        PairNetwork,
+        TextFeatureNetwork,
+        network_kind,
+    )
     from evalsuite.features._torch import fingerprint_of
     from evalsuite.features.blocks import decoding_threads
     from evalsuite.features.decoding import Decoded, decoded_batches
@@ -25,6 +32,7 @@ __all__ = [
     "InceptionLogits",
     "InceptionNetwork",
     "NetworkSpec",
+    "PairNetwork",
     "TextFeatureNetwork",
     "current_keeper",
     "decoded_batches",
@@ -49,7 +57,7 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = attach(
         __name__,
         {
-            "evalsuite.features": "FeatureNetwork ImageScorer NetworkSpec TextFeatureNetwork network_kind",
+            "evalsuite.features": "FeatureNetwork ImageScorer NetworkSpec PairNetwork TextFeatureNetwork network_kind",
             "evalsuite.features.decoding": "Decoded decoded_batches",
             "evalsuite.features.extraction": "feature_batches image_features text_features",
             "evalsuite.features._torch": "fingerprint_of",

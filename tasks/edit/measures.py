@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
 
-    from evalsuite.features import PairNetwork
+    from evalsuite.task.features import PairNetwork
 
     from .scoring import Result
 

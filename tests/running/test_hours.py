@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import evalsuite
-from evalsuite.errors import DataError, SpecError
+from evalsuite.errors import SpecError, StoreError
 from evalsuite.registry import Registry, load_registry
 from evalsuite.running.hours import Rate, plan_hours
 from evalsuite.store import RunReader
@@ -86,7 +86,7 @@ def test_what_cannot_be_planned_is_one_error(measured: Path, tmp_path: Path) -> 
     ):
         with pytest.raises(SpecError, match=message):
             plan_hours(measured, tasks, registry=registry(), **changes)  # type: ignore[arg-type]
-    with pytest.raises((DataError, SpecError)):
+    with pytest.raises(StoreError, match="is not a run"):
         plan_hours(tmp_path, "sums")
 
 
