@@ -57,7 +57,8 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = attach(
         __name__,
         {
-            "evalsuite.features": "FeatureNetwork ImageScorer NetworkSpec PairNetwork TextFeatureNetwork network_kind",
+            "evalsuite.features": "FeatureNetwork ImageScorer NetworkSpec PairNetwork TextFeatureNetwork"
+            " network_kind",
             "evalsuite.features.decoding": "Decoded decoded_batches",
             "evalsuite.features.extraction": "feature_batches image_features text_features",
             "evalsuite.features._torch": "fingerprint_of",
