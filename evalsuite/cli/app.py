@@ -22,6 +22,7 @@ from evalsuite.cli import (
     judging,
     measuring,
     miniature,
+    parity,
     publishing,
     pushing,
     reporting,
@@ -132,6 +133,7 @@ pushing.register(app)
 log_commands.register(app)
 weights.register(app)
 image_sets.register(app)
+parity.register(app)
 readable(
     app,
     {
