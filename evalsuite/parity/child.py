@@ -165,7 +165,8 @@ def torch_fidelity(job, answers):
             isc=bool(job["splits"]), isc_splits=job["splits"] or 10, kid_subsets=job["subsets"],
             kid_subset_size=job["subset_size"], feature_extractor_weights_path=job["weights"],
             # precision and recall are of VGG by default there
-            feature_extractor="inception-v3-compat", feature_layer_fid=job["dims"], feature_layer_kid=job["dims"], feature_layer_prc=job["dims"],
+            feature_extractor="inception-v3-compat", feature_layer_fid=job["dims"],
+            feature_layer_kid=job["dims"], feature_layer_prc=job["dims"],
             cuda=job["device"].startswith("cuda"), cache=False, save_cpu_ram=True, verbose=False,
             batch_size=16 if one_size(job["generated"], job["reference"]) else 1,
         )  # fmt: skip
@@ -283,8 +284,7 @@ def pycocoevalcap(job, answers):
     def bleu():
         from pycocoevalcap.bleu.bleu import Bleu
 
-        _, images = Bleu(4).compute_score(references, predictions, verbose=0)
-        corpus, _ = Bleu(4).compute_score(references, predictions, verbose=0)
+        corpus, images = Bleu(4).compute_score(references, predictions, verbose=0)
         found = {"Bleu_%d" % (i + 1): value for i, value in enumerate(corpus)}
         found.update({"Bleu_%d per image" % (i + 1): values for i, values in enumerate(images)})
         return found
