@@ -80,7 +80,7 @@ def captions_to_coco(captioned: Iterable[Captioned]) -> COCO:
 
 
 def encode_rle(mask: np.ndarray) -> dict[str, Any]:
-    """A mask in COCO's compressed run-length encoding, JSON-able: `{"size": [height, width], "counts": text}`.
+    """A mask as COCO's compressed run lengths, JSON-able: `{"size": [height, width], "counts": text}`.
 
     Raises:
         SampleError: not two-dimensional.
