@@ -77,7 +77,7 @@ def test_pairs_and_yes_no_equal_torchmetrics(tmp_path: Path) -> None:
     assert done.stdout.count("equal") == 3
     assert "PSNR" in done.stdout
     file = tmp_path / "yn.jsonl"
-    rows = [("Yes", "yes"), ("No, none", "yes"), ("yes", "no"), ("Not so", "no"), ("Yes!", "yes")]
+    rows = [("Yes", "yes"), ("No, none", "yes"), ("yes", "no"), ("It is not", "no"), ("Yes!", "yes")]
     file.write_text("".join(json.dumps({"answer": a, "label": b}) + "\n" for a, b in rows))
     found = compare_yes_no(file, Environments())
     assert found.passed
