@@ -24,6 +24,7 @@ from evalsuite.cli import (
     measuring,
     miniature,
     models,
+    parity,
     publishing,
     pushing,
     reporting,
@@ -138,6 +139,7 @@ log_commands.register(app)
 weights.register(app)
 image_sets.register(app)
 models.register(app)
+parity.register(app)
 readable(
     app,
     {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import PluginOption, messages, output, registry_with, say
+from evalsuite.cli.parity import parity
 
 if TYPE_CHECKING:
     from evalsuite.dreamllm.parity import Difference
@@ -20,13 +21,11 @@ DIFFERENT = 1
 models = typer.Typer(
     help="Models of research repositories, each in its own environment.", no_args_is_help=True
 )
-parity = typer.Typer(help="Compare a model with its authors' code, live.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.add_typer(models, name="models")
-    app.add_typer(parity, name="parity")
 
 
 @models.command("list")

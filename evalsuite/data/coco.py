@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.data.files import inside
@@ -66,9 +67,13 @@ def read_captions(path: Path, images: Path | tuple[Path, ...]) -> Iterator[Capti
         DataError: a field is missing or of another type, an id occurs twice, an annotation names an image
             that is not in the file, an image has no caption.
     """
+    yield from captions_in(read_json(path), images, str(path))
+
+
+def captions_in(data: Any, images: Path | tuple[Path, ...], path: str) -> Iterator[Captioned]:
+    """As `read_captions`, of the content of a file; `path` names it in messages."""
     folders = images if isinstance(images, tuple) else (images,)
-    data = read_json(path)
-    rows = field(data, "images", list, str(path))
+    rows = field(data, "images", list, path)
     if not rows:
         raise DataError(f"{path} holds no images.", "Fetch it again.")
     captions: dict[int, list[str]] = {}
@@ -78,7 +83,7 @@ def read_captions(path: Path, images: Path | tuple[Path, ...]) -> Iterator[Capti
             raise DataError(f"{path}, image id {image_id} occurs twice.", "Remove one of the two.")
         captions[image_id] = []
     seen: set[int] = set()
-    for position, row in enumerate(field(data, "annotations", list, str(path))):
+    for position, row in enumerate(field(data, "annotations", list, path)):
         where = f"{path}, annotation {position}"
         image_id = field(row, "image_id", int, where)
         if image_id not in captions:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
 from evalsuite.data.images import decode
@@ -15,6 +15,10 @@ from evalsuite.errors import DataError
 from evalsuite.notebook.sample import SampleView, views
 from evalsuite.registry import Registry
 from evalsuite.store import RunReader
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
 
 _BLOCK = 20_000
 """Samples that are looked up together: each block walks through the benchmark's data once."""
@@ -54,6 +58,34 @@ def write_samples(
     return written
 
 
+def dataset_of(
+    run: RunReader, key: str, *, prompts: bool, images: bool, registry: Registry | None
+) -> datasets.Dataset:
+    """The samples of a task as a `datasets.Dataset`: a column per score and label, images as its `Image`.
+
+    Args:
+        key: name of the task in the run.
+        prompts, images: as for `write_samples`.
+    """
+    import datasets
+    import pyarrow
+
+    generated = images and run.manifest.task(key).info.generates_images
+    ids = sorted({one.sample for one in run.records(key)})
+    rows: list[dict[str, Any]] = []
+    names: dict[str, pyarrow.DataType] = {}
+    for start in range(0, len(ids), _BLOCK):
+        for row in _rows(run, key, ids[start : start + _BLOCK], prompts, generated, registry):
+            for what, kind in (("score", pyarrow.float64()), ("label", pyarrow.string())):
+                for name, value in json.loads(row.pop(f"{what}s")).items():
+                    row[f"{what}.{name}"] = value
+                    names[f"{what}.{name}"] = kind
+            rows.append(row)
+    schema = _schema(pyarrow, prompts, generated, names)
+    table = pyarrow.Table.from_pylist(rows, schema)
+    return datasets.Dataset(datasets.table.InMemoryTable(table))
+
+
 def _rows(
     run: RunReader, key: str, ids: list[str], prompts: bool, images: bool, registry: Registry | None
 ) -> Iterator[dict[str, Any]]:
@@ -88,11 +120,16 @@ def _safe(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _schema(pyarrow: Any, prompts: bool, images: bool) -> Any:
-    names = ["id", "answer", "parsed", "failure", "scores", "labels"]
+def _schema(pyarrow: Any, prompts: bool, images: bool, spread: Mapping[str, Any] | None = None) -> Any:
+    """`spread`: columns of single scores and labels with their types, in place of the two of JSON text."""
+    names = ["id", "answer", "parsed", "failure", *(("scores", "labels") if spread is None else ())]
     names += ["prompt", "reference"] if prompts else []
-    fields = [pyarrow.field(name, pyarrow.string()) for name in names]
-    features: dict[str, Any] = {name: {"dtype": "string", "_type": "Value"} for name in names}
+    types = {name: pyarrow.string() for name in names} | dict(sorted((spread or {}).items()))
+    fields = [pyarrow.field(name, kind) for name, kind in types.items()]
+    kinds = {str(pyarrow.string()): "string", str(pyarrow.float64()): "float64"}
+    features: dict[str, Any] = {
+        name: {"dtype": kinds[str(kind)], "_type": "Value"} for name, kind in types.items()
+    }
     if images:
         struct = pyarrow.struct([("bytes", pyarrow.binary()), ("path", pyarrow.string())])
         fields.append(pyarrow.field("images", pyarrow.list_(struct)))

@@ -13,6 +13,7 @@ from evalsuite.spec import RunSpec
 from evalsuite.store import Counts, Manifest, RunReader
 
 if TYPE_CHECKING:
+    import datasets
     import pandas
 
 
@@ -153,6 +154,29 @@ class Run:
             scores = _query(scores, where)
         with RunReader(self.path) as reader:
             return list(views(reader, key, map(str, scores.index[:limit]), self._registry))
+
+    def to_dataset(
+        self, task: str | None = None, *, prompts: bool = True, images: bool = True
+    ) -> datasets.Dataset:
+        """The samples of a task as a `datasets.Dataset`, in memory, in the order of their ids.
+
+        Columns: `id`, `answer`, `parsed`, `failure`, `prompt`, `reference` (text), `score.NAME` (float),
+        `label.NAME` (text), and of tasks that generate images `images` (a list of `datasets.Image`).
+
+        Args:
+            task: may be left out where the run has one.
+            prompts: also what was asked and what was expected; benchmarks' licences may not allow sharing it.
+            images: also the generated images.
+
+        Raises:
+            SpecError: the run has no such task, or several.
+        """
+        from evalsuite.hub.samples import dataset_of
+
+        with RunReader(self.path) as reader:
+            return dataset_of(
+                reader, self._key(task), prompts=prompts, images=images, registry=self._registry
+            )
 
     def _key(self, task: str | None) -> str:
         tasks = self.tasks

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from evalsuite.spec import TaskSpec
     from evalsuite.task.aggregates import Aggregate, MetricSpec, check_aggregates
     from evalsuite.task.aggregating import aggregate, values_within
+    from evalsuite.task.any_dataset import from_dataset
     from evalsuite.task.benchmark import Plan, build, entries
     from evalsuite.task.benchmark import draw as draw
     from evalsuite.task.columns import FORMULAS, require_columns
@@ -120,6 +121,7 @@ __all__ = [
     "entries",
     "fields_of",
     "frechet_statistic",
+    "from_dataset",
     "generated_images",
     "mean_statistics",
     "option_values",
@@ -144,6 +146,7 @@ if not TYPE_CHECKING:
             "evalsuite.spec": "TaskSpec",
             "evalsuite.task.aggregates": "Aggregate MetricSpec check_aggregates",
             "evalsuite.task.aggregating": "aggregate values_within",
+            "evalsuite.task.any_dataset": "from_dataset",
             "evalsuite.task.benchmark": "Plan build draw:draw entries",
             "evalsuite.task.columns": "FORMULAS require_columns",
             "evalsuite.task.entry": "AveragePart BrokenEntry SuiteAverage SuiteEntry TaskEntry TaskOptions",

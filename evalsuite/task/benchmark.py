@@ -299,6 +299,14 @@ def entries(
     return found
 
 
+def entry_of(
+    benchmark: Benchmark, folder: Path, rules: Iterable[Rule] = (), readers: Iterable[Reader] = ()
+) -> TaskEntry:
+    """The registry entry of a benchmark that is no file, as if its file lay in `folder`."""
+    benchmark._folder, benchmark._own_rules, benchmark._own_readers = folder, tuple(rules), tuple(readers)
+    return _entry(benchmark)
+
+
 def _entry(benchmark: Benchmark) -> TaskEntry:
     return TaskEntry(
         name=benchmark.name,

@@ -63,7 +63,8 @@ class Source(BaseModel):
     examples: Examples | None = None
     """The split that in-context examples are drawn from."""
     place: str = ""
-    """Where the files are when the user names no folder: `mini-world`, or `package:NAME/FOLDER`."""
+    """Where the files are when the user names no folder: `mini-world`, `package:NAME/FOLDER`, or
+    `folder:PATH`."""
     hub: Hub | None = None
     get: str = ""
     """Where people find the files."""
@@ -256,7 +257,7 @@ def _package(name: str) -> Path:
 
 
 PLACES: Mapping[str, Callable[[str], Path]] = MappingProxyType(
-    {"mini-world": _mini_world, "package": _package}
+    {"mini-world": _mini_world, "package": _package, "folder": Path}
 )
 """Kinds of places by the name before the colon; each makes the folder from what stands behind it."""
 
