@@ -1,4 +1,4 @@
-"""The aesthetic predictor v2 (christophschuhmann/improved-aesthetic-predictor): a linear head on CLIP ViT-L/14."""
+"""The aesthetic predictor v2 (christophschuhmann/improved-aesthetic-predictor): a head on CLIP ViT-L/14."""
 
 from __future__ import annotations
 

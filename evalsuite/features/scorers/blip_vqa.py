@@ -1,7 +1,7 @@
 """BLIP's visual question answering (Li et al. 2022) as a score: the whole prompt asked as one question.
 
-T2I-CompBench calls this the naive BLIP-VQA; its B-VQA asks about noun chunks and multiplies, which is the task
-family `qa_alignment`.
+T2I-CompBench calls this the naive BLIP-VQA; its B-VQA asks about noun chunks and multiplies, which is the
+task family `qa_alignment`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""VQAScore of t2v_metrics 1.x (Lin et al. 2024): CLIP-FlanT5's likelihood of "Yes" to a question about the prompt."""
+"""VQAScore of t2v_metrics 1.x (Lin et al. 2024): how surely CLIP-FlanT5 says "Yes" to a prompt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from evalsuite.errors import UnavailableError
 from evalsuite.features._torch import device_of, load_pretrained
@@ -67,7 +67,7 @@ def clip_t5() -> Any:
     class ClipT5(T5ForConditionalGeneration):
         config_class = ClipT5Config
         # FlanT5's output layer is its own, which transformers ties to the input since 5.
-        _tied_weights_keys = {
+        _tied_weights_keys: ClassVar[dict[str, str]] = {
             "encoder.embed_tokens.weight": "shared.weight",
             "decoder.embed_tokens.weight": "shared.weight",
         }

@@ -1,9 +1,10 @@
-"""ImageReward v1.0 (Xu et al. 2023, THUDM/ImageReward): a BLIP that looks at image and prompt, and a head on its
-first token."""
+"""ImageReward v1.0 (Xu et al. 2023, THUDM/ImageReward): a BLIP that looks at image and prompt, and a head on
+its first token."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import CheckpointError
@@ -36,9 +37,7 @@ def reward_model(config: Mapping[str, Any]) -> Any:
     model.text = BlipTextModel(BlipTextConfig(**config["text_config"]), add_pooling_layer=False)
     widths = [config["text_config"]["hidden_size"], *config["head"]]
     # Without activations between them: with dropout off the five layers are one linear map.
-    model.head = torch.nn.Sequential(
-        *(torch.nn.Linear(wide, narrow) for wide, narrow in zip(widths, widths[1:], strict=False))
-    )
+    model.head = torch.nn.Sequential(*(torch.nn.Linear(wide, narrow) for wide, narrow in pairwise(widths)))
     return model.eval()
 
 
