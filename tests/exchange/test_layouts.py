@@ -26,6 +26,7 @@ from evalsuite.running.scoring import Scored
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
 from tests.data.image_files import encoded
+from tests.features.networks import write_clip
 from tests.judging.data import gedit, gedit_row
 from tests.tasks.asking import write_json
 from tests.tasks.test_creation_readers import genai
@@ -47,6 +48,16 @@ class Case:
     files: tuple[str, ...]
     beside: tuple[str, ...] = ()
     protocol: str | None = None
+
+    def spec(self, data: Path) -> TaskSpec:
+        options = {}
+        if self.form == "mjhq":  # its distance needs a network that is not here
+            clip = data.with_name("clip")
+            options = {
+                "metrics": "CLIPScore ViT-L/14",
+                "weights": f"clip={clip if clip.exists() else write_clip(clip)}",
+            }
+        return TaskSpec(name=self.task, data=data, protocol=self.protocol, options=options)
 
 
 def _geneval(folder: Path) -> Path:
@@ -170,8 +181,7 @@ def write_folder(case: Case, folder: Path) -> Path:
 
 
 def brought(case: Case, data: Path, folder: Path, out: Path, **more: bool) -> Scored:
-    task = TaskSpec(name=case.task, data=data, protocol=case.protocol)
-    return import_images(out, task, folder, case.form, model="m", **more)
+    return import_images(out, case.spec(data), folder, case.form, model="m", **more)
 
 
 def images_of(run: Path, task: str) -> dict[str, list[str]]:
@@ -316,7 +326,7 @@ def test_black_tiles_of_oneig_are_its_scorers_affair(tmp_path: Path) -> None:
 
 def test_an_image_of_another_size_than_the_protocol_asks_for_is_a_failure(tmp_path: Path) -> None:
     case = next(case for case in CASES if case.form == "mjhq")
-    task = TaskSpec(name=case.task, data=case.data(tmp_path / "data"), protocol="official")
+    task = case.spec(case.data(tmp_path / "data")).model_copy(update={"protocol": "official"})
     import_images(tmp_path / "run", task, write_folder(case, tmp_path / "made"), "mjhq")
     told = failures(tmp_path / "run", case.task)
     assert "ab.png is 16×16; the protocol asks for images of 1024×1024" in told["ab"]
