@@ -97,6 +97,8 @@ SERVER = (
     Option("image_detail", "low or high, where the server knows it"),
     Option("image_format", "how images are sent; `auto` re-encodes what servers may read otherwise",
            default="auto", choices=("auto", "png", "jpeg", "webp", "original")),
+    Option("orientation", "`upright` turns photographs as their EXIF data say; `stored` sends them as local "
+           "adapters see them", default="stored", choices=("upright", "stored")),
     Option("max_reply", "MiB of a reply; a longer one fails (image models: 512)", float, 64.0, minimum=0.001),
     Option("extra_body", "JSON object of further fields of every request"),
     Option("price_in", "price of a million prompt tokens, for the cost in `runs show`", float, minimum=0),

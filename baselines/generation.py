@@ -223,7 +223,7 @@ class _Stops:
 
     def ends(self, ids: Sequence[int]) -> bool:
         """Whether a row's new ids hold a stop string."""
-        text = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=True).strip()
         return cut_at(text, self._stops) != text
 
     def __call__(self, input_ids: Any, scores: Any, **more: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,10 +10,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from evalsuite.model import Model, ModelEntry, ModelOptions, Option, read_yaml
+from evalsuite.model import Card, Model, ModelEntry, ModelOptions, Option, Weights, read_yaml
 from evalsuite.request import Capability
 
 from .declared import with_defaults
+
+_SIZE = re.compile(r"-(\d+(?:\.\d+)?)([bm])(?:-|$)")
+"""The size in a model's name: llava-1.5-7b, smollm2-135m."""
 
 Load = Callable[[ModelOptions], Model]
 
@@ -39,6 +43,22 @@ class Preset(BaseModel):
     """What a reader of its numbers should know."""
     capabilities: tuple[Capability, ...] = ()
     """Where it can do less than its adapter."""
+    parameters: float | None = None
+    """Billions, all parts together; where it is not given, the number in its name counts."""
+    licence: str = ""
+    """Of the weights."""
+
+    @property
+    def card(self) -> Card:
+        """What `evalsuite show model` says of it."""
+        named = _SIZE.search(self.name)
+        size = self.parameters
+        notes = [self.note] if self.note else []
+        if size is None and named is not None:
+            size = float(named[1]) / (1000 if named[2] == "m" else 1)
+            notes.append("size as it is named")
+        weights = Weights(name=self.checkpoint, parameters=size, licence=self.licence, note="; ".join(notes))
+        return Card(name=self.name, title=self.title, source=self.source, weights=(weights,))
 
 
 def read(path: Path) -> list[Preset]:
@@ -64,6 +84,7 @@ def entries(
             group=group,
             options=with_defaults(options, _chosen(preset)),
             more_options=more_options,
+            card=preset.card,
         )
 
 

@@ -4,7 +4,12 @@ A device takes `--seconds` per batch of `--batch` and leaves the processor free,
 many. Throughput is counted from the first answer on disk to the last, so that starting the workers is left
 out (it is printed by itself). The driver's cost is its own process's CPU time between those moments.
 
-    python benchmarks/scale.py [--workers 1 2 4 8] [--samples 3200] [--json FILE]
+    python benchmarks/scale.py [--workers 1 2 4 8] [--samples 3200] [--no-bytes] [--json FILE]
+    python benchmarks/scale.py --local         # one process without Ray, and its first answer
+    python benchmarks/scale.py --images 512    # saving generated images, against a bare write and fsync
+    python benchmarks/scale.py --alone 64      # the driver's own part: 64 workers that answer at once, no Ray
+
+Memory is the peak of the driver's anonymous pages.
 """
 
 from __future__ import annotations
@@ -26,6 +31,25 @@ PLUGIN = Path(__file__).resolve().parent / "sleeping_plugin.py"
 def _cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
+
+
+def _peak_mib() -> float:
+    """The most that this process has held, files that are mapped aside."""
+    return max(_WATCHED)
+
+
+_WATCHED = [0.0]
+
+
+def _watch_memory() -> None:
+    import threading
+
+    def look() -> None:
+        while True:
+            _WATCHED[0] = max(_WATCHED[0], _anonymous_mib())
+            time.sleep(0.25)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 class _Watch:
@@ -60,7 +84,9 @@ def _anonymous_mib() -> float:
     return float("nan")
 
 
-def _measure(workers: int, image: Path, options: argparse.Namespace, *, as_bytes: bool) -> dict[str, Any]:
+def _measure(
+    workers: int | None, image: Path, options: argparse.Namespace, *, as_bytes: bool
+) -> dict[str, Any]:
     from evalsuite.registry import load_registry
     from evalsuite.running import run
     from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
@@ -72,9 +98,10 @@ def _measure(workers: int, image: Path, options: argparse.Namespace, *, as_bytes
         plugins=(PLUGIN,),
     )
     watch = _Watch()
+    _watch_memory()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        how = ExecutionOptions(batch_size=options.batch, workers=workers, cpus_per_worker=0.1)
+        how = ExecutionOptions(batch_size=options.batch, workers=workers or None, cpus_per_worker=0.1)
         run(spec, Path(folder) / "run", how, load_registry(spec.plugins), watch)
     assert watch.first is not None
     wall = watch.last[0] - watch.first[0]
@@ -86,7 +113,7 @@ def _measure(workers: int, image: Path, options: argparse.Namespace, *, as_bytes
         "samples_per_second": counted / wall,
         "driver_ms_per_sample": 1000 * (watch.last[1] - watch.first[1]) / counted,
         "seconds_to_first_answer": watch.first[0] - started,
-        "driver_anonymous_mib": _anonymous_mib(),
+        "driver_anonymous_mib": _peak_mib(),
     }
 
 
@@ -101,6 +128,39 @@ def _child(workers: int, as_bytes: bool, image: Path, options: argparse.Namespac
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
+
+
+def _alone(workers: int, samples: int, batch: int) -> dict[str, float]:
+    """The driver with played workers that answer at once: leases, ledger, saving, and nothing of Ray."""
+    from played_pool import drive_text
+
+    started, cpu = time.perf_counter(), _cpu()
+    _watch_memory()
+    drive_text(workers, samples, batch)
+    return {
+        "driver_ms_per_sample": 1000 * (_cpu() - cpu) / samples,
+        "samples_per_second": samples / (time.perf_counter() - started),
+        "anonymous_mib": _peak_mib(),
+    }
+
+
+def _images(count: int, batch: int, size: int = 517 * 1024) -> dict[str, float]:
+    """Images of 517 KiB through the driver into shards, in turns with a bare loop over the same batches."""
+    from played_pool import drive_images, write_bare
+
+    with tempfile.TemporaryDirectory() as folder:
+        bare, driven, cpu = [], [], []
+        for turn in range(3):
+            bare.append(write_bare(Path(folder) / f"bare-{turn}", count, batch, size))
+            before = _cpu()
+            driven.append(drive_images(Path(folder) / f"run-{turn}", count, batch, size))
+            cpu.append(_cpu() - before)
+    return {
+        "bare_images_per_second": count / min(bare),
+        "images_per_second": count / min(driven),
+        "ratio": min(bare) / min(driven),
+        "cpu_ms_per_image": 1000 * min(cpu) / count,
+    }
 
 
 def _photo(path: Path) -> None:
@@ -125,12 +185,22 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=0.1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--no-bytes", action="store_true")
+    parser.add_argument("--local", action="store_true")
+    parser.add_argument("--images", type=int)
+    parser.add_argument("--alone", type=int)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--bytes", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--image", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one is not None:
         print(json.dumps(_measure(options.one, options.image, options, as_bytes=options.bytes)))
+        return
+    if options.images or options.alone:
+        if options.images:
+            print(json.dumps(_images(options.images, options.batch)))
+        if options.alone:
+            print(json.dumps(_alone(options.alone, options.samples, options.batch)))
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -139,10 +209,12 @@ def main() -> None:
         ideal = options.batch / options.seconds
         print(f"{image.stat().st_size / 1024:.0f} KiB an image, ideal {ideal:.0f}/s a worker")
         base = 0.0
-        for as_bytes, workers in [*((False, n) for n in options.workers), (True, max(options.workers))]:
+        counts = [0] if options.local else options.workers
+        cases = [(False, n) for n in counts] + ([] if options.no_bytes else [(True, max(counts))])
+        for as_bytes, workers in cases:
             row = _child(workers, as_bytes, image, options)
-            base = base or row["samples_per_second"] / workers
-            row["efficiency"] = row["samples_per_second"] / (workers * base)
+            base = base or row["samples_per_second"] / max(1, workers)
+            row["efficiency"] = row["samples_per_second"] / (max(1, workers) * base)
             rows.append(row)
             print(
                 f"N={workers} {row['as']}: {row['samples_per_second']:.1f}/s = "

@@ -40,7 +40,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
     from PIL import Image as pil
 
     from evalsuite.content import Image, user
-    from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, Source, TaskPlan, Worker
+    from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, TaskPlan, Worker
     from evalsuite.engine.sizing import FixedSize
     from evalsuite.model import ModelInfo, Prepared
     from evalsuite.request import GenerateImages, GenerateText, ImageResponse, Request, TextResponse
@@ -123,12 +123,24 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
         tempfile.TemporaryDirectory() as folder,
         RunWriter.open(Path(folder, "r"), spec, [record], options) as sink,
     ):
-        loop = RequestLoop(
-            model, LocalExecutor(Worker(model, self_check=False), FixedSize(case["batch"])), sink, options, 0,
-            NullProgress(),
-        )  # fmt: skip
+        executor = LocalExecutor(Worker(model, self_check=False), FixedSize(case["batch"]))
         started = time.perf_counter()
-        loop.ask(Source(plan, frozenset(), {}))
+        try:
+            from evalsuite.engine.driver import Driver
+        except ImportError:  # an earlier checkout: one process had a loop of its own
+            from evalsuite.engine import Source
+
+            loop = RequestLoop(model, executor, sink, options, 0, NullProgress())  # type: ignore[arg-type]
+            loop.ask(Source(plan, frozenset(), {}))  # type: ignore[attr-defined,arg-type]
+        else:
+            from evalsuite.engine.leases import cut
+            from evalsuite.engine.ledger import Ledger
+            from evalsuite.engine.local import LocalPool
+            from evalsuite.engine.sizing import lease_size
+
+            pool = LocalPool(RequestLoop(model, executor, options, 0), model.info, {"t": plan})
+            ledger = Ledger(cut("t", task.samples(), lease_size(case["batch"])))
+            Driver(pool, ledger, sink, NullProgress(), lambda info: (), {}).run()
         whole = time.perf_counter() - started
     return {"seconds": whole, "busy": Sleeper.busy / whole}
 

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from evalsuite.notebook import Run, SampleView, load_run
     from evalsuite.registry import load_registry
     from evalsuite.report import write_report
+    from evalsuite.running.hours import HoursPlan, plan_hours
     from evalsuite.store.verify import verify as verify_run
     from evalsuite.tracking import track
 
@@ -75,6 +76,7 @@ _HOMES = {
     "evalsuite.notebook": "Run SampleView load_run",
     "evalsuite.registry": "load_registry",
     "evalsuite.report": "write_report",
+    "evalsuite.running.hours": "HoursPlan plan_hours",
     "evalsuite.store.verify": "verify_run:verify",
     "evalsuite.tracking": "track",
 }
@@ -84,6 +86,7 @@ __all__ = [
     "Comparison",
     "EvalsuiteError",
     "Gates",
+    "HoursPlan",
     "Run",
     "SamplePlan",
     "SampleView",
@@ -118,6 +121,7 @@ __all__ = [
     "load_run",
     "log_runs",
     "make_study",
+    "plan_hours",
     "plan_samples",
     "plot_tradeoff",
     "push",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
 from evalsuite.data.folders import ImageFolder, images_in
@@ -15,13 +15,15 @@ from evalsuite.deprecation import Moved, warn
 from evalsuite.durable import writing
 from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.features import FeatureNetwork, NetworkSpec
-from evalsuite.features.base import Kind
 from evalsuite.features.catalogue import GROUPS
-from evalsuite.features.decoding import Decoded, decoded_batches
+from evalsuite.features.decoding import Decoded
+from evalsuite.features.extraction import feature_batches
 from evalsuite.features.statistics import protocol_of, require_complete, statistics_of
 from evalsuite.metrics.coverage import precision_recall
 from evalsuite.metrics.feature_sets import FeatureSet, kernel_distance
 from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, frechet_distance
+from evalsuite.store.features import FeatureFolder
+from evalsuite.store.layout import MANIFEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +47,7 @@ def network_spec(name: str, mode: str) -> NetworkSpec:
         )
     if not source:
         raise SpecError(f"Which {kind} network?", f"Write {kind}:FOLDER or {kind}:OWNER/NAME.")
-    return NetworkSpec(cast("Kind", kind), source, mode)
+    return NetworkSpec(kind, source, mode)
 
 
 def save_statistics(images: Sequence[Image], network: FeatureNetwork, out: Path) -> Gaussian:
@@ -149,7 +151,7 @@ def _side(what: str, path: Path, network: FeatureNetwork, keep: bool, found: Mea
         found.summaries.append(f"{what}: {images.summary()}")
         if what == SIDES[0] and (note := _losses(images)):
             found.notes.append(note)
-        return _computed(images, network, keep, what)
+        return _computed(images, network, keep, what, _run_of(path))
     gaussian = Gaussian.load(path)
     made_of = dict(gaussian.images or {})
     found.sides[what] = {"statistics": str(path), "images": gaussian.count, "made_of": made_of}
@@ -176,10 +178,19 @@ def _losses(images: Sequence[Image]) -> str:
     )
 
 
-def _computed(images: Sequence[Image], network: FeatureNetwork, keep: bool, what: str) -> _Side:
+def _run_of(folder: Path) -> FeatureFolder | None:
+    """The kept features of the run that a folder of images belongs to; None where it belongs to none."""
+    for parent in (folder.absolute(), *folder.absolute().parents[:3]):
+        if (parent / MANIFEST).is_file():
+            return FeatureFolder(parent)
+    return None
+
+
+def _computed(
+    images: Sequence[Image], network: FeatureNetwork, keep: bool, what: str, folder: FeatureFolder | None
+) -> _Side:
     state, sums, kept = Decoded(), GaussianStatistics(network.means), FeatureSet()
-    for _, pictures in decoded_batches(images, state):
-        features = network.images(pictures)
+    for features in feature_batches(images, network, state, folder):
         sums.update(features)
         if keep:
             kept.update(features)

@@ -9,52 +9,37 @@ from functools import partial
 from evalsuite.model import Model, ModelEntry, ModelOptions
 
 from .. import declared
-
-ENGINES = {
-    "vllm": ("vllm serve {model} --port {port}", "/health", "a vLLM engine"),
-    "sglang": (
-        "python3 -m sglang.launch_server --model-path {model} --port {port}",
-        "/health",
-        "an SGLang engine",
-    ),
-    "llama-cpp": (
-        "python3 -m llama_cpp.server --model {model} --port {port}",
-        "/v1/models",
-        "llama.cpp's server",
-    ),
-    "transformers-serve": ("transformers serve --port {port}", "/health", "`transformers serve`"),
-}
-"""Preset -> command, health path, what it is. `served:` takes any command."""
+from .presets import OWN, PRESETS, Preset
 
 
 def models() -> Iterator[ModelEntry]:
     """The engines."""
     yield ModelEntry(
         "served",
-        "any OpenAI-compatible engine, started by the run: --option engine='CMD --port {port}'",
+        f"{OWN.title}, started by the run: --option engine='CMD --port {{port}}'",
         frozenset({"text", "choices"}),
-        _build("", "/health"),
+        _build(OWN),
         takes_argument=True,
         group="engines",
         options=declared.ENGINE,
     )
-    for name, (command, health, title) in ENGINES.items():
+    for name, preset in PRESETS.items():
         yield ModelEntry(
             name,
-            f"{title}, started by the run (one per worker): {name}:MODEL",
+            f"{preset.title}, started by the run (one per worker): {name}:MODEL",
             frozenset({"text", "choices"}),
-            _build(command, health),
+            _build(preset),
             takes_argument=True,
             group="engines",
             options=declared.ENGINE,
         )
 
 
-def _build(command: str, health: str) -> Callable[[ModelOptions], Model]:
-    return partial(_make, command, health)
+def _build(preset: Preset) -> Callable[[ModelOptions], Model]:
+    return partial(_make, preset)
 
 
-def _make(command: str, health: str, options: ModelOptions) -> Model:
+def _make(preset: Preset, options: ModelOptions) -> Model:
     from .adapter import ServedEngine
 
-    return ServedEngine(options, command, health)
+    return ServedEngine(options, preset)

@@ -17,7 +17,8 @@ OPENAI = "https://api.openai.com/v1"
 
 OPTIONS = (
     "name", "base_url", "key_env", "in_flight", "timeout", "retries", "backoff", "longest_wait", "limit_name",
-    "prefill", "image_detail", "image_format", "max_reply", "extra_body", "price_in", "price_out",
+    "prefill", "image_detail", "image_format", "orientation", "max_reply", "extra_body", "price_in",
+    "price_out",
 )  # fmt: skip
 """Those of `evalsuite.endpoint.Server`; `name` (in leaderboards); `extra_body`, a JSON object of further
 fields of every request; the prices of a million tokens, which `evalsuite runs show` multiplies out."""
@@ -36,7 +37,7 @@ def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -
         if name in given
     }
     kinds = get_type_hints(Server)
-    for name in ("limit_name", "prefill", "image_format"):
+    for name in ("limit_name", "prefill", "image_format", "orientation"):
         if name in given:
             known = get_args(kinds[name])
             if given[name] not in known:
@@ -119,6 +120,7 @@ def info_of(server: Server, given: Mapping[str, str], **more: Any) -> ModelInfo:
             "model": server.model,
             "in_flight": server.in_flight,
             "image_format": server.image_format,
+            "orientation": server.orientation,
             **({"extra_body": dict(server.extra)} if server.extra else {}),
             **more,
             **prices,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from evalsuite.registry import Registry
 
 DEFAULT_OUT = "run"
+OPENAI = "https://api.openai.com/v1"
 
 
 class RunSettings(TypedDict, total=False):
@@ -161,8 +162,12 @@ def score(
     *,
     plugins: Iterable[Path | str] = (),
     reasoning: Reasoning | None = None,
+    workers: int | Literal["auto"] | None = None,
+    ray_address: str | None = None,
 ) -> Run:
     """Re-scores a run from its stored responses, without its model.
+
+    Features of images that the run keeps are read, not computed again.
 
     Args:
         path: folder of the run.
@@ -171,6 +176,7 @@ def score(
         plugins: further plugin files.
         reasoning: `keep` scores answers with the reasoning in front of them, `strip` without; None: as
             before.
+        workers, ray_address: Ray workers that compute features of images, as for `run`.
 
     Raises:
         StoreError, SpecError, DataError: as `evalsuite score` reports them.
@@ -178,11 +184,14 @@ def score(
     """
     from evalsuite.errors import EvalsuiteError
     from evalsuite.notebook import load_run
+    from evalsuite.running.builder import execution_options
     from evalsuite.running.scoring import score_run
 
     files = list(plugins)
     known = registry_of(None, files) if registry is None and files else registry
-    scored = score_run(Path(path), rules, known, reasoning)
+    given = {"workers": workers, "ray_address": ray_address}
+    options = execution_options({name: value for name, value in given.items() if value is not None})
+    scored = score_run(Path(path), rules, known, reasoning, options)
     if scored.errors:
         key, reason = next(iter(scored.errors.items()))
         raise EvalsuiteError(f"{path}: {key} is not scored: {reason}", "The other tasks are.")
@@ -197,7 +206,7 @@ class JudgeSettings(TypedDict, total=False):
     device: str
     dtype: str
     batch_size: int | str
-    base_url: str
+    base_url: str | Sequence[str]
     tasks: str | Sequence[str]
     rules: str | None
     key_env: str
@@ -211,7 +220,13 @@ class JudgeSettings(TypedDict, total=False):
     retries: int
     retry_failed: bool
     registry: Registry | None
+    plugins: Iterable[Path | str]
     progress: Callable[[str], Progress] | None
+    workers: int | Literal["auto"] | None
+    ray_address: str | None
+    gpus_per_worker: float
+    cpus_per_worker: float
+    worker_timeout: float | None
 
 
 @overload
@@ -229,7 +244,7 @@ def judge(
     device: str = "auto",
     dtype: str = "auto",
     batch_size: int | str = 32,
-    base_url: str = "https://api.openai.com/v1",
+    base_url: str | Sequence[str] = OPENAI,
     tasks: str | Sequence[str] = (),
     rules: str | None = None,
     key_env: str = "OPENAI_API_KEY",
@@ -243,7 +258,9 @@ def judge(
     retries: int = 6,
     retry_failed: bool = False,
     registry: Registry | None = None,
+    plugins: Iterable[Path | str] = (),
     progress: Callable[[str], Progress] | None = None,
+    **workers: Any,
 ) -> JudgeOutcome | list[JudgeOutcome]:
     """Grades stored responses by an LLM-as-a-judge and scores them; only missing judgements are requested.
 
@@ -254,7 +271,7 @@ def judge(
         model: the judge, as its server calls it; or
         judge_model: a model of the registry, which judges in this process, with its `options`, `device`,
             `dtype` and `batch_size` (`auto` finds what fits).
-        base_url: OpenAI-compatible server, up to and with `/v1`.
+        base_url: OpenAI-compatible server, up to and with `/v1`; several share the questions.
         tasks: only these; all that are judged by default.
         rules: scoring rules that a judge belongs to.
         key_env: environment variable with the API key; the key is never stored.
@@ -266,25 +283,32 @@ def judge(
         timeout: seconds one attempt may take.
         retries: of a request after a fault that may pass.
         retry_failed: retry failed judgements.
-        registry: where tasks are found; None loads installed plugins and those of the run.
+        registry: where tasks are found; None loads installed plugins, those of the run and `plugins`.
+        plugins: further plugin files; workers load them too.
         progress: makes the progress display from a run's name.
+        workers: `workers`, `ray_address`, `gpus_per_worker`, `cpus_per_worker`, `worker_timeout`: a
+            `judge_model` on Ray workers, as `run` takes them.
 
     Raises:
         StoreError, SpecError, DataError, UnavailableError: as `evalsuite judge` reports them.
     """
     from evalsuite.comparison.sides import paths_of
     from evalsuite.judging.asking import JudgeOptions, judge_run
+    from evalsuite.running.builder import execution_options
 
     named = judge_named(
         model, judge_model, base_url=base_url, key_env=key_env, timeout=timeout, retries=retries,
         concurrency=concurrency, limit_name=limit_name, options=options, device=device, dtype=dtype,
         batch_size=batch_size,
     )  # fmt: skip
-    how = JudgeOptions(times, dict(parameters or {}), price_in, price_out, retry_failed)
+    how = JudgeOptions(
+        times, dict(parameters or {}), price_in, price_out, retry_failed, execution_options(workers)
+    )
+    files = [Path(path) for path in plugins]
     wanted = [tasks] if isinstance(tasks, str) else tasks
     outcomes = [
         judge_run(
-            path, named, how, tasks=wanted, rules=rules, registry=registry,
+            path, named, how, tasks=wanted, rules=rules, registry=registry, plugins=files,
             progress=progress(path.name) if progress else None,
         )
         for path in paths_of(runs)
@@ -296,7 +320,7 @@ def judge_named(
     model: str | None,
     judge_model: str | None,
     *,
-    base_url: str,
+    base_url: str | Sequence[str],
     key_env: str,
     timeout: float,
     retries: int,
@@ -306,8 +330,8 @@ def judge_named(
     device: str,
     dtype: str,
     batch_size: int | str,
-) -> Server | ModelJudge:
-    """The judge behind a server, or the model of the registry. Raises SpecError unless one of them is named,
+) -> list[Server] | ModelJudge:
+    """The servers of the judge, or the model of the registry. Raises SpecError unless one of them is named,
     and for settings out of range."""
     from evalsuite.endpoint import Server
     from evalsuite.errors import SpecError
@@ -327,7 +351,18 @@ def judge_named(
     assert model is not None
     if options:
         raise SpecError("--option belongs to --judge-model.", "A server's judge takes --parameter.")
-    return Server(
-        base_url, model, key_env=key_env, timeout=timeout, retries=retries, in_flight=concurrency,
-        limit_name=limit_name,
-    )  # fmt: skip
+    addresses = [base_url] if isinstance(base_url, str) else list(base_url) or [OPENAI]
+    return [
+        Server(
+            address, model, key_env=key_env, timeout=timeout, retries=retries, in_flight=concurrency,
+            limit_name=limit_name,
+        )
+        for address in dict.fromkeys(addresses)
+    ]  # fmt: skip
+
+
+def judge_title(judge: Sequence[Server] | ModelJudge) -> str:
+    """What a progress display calls the judge."""
+    from evalsuite.judging.model import ModelJudge
+
+    return judge.model if isinstance(judge, ModelJudge) else judge[0].model

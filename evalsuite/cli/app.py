@@ -15,17 +15,20 @@ import typer
 from evalsuite.cli import (
     comparing,
     data,
+    doctor,
     dreamllm,
     exchanging,
     image_sets,
-    inspecting,
     judging,
+    lists,
     measuring,
     miniature,
+    models,
     publishing,
     pushing,
     reporting,
     results,
+    runs,
     sample_size,
     showing,
     study,
@@ -111,7 +114,7 @@ def _options(
 
 
 measuring.register(app)
-judging.register(app, inspecting.runs)
+judging.register(app, runs.runs)
 results.register(app)
 data.register(app)
 publishing.register(app)
@@ -119,7 +122,9 @@ comparing.register(app)
 sample_size.register(app)
 reporting.register(app)
 exchanging.register(app)
-inspecting.register(app)
+lists.register(app)
+runs.register(app)
+doctor.register(app)
 showing.register(app)
 miniature.register(app)
 dreamllm.register(app)
@@ -132,6 +137,7 @@ pushing.register(app)
 log_commands.register(app)
 weights.register(app)
 image_sets.register(app)
+models.register(app)
 readable(
     app,
     {

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.common import PluginOption, messages, pairs, registry_with, say, show_numbers
+from evalsuite.cli.scale_options import (
+    CpusPerWorkerOption,
+    GpusPerWorkerOption,
+    RayAddressOption,
+    WorkersOption,
+    WorkerTimeoutOption,
+)
 from evalsuite.durable import write_file
 from evalsuite.plain import plain
 
@@ -31,8 +38,8 @@ def judge(
     judge_model: Annotated[
         str | None,
         typer.Option(
-            help="Judge with a local model, in this process: `name` or `name:FOLDER`.",
-            rich_help_panel="Judge in this process",
+            help="Judge with a model of evalsuite, in this process or on --workers: `name` or `name:FOLDER`.",
+            rich_help_panel="Judge in evalsuite",
         ),
     ] = None,
     option: Annotated[
@@ -40,25 +47,28 @@ def judge(
         typer.Option(
             "--option",
             help="Option of that model, KEY=VALUE; repeatable.",
-            rich_help_panel="Judge in this process",
+            rich_help_panel="Judge in evalsuite",
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(help="Device of the judge model.", rich_help_panel="Judge in this process")
+        str,
+        typer.Option(help="Device of the judge model.", rich_help_panel="Judge in evalsuite"),
     ] = "auto",
     dtype: Annotated[
-        str, typer.Option(help="Dtype of the judge model.", rich_help_panel="Judge in this process")
+        str, typer.Option(help="Dtype of the judge model.", rich_help_panel="Judge in evalsuite")
     ] = "auto",
     batch_size: Annotated[
         str,
-        typer.Option(help="Maximum batch size, or `auto`.", rich_help_panel="Judge in this process"),
+        typer.Option(help="Maximum batch size, or `auto`.", rich_help_panel="Judge in evalsuite"),
     ] = "32",
     base_url: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            envvar="OPENAI_BASE_URL", help="Base URL of an OpenAI-compatible server, including /v1."
+            envvar="OPENAI_BASE_URL",
+            help="Base URL of an OpenAI-compatible server, including /v1; repeat it where several serve the "
+            "judge. Default: https://api.openai.com/v1.",
         ),
-    ] = "https://api.openai.com/v1",
+    ] = None,
     task: Annotated[
         list[str] | None,
         typer.Option("--task", "-t", help="Only this task; repeatable. Default: all that have a judge."),
@@ -95,6 +105,11 @@ def judge(
         float,
         typer.Option(min=0, help="Maximum failed judgements: a fraction below 1, otherwise a count."),
     ] = 0.0,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
+    gpus_per_worker: GpusPerWorkerOption = None,
+    cpus_per_worker: CpusPerWorkerOption = None,
+    worker_timeout: WorkerTimeoutOption = None,
     plugin: PluginOption = None,
 ) -> None:
     """Grade stored responses with an LLM-as-a-judge, and score them by its judgements.
@@ -107,15 +122,16 @@ def judge(
     (or answers whose numbers are off the judge's scale), or a task could not
     be scored; 2 error; 130 interrupted.
     """
-    from evalsuite.api.running import judge_named
+    from evalsuite.api.running import judge_named, judge_title
     from evalsuite.cli.progress import RunProgress
     from evalsuite.errors import SpecError
     from evalsuite.judging.asking import JudgeOptions, judge_run
+    from evalsuite.running.builder import execution_options
 
     if limit_name not in ("max_tokens", "max_completion_tokens"):
         raise SpecError(f"--limit-name {limit_name!r} is not known.", "max_tokens or max_completion_tokens.")
     named = judge_named(
-        model, judge_model, base_url=base_url, key_env=key_env, timeout=timeout, retries=retries,
+        model, judge_model, base_url=base_url or (), key_env=key_env, timeout=timeout, retries=retries,
         concurrency=in_flight,
         limit_name="max_tokens" if limit_name == "max_tokens" else "max_completion_tokens",
         options=pairs(option, "--option"), device=device, dtype=dtype, batch_size=batch_size,
@@ -126,15 +142,32 @@ def judge(
         price_in=price_in,
         price_out=price_out,
         retry_failed=retry_failed,
-    )
+        execution=execution_options(
+            {
+                name: value
+                for name, value in (
+                    ("workers", workers), ("ray_address", ray_address), ("gpus_per_worker", gpus_per_worker),
+                    ("cpus_per_worker", cpus_per_worker), ("worker_timeout", worker_timeout),
+                )
+                if value is not None
+            }
+        ),
+    )  # fmt: skip
     registry = registry_with(_plugins(plugin, runs)) if plugin else None
     outcomes: list[JudgeOutcome] = []
     for path in runs:
-        progress = RunProgress(f"{path.name} by {named.model}")
+        progress = RunProgress(f"{path.name} by {judge_title(named)}")
         try:
             outcomes.append(
                 judge_run(
-                    path, named, options, tasks=task or (), rules=rules, registry=registry, progress=progress
+                    path,
+                    named,
+                    options,
+                    tasks=task or (),
+                    rules=rules,
+                    registry=registry,
+                    plugins=[one.absolute() for one in plugin or ()],
+                    progress=progress,
                 )
             )
         except KeyboardInterrupt:

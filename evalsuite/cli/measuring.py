@@ -24,6 +24,13 @@ from evalsuite.cli.common import (
     show_numbers,
 )
 from evalsuite.cli.logging import LogOption, LogProjectOption, destinations, log_runs
+from evalsuite.cli.scale_options import (
+    CpusPerWorkerOption,
+    GpusPerWorkerOption,
+    RayAddressOption,
+    WorkersOption,
+    WorkerTimeoutOption,
+)
 from evalsuite.errors import EvalsuiteError
 
 if TYPE_CHECKING:
@@ -175,30 +182,11 @@ def run(
     retry_failed: Annotated[
         bool | None, typer.Option("--retry-failed", help="Retry failed samples.", rich_help_panel=FAILURES)
     ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(help="Number of Ray workers, or `auto` for one per GPU.", rich_help_panel=SCALE),
-    ] = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option(help="Ray cluster, `auto` or HOST:PORT. Default: a local one.", rich_help_panel=SCALE),
-    ] = None,
-    gpus_per_worker: Annotated[
-        float | None,
-        typer.Option(min=0, help="GPUs of each worker (default: 1; 0.5 shares one).", rich_help_panel=SCALE),
-    ] = None,
-    cpus_per_worker: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Cores of each worker (default: 1).", rich_help_panel=SCALE),
-    ] = None,
-    worker_timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=1,
-            help="Seconds of silence after which other workers take over a worker's samples.",
-            rich_help_panel=SCALE,
-        ),
-    ] = None,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
+    gpus_per_worker: GpusPerWorkerOption = None,
+    cpus_per_worker: CpusPerWorkerOption = None,
+    worker_timeout: WorkerTimeoutOption = None,
     same_gpus: Annotated[
         bool | None,
         typer.Option("--same-gpus", help="Refuse workers with a different GPU model.", rich_help_panel=SCALE),
@@ -316,18 +304,30 @@ def score(
     reasoning: ReasoningOption = None,
     log_to: LogOption = None,
     log_project: LogProjectOption = None,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
     plugin: PluginOption = None,
 ) -> None:
-    """Re-score stored responses: needs the benchmark's data, but no model."""
+    """Re-score stored responses: needs the benchmark's data, but no model.
+
+    Features of images that a run keeps are read, not computed again.
+    """
+    from evalsuite.running.builder import execution_options
     from evalsuite.running.scoring import score_run
 
     logs = destinations(log_to, log_project)
+    asked = {"workers": workers, "ray_address": ray_address}
+    options = execution_options(
+        {name: value for name, value in asked.items() if value is not None},
+        spelling=lambda name: f"--{name.replace('_', '-')}",
+    )
+
     registry = registry_with(plugin) if plugin else None
     how = reasoning_of(reasoning)
     failed = False
     for run_path in runs:
         for named in rules.split(",") if rules else [None]:
-            scored = score_run(run_path, named.strip() if named else None, registry, how)
+            scored = score_run(run_path, named.strip() if named else None, registry, how, options)
             for key, reason in scored.errors.items():
                 failed = True
                 say(f"error: {run_path}: {key}: {reason}", err=True)

@@ -1,4 +1,5 @@
-"""`evalsuite plan`: how many samples show a difference, how small a difference the samples show."""
+"""`evalsuite plan`: how many samples show a difference, how small a difference the samples show, and how many
+hours a run will take."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
     from evalsuite.comparison.sample_size import SamplePlan
+    from evalsuite.running.hours import HoursPlan
+
+_HOURS = "How long will it take"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,12 +25,18 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    task: Annotated[str, typer.Option("--task", "-t", help="Task to compare on.")],
+    task: Annotated[
+        list[str] | None, typer.Option("--task", "-t", help="Task to compare on, or to run; then repeatable.")
+    ] = None,
     detect: Annotated[
         float | None, typer.Option(help="Difference to detect, in points as in leaderboards.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=2, help="Number of samples: show the smallest difference they detect.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of samples: show the smallest difference they detect; --rates: the most per task",
+        ),
     ] = None,
     metric: Annotated[str | None, typer.Option(help="Metric; the headline by default.")] = None,
     runs: Annotated[
@@ -50,12 +60,80 @@ def plan(
     comparisons: Annotated[
         int, typer.Option(min=1, help="Number of tasks to correct for multiple comparisons.")
     ] = 1,
+    rates: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Run to take seconds per answer from.", rich_help_panel=_HOURS),
+    ] = None,
+    suite: Annotated[
+        str | None, typer.Option("--suite", "-s", help="Suite to run.", rich_help_panel=_HOURS)
+    ] = None,
+    devices: Annotated[
+        int, typer.Option(min=1, help="Devices (workers) that answer.", rich_help_panel=_HOURS)
+    ] = 1,
+    generations: Annotated[
+        int | None,
+        typer.Option(min=1, help="Images per prompt. Default: the protocol's.", rich_help_panel=_HOURS),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Denoising steps. Default: the protocol's.", rich_help_panel=_HOURS),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Protocol of the tasks.", rich_help_panel=_HOURS)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the benchmark's files, to count samples.", rich_help_panel=_HOURS),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the hours as JSON.", rich_help_panel=_HOURS)
+    ] = False,
     plugin: PluginOption = None,
 ) -> None:
-    """Compute how many samples are needed to detect a difference between two checkpoints."""
+    """Compute how many samples are needed to detect a difference between two checkpoints.
+
+    With --rates: how many hours tasks will take on --devices, from what an
+    earlier run of the model took.
+    """
+    if rates is not None:
+        from evalsuite.running.hours import plan_hours
+
+        found = plan_hours(
+            rates, task or (), suite=suite, devices=devices, samples=samples, generations=generations,
+            steps=steps, protocol=protocol, data=data, registry=registry_with(plugin) if plugin else None,
+        )  # fmt: skip
+        _show_hours(found, as_json=as_json)
+        return
+    if suite is not None or as_json or generations or steps or protocol or data or devices != 1:
+        raise SpecError("Hours need the rates of an earlier run.", "Add --rates RUN.")
+    if not task or len(task) > 1:
+        raise SpecError("A difference is detected on one task.", "Give --task once.")
+    _plan_samples(
+        task[0], detect, samples, metric, runs, baseline, correlation, sd, design_effect,
+        power, alpha, comparisons, plugin,
+    )  # fmt: skip
+
+
+def _plan_samples(
+    task: str,
+    detect: float | None,
+    samples: int | None,
+    metric: str | None,
+    runs: tuple[Path, Path] | None,
+    baseline: float | None,
+    correlation: float | None,
+    sd: float | None,
+    design_effect: float | None,
+    power: float,
+    alpha: float,
+    comparisons: int,
+    plugin: list[Path] | None,
+) -> None:
     from evalsuite.comparison.sample_size import plan_samples
     from evalsuite.stats import Aim
 
+    if samples is not None and samples < 2:
+        raise SpecError(f"{samples} sample detects no difference.", "Give --samples 2 or more.")
     if detect is None and samples is None:
         raise SpecError(
             "Neither a difference nor a number of samples is given.",
@@ -123,3 +201,34 @@ def _needed(found: SamplePlan, difference: float) -> str:
         return f"{found.samples(difference):,}"
     except SpecError:
         return "–"
+
+
+def _show_hours(found: HoursPlan, *, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    console = output()
+    devices = "1 device" if found.devices == 1 else f"{found.devices} devices"
+    console.print(f"{found.model} on {devices}, rates of {found.rates_of}\n", markup=False)
+    table = grid("task", "samples", "images", "steps", "seconds each", "device-hours", "hours", "busy")
+    for one in found.tasks:
+        table.add_row(
+            f"{one.task} ({one.protocol})", f"{one.samples:,}", f"{one.images:,}" if one.images else "",
+            "" if one.steps is None else str(one.steps), f"{one.seconds_each:.3g}",
+            _hours(one.device_hours), _hours(one.device_hours / found.devices), f"{one.rate.busy:.0%}",
+        )  # fmt: skip
+    console.print(table)
+    for one in found.tasks:
+        for note in one.notes:
+            console.print(f"{one.task}: {note}", style="yellow", markup=False)
+    console.print(
+        f"\n{_hours(found.device_hours)} device-hours: {_hours(found.hours)} hours on {devices}",
+        style="bold", markup=False,
+    )  # fmt: skip
+    console.print("Not included: loading the model, and scoring.", style="dim", markup=False)
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.1f}" if value >= 10 else f"{value:.2g}"

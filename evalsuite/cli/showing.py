@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evalsuite.cli.cards import card_sections
 from evalsuite.cli.common import PluginOption, registry_with, say
 from evalsuite.cli.outline import Entry, Section, outline
 
@@ -110,7 +111,7 @@ def model_outline(name: str, registry: Registry, folder: Path | None = None) -> 
     ]
     if entry.reads_annotations:
         head.append(Entry("note", "No model but an upper bound: it is given the tasks' own answers."))
-    sections = [Section(entry.name, head, note=entry.title)]
+    sections = [Section(entry.name, head, note=entry.title), *card_sections(entry.card)]
     memory = _memory(folder) if folder is not None else []
     if memory:
         sections.append(Section("Memory (estimated from the files' headers)", memory))

@@ -54,7 +54,7 @@ class StaticDecoding:
         if self._model.config.text_config._attn_implementation != "sdpa":
             least = torch.finfo(embeddings.dtype).min
             whole = torch.zeros_like(whole, dtype=embeddings.dtype).masked_fill_(~whole, least)
-        torch.compiler.cudagraph_mark_step_begin()
+        torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
         logits, states = self._call(embeddings, positions, whole, cache)
         return logits.clone(), states.clone()
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from evalsuite.content import Image
 from evalsuite.endpoint import errors
 from evalsuite.endpoint.messages import chat_messages, sendable
-from evalsuite.endpoint.pixels import ImageFormat, encoded
+from evalsuite.endpoint.pixels import encoded
 from evalsuite.endpoint.replies import completion_of, images_of, names_of, reply_of, require_answer
 from evalsuite.endpoint.server import Server
 from evalsuite.endpoint.transport import bounded_client
@@ -36,12 +36,16 @@ class Endpoint:
 
     Args:
         server: who is asked, and how patiently.
+        requests: the loop to send in, where several servers answer one set of questions; None: its own.
+        replaceable: others answer in its place: it is given up as soon as nobody listens at its address.
 
     Raises:
         UnavailableError: the package `openai` is not installed, or the key's variable is not set.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(
+        self, server: Server, *, requests: ConcurrentRequests | None = None, replaceable: bool = False
+    ) -> None:
         try:
             import openai  # noqa: F401
         except ImportError as error:
@@ -49,7 +53,9 @@ class Endpoint:
                 "Models behind a server need the package openai.", "pip install 'evalsuite[api]'"
             ) from error
         self.server = server
-        self._requests = ConcurrentRequests(RequestLimits(concurrency=server.in_flight))
+        self._shared = requests
+        self._requests = requests or ConcurrentRequests(RequestLimits(concurrency=server.in_flight))
+        self._replaceable = replaceable
         # Retries are ours: they are counted, wait as long as the server says, and wait together.
         self._client = bounded_client(server)
         self._reached = False
@@ -152,7 +158,7 @@ class Endpoint:
             body["size"] = drawing.size
         if drawing.extra:
             body["extra_body"] = dict(drawing.extra)
-        files = [_file(place, image, self.server.image_format) for place, image in enumerate(drawing.images)]
+        files = [_file(place, image, self.server) for place, image in enumerate(drawing.images)]
 
         async def call() -> ImageReply:
             images = self._client.images
@@ -181,11 +187,12 @@ class Endpoint:
             raise UnavailableError(error.what, error.remedy) from error
 
     def close(self) -> None:
-        """Closes connections and the loop."""
+        """Closes connections, and the loop where it is its own."""
         try:
             self._requests.run(self._client.close())
         finally:
-            self._requests.close()
+            if self._shared is None:
+                self._requests.close()
 
     def __enter__(self) -> Endpoint:
         return self
@@ -215,7 +222,7 @@ class Endpoint:
         asked = errors.asked_to_wait(error)
         too_long = asked is not None and asked > server.longest_wait
         # A server that was never reached is not there: waiting for a minute would only hide a wrong address.
-        absent = errors.is_unreachable(error) and not self._reached
+        absent = errors.is_unreachable(error) and (self._replaceable or not self._reached)
         most = server.retries if errors.is_rate_limit(error) else self._retries
         if attempt >= most or too_long or absent or not errors.may_pass(error):
             raise errors.explain(error, server, attempt + 1, asked) from error
@@ -240,6 +247,7 @@ class Endpoint:
                 chat.messages,
                 image_detail=server.image_detail,
                 image_format=server.image_format,
+                orientation=server.orientation,
                 changes=changes,
             ),
         }
@@ -302,6 +310,6 @@ def _readable(work: Callable[[_Item], Awaitable[_Result]]) -> Callable[[_Item], 
     return one
 
 
-def _file(place: int, image: Image, image_format: ImageFormat) -> tuple[str, bytes, str]:
-    made = encoded(image, image_format)
+def _file(place: int, image: Image, server: Server) -> tuple[str, bytes, str]:
+    made = encoded(image, server.image_format, server.orientation)
     return f"image-{place}.{made.kind.rpartition('/')[2]}", made.data, made.kind

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalsuite.content import Image, Message, Text
-from evalsuite.endpoint.pixels import Encoded, ImageFormat, encoded
+from evalsuite.endpoint.pixels import Encoded, ImageFormat, Orientation, encoded
 from evalsuite.errors import SampleError
 
 
@@ -16,6 +16,7 @@ def chat_messages(
     *,
     image_detail: str = "",
     image_format: ImageFormat = "auto",
+    orientation: Orientation = "stored",
     changes: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The `messages` of a chat-completions request.
@@ -25,6 +26,7 @@ def chat_messages(
 
     Args:
         image_format: how images are encoded; see `pixels.ImageFormat`.
+        orientation: see `pixels.Orientation`.
         changes: is given what was done to each image that is not sent as it is.
 
     Raises:
@@ -32,7 +34,7 @@ def chat_messages(
         DataError: an image that cannot be read.
     """
     return [
-        _message(message, image_detail, image_format, [] if changes is None else changes)
+        _message(message, image_detail, image_format, orientation, [] if changes is None else changes)
         for message in messages
     ]
 
@@ -48,7 +50,11 @@ def sendable(text: str) -> str:
 
 
 def _message(
-    message: Message, image_detail: str, image_format: ImageFormat, changes: list[str]
+    message: Message,
+    image_detail: str,
+    image_format: ImageFormat,
+    orientation: Orientation,
+    changes: list[str],
 ) -> dict[str, Any]:
     if not message.images:
         return {"role": message.role, "content": sendable(message.text)}
@@ -63,7 +69,7 @@ def _message(
             if part.text:
                 parts.append({"type": "text", "text": sendable(part.text)})
         else:
-            made = encoded(part, image_format)
+            made = encoded(part, image_format, orientation)
             if made.change:
                 changes.append(made.change)
             address = {"url": _uri(made)}

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 ImageFormat = Literal["auto", "png", "jpeg", "webp", "original"]
 """How images are sent.
 
-- `auto`: their own bytes where every reader sees in them what local adapters see (8-bit JPEG, PNG or WebP,
-  grey or RGB, without transparency, orientation or animation), else PNG;
+- `auto`: their own bytes where every reader sees the same in them (8-bit JPEG, PNG or WebP, grey or RGB,
+  without transparency, orientation or animation), else PNG of what local adapters see;
 - `png`, `webp`: all re-encoded, without loss;
 - `jpeg`: all re-encoded at quality 95, with loss, for servers that limit the size of requests;
 - `original`: their own bytes, whatever servers make of alpha, CMYK, 16 bits and EXIF.
 """
+
+Orientation = Literal["upright", "stored"]
+"""A photograph whose EXIF data say how it was held is sent `upright`, as people and viewers see it, or as it
+is `stored`, which is what the official loaders of VQAv2, COCO, MMBench and POPE, and so our local adapters,
+show to a model."""
 
 _KINDS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp", "GIF": "image/gif"}
 _ORIENTATION = 0x0112
@@ -44,11 +49,11 @@ class Encoded:
     change: str = ""
 
 
-def encoded(image: Image, wanted: ImageFormat = "auto") -> Encoded:
+def encoded(image: Image, wanted: ImageFormat = "auto", orientation: Orientation = "stored") -> Encoded:
     """The image as it is sent. Raises DataError for one that cannot be read, exactly as local adapters do."""
     from evalsuite.data.images import decode
 
-    pixels = decode(image)
+    pixels = decode(image, apply_orientation=orientation == "upright")
     data = image.read()
     form, odd = _described(data)
     if wanted == "original" and form in _KINDS:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from evalsuite.endpoint.pixels import ImageFormat
+from evalsuite.endpoint.pixels import ImageFormat, Orientation
 from evalsuite.errors import SpecError, UnavailableError
 
 DEFAULT_KEY = "OPENAI_API_KEY"
@@ -38,6 +38,7 @@ class Server:
             some servers take as the beginning.
         image_detail: `low` or `high`, where the server knows it; empty leaves it to the server.
         image_format: how images are sent; see `evalsuite.endpoint.pixels.ImageFormat`.
+        orientation: `upright` turns photographs as their EXIF data say, `stored` does not.
         max_reply: MiB of a reply, unpacked; a longer one is that request's failure.
         extra: further fields of every request's body (`chat_template_kwargs`, `reasoning_effort` …).
 
@@ -58,6 +59,7 @@ class Server:
     prefill: Literal["refuse", "continue", "assistant"] = "refuse"
     image_detail: str = ""
     image_format: ImageFormat = "auto"
+    orientation: Orientation = "stored"
     max_reply: float = 64.0
     extra: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,28 +1,28 @@
-"""The loop: what is missing is prepared ahead, batched, answered, and on disk before it counts.
+"""The loop: what is missing is prepared ahead, batched and answered, lease by lease.
 
-Requests of one sample follow each other (a protocol may follow up, given the answers so far): a follow-up is
-put at the head of what is missing, so that data are read once and few samples are open at a time.
+Requests of one sample follow each other (a protocol may follow up, given the answers so far). No batch holds
+requests of two leases, so that any number of workers asks in the same batches; but the next lease is prepared
+while the last batches of the one before are answered, so that the device does not wait between them.
 """
 
 from __future__ import annotations
 
-import logging
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
 
 from evalsuite.content import ImageEncoding
 from evalsuite.engine.batching import Batch, Window
 from evalsuite.engine.executor import Executor
 from evalsuite.engine.plan import Item, Source, TaskPlan
 from evalsuite.engine.prepare import Preparer, Ready, error_text, make_ready, prepare_threads
-from evalsuite.engine.progress import Progress
-from evalsuite.engine.saver import BEHIND, Saver, encoded_as, encoding_threads
-from evalsuite.engine.sizing import MOST, START
+from evalsuite.engine.probing import probe
+from evalsuite.engine.saver import encoded_as
+from evalsuite.engine.sizing import LEASE_BATCHES, MOST, START
+from evalsuite.engine.streak import Streak
+from evalsuite.engine.told import Answered, Asking, Remark, Through, Told
 from evalsuite.engine.worker import Outcome
-from evalsuite.errors import UnavailableError, is_interruption
+from evalsuite.errors import is_interruption
 from evalsuite.model import Model
 from evalsuite.model.reasoning import Reasoning, without_reasoning
 from evalsuite.request import Response
@@ -35,53 +35,32 @@ AHEAD_BYTES = 64 * 2**20
 GROWTH = 8
 """The window grows by one batch per this many: the share by which preparing must be faster meanwhile."""
 
-_log = logging.getLogger(__name__)
-_NUMBERS = re.compile(r"\d+")
+Take = Callable[[bool], Source | None]
+"""The next lease to ask about; None where there is none. Called with True it may wait for one."""
 
 
-class Streak:
-    """Device steps that failed in a row with the same reason, numbers in it aside."""
+@dataclass(slots=True)
+class _Opened:
+    """A lease whose requests are being prepared."""
 
-    def __init__(self) -> None:
-        self._count, self._kind, self._reason = 0, "", ""
+    source: Source
+    preparer: Preparer
 
-    def add(self, ended: Sequence[tuple[Ready, Outcome]]) -> None:
-        for ready, outcome in ended:
-            if ready.prepared is None:
-                continue  # its own data's fault, which says nothing of the model
-            kind = "" if outcome.response is not None else _NUMBERS.sub("#", outcome.error)
-            self._count = self._count + 1 if kind and kind == self._kind else int(bool(kind))
-            self._kind, self._reason = kind, outcome.error
+    def fill(self) -> None:
+        self.preparer.fill(self.source)
 
-    def check(self, most: int) -> None:
-        """Raises UnavailableError when the limit is reached; 0 is no limit."""
-        if most and self._count >= most:
-            raise UnavailableError(
-                f"{self._count} samples in a row failed with the same reason: {self._reason}",
-                "Correct it and run again with --retry-failed; --equal-failures 0 asks to the end.",
-            )
+    @property
+    def pending(self) -> int:
+        return self.preparer.pending
 
 
-class Sink(Protocol):
-    """Where answers go; a run's writer is one."""
-
-    def save(self, records: Sequence[Record]) -> None:
-        """Durable when it returns. Called in one thread at a time, which is not the model's."""
-        ...
-
-    def note(self, task: str, text: str) -> None:
-        """Likewise."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestLoop:
-    """Asks what is missing of a task.
+    """Asks about leases.
 
     Args:
         model: its CPU step is called here, in threads.
-        executor: runs the device step.
-        sink: takes the answers.
+        executor: runs the device step, in the thread that reads from `run`.
         seed: the run's.
         blind: the model is shown no images.
         annotated: it is an upper bound, which is given the task's own answers.
@@ -90,105 +69,155 @@ class RequestLoop:
 
     model: Model
     executor: Executor
-    sink: Sink
     options: ExecutionOptions
     seed: int
-    progress: Progress
     blind: bool = False
     annotated: bool = False
     reasoning: Reasoning = "strip"
     _streak: Streak = field(default_factory=Streak)
+    _probed: set[str] = field(default_factory=set)
+    _ahead: Source | _Opened | None = None
 
-    def ask(self, source: Source) -> None:
-        """Asks until nothing is missing; answers are saved batch by batch, one behind the device.
+    def run(self, take: Take) -> Iterator[Told]:
+        """Asks about one lease after the other until `take` gives none; tells what is answered batch by
+        batch.
 
-        Raises UnavailableError when `equal_failures` samples in a row failed with the same reason.
+        Raises UnavailableError when the model can answer nothing more, and when `equal_failures` samples in a
+        row failed with the same reason; what was answered before that has been told.
         """
-        plan, options = source.plan, self.options
-        prepare = partial(
-            make_ready, plan.task, self.model, self.seed, blind=self.blind, annotated=self.annotated
+        opened: _Opened | None = None
+        try:
+            while (found := self._ahead or take(True)) is not None:
+                self._ahead = None
+                source = found if isinstance(found, Source) else found.source
+                yield from self._probe(source)
+                if source.lease.alone:
+                    for sample in source.lease.samples:
+                        yield Asking(source.lease.ticket, sample.id)
+                        alone = replace(source, lease=replace(source.lease, samples=(sample,)))
+                        opened = self._open(alone)
+                        yield from self._ask(opened, None)
+                        opened.preparer.close(wait=True)
+                else:
+                    opened = found if isinstance(found, _Opened) else self._open(source)
+                    yield from self._ask(opened, take)
+                    opened.preparer.close(wait=True)
+                yield Through(source.lease.ticket)
+        finally:
+            for one in (opened, self._ahead):
+                if isinstance(one, _Opened):
+                    one.preparer.close(wait=False)
+            self._ahead = None
+
+    def _open(self, source: Source) -> _Opened:
+        """Begins to prepare a lease."""
+        task = source.plan.task
+        prepare = partial(make_ready, task, self.model, self.seed, blind=self.blind, annotated=self.annotated)
+        threads = prepare_threads(self.options.prepare_threads, self.model.info)
+        count = self.options.prefetch
+        opened = _Opened(
+            source, Preparer(prepare, threads=threads, count=count, size=AHEAD_BYTES, first=count)
         )
+        opened.fill()
+        return opened
+
+    def _probe(self, source: Source) -> Iterator[Told]:
+        """Finds out with a task's first request whether the model can do what it needs."""
+        plan = source.plan
+        if plan.key not in self._probed:
+            self._probed.add(plan.key)
+            for text in probe(self.model, plan.key, plan.task, source.lease.samples, blind=self.blind):
+                yield Remark(plan.key, text)
+
+    def _look_ahead(self, take: Take | None) -> None:
+        """Begins to prepare the next lease, for the time when this one's last batches are answered."""
+        if self._ahead is None and take is not None:
+            self._ahead = take(False)
+        if isinstance(self._ahead, Source):
+            lease = self._ahead.lease
+            # What was found to kill is prepared when it alone can be to blame, and what the adapter prepares
+            # may hang on what its probe found.
+            probed = lease.task in self._probed or not hasattr(self.model, "probe")
+            if probed and not lease.alone:
+                self._ahead = self._open(self._ahead)
+        elif self._ahead is not None:
+            self._ahead.fill()
+
+    def _ask(self, opened: _Opened, take: Take | None) -> Iterator[Told]:
+        """Asks until nothing of a lease is missing."""
+        source, options = opened.source, self.options
+        ticket, key = source.lease.ticket, source.plan.key
+        least = options.batch_size if isinstance(options.batch_size, int) else START
         most = options.batch_size if isinstance(options.batch_size, int) else MOST
         count = max(most, options.prefetch // 2)
-        least = options.batch_size if isinstance(options.batch_size, int) else START
-        window = Window(plan.key, count, AHEAD_BYTES, least=least)
-        threads = prepare_threads(options.prepare_threads, self.model.info)
-        with (
-            Saver(self.sink.save, encoders=encoding_threads()) as saver,
-            Preparer(prepare, threads=threads, count=options.prefetch, size=AHEAD_BYTES) as preparer,
-        ):
-            preparer.fill(source)
-            while preparer.pending or len(window):
-                for result in self.executor.execute(self._batches(source, preparer, window, saver, least)):
-                    for text in result.notes:
-                        self._note(plan.key, text, saver)
-                    self._add(
-                        plan, list(zip(result.batch.items, result.outcomes, strict=True)), source, saver
-                    )
-                    if result.stop is not None:
-                        self._report(plan.key, saver, at_most_behind=0)
-                        raise result.stop
-                    self._streak.check(options.equal_failures)
-                    preparer.fill(source)
-            self._report(plan.key, saver, at_most_behind=0)
+        window = Window(key, count, AHEAD_BYTES, least=least)
+        unprepared: list[tuple[Ready, Outcome]] = []
+        while opened.pending or len(window):
+            for result in self.executor.execute(self._batches(opened, window, unprepared, least, take)):
+                for text in result.notes:
+                    yield Remark(key, text)
+                ended = [*unprepared, *zip(result.batch.items, result.outcomes, strict=True)]
+                unprepared.clear()
+                records = self._records(ended, source)
+                opened.fill()
+                yield Answered(ticket, records)
+                if result.stop is not None:
+                    raise result.stop
+                self._streak.check(options.equal_failures)
+            if unprepared:
+                records = self._records(unprepared, source)
+                unprepared.clear()
+                yield Answered(ticket, records)
 
     def _batches(
-        self, source: Source, preparer: Preparer, window: Window, saver: Saver, first: int
+        self,
+        opened: _Opened,
+        window: Window,
+        unprepared: list[tuple[Ready, Outcome]],
+        least: int,
+        take: Take | None,
     ) -> Iterator[Batch]:
         """Batches, as long as there is something to cut them from.
 
-        The first window is one batch, so that the device begins early; then it grows, slowly, so that filling
-        it never holds the device up where preparing is only a little faster than answering. An executor that
-        takes batches ahead is not held up at the end of a window; what a result brings then comes with the
-        next call.
+        The first window of a task is one batch, so that the device begins early; then it grows, slowly and by
+        position, so that filling it never holds the device up where preparing is only a little faster than
+        answering. An executor that takes batches ahead is not held up at the end of a window; what a result
+        brings then comes with the next call.
 
         Args:
-            first: requests of the first window.
+            unprepared: takes what could not be prepared.
+            least: requests of the first window.
         """
-        wanted = first
-        while preparer.pending or len(window):
-            while preparer.pending and not window.full and len(window) < wanted:
-                ready = preparer.next()
+        growth = max(1, least // GROWTH)
+        wanted = least + opened.source.lease.number * LEASE_BATCHES * growth
+        while opened.pending or len(window):
+            while opened.pending and not window.full and len(window) < wanted:
+                ready = opened.preparer.next()
                 if ready.prepared is None:
-                    self._add(source.plan, [(ready, Outcome(None, ready.error))], source, saver)
+                    unprepared.append((ready, Outcome(None, ready.error)))
                 else:
                     window.add(ready)
-                preparer.fill(source)
-            yield from window.cut(self.executor.limit, everything=not preparer.pending)
-            wanted += max(1, first // GROWTH)
+                opened.fill()
+            if not opened.pending:
+                self._look_ahead(take)
+            yield from window.cut(self.executor.limit, everything=not opened.pending)
+            wanted += growth
 
-    def _add(
-        self,
-        plan: TaskPlan,
-        ended: Sequence[tuple[Ready, Outcome]],
-        source: Source,
-        saver: Saver,
-    ) -> None:
-        """Hands what ended over to be saved, and what follows from it to the source."""
+    def _records(self, ended: Sequence[tuple[Ready, Outcome]], source: Source) -> tuple[Record, ...]:
+        """The records of what has ended; what follows from it is handed to the source."""
+        plan = source.plan
         records: list[Record] = []
-        follow_ups: list[Item] = []
         for ready, outcome in ended:
             if self.encoding != ImageEncoding():
                 outcome = replace(outcome, response=encoded_as(outcome.response, self.encoding))
             follow_up, failure = self._follow_up(plan, ready, outcome)
             records.append(_record(plan.key, ready, outcome, last=follow_up is None and not failure))
             if follow_up is not None:
-                follow_ups.append(follow_up)
+                source.follow_up(follow_up)
             if failure:
                 records.append(_failed(plan.key, ready, ready.item.step + 1, failure))
-        saver.add(records)
         self._streak.add(ended)
-        for item in follow_ups:
-            source.follow_up(item)
-        self._report(plan.key, saver)
-
-    def _report(self, task: str, saver: Saver, at_most_behind: int = BEHIND) -> None:
-        """Reports to the progress what has become durable."""
-        for records in saver.saved(at_most_behind=at_most_behind):
-            failed = sum(record.status == "failed" for record in records)
-            done = sum(record.last for record in records)
-            if done:
-                self.progress.on_batch(done, failed, task)
+        return tuple(records)
 
     @property
     def encoding(self) -> ImageEncoding:
@@ -215,11 +244,6 @@ class RequestLoop:
         if self.reasoning == "keep":
             return earlier
         return tuple(without_reasoning(response) for response in earlier)
-
-    def _note(self, task: str, text: str, saver: Saver) -> None:
-        _log.warning("%s: %s", task, text)
-        saver.call(partial(self.sink.note, task, text))
-        self.progress.on_note(task, text)
 
 
 def _record(task: str, ready: Ready, outcome: Outcome, *, last: bool) -> Record:

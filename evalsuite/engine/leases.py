@@ -1,30 +1,15 @@
-"""Who asks what: leases of samples, handed to workers that may die, and each sample recorded exactly once.
+"""Leases: L consecutive missing samples of one task, which one worker asks about.
 
-A lease is L consecutive missing samples of one task. Leases are cut by position alone, never by load or
-    number of workers, so that any number of workers asks in the same batches. The `Ledger` is a state machine
-    without threads, processes or Ray: the driver reports events (a worker is ready, records came, a worker
-    died) and takes from it what to send. It decides who is to blame for a death:
-
-- A worker that dies takes its started lease with it. That lease goes back to be asked *alone*, one sample at
-  a time and recorded one by one; leases that it had not started go back untouched.
-- When a worker dies over a lease that is asked alone, the first sample without a record was being asked.
-  After `deaths_alone` such deaths, where possible on different nodes, that sample is failed; no other ever
-  is.
-- `deaths_in_a_row` deaths on one node, over different samples and without a record between them, are the
-  node's fault: it gets no more work.
+Leases are cut by position alone, never by load or number of workers, so that any number of workers asks in
+the same batches. Who holds which is the `Ledger`'s matter (`evalsuite.engine.ledger`).
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from evalsuite.task import Sample
-
-Worker = int
-"""A worker's number in the run; never used again for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,310 +58,32 @@ class Death:
     sick_node: str = ""
 
 
-def cut(task: str, samples: Iterable[Sample], size: int, first: int = 0) -> Iterator[Lease]:
+def cut(
+    task: str,
+    samples: Iterable[Sample],
+    size: int,
+    first: int = 0,
+    *,
+    weigh: Callable[[Sample], int] | None = None,
+    most: int = 0,
+) -> Iterator[Lease]:
     """Leases of `size` consecutive samples, the last one shorter, numbered from `first`; lazy.
+
+    Args:
+        weigh: bytes that a sample holds; a lease ends early with the sample that makes it weigh `most`. Large
+            images that travel as bytes would else fill the memory of driver and workers.
 
     >>> [len(lease.samples) for lease in cut("t", [Sample(str(i), None) for i in range(5)], 2)]
     [2, 2, 1]
     """
     if size < 1:
         raise ValueError(f"a lease has at least one sample, not {size}")
-    rest = iter(samples)
-    number = first
-    while chunk := tuple(islice(rest, size)):
-        yield Lease(task, number, chunk)
-        number += 1
-
-
-@dataclass(slots=True)
-class _Held:
-    """A lease at a worker, and which of its samples have no final record yet."""
-
-    lease: Lease
-    missing: dict[str, Sample]
-
-
-@dataclass(slots=True)
-class _Node:
-    deaths: list[tuple[str, str]] = field(default_factory=list)
-    """What was asked (task, sample id) at each death since the node's last record."""
-    sick: bool = False
-
-
-class Ledger:
-    """Hands out leases and keeps account of what came back.
-
-    Args:
-        leases: all of them, in order; read one at a time as workers take them.
-        ahead: leases that a worker may hold at the same time; the next is sent when the first has finished.
-        deaths_alone: deaths over a sample that is asked alone after which it is failed.
-        deaths_in_a_row: deaths on one node, over different samples, after which the node is left out.
-    """
-
-    def __init__(
-        self, leases: Iterable[Lease], *, ahead: int = 2, deaths_alone: int = 2, deaths_in_a_row: int = 3
-    ) -> None:
-        self._fresh = iter(leases)
-        self._ahead = ahead
-        self._deaths_alone = deaths_alone
-        self._deaths_in_a_row = deaths_in_a_row
-        self._returned: deque[Lease] = deque()
-        self._at: dict[Worker, list[_Held]] = {}
-        self._node_of: dict[Worker, str] = {}
-        self._nodes: dict[str, _Node] = {}
-        self._done: dict[str, set[str]] = {}
-        self._owner: dict[tuple[str, str], Worker] = {}
-        self._killed: Counter[tuple[str, str]] = Counter()
-        self._killed_on: dict[tuple[str, str], list[str]] = {}
-        self._exhausted = False
-        self._speculated: set[tuple[str, int]] = set()
-        self._tasks: list[str] = []
-        """Task of every ticket: what a silent worker sends late still belongs somewhere."""
-
-    def join(self, worker: Worker, node: str) -> bool:
-        """A worker is ready for work; False when its node is sick and it will get none."""
-        if worker in self._node_of:
-            raise ValueError(f"worker {worker} has joined already")
-        self._node_of[worker] = node
-        self._at[worker] = []
-        return not self._nodes.setdefault(node, _Node()).sick
-
-    def hand_out(self) -> list[tuple[Worker, Lease]]:
-        """What to send now: workers with the fewest leases first, each up to `ahead`."""
-        sent: list[tuple[Worker, Lease]] = []
-        passed: set[Worker] = set()
-        while True:
-            free = [
-                worker
-                for worker, held in self._at.items()
-                if len(held) < self._ahead and worker not in passed and self._healthy(worker)
-            ]
-            if not free:
-                return sent
-            worker = min(free, key=lambda w: (len(self._at[w]), w))
-            found = self._next_for(worker, alternatives=free)
-            if found is None:
-                passed.add(worker)
-                continue
-            lease = replace(found, ticket=len(self._tasks))
-            self._tasks.append(lease.task)
-            self._at[worker].append(_Held(lease, {sample.id: sample for sample in lease.samples}))
-            sent.append((worker, lease))
-
-    def accept(self, worker: Worker, ticket: int, records: Sequence[tuple[str, bool]]) -> list[bool]:
-        """Records of a lease came from a worker, in the order in which they were made.
-
-        Args:
-            records: sample id, and whether it is the sample's last record (a protocol may follow up).
-
-        Returns which of them are to be saved. All records of a sample come from the worker that gave its
-        first one, as long as that worker lives; a sample that two workers answered counts once.
-        """
-        task = self._tasks[ticket]
-        done = self._done.setdefault(task, set())
-        keep: list[bool] = []
-        for name, last in records:
-            mine = name not in done and self._owner.setdefault((task, name), worker) == worker
-            keep.append(mine)
-            if mine and last:
-                del self._owner[task, name]
-                self._close(task, name)
-        if any(keep):
-            self._nodes[self._node_of[worker]].deaths.clear()
-        return keep
-
-    def known(self, task: str, sample: str) -> bool:
-        """Whether a sample has its final record, so that a late answer is dropped."""
-        return sample in self._done.get(task, ())
-
-    def finish(self, worker: Worker, ticket: int) -> list[Sample]:
-        """A worker is through with a lease; returns samples that it left without a record (a bug of the
-        worker).
-
-        Those go back, to be asked alone.
-        """
-        at = self._at[worker]
-        held = next((held for held in at if held.lease.ticket == ticket), None)
-        if held is None:  # recalled meanwhile
-            return []
-        at.remove(held)
-        left = list(held.missing.values())
-        if left:
-            self._returned.appendleft(replace(held.lease, samples=tuple(left), alone=True))
-        return left
-
-    def die(self, worker: Worker) -> Death:
-        """A worker is gone; everything it had sent must have been accepted before."""
-        node = self._node_of.pop(worker)
-        held = self._at.pop(worker)
-        self._disown(worker)
-        if not held:
-            return Death(sick_node=self._blame_node(node, ("", f"worker {worker}")))
-        begun, *waiting = held
-        back: list[Lease] = []
-        poisoned: Poisoned | None = None
-        sick = ""
-        if begun.missing:
-            first = next(iter(begun.missing.values()))
-            key = (begun.lease.task, first.id)
-            if begun.lease.alone:
-                self._killed[key] += 1
-                self._killed_on.setdefault(key, []).append(node)
-                if self._killed[key] >= self._deaths_alone:
-                    poisoned = Poisoned(
-                        begun.lease.task, first, self._killed[key], tuple(self._killed_on[key])
-                    )
-                    self._close(begun.lease.task, first.id)
-            rest = self._only_here(begun.lease.task, begun.missing)
-            if rest:
-                back.append(
-                    replace(
-                        begun.lease,
-                        samples=tuple(rest.values()),
-                        alone=True,
-                        avoid=begun.lease.avoid | {node},
-                    )
-                )
-            sick = self._blame_node(node, key)
-        else:
-            sick = self._blame_node(node, ("", f"worker {worker}"))
-        back += [replace(one.lease, samples=tuple(one.missing.values())) for one in waiting if one.missing]
-        self._returned.extendleft(reversed(back))
-        return Death(tuple(back), poisoned, sick)
-
-    def leave(self, worker: Worker) -> tuple[Lease, ...]:
-        """A worker stops without being to blame (shut down, unavailable); its leases go back as they are."""
-        self._node_of.pop(worker)
-        self._disown(worker)
-        back = [
-            replace(one.lease, samples=tuple(one.missing.values()))
-            for one in self._at.pop(worker)
-            if one.missing
-        ]
-        self._returned.extendleft(reversed(back))
-        return tuple(back)
-
-    def recall(self, worker: Worker) -> tuple[Lease, ...]:
-        """Takes back what a silent worker has not started; it may still finish what it has begun."""
-        at = self._at[worker]
-        waiting, at[1:] = at[1:], []
-        back = [replace(one.lease, samples=tuple(one.missing.values())) for one in waiting if one.missing]
-        self._returned.extendleft(reversed(back))
-        return tuple(back)
-
-    def speculate(self, worker: Worker) -> Lease | None:
-        """What a silent worker has begun, once more, for an idle one; None when there is nothing or it was
-        done.
-
-        The first answer to a sample counts (`accept`).
-        """
-        at = self._at[worker]
-        if not at or at[0].lease.alone:
-            return None  # what is asked alone may kill: once at a time
-        task = at[0].lease.task
-        # Once per lease, also where its copy falls silent: a poisoned sample would kill with every copy.
-        if (task, at[0].lease.number) in self._speculated:
-            return None
-        # A sample whose first steps the silent worker gave stays with it: its answers belong together.
-        samples = tuple(s for name, s in at[0].missing.items() if (task, name) not in self._owner)
-        if not samples:
-            return None
-        self._speculated.add((task, at[0].lease.number))
-        lease = replace(at[0].lease, samples=samples, avoid=frozenset({self._node_of[worker]}))
-        self._returned.append(lease)
-        return lease
-
-    @property
-    def workers(self) -> tuple[Worker, ...]:
-        """Those that are alive."""
-        return tuple(self._at)
-
-    @property
-    def idle(self) -> tuple[Worker, ...]:
-        """Those that hold nothing."""
-        return tuple(worker for worker, held in self._at.items() if not held)
-
-    @property
-    def busy(self) -> tuple[Worker, ...]:
-        """Those that hold a lease."""
-        return tuple(worker for worker, held in self._at.items() if held)
-
-    @property
-    def sick_nodes(self) -> tuple[str, ...]:
-        """Nodes that get no more work."""
-        return tuple(sorted(name for name, node in self._nodes.items() if node.sick))
-
-    @property
-    def done(self) -> bool:
-        """Nothing is left to hand out or to wait for."""
-        while self._returned and not self._missing(self._returned[0]):
-            self._returned.popleft()
-        if self._returned or any(one.missing for held in self._at.values() for one in held):
-            return False
-        if not self._exhausted:
-            lease = next(self._fresh, None)
-            if lease is not None:
-                self._returned.append(lease)
-                return False
-            self._exhausted = True
-        return True
-
-    def _next_for(self, worker: Worker, alternatives: Sequence[Worker]) -> Lease | None:
-        node = self._node_of[worker]
-        own = {(held.lease.task, held.lease.number) for held in self._at[worker]}
-        for lease in list(self._returned):
-            missing = self._missing(lease)
-            if not missing:
-                self._returned.remove(lease)
-                continue
-            elsewhere = any(self._node_of[other] not in lease.avoid for other in alternatives)
-            if (lease.task, lease.number) in own or (node in lease.avoid and elsewhere):
-                continue
-            self._returned.remove(lease)
-            return replace(lease, samples=missing)
-        if self._exhausted:
-            return None
-        found = next(self._fresh, None)
-        if found is None:
-            self._exhausted = True
-        return found
-
-    def _missing(self, lease: Lease) -> tuple[Sample, ...]:
-        """Its samples without a final record."""
-        done = self._done.get(lease.task, set())
-        return tuple(sample for sample in lease.samples if sample.id not in done)
-
-    def _close(self, task: str, name: str) -> None:
-        """A sample has its final record: nobody is to answer it any more."""
-        self._done.setdefault(task, set()).add(name)
-        for held in (one for at in self._at.values() for one in at if one.lease.task == task):
-            held.missing.pop(name, None)
-
-    def _only_here(self, task: str, missing: dict[str, Sample]) -> dict[str, Sample]:
-        """Of these, the samples without a final record that no other lease holds: a silent worker's may be
-        twice."""
-        done = self._done.get(task, set())
-        elsewhere = {
-            name
-            for at in self._at.values()
-            for held in at
-            if held.lease.task == task
-            for name in held.missing
-        } | {sample.id for lease in self._returned if lease.task == task for sample in lease.samples}
-        return {name: sample for name, sample in missing.items() if name not in elsewhere | done}
-
-    def _disown(self, worker: Worker) -> None:
-        for key in [key for key, owner in self._owner.items() if owner == worker]:
-            del self._owner[key]
-
-    def _healthy(self, worker: Worker) -> bool:
-        return not self._nodes[self._node_of[worker]].sick
-
-    def _blame_node(self, node: str, key: tuple[str, str]) -> str:
-        """Counts a death; the node's name when it is to blame."""
-        state = self._nodes[node]
-        state.deaths.append(key)
-        if len(set(state.deaths)) >= self._deaths_in_a_row:
-            state.sick = True
-            return node
-        return ""
+    number, held, weight = first, list[Sample](), 0
+    for sample in samples:
+        held.append(sample)
+        weight += 0 if weigh is None else weigh(sample)
+        if len(held) == size or (weigh is not None and weight >= most):
+            yield Lease(task, number, tuple(held))
+            number, held, weight = number + 1, [], 0
+    if held:
+        yield Lease(task, number, tuple(held))

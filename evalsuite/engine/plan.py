@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from evalsuite.engine.leases import Lease
 from evalsuite.engine.subset import choose
 from evalsuite.errors import DataError
 from evalsuite.request import Request, Response
@@ -97,31 +98,31 @@ class Item:
 
 @dataclass(slots=True)
 class Source:
-    """What is missing of a task, in order; follow-up requests go first, so that few samples are open.
+    """What is to be asked about a lease, in order: its samples, then what follows from their answers.
+
+    The order, and with it the composition of batches, depends on the lease alone, not on how far preparing
+    was ahead when an answer came.
 
     Args:
         plan: the task.
-        finished: ids that are done.
+        lease: samples of it.
         begun: answers to the first steps of samples that an interrupted session left half done.
     """
 
     plan: TaskPlan
-    finished: frozenset[str]
-    begun: Mapping[str, tuple[Response, ...]]
+    lease: Lease
+    begun: Mapping[str, tuple[Response, ...]] = field(default_factory=dict)
     _follow_ups: deque[Item] = field(default_factory=deque)
-    _fresh: Iterator[Sample] | None = None
+    _position: int = 0
 
     def follow_up(self, item: Item) -> None:
         self._follow_ups.append(item)
 
     def next(self) -> Item | None:
         """The next item; None when there is none now (an answer may still bring a follow-up)."""
-        if self._follow_ups:
-            return self._follow_ups.popleft()
-        if self._fresh is None:
-            self._fresh = (sample for sample in self.plan.samples() if sample.id not in self.finished)
-        sample = next(self._fresh, None)
-        if sample is None:
-            return None
-        earlier = self.begun.get(sample.id, ())
-        return Item(sample, len(earlier), earlier)
+        if self._position < len(self.lease.samples):
+            sample = self.lease.samples[self._position]
+            self._position += 1
+            earlier = self.begun.get(sample.id, ())
+            return Item(sample, len(earlier), earlier)
+        return self._follow_ups.popleft() if self._follow_ups else None

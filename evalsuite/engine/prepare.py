@@ -20,7 +20,7 @@ from evalsuite.engine.seeds import request_seed
 from evalsuite.errors import SampleError, is_interruption, reason_of
 from evalsuite.model import METHODS, Model, ModelInfo, Prepared
 from evalsuite.request import Request, fingerprint, require_length
-from evalsuite.task import HasReferenceAnswer, Task
+from evalsuite.task import HasReferenceAnswer, Sample, Task
 
 _MESSAGE_LIMIT = 2000
 
@@ -119,13 +119,23 @@ class Preparer:
         threads: how many run at once.
         count: maximum number of items prepared or being prepared.
         size: maximum of their bytes, approximately: estimated by the mean of those seen.
+        first: how many may be begun while nothing is known of their size; None: two per thread. What is
+            waiting for room is not prepared, so that `size` holds with any number.
     """
 
-    def __init__(self, prepare: Callable[[Item], Ready], *, threads: int, count: int, size: int) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[Item], Ready],
+        *,
+        threads: int,
+        count: int,
+        size: int,
+        first: int | None = None,
+    ) -> None:
         self._prepare = prepare
-        self._threads = threads
         self._count = count
         self._size = size
+        self._first = min(count, 2 * threads if first is None else first)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="evalsuite-prepare")
         self._pending: deque[Future[Ready]] = deque()
         self._seen = 0
@@ -178,9 +188,17 @@ class Preparer:
 
     def _allowed(self) -> int:
         if not self._seen:
-            return min(self._count, 2 * self._threads)  # how large they are is not known yet
+            return self._first
         fits = self._size * self._seen // self._seen_bytes if self._seen_bytes else self._count
         return max(1, min(self._count, fits))
+
+    def close(self, *, wait: bool) -> None:
+        """Ends the threads; what they have begun is waited for where `wait` says so, the rest is dropped."""
+        self._pending.clear()
+        with self._gate:
+            self._closed = True
+            self._gate.notify_all()
+        self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def __enter__(self) -> Preparer:
         return self
@@ -188,11 +206,7 @@ class Preparer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pending.clear()
-        with self._gate:
-            self._closed = True
-            self._gate.notify_all()
-        self._pool.shutdown(wait=kind is None, cancel_futures=True)
+        self.close(wait=kind is None)
 
 
 def error_text(error: BaseException) -> str:
@@ -203,6 +217,24 @@ def error_text(error: BaseException) -> str:
 def images_nbytes(request: Request) -> int:
     """Bytes of the request's encoded images that are held in memory."""
     return sum(len(image.data) for image in request.images if image.data is not None)
+
+
+def held_bytes(sample: Sample) -> int:
+    """Bytes of encoded images that a sample holds in memory, wherever in its record they are."""
+    return _held(sample.record, 4)
+
+
+def _held(value: Any, depth: int) -> int:
+    if isinstance(value, Image):
+        return len(value.data or b"")
+    if isinstance(value, str | int | float | bytes | None) or not depth:
+        return 0
+    if isinstance(value, Mapping):
+        return sum(_held(item, depth - 1) for item in value.values())
+    if isinstance(value, list | tuple):
+        return sum(_held(item, depth - 1) for item in value)
+    names = getattr(value, "__dataclass_fields__", ())
+    return sum(_held(getattr(value, name), depth - 1) for name in names)
 
 
 def nbytes(value: Any) -> int:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -21,39 +21,41 @@ Save = Callable[[Sequence[Record]], None]
 
 
 class Saver:
-    """Saves batches in their order, one behind the device.
+    """Saves batches in their order, behind the device.
 
-    Images that an adapter handed back unencoded are encoded by a pool of threads. Nothing counts before it is
-    on disk: `saved` gives the records that are, in the thread that asks.
+    Images that an adapter handed back unencoded are encoded by a pool of threads. Batches that are ready
+    while an earlier one is being saved share the next commit. Nothing counts before it is on disk: `saved`
+    gives the records that are, in the thread that asks.
 
     Args:
-        save: makes records durable; called in one thread that is not the caller's, one call at a time.
+        save: makes records durable; called in one thread that is not the caller's, one call at a time. Not
+            needed where everything goes through `call`.
         encoders: threads that encode images.
     """
 
-    def __init__(self, save: Save, *, encoders: int) -> None:
+    def __init__(self, save: Save | None = None, *, encoders: int) -> None:
         self._save = save
         self._encoders = ThreadPoolExecutor(encoders, thread_name_prefix="evalsuite-encode")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="evalsuite-save")
+        self._waiting: deque[_Batch] = deque()
         self._pending: deque[tuple[Sequence[Record], Future[None]]] = deque()
         self._failure: Exception | None = None
+        self._turns_ahead = 0
+        """Turns whose work an earlier one has done."""
 
     def add(self, records: Sequence[Record]) -> None:
-        """Hands records over; their images are encoded at once, in parallel."""
-        encoding = [
-            self._encoders.submit(image.read) for record in records for image in raw_images(record.response)
-        ]
+        """Hands records over to be saved; their images are encoded at once, in parallel."""
+        self._submit(_Batch(records, self._encode(records), None))
 
-        def write() -> None:
-            for future in encoding:
-                future.result()
-            self._save(records)
+    def call(self, action: Callable[[], None], records: Sequence[Record] = ()) -> None:
+        """Runs something else in its turn: after what was added before it, and when the images of `records`
+        are encoded."""
+        self._submit(_Batch((), self._encode(records), action))
 
-        self._submit(records, write)
-
-    def call(self, action: Callable[[], None]) -> None:
-        """Runs something else that writes, in its turn: after what was added before it."""
-        self._submit((), action)
+    @property
+    def behind(self) -> int:
+        """How much has been handed over and not been reported by `saved`."""
+        return len(self._pending)
 
     def saved(self, *, at_most_behind: int = BEHIND) -> Iterator[Sequence[Record]]:
         """Batches that have become durable, waiting until at most `at_most_behind` are not.
@@ -66,18 +68,44 @@ class Saver:
             if records:
                 yield records
 
-    def _submit(self, records: Sequence[Record], action: Callable[[], None]) -> None:
-        self._pending.append((records, self._writer.submit(self._in_turn, action)))
+    def _encode(self, records: Sequence[Record]) -> list[Future[bytes]]:
+        return [
+            self._encoders.submit(image.read) for record in records for image in raw_images(record.response)
+        ]
 
-    def _in_turn(self, action: Callable[[], None]) -> None:
-        """Nothing is saved after what could not be saved: no step may stand without the one before it."""
+    def _submit(self, what: _Batch) -> None:
+        self._waiting.append(what)
+        self._pending.append((what.records, self._writer.submit(self._in_turn)))
+
+    def _in_turn(self) -> None:
+        """Writes what is next, unless an earlier turn has done so.
+
+        Nothing is saved after what could not be saved: no step may stand without the one before it.
+        """
         if self._failure is not None:
             raise self._failure
+        if self._turns_ahead:
+            self._turns_ahead -= 1
+            return
         try:
-            action()
+            what = self._waiting.popleft()
+            what.wait()
+            if what.action is not None:
+                what.action()
+            elif self._save is not None:
+                self._save(self._together(what.records))
         except Exception as error:
             self._failure = error
             raise
+
+    def _together(self, records: Sequence[Record]) -> Sequence[Record]:
+        """These records, and those of the batches after them that are ready by now."""
+        while self._waiting and (after := self._waiting[0]).action is None and after.ready:
+            self._waiting.popleft()
+            self._turns_ahead += 1
+            after.wait()
+            records = [*records, *after.records]
+        return records
 
     def __enter__(self) -> Saver:
         return self
@@ -88,6 +116,24 @@ class Saver:
         """What was handed over is saved even when the run breaks off."""
         self._writer.shutdown(wait=True)
         self._encoders.shutdown(wait=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records to be saved, or something else to be done, and the encodings that it waits for."""
+
+    records: Sequence[Record]
+    encoding: Sequence[Future[bytes]]
+    action: Callable[[], None] | None
+
+    @property
+    def ready(self) -> bool:
+        return all(future.done() for future in self.encoding)
+
+    def wait(self) -> None:
+        """Raises what encoding raised."""
+        for future in self.encoding:
+            future.result()
 
 
 def raw_images(response: Response | None) -> list[RawImage]:

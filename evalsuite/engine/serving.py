@@ -2,14 +2,15 @@
 process.
 
 Between us and the engine stands a supervisor of a few lines, which shares nothing with evalsuite. It holds
-    the end of a pipe from us: when we are gone, however we went, it reads the end of the pipe and ends the
-    engine's process group. So no engine outlives a run that was killed.
+the end of a pipe from us: when we are gone, however we went, it reads the end of the pipe and ends the
+engine's process group. So no engine outlives a run that was killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -23,6 +24,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from evalsuite.errors import SpecError, UnavailableError
 
@@ -82,6 +84,9 @@ class EngineProcess:
     log: Path | None = None
     port: int = 0
     _process: subprocess.Popen[bytes] | None = None
+    _claim: IO[bytes] | None = None
+    _begin: int = 0
+    """Where the log of this start begins."""
 
     def start(self) -> None:
         """Starts the engine and waits until it is healthy.
@@ -100,11 +105,26 @@ class EngineProcess:
                 f"There is no program {self.command[0]!r} to start the engine with.",
                 "Install the engine, or give its path in --option engine=…",
             )
-        self.port = _free_port()
         if self.log is None:
             handle, name = tempfile.mkstemp(prefix="evalsuite-engine-", suffix=".log")
             os.close(handle)
             self.log = Path(name)
+        for attempt in range(_PORTS_TRIED):
+            try:
+                self._start()
+                return
+            except _PortTaken as taken:
+                if attempt == _PORTS_TRIED - 1:
+                    raise UnavailableError(
+                        f"{_PORTS_TRIED} ports in a row were taken by another program before the engine "
+                        f"could listen: {taken}",
+                        f"Its command was {shlex.join(self.command)}; its log is {self.log}.",
+                    ) from taken
+
+    def _start(self) -> None:
+        assert self.log is not None
+        self._begin = self.log.stat().st_size if self.log.exists() else 0
+        self.port, self._claim = _claimed_port()
         words = [word.replace("{port}", str(self.port)) for word in self.command]
         self._process = subprocess.Popen(
             [sys.executable, "-c", _SUPERVISOR, str(self.log), *words],
@@ -139,16 +159,15 @@ class EngineProcess:
     def stop(self) -> None:
         """Ends the engine: SIGTERM to its process group, SIGKILL ten seconds later."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+        claim, self._claim = self._claim, None
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            if process is not None:
+                _end(process)
+        finally:
+            if claim is not None:
+                with contextlib.suppress(OSError):
+                    Path(claim.name).unlink()
+                claim.close()
 
     def get(self, path: str, timeout: float = 10.0) -> bytes | None:
         """What the engine answers at a path; None where it does not answer with 200."""
@@ -161,22 +180,27 @@ class EngineProcess:
     def last_words(self, lines: int = 5) -> str:
         """The end of what it printed, in one line."""
         try:
-            text = self.log.read_text(encoding="utf-8", errors="replace") if self.log else ""
+            with Path(self.log or os.devnull).open("rb") as log:
+                log.seek(self._begin)
+                text = log.read().decode("utf-8", "replace")
         except OSError:
             return ""
-        return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:])[-600:]
+        return " | ".join(line.strip() for line in text.strip().splitlines()[-lines:])[-120 * lines :]
 
     def _wait_until_healthy(self) -> None:
         until = time.monotonic() + self.patience
         while time.monotonic() < until:
             if not self.alive:
                 words = self.last_words()
+                taken = any(phrase in self.last_words(40).lower() for phrase in _TAKEN)
                 self.stop()
+                if taken:
+                    raise _PortTaken(words)
                 raise UnavailableError(
                     f"The engine ended before it was ready: {words or 'no output'}",
                     f"Its command was {shlex.join(self.command)}; its log is {self.log}.",
                 )
-            if self.get(self.health, timeout=2.0) is not None:
+            if self.get(self.health, timeout=2.0) is not None and self.alive:
                 return
             time.sleep(0.2)
         words = self.last_words()
@@ -189,7 +213,54 @@ class EngineProcess:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+class _PortTaken(Exception):
+    """Another program listens where the engine was to; its argument is what the engine said."""
+
+
+_PORTS_TRIED = 3
+_TAKEN = ("address already in use", "eaddrinuse", "errno 98", "only one usage of each socket address")
+_FIRST_PORT, _LAST_PORT = 20_000, 32_000
+"""Below what systems give to outgoing connections: an engine may take minutes before it listens."""
+
+
+def _claimed_port() -> tuple[int, IO[bytes] | None]:
+    """A port on which nobody listens, with a lock that keeps it from other workers of this machine.
+
+    Raises UnavailableError where none is free.
+    """
+    folder = Path(tempfile.gettempdir())
+    for port in random.SystemRandom().sample(range(_FIRST_PORT, _LAST_PORT), 200):
+        with socket.socket() as free:
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        try:
+            claim = (folder / f"evalsuite-port-{port}.lock").open("ab")
+        except OSError:  # another user's
+            continue
+        try:
+            import fcntl
+
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no locks on this system
+            claim.close()
+            return port, None
+        except OSError:
+            claim.close()
+            continue
+        return port, claim
+    raise UnavailableError(
+        f"No port between {_FIRST_PORT} and {_LAST_PORT} is free for an engine.", "End what listens there."
+    )

@@ -19,7 +19,18 @@ START = 8
 MOST = 256
 """No larger batch is tried: more brings no speed, and a window of requests has to wait for it."""
 
+LEASE_BATCHES = 4
+"""Batches to a lease."""
+
 _log = logging.getLogger(__name__)
+
+
+def lease_size(batch_size: int | str) -> int:
+    """Samples of a lease: fixed by the batch size, never by the number of workers.
+
+    `auto` may come to need `MOST` in one batch, and no batch is larger than its lease.
+    """
+    return MOST if isinstance(batch_size, str) else LEASE_BATCHES * batch_size
 
 
 class BatchSizes(Protocol):

@@ -12,6 +12,7 @@ from evalsuite.engine.batching import Batch, Scope
 from evalsuite.engine.checks import Answer, check_contract
 from evalsuite.engine.differences import Seen
 from evalsuite.engine.faults import device_lost, is_device_lost, is_out_of_memory, release_device_memory
+from evalsuite.engine.findings import Findings, ScopeKey, scope_key
 from evalsuite.engine.prepare import error_text
 from evalsuite.engine.remembered import Remembered
 from evalsuite.engine.self_check import SelfCheck
@@ -101,9 +102,43 @@ class Worker:
         self._alone: set[Scope] = set()
         self._foreseen: dict[Scope, int] = {}
         self._checked: set[Scope] = set()
+        self._seen: set[Scope] = set()
+        self._scopes: dict[ScopeKey, Scope] = {}
+        self._told = self._heard = Findings()
+
+    def news(self) -> Findings | None:
+        """What was found out since the last call, for other workers; None where there is nothing new."""
+        known = Findings(
+            {scope_key(scope): count for scope, count in self._fits.items()},
+            frozenset(map(scope_key, self._alone)),
+            frozenset(map(scope_key, self._checked)),
+        )
+        if known == self._told:
+            return None
+        self._told = known
+        return known
+
+    def learn(self, heard: Findings) -> None:
+        """Takes over what other workers found: a scope that is unsafe there is asked one at a time here."""
+        self._heard = self._heard.merged(heard)
+        for key, scope in self._scopes.items():
+            self._adopt(key, scope)
+
+    def _adopt(self, key: ScopeKey, scope: Scope) -> None:
+        heard = self._heard
+        self._scopes[key] = scope
+        if key in heard.fits:
+            self._fits[scope] = min(heard.fits[key], self._fits.get(scope, heard.fits[key]))
+        if key in heard.alone:
+            self._alone.add(scope)
+        if key in heard.checked:
+            self._checked.add(scope)
 
     def limit(self, scope: Scope, upper: int) -> int:
         """The largest batch of a scope that is known to be safe, at most `upper`."""
+        if scope not in self._seen:
+            self._seen.add(scope)
+            self._adopt(scope_key(scope), scope)
         if scope in self._alone:
             return 1
         return min(upper, self._fits.get(scope, upper), self._foreseen.get(scope, upper))

@@ -154,14 +154,21 @@ class PretrainedNetwork(Described, ABC):
 
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, dim) float32 features of images of any sizes, not normalised, in order."""
-        return collect(images, self.dim, self._step)
+        return collect(images, self.dim, lambda batch: self._step([self.prepare(image) for image in batch]))
 
-    def _step(self, batch: Sequence[PilImage]) -> torch.Tensor:
+    def prepare(self, image: PilImage) -> np.ndarray:
+        """(3, side, side) float32, what the network sees of an image; may run in any thread."""
+        return self._transform(image, self._geometry)
+
+    def features(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, dim) float32 features of images that `prepare` made ready."""
+        return collect(prepared, self.dim, self._step)
+
+    def _step(self, batch: Sequence[np.ndarray]) -> torch.Tensor:
         import numpy as np
         import torch
 
-        pixels = torch.from_numpy(np.stack([self._transform(image, self._geometry) for image in batch]))
-        return self.pooled(pixels.to(self._device))
+        return self.pooled(torch.from_numpy(np.stack(batch)).to(self._device))
 
 
 def _require_kind(kind: Any, folder: Path, source: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from evalsuite.metrics.frechet import Means
 
-Kind = Literal["clip", "dino", "inception", "lpips", "sentence", "structure"]
+Kind = str
+"""`clip`, `dino`, `inception`, `lpips`, `sentence`, `structure`, or the name of a kind that a plugin adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +120,35 @@ class PairNetwork(Protocol):
     def distances_of_arrays(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """(n,) float64 distances of pairs of arrays (n, height, width, 3), RGB in [0, 1]."""
         ...
+
+
+@runtime_checkable
+class ImageScorer(Protocol):
+    """A network that gives one number for each image, with or without its text: preference, aesthetics …"""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def preprocess(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of everything that changes scores: weights, preprocessing, version of the class. Under it,
+        scores are kept with a run."""
+        ...
+
+    @property
+    def dtype(self) -> str: ...
+
+    def prepare(self, image: PilImage) -> Any:
+        """What the network sees of an RGB image, usually an array; called in decoding threads."""
+        ...
+
+    def scores(self, prepared: Sequence[Any], texts: Sequence[str]) -> np.ndarray:
+        """(n,) scores of prepared images with their texts, in order; one that does not depend on the rest
+        of the batch."""
+        ...
+
+
+AnyNetwork = FeatureNetwork | PairNetwork | ImageScorer

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import SpecError
 from evalsuite.features._torch import Described, batched, device_of
@@ -15,6 +15,7 @@ from evalsuite.features.catalogue import FILES
 from evalsuite.features.weights import find_file
 from evalsuite.metrics.frechet import Means
 from evalsuite.metrics.inception import ScriptedInception, load_inception
+from evalsuite.metrics.resize import resize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,20 +111,74 @@ class InceptionNetwork(Described):
 
     def images(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, 2048) float32."""
-        return self._extract(images, "2048", self.dim)
+        return _in_batches(
+            images, lambda batch: self.features([self.prepare(image) for image in batch]), 2048
+        )
+
+    def prepare(self, image: PilImage) -> np.ndarray:
+        """(299, 299, 3) float32, resized in this network's mode; may run in any thread."""
+        import numpy as np
+
+        picture = image.convert("RGB")
+        if self._mode.before is not None:
+            picture = self._mode.before(picture)
+        return resize(np.array(picture), self._mode.resize)
+
+    def features(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, 2048) float32 of images that `prepare` made ready."""
+        return self._extract(prepared, "2048", self.dim)
 
     def logits(self, images: Sequence[PilImage]) -> np.ndarray:
         """(n, 1008) float32 class scores without bias, the Inception Score's."""
-        return self._extract(images, "logits_unbiased", 1008)
+        return InceptionLogits(self).images(images)
 
-    def _extract(self, images: Sequence[PilImage], feature: str, width: int) -> np.ndarray:
-        import numpy as np
+    def logits_of(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, 1008) float32 class scores of images that `prepare` made ready."""
+        return self._extract(prepared, "logits_unbiased", InceptionLogits.dim)
 
-        found = [np.zeros((0, width), dtype=np.float32)]
-        for batch in batched(images, 16):
-            pictures = [image.convert("RGB") for image in batch]
-            if self._mode.before is not None:
-                pictures = [self._mode.before(picture) for picture in pictures]
-            arrays = [np.array(picture) for picture in pictures]
-            found.append(self._network.extract(arrays, self._mode.resize, feature))
-        return np.concatenate(found)
+    def _extract(self, prepared: Sequence[np.ndarray], feature: str, width: int) -> np.ndarray:
+        return _in_batches(
+            prepared, lambda batch: self._network.extract_resized(batch, self._mode.resize, feature), width
+        )
+
+
+class InceptionLogits:
+    """The class scores of an Inception network in place of its features.
+
+    Raises SpecError for a network of another kind.
+    """
+
+    dim = 1008
+    output = "logits"
+
+    def __init__(self, network: object) -> None:
+        if not isinstance(network, InceptionNetwork):
+            raise SpecError(
+                f"The Inception Score needs class scores, {getattr(network, 'name', network)} has none.",
+                "Name a network of kind inception.",
+            )
+        self.network = network
+        self.name, self.preprocess, self.fingerprint = network.name, network.preprocess, network.fingerprint
+
+    def prepare(self, image: PilImage) -> np.ndarray:
+        """As the network's."""
+        return self.network.prepare(image)
+
+    def features(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, 1008) float32 class scores without bias."""
+        return self.network.logits_of(prepared)
+
+    def images(self, images: Sequence[PilImage]) -> np.ndarray:
+        """(n, 1008) float32 class scores without bias."""
+        return _in_batches(
+            images, lambda batch: self.features([self.prepare(image) for image in batch]), 1008
+        )
+
+
+def _in_batches(items: Sequence[Any], step: Callable[[Sequence[Any]], np.ndarray], width: int) -> np.ndarray:
+    """(n, width) of batches of 16."""
+    import numpy as np
+
+    found = [np.zeros((0, width), dtype=np.float32)]
+    found += [step(batch) for batch in batched(items, 16)]
+    return np.concatenate(found)

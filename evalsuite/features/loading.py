@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
+from typing import Any
 
-from evalsuite.errors import SpecError
-from evalsuite.features.base import FeatureNetwork, NetworkSpec, PairNetwork
-from evalsuite.features.weights import find_file, find_folder
+from evalsuite.errors import CheckpointError, SpecError
+from evalsuite.features.base import AnyNetwork, FeatureNetwork, ImageScorer, NetworkSpec, PairNetwork
+from evalsuite.features.kinds import find_kind
 
-_loaded: dict[tuple[NetworkSpec, str], FeatureNetwork | PairNetwork] = {}
+_loaded: dict[tuple[NetworkSpec, str], AnyNetwork] = {}
 _lock = threading.Lock()
 
 
@@ -18,15 +20,7 @@ def require_weights(spec: NetworkSpec) -> None:
     Raises UnavailableError with the file, its size and the command that fetches it; SpecError for an unknown
     kind.
     """
-    if spec.kind == "inception":
-        find_file(spec.source)
-    elif spec.kind == "lpips":
-        from evalsuite.features.lpips import weights_files
-
-        for name in weights_files(spec.source):
-            find_file(name)
-    else:
-        find_folder(spec.source, spec.revision)
+    find_kind(spec.kind).require(spec)
 
 
 def load_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork:
@@ -56,41 +50,58 @@ def load_pair_network(spec: NetworkSpec, device: str = "auto") -> PairNetwork:
     return network
 
 
-def load_any_network(spec: NetworkSpec, device: str = "auto") -> FeatureNetwork | PairNetwork:
+def load_scorer(spec: NetworkSpec, device: str = "auto") -> ImageScorer:
+    """As `load_network`, for kinds that score images with their texts."""
+    network = load_any_network(spec, device)
+    if not isinstance(network, ImageScorer):
+        raise SpecError(f"{spec.name} does not score images.", "Name a network of a kind that has `scores`.")
+    return network
+
+
+def load_any_network(spec: NetworkSpec, device: str = "auto") -> AnyNetwork:
     """As `load_network`, for a network of any kind."""
     with _lock:
         key = (spec, device)
         if key not in _loaded:
-            _loaded[key] = _load(spec, device)
+            _loaded[key] = find_kind(spec.kind).load(spec, device)
         return _loaded[key]
 
 
-def _load(spec: NetworkSpec, device: str) -> FeatureNetwork | PairNetwork:
-    if spec.kind == "clip":
-        from evalsuite.features.clip import ClipNetwork
+@dataclass(frozen=True, slots=True)
+class NetworkUse:
+    """What another process needs to compute with the same network: small, and it can be pickled.
 
-        return ClipNetwork(spec, device)
-    if spec.kind == "dino":
-        from evalsuite.features.dino import DinoNetwork
+    Args:
+        output: `features`; `logits` for an Inception network's class scores.
+        fingerprint: that the network there must have.
+    """
 
-        return DinoNetwork(spec, device)
-    if spec.kind == "sentence":
-        from evalsuite.features.sentence import SentenceNetwork
+    spec: NetworkSpec
+    device: str
+    output: str
+    fingerprint: str
 
-        return SentenceNetwork(spec, device)
-    if spec.kind == "inception":
-        from evalsuite.features.inception import InceptionNetwork
+    def load(self) -> Any:
+        """The network. Raises CheckpointError where its weights here are others."""
+        network = load_any_network(self.spec, self.device)
+        if network.fingerprint != self.fingerprint:
+            raise CheckpointError(
+                f"{self.spec.name} has other weights on this machine (fingerprint "
+                f"{network.fingerprint[:12]}…, expected {self.fingerprint[:12]}…).",
+                "Give all machines the same weights.",
+            )
+        if self.output == "logits":
+            from evalsuite.features.inception import InceptionLogits
 
-        return InceptionNetwork(spec, device)
-    if spec.kind == "lpips":
-        from evalsuite.features.lpips import Lpips
+            return InceptionLogits(network)
+        return network
 
-        return Lpips(spec, device)
-    if spec.kind == "structure":
-        from evalsuite.features.structure import StructureNetwork
 
-        return StructureNetwork(spec, device)
-    raise SpecError(
-        f"There is no feature network of kind {spec.kind!r}.",
-        "Known: clip, dino, inception, lpips, sentence, structure.",
-    )
+def use_of(network: Any) -> NetworkUse | None:
+    """How others load a network of `load_any_network`; None for an object of somebody's own."""
+    output = getattr(network, "output", "features")
+    inner = network.network if output == "logits" else network
+    for (spec, device), loaded in _loaded.items():
+        if loaded is inner:
+            return NetworkUse(spec, device, output, network.fingerprint)
+    return None

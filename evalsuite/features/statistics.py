@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.features.base import FeatureNetwork
-from evalsuite.features.decoding import Decoded, decoded_batches
+from evalsuite.features.decoding import Decoded
+from evalsuite.features.extraction import feature_batches
 from evalsuite.metrics.frechet import Gaussian, GaussianStatistics, Protocol
 
 
@@ -33,9 +34,10 @@ def statistics_of(images: Sequence[Image], network: FeatureNetwork, what: str = 
     """
     state = Decoded()
     sums = GaussianStatistics(network.means)
-    for _, pictures in decoded_batches(images, state):
-        if not state.failures:  # a set with failures is refused below, so the rest need not be computed
-            sums.update(network.images(pictures))
+    for features in feature_batches(images, network, state):
+        sums.update(features)
+        if state.failures:  # a set with failures is refused, so the rest need not be computed
+            break
     require_complete(state, len(images), what)
     return sums.finalize(protocol_of(network))
 

@@ -5,6 +5,6 @@
 * `push`: both into a local folder or onto a hub.
 """
 
-from evalsuite.hub.push import Pushed, push
+from evalsuite.hub.uploading import Pushed, push
 
 __all__ = ["Pushed", "push"]

@@ -58,7 +58,7 @@ def _rows(
     run: RunReader, key: str, ids: list[str], prompts: bool, images: bool, registry: Registry | None
 ) -> Iterator[dict[str, Any]]:
     for view in views(run, key, ids, registry):
-        row = {
+        row: dict[str, Any] = {
             "id": view.id,
             "answer": _safe(view.said),
             "parsed": _safe(view.parsed),

@@ -85,8 +85,8 @@ def decoded(request, blobs):
 
 
 def encoded(answer, blobs):
-    """An answer for the wire; images are encoded bytes, or PIL images."""
-    if isinstance(answer, SampleError):
+    """An answer for the wire; images are encoded bytes, or PIL images; an exception is a failed request."""
+    if isinstance(answer, Exception):
         return {"failed": str(answer)}
     if isinstance(answer, str):
         answer = {"text": answer}
@@ -160,6 +160,9 @@ def main():
         model = load(hello["adapter"], hello["options"])
         about = dict(getattr(model, "info", {}) or {})
         can = [name for name, method in METHODS.items() if callable(getattr(model, method, None))]
+        if "capabilities" in about:  # it can less than its methods say
+            said = about.pop("capabilities")
+            can = [name for name in can if name in said]
         pipe.write({
             "kind": "ready", "protocol": PROTOCOL, "python": sys.version.split()[0], "capabilities": can,
             "name": str(about.pop("name", "")), "fingerprint": str(about.pop("fingerprint", "")),

@@ -16,7 +16,7 @@ from evalsuite.engine.plan import Item
 from evalsuite.engine.prepare import Ready, error_text
 from evalsuite.errors import DataError, SampleError, SpecError, UnavailableError
 from evalsuite.judging.likelihood import likelihood_reply
-from evalsuite.model import METHODS, Model
+from evalsuite.model import METHODS, Model, ModelInfo
 from evalsuite.request import (
     ChoiceResponse,
     GenerateText,
@@ -24,7 +24,6 @@ from evalsuite.request import (
     Response,
     ScoreChoices,
     TextResponse,
-    fingerprint,
 )
 from evalsuite.running.resolving import build_model
 from evalsuite.spec import ModelSpec, RunSpec, slug
@@ -61,6 +60,17 @@ class ModelJudge:
         return slug(self.spec.name)
 
 
+def require_judge(judge: ModelJudge, registry: Registry) -> None:
+    """Raises SpecError for a model that does not write text, is an upper bound, or has no such option."""
+    entry, _ = registry.model(judge.spec.name)
+    if "text" not in entry.capabilities or entry.reads_annotations:
+        raise SpecError(
+            f"Model {judge.spec.name!r} cannot judge: a judge reads a question and writes text.",
+            "See `evalsuite list models`, column text.",
+        )
+    entry.check_options(judge.spec.options)
+
+
 class LocalJudge:
     """A model that is asked in this process; it is loaded at the first question.
 
@@ -72,14 +82,8 @@ class LocalJudge:
     """
 
     def __init__(self, judge: ModelJudge, registry: Registry) -> None:
-        entry, _ = registry.model(judge.spec.name)
-        if "text" not in entry.capabilities or entry.reads_annotations:
-            raise SpecError(
-                f"Model {judge.spec.name!r} cannot judge: a judge reads a question and writes text.",
-                "See `evalsuite list models`, column text.",
-            )
-        entry.check_options(judge.spec.options)
-        self._scores_choices = "choices" in entry.capabilities
+        require_judge(judge, registry)
+        self._scores_choices = scores_choices(judge, registry)
         self._judge = judge
         self._registry = registry
         self._loaded: tuple[Model, LocalExecutor] | None = None
@@ -116,9 +120,9 @@ class LocalJudge:
             for _, routine, _ in (*asked, *waiting):
                 routine.close()
 
-    async def ask(self, chat: Chat, place: str) -> Reply:
-        """One reply; sampling is seeded by `place`, so that a second pass may say something else."""
-        return await _Turn(chat, place)
+    async def ask(self, chat: Chat, seed: int) -> Reply:
+        """One reply; sampling is seeded, so that a second pass may say something else."""
+        return await _Turn(chat, seed)
 
     def __enter__(self) -> Self:
         return self
@@ -164,52 +168,74 @@ class LocalJudge:
             yield place, stop or UnavailableError(f"{self._judge.spec.name} gave no answer.")
 
     def _ready(self, model: Model, place: int, turn: _Turn) -> Ready:
-        request = self._request(turn)
-        item = Item(Sample(turn.place, None), place)
+        request = request_of(
+            turn.chat, turn.seed, self._judge.max_tokens, scores_choices=self._scores_choices
+        )
+        item = Item(Sample(str(place), None), place)
         method = METHODS[request.output.capability]
         return Ready(item, model.prepare(request), "", "", "", "", method, nbytes=0)
-
-    def _request(self, turn: _Turn) -> Request:
-        chat = turn.chat
-        if chat.logprobs is not None or chat.extra:
-            what = "log-probabilities" if chat.logprobs is not None else ", ".join(chat.extra)
-            raise SampleError(
-                f"The protocol asks its judge for {what}, which only servers give.", "Judge with --judge."
-            )
-        seed = chat.seed if chat.seed is not None else int(fingerprint(["judge", turn.place])[:8], 16) >> 1
-        if chat.choices:
-            if not self._scores_choices:
-                raise SampleError(
-                    f"The protocol asks for likelihoods, and {self._judge.spec.name} scores no choices.",
-                    "Choose a judge that does: `evalsuite list models`, column choices.",
-                )
-            return Request(chat.messages, ScoreChoices(chat.choices), prefill=chat.prefill, seed=seed)
-        output = GenerateText(
-            max_new_tokens=self._judge.max_tokens if chat.max_tokens is None else chat.max_tokens,
-            temperature=chat.temperature or 0.0,
-            top_p=1.0 if chat.top_p is None else chat.top_p,
-            stop=tuple(chat.stop),
-        )
-        return Request(chat.messages, output, prefill=chat.prefill, seed=seed)
 
     def _reply(
         self, model: Model, choices: Sequence[str], response: Response | None, outcome: Any
     ) -> Reply | SampleError:
-        if isinstance(response, ChoiceResponse) and choices:
-            text = likelihood_reply(dict(zip(choices, response.log_likelihoods, strict=True)))
-            tokens, truncated = None, False
-        elif isinstance(response, TextResponse):
-            text, tokens, truncated = response.text, response.tokens, response.truncated
-        else:
+        said = said_by(response, choices)
+        if said is None:
             return SampleError(outcome.error or "the judge's answer is no text")
-        info = model.info
-        return Reply(
-            text=text,
-            finish_reason="length" if truncated else "stop",
-            completion_tokens=tokens,
-            model=f"{info.name}@{info.fingerprint[:8]}",  # other weights under one name are another judge
-            seconds=outcome.seconds,
+        return reply_of(said, model.info, outcome.seconds)
+
+
+def scores_choices(judge: ModelJudge, registry: Registry) -> bool:
+    """Whether the judge can be asked for likelihoods."""
+    return "choices" in registry.model(judge.spec.name)[0].capabilities
+
+
+def request_of(chat: Chat, seed: int, max_tokens: int, *, scores_choices: bool) -> Request:
+    """A question to the judge as a request to a model of the registry.
+
+    Args:
+        max_tokens: limit on the reply where the protocol leaves it to the server.
+        scores_choices: the model can be asked for likelihoods.
+
+    Raises SampleError where it asks for what only servers give, or for what the model cannot do.
+    """
+    if chat.logprobs is not None or chat.extra:
+        what = "log-probabilities" if chat.logprobs is not None else ", ".join(chat.extra)
+        raise SampleError(
+            f"The protocol asks its judge for {what}, which only servers give.", "Judge with --judge."
         )
+    if chat.choices:
+        if not scores_choices:
+            raise SampleError(
+                "The protocol asks for likelihoods, and the judge scores no choices.",
+                "Choose a judge that does: `evalsuite list models choices`.",
+            )
+        return Request(chat.messages, ScoreChoices(chat.choices), prefill=chat.prefill, seed=seed)
+    output = GenerateText(
+        max_new_tokens=max_tokens if chat.max_tokens is None else chat.max_tokens,
+        temperature=chat.temperature or 0.0,
+        top_p=1.0 if chat.top_p is None else chat.top_p,
+        stop=tuple(chat.stop),
+    )
+    return Request(chat.messages, output, prefill=chat.prefill, seed=seed)
+
+
+def said_by(response: Response | None, choices: Sequence[str]) -> TextResponse | None:
+    """What a model replied, as text: log-likelihoods as `likelihood_reply` writes them. None: no reply."""
+    if isinstance(response, ChoiceResponse) and choices:
+        return TextResponse(likelihood_reply(dict(zip(choices, response.log_likelihoods, strict=True))))
+    return response if isinstance(response, TextResponse) else None
+
+
+def reply_of(response: TextResponse, info: ModelInfo, seconds: float) -> Reply:
+    """The model's answer as a judge's reply; it is named with its weights: other weights under one name are
+    another judge."""
+    return Reply(
+        text=response.text,
+        finish_reason="length" if response.truncated else "stop",
+        completion_tokens=response.tokens,
+        model=f"{info.name}@{info.fingerprint[:8]}",
+        seconds=seconds,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +243,7 @@ class _Turn:
     """Awaited, it hands its question to whoever drives the coroutine, and gives the reply."""
 
     chat: Chat
-    place: str
+    seed: int
 
     def __await__(self) -> Generator[_Turn, Reply, Reply]:
         return (yield self)

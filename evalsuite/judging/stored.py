@@ -9,6 +9,7 @@ from typing import TypeVar, cast
 from evalsuite.errors import StoreError
 from evalsuite.judging.exchange import Place
 from evalsuite.model.reasoning import answer_of
+from evalsuite.request import TextResponse
 from evalsuite.store import Judge, Judging, RunReader, RunWriter, StoredJudgement
 from evalsuite.task import Judgement
 
@@ -79,8 +80,17 @@ def spoken(row: StoredJudgement) -> Judgement:
     """The judgement as tasks see it: without the reasoning in front of it, failed where nothing follows."""
     if row.error:
         return Judgement("", row.model, row.error)
-    found = answer_of(row.text or "", truncated=row.finish_reason == "length")
-    return Judgement(found.text, row.model, found.missing)
+    return _spoken(row.text or "", row.model, truncated=row.finish_reason == "length")
+
+
+def spoken_by(response: TextResponse) -> Judgement:
+    """A reply of a model of the registry as `spoken` gives its stored form; it does not name the model."""
+    return _spoken(response.text, "", truncated=response.truncated)
+
+
+def _spoken(text: str, model: str, *, truncated: bool) -> Judgement:
+    found = answer_of(text, truncated=truncated)
+    return Judgement(found.text, model, found.missing)
 
 
 def _total(values: Sequence[_Number | None]) -> _Number | None:

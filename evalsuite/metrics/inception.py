@@ -279,7 +279,13 @@ class Inception:
             mode: how they are resized and scaled, a name in `resize.RESIZERS`.
             feature: a name in `FEATURES`.
         """
-        return np.asarray(self.forward(network_input(images, mode), (feature,))[feature].cpu().numpy())
+        return self.extract_resized([resize(image, mode) for image in images], mode, feature)
+
+    def extract_resized(
+        self, resized: Sequence[NDArray[np.float32]], mode: str, feature: str = "2048"
+    ) -> NDArray[np.float32]:
+        """As `extract`, of images that `resize.resize` has brought to (299, 299, 3) in that mode."""
+        return np.asarray(self.forward(scaled_input(resized, mode), (feature,))[feature].cpu().numpy())
 
 
 class ScriptedInception:
@@ -297,23 +303,34 @@ class ScriptedInception:
         self, images: Sequence[NDArray[np.uint8]], mode: str = "clean", feature: str = "2048"
     ) -> NDArray[np.float32]:
         """(B, 2048) features, as `Inception.extract`. Raises SpecError for other features."""
+        return self.extract_resized([resize(image, mode) for image in images], mode, feature)
+
+    def extract_resized(
+        self, resized: Sequence[NDArray[np.float32]], mode: str, feature: str = "2048"
+    ) -> NDArray[np.float32]:
+        """As `Inception.extract_resized`. Raises SpecError for other features."""
         import torch
 
         if feature != "2048":
             raise SpecError(f"The TorchScript network has no features {feature!r}.", _WEIGHTS_REMEDY)
         with torch.inference_mode():
-            found = self._layers.forward(network_input(images, mode).to(self.device))
-        return np.asarray(found.reshape(len(images), 2048).float().cpu().numpy())
+            found = self._layers.forward(scaled_input(resized, mode).to(self.device))
+        return np.asarray(found.reshape(len(resized), 2048).float().cpu().numpy())
 
 
 def network_input(images: Sequence[NDArray[np.uint8]], mode: str) -> Tensor:
     """(B, 3, 299, 299) float32: resized by the named way; only ``pytorch-fid`` scales to x / 127.5 - 1, the
     others to (x - 128) / 128. Raises SampleError for no images."""
+    return scaled_input([resize(image, mode) for image in images], mode)
+
+
+def scaled_input(resized: Sequence[NDArray[np.float32]], mode: str) -> Tensor:
+    """`network_input` of images that are resized already."""
     import torch
 
-    if not images:
+    if not resized:
         raise SampleError("Feature extraction got no images.")
-    stacked = np.stack([resize(image, mode) for image in images]).transpose(0, 3, 1, 2)
+    stacked = np.stack(resized).transpose(0, 3, 1, 2)
     assert stacked.shape[2:] == (SIDE, SIDE)
     pixels = torch.from_numpy(np.ascontiguousarray(stacked))
     return pixels / 255 * 2 - 1 if mode == "pytorch-fid" else (pixels - 128) / 128

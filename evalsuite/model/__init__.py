@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from evalsuite.data.checksum import sha256_of
     from evalsuite.data.images import decode
     from evalsuite.data.yamlfile import read_yaml
+    from evalsuite.model.card import Card, Weights, read_card
     from evalsuite.model.concurrency import REQUEST_OPTIONS, ConcurrentRequests, RequestLimits
     from evalsuite.model.devices import resolve as resolve_device
     from evalsuite.model.entry import ModelEntry, ModelOptions
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "REQUEST_OPTIONS",
+    "Card",
     "ChoiceScorer",
     "ConcurrentRequests",
     "Estimate",
@@ -56,6 +58,7 @@ __all__ = [
     "RequestLimits",
     "RetryableError",
     "TextGenerator",
+    "Weights",
     "batch_that_fits",
     "build_scheduler",
     "cache_folder",
@@ -69,6 +72,7 @@ __all__ = [
     "http_fault",
     "option_values",
     "parameter_count",
+    "read_card",
     "read_yaml",
     "require_room",
     "resolve_device",
@@ -84,6 +88,7 @@ if not TYPE_CHECKING:
             "evalsuite.data.checksum": "sha256_of",
             "evalsuite.data.images": "decode",
             "evalsuite.data.yamlfile": "read_yaml",
+            "evalsuite.model.card": "Card Weights read_card",
             "evalsuite.model.concurrency": "REQUEST_OPTIONS ConcurrentRequests RequestLimits",
             "evalsuite.model.devices": "resolve_device:resolve",
             "evalsuite.model.entry": "ModelEntry ModelOptions",

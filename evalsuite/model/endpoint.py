@@ -9,6 +9,7 @@ from evalsuite._lazy import attach
 if TYPE_CHECKING:
     from evalsuite.endpoint import Chat, Completion, Endpoint, ImageReply, ImageRequest, Reply, Server
     from evalsuite.engine.serving import EngineProcess
+    from evalsuite.ray.devices import assigned_gpus
 
 __all__ = [
     "Chat",
@@ -19,6 +20,7 @@ __all__ = [
     "ImageRequest",
     "Reply",
     "Server",
+    "assigned_gpus",
 ]
 
 if not TYPE_CHECKING:
@@ -27,5 +29,6 @@ if not TYPE_CHECKING:
         {
             "evalsuite.endpoint": "Chat Completion Endpoint ImageReply ImageRequest Reply Server",
             "evalsuite.engine.serving": "EngineProcess",
+            "evalsuite.ray.devices": "assigned_gpus",
         },
     )

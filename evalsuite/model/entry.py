@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from evalsuite.model.types import Model
 from evalsuite.options import Option, Options, check_options, declared
 from evalsuite.request import Capability
+
+if TYPE_CHECKING:
+    from evalsuite.model.card import Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class ModelEntry:
         options: the options it takes; any other, and a value of another kind, is refused before anything is
             loaded. None declares nothing: anything is accepted.
         more_options: in words, which names it takes beyond `options`; `build` checks those. Empty: none.
+        card: what is known of it beforehand, for `evalsuite show model`; None: nothing more.
     """
 
     name: str
@@ -54,6 +59,7 @@ class ModelEntry:
     reads_annotations: bool = False
     options: Options | None = None
     more_options: str = ""
+    card: Card | None = None
 
     @property
     def declared_options(self) -> tuple[Option, ...] | None:

@@ -1,7 +1,8 @@
-"""Adapters in another interpreter, for plugins that bring an adapter file of their own."""
+"""Adapters in another Python, for plugins that bring an adapter file of their own."""
 
 from __future__ import annotations
 
 from evalsuite.isolated.adapter import IsolatedModel
+from evalsuite.isolated.places import places
 
-__all__ = ["IsolatedModel"]
+__all__ = ["IsolatedModel", "places"]

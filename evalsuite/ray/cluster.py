@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
 from evalsuite.errors import SpecError, UnavailableError
 
 _TOKEN = Path("~/.ray/auth_token")
+_ATTEMPTS = 3
 
 
 def require_ray() -> Any:
@@ -33,27 +36,63 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
 
     Raises UnavailableError when nothing answers there, or when its Ray is of another version.
     """
+    if address is not None and _has_token():
+        # An explicit address never reads the token by itself: Ray would say "failed to connect". Ray looks at
+        # this variable once, when it is imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = require_ray()
     if ray.is_initialized():
         return f"ray {ray.__version__}, {'cluster' if address else 'local'}"
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    handlers = _signal_handlers()
     try:
         if address is None:
             needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
-            ray.init(num_cpus=needed, include_dashboard=False, **quiet)
+            # "local": without it Ray joins a cluster that somebody else started on this machine.
+            _start(ray, address="local", num_cpus=needed, include_dashboard=False, **quiet)
             return f"ray {ray.__version__}, local"
         _require_reachable(address)
-        if _TOKEN.expanduser().is_file():
-            # An explicit address never reads the token by itself: Ray would say "failed to connect".
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
         ray.init(address=address, **quiet)
         return f"ray {ray.__version__}, cluster at {address}"
     except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError and its own
+        if address is None:
+            raise UnavailableError(
+                f"Ray does not start on this machine ({_said(error)}).",
+                "On a machine that is overloaded it gives up after 30 s: try again when it is idle.",
+            ) from error
         raise UnavailableError(
-            f"No Ray cluster can be joined at {address or 'this machine'} ({_first_line(error)}).",
+            f"No Ray cluster can be joined at {address} ({_said(error)}).",
             "Is `ray start` running there, with this version of Ray and Python? A cluster with a token needs "
-            "it in ~/.ray/auth_token on this machine too.",
+            f"it in {_TOKEN} on this machine too ({'it is there' if _has_token() else 'there is none'}).",
         ) from error
+    finally:
+        # Ray ends the process at SIGTERM by itself: what is in flight would be lost, and the run not marked.
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _signal_handlers() -> dict[int, Any]:
+    """How signals are dealt with now; only the main thread may say so again."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    known = (getattr(signal, name, None) for name in ("SIGTERM", "SIGINT", "SIGHUP"))
+    return {number: signal.getsignal(number) for number in known if number is not None}
+
+
+def _has_token() -> bool:
+    return _TOKEN.expanduser().is_file()
+
+
+def _start(ray: Any, **options: Any) -> None:
+    """Starts a local Ray; again where a busy machine makes Ray give up on its own parts after 30 s."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            ray.init(**options)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if "timed out" not in str(error) or attempt == _ATTEMPTS - 1:
+                raise
 
 
 def _require_reachable(address: str) -> None:
@@ -68,33 +107,58 @@ def _require_reachable(address: str) -> None:
         pass
 
 
+def resources() -> tuple[float, float]:
+    """GPUs and processor cores that Ray has for us now; machines may join later."""
+    found = require_ray().cluster_resources()
+    return float(found.get("GPU", 0)), float(found.get("CPU", 0))
+
+
 def visible_gpus() -> int:
-    """GPUs that Ray has for us."""
-    ray = require_ray()
-    return int(ray.cluster_resources().get("GPU", 0))
+    """GPUs that Ray has for us now."""
+    return int(resources()[0])
 
 
-def workers_for(workers: int | None, gpus_per_worker: float, *, cluster: bool) -> int:
+def workers_for(
+    workers: int | None, gpus_per_worker: float, cpus_per_worker: float = 1.0, *, cluster: bool
+) -> int:
     """How many workers to make: what was asked for, or as many as the GPUs allow.
 
     Raises SpecError for more workers than devices, and where `auto` finds no GPU.
     """
-    gpus = visible_gpus()
-    room = int(gpus // gpus_per_worker) if gpus_per_worker else 0
+    gpus, cpus = resources()
+    where = "the cluster" if cluster else "this machine"
+    room = room_for(gpus, cpus, gpus_per_worker, cpus_per_worker)
     if workers is None:
-        if room:
+        if gpus and gpus_per_worker and room:
             return room
         raise SpecError(
-            f"{'The cluster' if cluster else 'This machine'} has no GPU that --workers auto could use.",
+            f"{where.capitalize()} has no GPU that --workers auto could use.",
             "Give their number: --workers 2 makes two workers on the CPU.",
         )
-    if gpus and gpus_per_worker and workers > room:
+    if workers <= room:
+        return workers
+    if gpus and gpus_per_worker and workers > gpus // gpus_per_worker:
         raise SpecError(
-            f"--workers {workers} with {gpus_per_worker:g} GPUs each need more than the {gpus} GPUs here.",
+            f"--workers {workers} with {gpus_per_worker:g} GPUs each need more than the {gpus:g} GPUs of "
+            f"{where}.",
             f"Use --workers {room}, or fewer --gpus-per-worker (0.5 puts two workers on one GPU).",
         )
-    return workers
+    raise SpecError(
+        f"--workers {workers} with {cpus_per_worker:g} cores each need more than the {cpus:g} cores of "
+        f"{where}.",
+        f"Use --workers {room}, or fewer --cpus-per-worker.",
+    )
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+def room_for(gpus: float, cpus: float, gpus_per_worker: float, cpus_per_worker: float) -> int:
+    """How many workers these resources are enough for; without a GPU, the cores alone count."""
+    by_cores = int(cpus / cpus_per_worker + 1e-6)
+    return min(by_cores, int(gpus / gpus_per_worker + 1e-6)) if gpus and gpus_per_worker else by_cores
+
+
+def _said(error: BaseException) -> str:
+    """The first words of an error; of two versions, both."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    if lines and "ersion mismatch" in lines[0]:
+        return " ".join(lines)[:400]
+    return (lines or [type(error).__name__])[0][:300]

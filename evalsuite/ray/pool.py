@@ -1,26 +1,31 @@
 """Ray actors as a pool of workers: started, fed and watched by the driver, never restarted by Ray.
 
 `max_restarts=0` and `max_task_retries=0`: Ray's own restarts fail the calls that are waiting, and would ask
-again what killed a worker without anybody knowing. A lease's records come as a stream of objects; what a dead
-worker had sent is read to the end before its death is reported.
+again what killed a worker without anybody knowing. What a worker answers comes as one stream of objects for
+as long as it lives; what a dead worker had sent is read to the end before its death is reported.
 """
 
 from __future__ import annotations
 
+import os
 import pickle
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalsuite.engine.findings import Findings
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.inlining import with_bytes
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.pool import (
+    Began,
     Begun,
     Died,
     Event,
     Finished,
+    Found,
     Noted,
     Ready,
     Refused,
@@ -29,15 +34,18 @@ from evalsuite.engine.pool import (
     Stopped,
     WorkerInfo,
 )
-from evalsuite.engine.streaming import StreamedNote, StreamedStop
+from evalsuite.engine.streaming import Halt, Streamed
+from evalsuite.engine.told import Answered, Asking, Remark, Through
 from evalsuite.errors import UnavailableError
-from evalsuite.ray.cluster import require_ray
+from evalsuite.ray.cluster import require_ray, resources, room_for
 from evalsuite.ray.worker import LeaseWorker, LoadError
 from evalsuite.spec import ExecutionOptions, RunSpec
 from evalsuite.task import Task
 
 _LEAST_SILENCE = 600.0
 _TIMES_SLOWEST = 10.0
+_LOOK_EVERY = 15.0
+"""Seconds between looks at whether machines have joined the cluster."""
 _PATIENCE = 120.0
 """Seconds in which a worker must take a task."""
 
@@ -45,10 +53,14 @@ _PATIENCE = 120.0
 class _Worker(LeaseWorker):
     """The worker as an actor: it knows which node of the cluster it is on."""
 
-    def load(self, node: str) -> WorkerInfo | LoadError:
+    def where(self) -> str:
+        """The node, while the model is being loaded."""
         import ray
 
-        return super().load(node or ray.get_runtime_context().get_node_id())
+        return str(ray.get_runtime_context().get_node_id())
+
+    def load(self, node: str) -> WorkerInfo | LoadError:
+        return super().load(node or self.where())
 
 
 @dataclass(slots=True)
@@ -57,11 +69,14 @@ class _Actor:
 
     number: int
     handle: Any
-    node: str
+    place: Any
     loading: Any
+    node: str = ""
     info: WorkerInfo | None = None
-    streams: list[tuple[int, Any]] = field(default_factory=list)
-    """Ticket and generator of each lease, in the order sent."""
+    stream: Any = None
+    """What it answers."""
+    tickets: set[int] = field(default_factory=set)
+    """Of the leases that it holds."""
     knows: dict[str, bool] = field(default_factory=dict)
     """Task -> whether its images are shipped as bytes, because this machine does not see them."""
     heard: float = 0.0
@@ -80,6 +95,7 @@ class RayPool:
         gpus, cpus: of each worker; a fraction of a GPU shares it.
         silence: seconds without a word after which a worker that holds a lease is silent; None: ten times the
             slowest batch seen, at least 600.
+        growing: machines that join the cluster later get workers, too.
     """
 
     def __init__(
@@ -94,6 +110,7 @@ class RayPool:
         gpus: float = 0.0,
         cpus: float = 1.0,
         silence: float | None = None,
+        growing: bool = False,
     ) -> None:
         self._ray = require_ray()
         self._kind = kind
@@ -104,6 +121,8 @@ class RayPool:
         self._gpus, self._cpus = gpus, cpus
         self._silence = silence
         self._slowest = 0.0
+        self._growing = growing
+        self._looked = time.monotonic()
         self._actors: dict[int, _Actor] = {}
         self._waiting: list[Event] = []
         self._lost: list[int] = []
@@ -140,23 +159,23 @@ class RayPool:
         # Two groups: a task is learnt while a lease is being answered.
         kind = ray.remote(concurrency_groups={"answer": 1, "control": 1})(_Worker)
         actor = kind.options(**options).remote(number, self._spec, self._options)
-        self._actors[number] = _Actor(number, actor, "", actor.load.remote(""), heard=time.monotonic())
+        place = actor.where.options(concurrency_group="control").remote()
+        self._actors[number] = _Actor(number, actor, place, actor.load.remote(""), heard=time.monotonic())
         return True
 
-    def send(self, worker: int, lease: Lease, begun: Begun) -> None:
+    def send(self, worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         actor = self._actors[worker]
         try:
-            inline = self._teach(actor, lease)
-            shipped = with_bytes(lease) if inline else lease
-            answer = actor.handle.answer.options(num_returns="streaming", concurrency_group="answer")
-            stream = answer.remote(shipped, dict(begun))
+            shipped = with_bytes(lease) if self._teach(actor, lease) else lease
         except (self._ray.exceptions.RayActorError, self._ray.exceptions.GetTimeoutError):
             # Dead or out of reach: `events` reports it. The lease counts as sent, and comes back then.
             self._lost.append(worker)
             return
-        if not actor.streams:
+        give = actor.handle.give.options(concurrency_group="control")
+        give.remote(shipped, dict(begun), findings)
+        if not actor.tickets:
             actor.heard = time.monotonic()
-        actor.streams.append((lease.ticket, stream))
+        actor.tickets.add(lease.ticket)
 
     def events(self, timeout: float) -> Sequence[Event]:
         found, self._waiting = self._waiting, []
@@ -169,12 +188,25 @@ class RayPool:
         found += waited
         if not waited:
             found += self._silent()
+        if self._growing:
+            self._grow()
         return found
+
+    def _grow(self) -> None:
+        """Makes workers for what has joined the cluster since this was looked at last."""
+        if time.monotonic() - self._looked < _LOOK_EVERY:
+            return
+        self._looked = time.monotonic()
+        for _ in range(len(self._actors), room_for(*resources(), self._gpus, self._cpus)):
+            self.replace(frozenset())
 
     def close(self, grace: float) -> Iterable[Event]:
         until = time.monotonic() + grace
         found: list[Event] = list(self._waiting)
-        while (left := until - time.monotonic()) > 0 and any(a.streams for a in self._actors.values()):
+        if grace:
+            for actor in self._actors.values():
+                actor.handle.stop.options(concurrency_group="control").remote()
+        while (left := until - time.monotonic()) > 0 and any(a.tickets for a in self._actors.values()):
             found += [event for event in self._wait(min(left, 1.0)) if isinstance(event, Saved | Noted)]
         for actor in self._actors.values():
             self._ray.kill(actor.handle, no_restart=True)
@@ -221,8 +253,8 @@ class RayPool:
         for actor in self._actors.values():
             if actor.info is None:
                 pending[actor.loading] = actor
-            elif actor.streams:
-                pending[actor.streams[0][1]] = actor
+            else:
+                pending[actor.stream] = actor
         if not pending:
             time.sleep(min(timeout, 0.05))
             return []
@@ -240,7 +272,7 @@ class RayPool:
             got = self._ray.get(actor.loading)
         except Exception as error:  # the process died, or Ray could not make it
             del self._actors[actor.number]
-            return [Died(actor.number, self._node(actor), _reason(error), loading=True)]
+            return [Died(actor.number, self._node(actor), _reason(error) + _about_token(), loading=True)]
         if isinstance(got, LoadError):
             del self._actors[actor.number]
             self._ray.kill(actor.handle, no_restart=True)
@@ -248,54 +280,72 @@ class RayPool:
         actor.info = got
         actor.node = got.node
         actor.heard = time.monotonic()
+        answer = actor.handle.answer.options(num_returns="streaming", concurrency_group="answer")
+        actor.stream = answer.remote()
         return [Ready(got)]
 
     def _read(self, actor: _Actor) -> list[Event]:
-        """What a worker's first lease has sent; reads on while there is more without waiting."""
-        ticket, stream = actor.streams[0]
+        """What a worker has sent; reads on while there is more without waiting."""
         found: list[Event] = []
         now = time.monotonic()
-        self._slowest = max(self._slowest, now - actor.heard)
+        self._slowest = max(self._slowest, now - actor.heard if actor.tickets else 0.0)
         actor.heard, actor.reported_silent = now, False
         while True:
+            end: Event | None = None
             try:
-                got = self._ray.get(next(stream))
+                found += self._told(actor, got := self._ray.get(next(actor.stream)))
+                if isinstance(got, Halt):
+                    end = Stopped(actor.number, got.reason)
             except StopIteration:
-                actor.streams.pop(0)
-                return [*found, Finished(actor.number, ticket)]
+                end = Stopped(actor.number, "it was told to stop")
             except self._ray.exceptions.RayTaskError as error:
                 # The loop itself failed: a bug of an adapter or of ours; the worker lives.
-                actor.streams.clear()
+                end = Stopped(actor.number, _reason(error))
+            except Exception as error:  # the process is gone
+                end = Died(actor.number, self._node(actor), _reason(error))
+            if end is not None:
                 del self._actors[actor.number]
                 self._ray.kill(actor.handle, no_restart=True)
-                return [*found, Stopped(actor.number, _reason(error))]
-            except Exception as error:
-                del self._actors[actor.number]
-                return [*found, Died(actor.number, self._node(actor), _reason(error))]
-            if isinstance(got, StreamedNote):
-                found.append(Noted(actor.number, got.task, got.text))
-            elif isinstance(got, StreamedStop):
-                del self._actors[actor.number]
-                self._ray.kill(actor.handle, no_restart=True)
-                return [*found, Stopped(actor.number, got.reason)]
-            else:
-                found.append(Saved(actor.number, ticket, got))
-            ready, _ = self._ray.wait([stream], timeout=0)
+                return [*found, end]
+            ready, _ = self._ray.wait([actor.stream], timeout=0)
             if not ready:
                 return found
+
+    @staticmethod
+    def _told(actor: _Actor, got: Streamed) -> list[Event]:
+        match got:
+            case Answered(ticket, records):
+                return [Saved(actor.number, ticket, records)]
+            case Asking(ticket, sample):
+                return [Began(actor.number, ticket, sample)]
+            case Remark(task, text):
+                return [Noted(actor.number, task, text)]
+            case Through(ticket):
+                actor.tickets.discard(ticket)
+                return [Finished(actor.number, ticket)]
+            case Findings():
+                return [Found(actor.number, got)]
+            case _:
+                return []
 
     def _silent(self) -> list[Event]:
         limit = self._silence or max(_LEAST_SILENCE, _TIMES_SLOWEST * self._slowest)
         now = time.monotonic()
         found: list[Event] = []
         for actor in self._actors.values():
-            if actor.streams and now - actor.heard > limit and not actor.reported_silent:
+            if actor.tickets and now - actor.heard > limit and not actor.reported_silent:
                 actor.reported_silent = True
                 found.append(Silent(actor.number, now - actor.heard))
         return found
 
     def _node(self, actor: _Actor) -> str:
-        return actor.node or "a node"
+        """Where a worker is; empty where it is gone before it could say so."""
+        if not actor.node:
+            try:
+                actor.node = self._ray.get(actor.place, timeout=0)
+            except Exception:  # it is gone, and took that with it
+                return ""
+        return actor.node
 
 
 def _reason(error: BaseException) -> str:
@@ -303,5 +353,14 @@ def _reason(error: BaseException) -> str:
     text = str(error).strip()
     for line in text.splitlines():
         if "exit" in line.lower() or "SIG" in line or "kill" in line.lower() or "Error" in line:
-            return line.strip()[:300]
-    return (text.splitlines() or [type(error).__name__])[0][:300]
+            text = line
+            break
+    first = (text.splitlines() or [type(error).__name__])[0]
+    return re.split(r"\s+(?:Some common causes|There are some potential)", first)[0].strip()[:300]
+
+
+def _about_token() -> str:
+    """What else may have ended a worker that never was: Ray says nothing of it."""
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        return ""
+    return "; a cluster without a token refuses a driver that has one: RAY_AUTH_MODE=disabled"

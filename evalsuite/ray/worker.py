@@ -6,27 +6,19 @@ from __future__ import annotations
 import os
 import pickle
 import platform
+import queue
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evalsuite.engine import (
-    LocalExecutor,
-    NullProgress,
-    RequestLoop,
-    Source,
-    blinded,
-    sizes_for,
-    verdicts_of,
-)
-from evalsuite.engine.engine import Sink
+from evalsuite.engine import Source
+from evalsuite.engine.findings import Findings
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.plan import TaskPlan
 from evalsuite.engine.pool import Begun, WorkerInfo
-from evalsuite.engine.probing import probe
 from evalsuite.engine.streaming import Streamed, stream
-from evalsuite.engine.worker import Worker
 from evalsuite.errors import EvalsuiteError
 from evalsuite.model.reasoning import without_reasoning
 from evalsuite.spec import ExecutionOptions, RunSpec
@@ -56,31 +48,23 @@ class LeaseWorker:
         self._spec = spec
         self._options = options
         self._plans: dict[str, TaskPlan] = {}
-        self._probed: set[str] = set()
+        self._leases: queue.SimpleQueue[Source | None] = queue.SimpleQueue()
+        self._alone: dict[int, bool] = {}
+        self._stopping = threading.Event()
 
     def load(self, node: str) -> WorkerInfo | LoadError:
         """Loads plugins and the model; says what and where it is."""
-        from evalsuite.cache import cache_folder
         from evalsuite.registry import load_registry
+        from evalsuite.running.answering import answering
         from evalsuite.running.resolving import build_model
         from evalsuite.store import environment
 
         try:
             self._registry = load_registry(self._spec.plugins)
-            self._model = build_model(self._spec, self._registry)
+            model = build_model(self._spec, self._registry)
         except EvalsuiteError as error:
             return LoadError(type(error), error.what, error.remedy)
-        checked = self._options.self_check
-        self._worker = Worker(
-            self._model,
-            self_check=checked,
-            batch_invariant=self._options.batch_invariant,
-            verdicts=verdicts_of(self._model, cache_folder()) if checked else None,
-        )
-        self._executor = LocalExecutor(
-            self._worker, sizes_for(self._options.batch_size, self._model.info, cache_folder())
-        )
-        info = blinded(self._model.info) if self._spec.model.blind else self._model.info
+        self._answering = answering(model, self._spec, self._options, self._registry)
         found = environment.collect(self._spec.plugins)
         return WorkerInfo(
             self._number,
@@ -90,7 +74,7 @@ class LeaseWorker:
             environment.gpus(),
             {"python": platform.python_version(), **found.packages, "git": found.git_commit},
             found.plugins,
-            info,
+            self._answering.info,
         )
 
     def learn(self, key: str, pickled: bytes | None) -> str:
@@ -118,29 +102,30 @@ class LeaseWorker:
         except EvalsuiteError:
             return False
 
-    def answer(self, lease: Lease, begun: Begun) -> Iterator[Streamed]:
-        """Asks about a lease's samples; yields what is saved and noted, batch by batch."""
-        if lease.alone:
-            for sample in lease.samples:
-                yield from self._stream(lease.task, (sample,), begun)
-        else:
-            yield from self._stream(lease.task, lease.samples, begun)
-
-    def _stream(self, key: str, samples: tuple[Sample, ...], begun: Begun) -> Iterator[Streamed]:
-        annotated = self._registry.model(self._spec.model.name)[0].reads_annotations
+    def give(self, lease: Lease, begun: Begun, findings: Findings) -> None:
+        """Takes a lease, to be answered after those before it, and what other workers found out."""
         if self._spec.reasoning == "strip":
             begun = {name: tuple(map(without_reasoning, found)) for name, found in begun.items()}
+        self._answering.worker.learn(findings)
+        self._alone[lease.ticket] = lease.alone
+        self._leases.put(Source(self._plans[lease.task], lease, begun))
 
-        def ask(source: Source, sink: Sink) -> None:
-            if key not in self._probed:
-                self._probed.add(key)
-                blind = self._spec.model.blind
-                for text in probe(self._model, key, self._plans[key].task, samples, blind=blind):
-                    sink.note(key, text)
-            loop = RequestLoop(
-                self._model, self._executor, sink, self._options, self._spec.seed, NullProgress(),
-                self._spec.model.blind, annotated, self._spec.reasoning,
-            )  # fmt: skip
-            loop.ask(source)
+    def stop(self) -> None:
+        """Ends `answer` after the batch that is being answered."""
+        self._stopping.set()
+        self._leases.put(None)
 
-        yield from stream(ask, Source(self._plans[key], frozenset(), begun, _fresh=iter(samples)))
+    def answer(self) -> Iterator[Streamed]:
+        """Answers leases as they come, until `stop`; yields what is answered and noted, batch by batch."""
+        yield from stream(
+            lambda: self._answering.loop.run(self._take),
+            alone=lambda ticket: self._alone[ticket],
+            news=self._answering.worker.news,
+            stopping=self._stopping,
+        )
+
+    def _take(self, may_wait: bool) -> Source | None:
+        try:
+            return self._leases.get(block=may_wait)
+        except queue.Empty:
+            return None

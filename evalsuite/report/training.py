@@ -13,7 +13,7 @@ from evalsuite.report.privacy import without_folders
 from evalsuite.store import RunReader
 from evalsuite.tracking import Curve
 from evalsuite.tracking.rendering import best_line, change_line, interval
-from evalsuite.tracking.track import track_open
+from evalsuite.tracking.summary import track_open
 
 WIDTH, HEIGHT = 560.0, 200.0
 """Of a chart's plane, in SVG units; names of ticks stand outside."""

@@ -5,34 +5,21 @@ from __future__ import annotations
 import gc
 import logging
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from evalsuite.cache import cache_folder
-from evalsuite.engine import (
-    LocalExecutor,
-    NullProgress,
-    Progress,
-    RequestLoop,
-    Source,
-    TaskPlan,
-    Worker,
-    blinded,
-    plan_task,
-    sizes_for,
-    verdicts_of,
-)
+from evalsuite.engine import NullProgress, Progress, TaskPlan, plan_task
 from evalsuite.engine.faults import release_device_memory
-from evalsuite.engine.probing import probe
 from evalsuite.errors import StoreError
 from evalsuite.model import Model
-from evalsuite.model.reasoning import Reasoning, without_reasoning
 from evalsuite.model.steps import Place
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import Response
+from evalsuite.running.answering import answering
+from evalsuite.running.asking import ask_here
 from evalsuite.running.distributing import ask_distributed, is_distributed
+from evalsuite.running.featuring import feature_workers
 from evalsuite.running.resolving import build_model, build_task, resolve, task_keys
 from evalsuite.running.scoring import score_all
 from evalsuite.spec import ExecutionOptions, RunSpec
@@ -173,29 +160,8 @@ def _ask(
         ask_distributed(writer, plans, finished, spec, options, progress)
         return
     model = loaded.pop() if loaded else _load(spec, registry, progress)
-    annotated = registry.model(spec.model.name)[0].reads_annotations
-    info = blinded(model.info) if spec.model.blind else model.info
-    if annotated:
-        info = replace(info, details={**info.details, "reads_annotations": True})
-    writer.set_model(info)
-    worker = Worker(
-        model,
-        self_check=options.self_check,
-        batch_invariant=options.batch_invariant,
-        verdicts=verdicts_of(model, cache_folder()) if options.self_check else None,
-    )
-    executor = LocalExecutor(worker, sizes_for(options.batch_size, model.info, cache_folder()))
-    asker = RequestLoop(
-        model, executor, writer, options, spec.seed, progress, spec.model.blind, annotated, spec.reasoning
-    )
     progress.on_start(total, done)
-    for plan in plans:
-        if len(finished[plan.key]) < plan.total:
-            _probe(writer, plan, model, finished[plan.key], spec, progress)
-            begun = {
-                name: _answers(writer, plan.key, name, spec.reasoning) for name in writer.begun(plan.key)
-            }
-            asker.ask(Source(plan, finished[plan.key], begun))
+    ask_here(writer, plans, finished, answering(model, spec, options, registry), options, progress)
 
 
 def _free() -> None:
@@ -204,38 +170,17 @@ def _free() -> None:
     release_device_memory()
 
 
-def _probe(
-    writer: RunWriter,
-    plan: TaskPlan,
-    model: Model,
-    finished: Collection[str],
-    spec: RunSpec,
-    progress: Progress,
-) -> None:
-    """Notes what the model cannot show; raises UnavailableError for what it cannot do."""
-    missing = (sample for sample in plan.samples() if sample.id not in finished)
-    known = {(note.task, note.text) for note in writer.notes()}
-    for text in probe(model, plan.key, plan.task, missing, blind=spec.model.blind):
-        if (plan.key, text) not in known:
-            writer.note(plan.key, text)
-            progress.on_note(plan.key, text)
-
-
 def _load(spec: RunSpec, registry: Registry, progress: Progress) -> Model:
     progress.on_stage(f"loading {spec.model.name}")
     return build_model(spec, registry)
-
-
-def _answers(writer: RunWriter, key: str, sample: str, reasoning: Reasoning) -> tuple[Response, ...]:
-    found = tuple(r.response for r in writer.steps(key, sample) if r.response is not None)
-    return found if reasoning == "keep" else tuple(map(without_reasoning, found))
 
 
 def _score(
     writer: RunWriter, plans: list[TaskPlan], options: ExecutionOptions, progress: Progress
 ) -> RunOutcome:
     progress.on_stage("scoring")
-    scored = score_all(writer, {plan.key: plan.task for plan in plans})
+    workers = feature_workers(options, writer.manifest.spec, writer, progress)
+    scored = score_all(writer, {plan.key: plan.task for plan in plans}, workers=workers)
     allowed = options.max_failures
     if allowed < 1:
         allowed *= sum(plan.total for plan in plans)

@@ -11,13 +11,16 @@ from typing import overload
 
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.errors import DataError, EvalsuiteError, SpecError, is_interruption, reason_of
+from evalsuite.features.keeping import Workers, keeping
 from evalsuite.judging import Judged, with_judgements
 from evalsuite.judging.stored import Verdicts, verdicts
 from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
 from evalsuite.running.answers import reading_of
+from evalsuite.running.featuring import feature_workers
 from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.running.usage import usage_of
+from evalsuite.spec import ExecutionOptions
 from evalsuite.store import Judge, Record, RunReader, RunWriter, TaskResult
 from evalsuite.store.forms import form_of
 from evalsuite.store.manifest import Manifest, TaskRecord
@@ -126,12 +129,14 @@ def compute(
     task: Task,
     judged: Verdicts | None = None,
     reasoning: Reasoning | None = None,
+    workers: Workers | None = None,
 ) -> tuple[Scores, StoredAnswers]:
-    """The rows and statistics of one task of a run.
+    """The rows and statistics of one task of a run; features that the run keeps are not computed again.
 
     Args:
         judged: what a judge said; None takes what the judge said that was asked first, where there is one.
         reasoning: see `StoredAnswers`.
+        workers: compute the features of images; None: this process does.
 
     Raises:
         DataError: the data have changed.
@@ -146,7 +151,8 @@ def compute(
     if not len(answers):
         return Scores((), ()), answers
     try:
-        scores = task.score(answers)
+        with keeping(run.features, workers):
+            scores = task.score(answers)
     except EvalsuiteError:
         raise
     except BaseException as error:
@@ -179,12 +185,13 @@ def score_task(
     task: Task,
     judge: Judge | None = None,
     reasoning: Reasoning | None = None,
+    workers: Workers | None = None,
 ) -> TaskResult:
     """Scores one task of a run and writes its table; `save_results` of the writer keeps the numbers."""
     from evalsuite.stats import estimate
 
     judged = verdicts(writer, judge, key) if judge else None
-    scores, answers = compute(writer, key, task, judged, reasoning)
+    scores, answers = compute(writer, key, task, judged, reasoning, workers)
     numbers = estimate(scores, seed=writer.manifest.spec.seed)
     without = {**answers.failed, **answers.unanswered}
     failed = [SampleScore(name, failure=reason) for name, reason in without.items()]
@@ -226,6 +233,7 @@ def score_run(
     rules: str | None = None,
     registry: Registry | None = None,
     reasoning: Reasoning | None = None,
+    options: ExecutionOptions | None = None,
 ) -> Scored:
     """Re-scores a run, without its model.
 
@@ -234,6 +242,7 @@ def score_run(
         rules: named rules, for the tasks that have them; None: those of the run's specification.
         registry: None loads installed plugins and those of the run.
         reasoning: `keep` scores answers with their reasoning; None: as before.
+        options: `workers` and what belongs to them: who computes the features of images.
 
     Raises:
         StoreError: it is no run, or it is being written.
@@ -250,7 +259,9 @@ def score_run(
             except DataError as error:
                 changed[key] = str(error)
         unchanged = {key: task for key, task in tasks.items() if key not in changed}
-        scored = score_all(writer, unchanged, reasoning)
+        scored = score_all(
+            writer, unchanged, reasoning, feature_workers(options, writer.manifest.spec, writer)
+        )
     return Scored(scored.results, {**changed, **scored.errors})
 
 
@@ -265,7 +276,12 @@ def built_tasks(manifest: Manifest, registry: Registry, rules: str | None = None
     return {key: build_task(spec, registry, rules) for key, spec in pairs}
 
 
-def score_all(writer: RunWriter, tasks: Mapping[str, Task], reasoning: Reasoning | None = None) -> Scored:
+def score_all(
+    writer: RunWriter,
+    tasks: Mapping[str, Task],
+    reasoning: Reasoning | None = None,
+    workers: Workers | None = None,
+) -> Scored:
     """Scores tasks one by one, a judged one by each of its judges; one that cannot be scored does not stop
     the others."""
     results: list[TaskResult] = []
@@ -273,7 +289,8 @@ def score_all(writer: RunWriter, tasks: Mapping[str, Task], reasoning: Reasoning
     for key, task in tasks.items():
         try:
             results += [
-                score_task(writer, key, task, judge, reasoning) for judge in judges_of(writer, key, task)
+                score_task(writer, key, task, judge, reasoning, workers)
+                for judge in judges_of(writer, key, task)
             ]
         except EvalsuiteError as error:
             errors[key] = str(error)

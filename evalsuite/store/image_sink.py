@@ -39,7 +39,7 @@ class ImageSink:
         if images.locate(self._root, reference).exists():
             return reference
         if self._sharded():
-            return self._writer().put(data)
+            return self._writer().put(data, reference)
         stored = images.store(self._root, data)
         if self._files is not None:
             self._files += 1

@@ -19,6 +19,7 @@ FORMAT = 1
 MANIFEST = "run.json"
 RESPONSES = "responses.sqlite"
 IMAGES = "images"
+FEATURES = "features"
 SCORES = "scores"
 METRICS = "metrics.json"
 LOCK = "run.lock"

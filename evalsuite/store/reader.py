@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalsuite.errors import EvalsuiteError
 from evalsuite.spec import RunSpec
 from evalsuite.store import database, judgements, results
+from evalsuite.store.features import FeatureFolder
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST
 from evalsuite.store.lock import is_written
@@ -33,6 +34,7 @@ class RunReader:
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
         self._connection = database.connect_for_reading(self.path)
+        self.features = FeatureFolder(self.path)
 
     @property
     def spec(self) -> RunSpec:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import sqlite3
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,9 +80,13 @@ class ShardWriter:
         """Images that were put but are in no commit yet."""
         return list(self._pending.values())
 
-    def put(self, data: bytes) -> ImageReference:
-        """Appends an encoded image unless it is there already; it counts after `sync` and the commit."""
-        reference = reference_of(data)
+    def put(self, data: bytes, reference: ImageReference | None = None) -> ImageReference:
+        """Appends an encoded image unless it is there already; it counts after `sync` and the commit.
+
+        Args:
+            reference: what refers to the image, where it is known: it takes a digest of the whole.
+        """
+        reference = reference or reference_of(data)
         digest = reference.sha256
         if digest in self._pending or place_of(self._connection, digest) is not None:
             return reference
@@ -96,7 +100,7 @@ class ShardWriter:
         file = shard_file(self._root, self._number)
         with reporting(file):
             descriptor = self._open(file)
-            _write(descriptor, block + data + padding, self._end)
+            _write(descriptor, (block, data, padding), self._end)
         self._pending[digest] = Place(reference, self._number, self._end + len(block), len(data))
         self._count, self._end = self._count + 1, self._end + len(block) + len(data) + len(padding)
         return reference
@@ -139,7 +143,7 @@ class ShardWriter:
         with reporting(shard_file(self._root, self._number)):
             try:
                 if end:
-                    _write(descriptor, _END, self._end)
+                    _write(descriptor, (_END,), self._end)
                     os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -166,11 +170,16 @@ class ShardWriter:
         return int(number), int(count), int(end)
 
 
-def _write(descriptor: int, data: bytes, at: int) -> None:
+def _write(descriptor: int, parts: Sequence[bytes], at: int) -> None:
+    """Writes the parts one behind the other, without putting them together first."""
+    left = [memoryview(part) for part in parts]
     os.lseek(descriptor, at, os.SEEK_SET)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    while left:
+        done = os.writev(descriptor, left) if hasattr(os, "writev") else os.write(descriptor, left[0])
+        while left and done >= len(left[0]):
+            done -= len(left.pop(0))
+        if left:
+            left[0] = left[0][done:]
 
 
 def place_of(connection: sqlite3.Connection, digest: str) -> Place | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evalsuite.errors import StoreError
 from evalsuite.store import codec, database, images, shards
+from evalsuite.store.feature_files import stored_features
 from evalsuite.store.layout import IMAGES, RESPONSES, reporting
 from evalsuite.store.manifest import read_manifest
 from evalsuite.store.writer import tally
@@ -24,6 +25,8 @@ class Verification:
         records, images: how many were checked.
         stray_images: files in `images/` that no response refers to; harmless, left by a kill between writing
             an image and committing its row.
+        features, damaged_features: rows of kept features, and those of them that are damaged; harmless, since
+            scoring computes them again.
         lost_samples: answered samples whose images are gone or damaged; `--retry-failed` regenerates them.
     """
 
@@ -32,6 +35,8 @@ class Verification:
     images: int
     stray_images: int
     lost_samples: int = 0
+    features: int = 0
+    damaged_features: int = 0
 
     @property
     def sound(self) -> bool:
@@ -101,4 +106,6 @@ def verify(path: Path | str) -> Verification:
         connection.close()
     files = {file.name for file in (path / IMAGES).glob("??/*") if not file.name.startswith(".tmp-")}
     stray += len(files - {reference.file_name for reference in wrong})
-    return Verification(tuple(problems), records, len(wrong), stray, len(lost))
+    features = stored_features(path, check=True)
+    rows, damaged = (sum(getattr(one, field) for one in features) for field in ("rows", "damaged"))
+    return Verification(tuple(problems), records, len(wrong), stray, len(lost), rows, damaged)

@@ -16,8 +16,10 @@ from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
 from evalsuite.model.steps import Place, joined, place_of_model
 from evalsuite.spec import ExecutionOptions, RunSpec
-from evalsuite.store import codec, database, environment, judgements, lost, results
+from evalsuite.store import codec, database, dropping, environment, judgements, lost, results
 from evalsuite.store.codec import storable
+from evalsuite.store.features import FeatureFolder
+from evalsuite.store.filesystem import check_file_system
 from evalsuite.store.image_sink import ImageSink
 from evalsuite.store.judgements import Judge, StoredJudgement
 from evalsuite.store.layout import MANIFEST, is_unused, reporting
@@ -82,6 +84,7 @@ class RunWriter:
         self._session_open = False
         self._connection = database.connect_for_writing(path, begun=manifest.model is not None)
         self._images = ImageSink(path, self._connection, image_shards)
+        self.features = FeatureFolder(path, writable=True, check=lock.check)
 
     @classmethod
     def open(
@@ -103,6 +106,7 @@ class RunWriter:
         check_usable(path, spec)
         with reporting(path):
             path.mkdir(parents=True, exist_ok=True)
+        remark = check_file_system(path)
         lock = WriterLock(path)
         try:
             session = Session(
@@ -121,6 +125,8 @@ class RunWriter:
             manifest.write(path)
             writer = cls(path, lock, manifest, execution.image_shards)
             writer._session_open = True
+            if remark:
+                writer.note("", remark)
             return writer
         except BaseException:
             lock.release()
@@ -193,6 +199,26 @@ class RunWriter:
                 task, f"images of {len(found.samples)} answered samples were lost; they are generated again"
             )
         return len(found.samples)
+
+    def drop_worker(self, worker: int) -> dict[str, int]:
+        """Removes what a worker answered, so that the run's command asks it again; a note says so.
+
+        Returns how many samples that were, by task. Raises StoreError for a worker that the run does not
+        know.
+        """
+        known = sorted({one.worker for session in self.manifest.sessions for one in session.workers})
+        if worker not in known:
+            has = f"workers {', '.join(map(str, known))}" if known else "none: one process answered it"
+            raise StoreError(
+                f"{self.path} has no worker {worker}.", f"It has {has}; see `evalsuite runs show`."
+            )
+        self._lock.check()
+        found = dropping.drop(self._connection, self.path, worker)
+        for task, count in found.items():
+            self.note(
+                task, f"answers of worker {worker} to {count} samples were dropped; they are asked again"
+            )
+        return found
 
     def finished(self, task: str, *, retry_failed: bool = False) -> set[str]:
         """Samples that are done; with `retry_failed`, those that failed are not among them."""

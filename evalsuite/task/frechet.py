@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from evalsuite.features.keeping import Keeper, current_keeper, digest_of, kept_value
 from evalsuite.metrics.frechet import Gaussian, Means, frechet_distance_to, gaussian_of
 from evalsuite.task import Metric, Statistic
 
@@ -43,10 +45,47 @@ def frechet_statistic(
             count,
             dimensions,
         )
-    distance_to = frechet_distance_to(reference)
+    slow = dimensions >= _SLOW_DIMENSIONS
+    distance = _Distance(drawn, len(rows), reference, means, current_keeper() if slow else None)
+    return Statistic(metric, rows, distance, "subsample", most_resamples=_SLOW_RESAMPLES if slow else None)
 
-    def distance(chosen: Any) -> float:
-        return distance_to(gaussian_of(drawn(chosen), means))
 
-    slow = _SLOW_RESAMPLES if dimensions >= _SLOW_DIMENSIONS else None
-    return Statistic(metric, rows, distance, "subsample", most_resamples=slow)
+class _Distance:
+    """The distance of chosen rows to the reference; what takes seconds is kept with the run.
+
+    Args:
+        keeper: where distances are kept; None: nowhere.
+    """
+
+    def __init__(
+        self,
+        drawn: Callable[[Any], np.ndarray],
+        count: int,
+        reference: Gaussian,
+        means: Means,
+        keeper: Keeper | None,
+    ) -> None:
+        self._drawn, self._count, self._reference, self._means = drawn, count, reference, means
+        self._keeper = keeper
+
+    @cached_property
+    def _distance_to(self) -> Callable[[Gaussian], float]:
+        return frechet_distance_to(self._reference)
+
+    @cached_property
+    def _inputs(self) -> tuple[bytes, ...]:
+        import numpy as np
+
+        whole = digest_of(self._drawn(np.arange(self._count)))
+        return whole, digest_of(self._reference.mu), digest_of(self._reference.sigma), self._means.encode()
+
+    def __call__(self, chosen: Any) -> float:
+        if self._keeper is None:
+            return self._computed(chosen)
+        import numpy as np
+
+        parts = (*self._inputs, digest_of(np.asarray(chosen, dtype=np.int64)))
+        return kept_value(self._keeper, "frechet distance 1", parts, lambda: self._computed(chosen))
+
+    def _computed(self, chosen: Any) -> float:
+        return self._distance_to(gaussian_of(self._drawn(chosen), self._means))

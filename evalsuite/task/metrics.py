@@ -63,7 +63,6 @@ if TYPE_CHECKING:
         wise_grades,
         wise_verdict,
     )
-    from evalsuite.metrics.rubrics import parse_rubric, reply_says, rubric_met
     from evalsuite.metrics.short_answers import contains, relaxed_match
     from evalsuite.metrics.spice import spice, spice_obstacle
     from evalsuite.metrics.text_images import (
@@ -75,6 +74,7 @@ if TYPE_CHECKING:
         tiif_gned,
         tiif_recall,
     )
+    from evalsuite.metrics.ueval import parse_rubric, reply_says, rubric_met
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
 __all__ = [
@@ -215,7 +215,7 @@ if not TYPE_CHECKING:
                 "dreambench_grade kris_dual_grades kris_grade mmie_grade omnicontext_grade omnicontext_reply"
                 " rise_complete rise_grades rise_numbers rise_score wiscore wise_grades wise_verdict"
             ),
-            "evalsuite.metrics.rubrics": "parse_rubric reply_says rubric_met",
+            "evalsuite.metrics.ueval": "parse_rubric reply_says rubric_met",
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
             "evalsuite.metrics.text_images": (

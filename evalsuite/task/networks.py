@@ -10,30 +10,41 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from evalsuite.content import Image
 from evalsuite.errors import SpecError, UnavailableError, suggest
 from evalsuite.features import (
     FeatureNetwork,
+    ImageScorer,
     NetworkSpec,
     PairNetwork,
     TextFeatureNetwork,
     load_any_network,
     load_network,
     load_pair_network,
+    load_scorer,
     require_weights,
 )
-from evalsuite.features.decoding import Decoded, decoded_batches
+from evalsuite.features.base import AnyNetwork
+from evalsuite.features.extraction import image_features, text_features
 from evalsuite.options import Option
 from evalsuite.task import Metric, TaskInfo
 from evalsuite.task.benchmark import Plan
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL.Image import Image as PilImage
+
+__all__ = [
+    "OPTIONS",
+    "Columns",
+    "NetworkSettings",
+    "choose_columns",
+    "cosines",
+    "image_features",
+    "text_features",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +61,8 @@ class NetworkSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["clip", "dino", "inception", "lpips", "sentence", "structure"]
+    kind: str
+    """`clip`, `dino`, `inception`, `lpips`, `sentence`, `structure`, or one that a plugin adds."""
     source: str
     preprocess: str = "openai"
     label: str
@@ -103,6 +115,15 @@ class Columns:
     def pair_network(self, key: str) -> PairNetwork:
         """The network of that key, which compares pairs. Raises SpecError for one of another kind."""
         return load_pair_network(self.networks[key], self.device)
+
+    def scorer(self, key: str) -> ImageScorer:
+        """The network of that key, which scores images with texts. Raises SpecError for one of another
+        kind."""
+        return load_scorer(self.networks[key], self.device)
+
+    def any_network(self, key: str) -> AnyNetwork:
+        """The network of that key, of whatever kind."""
+        return load_any_network(self.networks[key], self.device)
 
     def details(self) -> dict[str, Any]:
         """What scoring puts on record about the networks: weights and preprocessing (JSON-able)."""
@@ -179,35 +200,6 @@ def choose_columns(
         plan.options.get("device", "auto"),
         tuple(spec.name for spec in plan.benchmark.metrics if not spec.plain),
     )
-
-
-class ImageNetwork(Protocol):
-    """What turns images into vectors."""
-
-    @property
-    def dim(self) -> int: ...
-
-    def images(self, images: Sequence[PilImage]) -> np.ndarray:
-        """(n, dim) float32."""
-        ...
-
-
-def image_features(
-    networks: Mapping[str, ImageNetwork], images: Sequence[Image]
-) -> tuple[dict[str, np.ndarray], Decoded]:
-    """Features of many encoded images under several networks, each image decoded once.
-
-    Returns:
-        by key: (n, dim) float32, rows of broken images are NaN; and which images were broken.
-    """
-    import numpy as np
-
-    found = {key: np.full((len(images), net.dim), np.nan, dtype=np.float32) for key, net in networks.items()}
-    state = Decoded()
-    for positions, pictures in decoded_batches(images, state):
-        for key, network in networks.items():
-            found[key][positions] = network.images(pictures)
-    return found, state
 
 
 def cosines(first: np.ndarray, second: np.ndarray) -> np.ndarray:

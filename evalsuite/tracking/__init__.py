@@ -7,6 +7,6 @@
 """
 
 from evalsuite.tracking.gathering import Curve, Point, Training, place_of_run
-from evalsuite.tracking.track import track
+from evalsuite.tracking.summary import track
 
 __all__ = ["Curve", "Point", "Training", "place_of_run", "track"]

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.task import FORMULAS
+from evalsuite.request import ImageResponse
+from evalsuite.task import FORMULAS, Answered
+from evalsuite.task.features import (
+    current_keeper,
+    digest_of,
+    joint_key,
+    kept_each,
+    kept_rows,
+    kind_of,
+)
 from evalsuite.task.metrics import mse, pixel_distance, psnr, ssim
-from evalsuite.task.networks import Columns, cosines
+from evalsuite.task.networks import Columns, cosines, image_features, text_features
 
 from .settings import ColumnSettings
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image as PilImage
+
+    from evalsuite.features import PairNetwork
 
     from .scoring import Result
 
@@ -115,15 +127,19 @@ class _Seen:
 
     def _pictures(self, which: str) -> np.ndarray:
         if ("picture", which) not in self._kept:
-            pictures = [_picture(result, which) for result in self._results.values()]
-            self._kept["picture", which] = self._columns.network(self._key).images(pictures)
+            network, results = self._columns.network(self._key), list(self._results.values())
+            self._kept["picture", which] = kept_rows(
+                kind_of(network, "features", "image", network.dim),
+                [_key(result, which) for result in results],
+                lambda: network.images([_picture(result, which) for result in results]),
+            )
         return self._kept["picture", which]
 
     def _texts(self, which: str, prefix: str = "") -> np.ndarray:
         kind = f"{prefix}{which}"
         if ("text", kind) not in self._kept:
             texts = [prefix + getattr(result.turn, which) for result in self._results.values()]
-            self._kept["text", kind] = self._columns.text_network(self._key).texts(texts)
+            self._kept["text", kind] = text_features(self._columns.text_network(self._key), texts)
         return self._kept["text", kind]
 
     @staticmethod
@@ -141,20 +157,71 @@ def add_distances(
     columns: Columns, how: Mapping[str, ColumnSettings], results: Mapping[int, Result], values: Values
 ) -> None:
     """The columns of networks that compare pairs: result and source, one region kept, the rest black."""
-    import numpy as np
-
     for name, column in how.items():
         if column.measure not in PAIRS:
             continue
         network = columns.pair_network(column.network)
+        kind = kind_of(network, "distances", "two images and a region", 1, "<f8")
+        seen = {}
         for i, result in results.items():
             keep = region(result, column.region)
-            if keep is not None and not keep.any():
-                continue
-            source = result.beside("source")
-            pair = [np.asarray(p) for p in (_fitted(result.drawn, source), source)]
-            first, second = ((p if keep is None else p * keep[..., None])[None] / 255 for p in pair)
-            values[i][name] = float(network.distances_of_arrays(first, second)[0])
+            if keep is None or keep.any():
+                seen[i] = result
+        pairs = list(seen.values())
+        keys = [
+            joint_key(_key(pair, "drawn"), _key(pair, "source"), _part(pair, column.region)) for pair in pairs
+        ]
+        distances = kept_each(kind, keys, partial(_distance, network, pairs, column.region))
+        for i, distance in zip(seen, distances[:, 0], strict=True):
+            values[i][name] = float(distance)
+
+
+def _distance(network: PairNetwork, pairs: Sequence[Result], part: str, at: int) -> np.ndarray:
+    """(1,) distance of a result to its source, one region kept, the rest black."""
+    import numpy as np
+
+    result = pairs[at]
+    source, keep = result.beside("source"), region(result, part)
+    pair = [np.asarray(p) for p in (_fitted(result.drawn, source), source)]
+    first, second = ((p if keep is None else p * keep[..., None])[None] / 255 for p in pair)
+    return network.distances_of_arrays(first, second)
+
+
+def ask_workers(
+    columns: Columns, how: Mapping[str, ColumnSettings], answered: Sequence[Answered], block: int
+) -> None:
+    """Has the workers of the run, where there are some, compute what networks see of whole images."""
+    if current_keeper().workers is None:
+        return
+    whole = [
+        one for one in answered if isinstance(one.response, ImageResponse) and len(one.response.images) == 1
+    ]
+    for key in sorted({column.network for column in how.values() if column.measure in FEATURES}):
+        wanted = {
+            which
+            for column in how.values()
+            if column.network == key
+            for which in ({"drawn"} | (needs(column) & {"source", "target"}))
+        }
+        for which in sorted(wanted):
+            files = [
+                one.response.images[0] if which == "drawn" else getattr(one.sample.record.turns[-1], which)
+                for one in whole
+            ]
+            image_features({key: columns.network(key)}, [f for f in files if f is not None], block=block)
+
+
+def _key(result: Result, which: str) -> bytes:
+    """Under what features of `_picture` are kept."""
+    if which in ("drawn", "source", "target"):
+        return bytes.fromhex(result.file(which).sha256())
+    return joint_key(_key(result, "drawn"), _key(result, "source"), _part(result, which))
+
+
+def _part(result: Result, name: str) -> bytes:
+    """What identifies a region of a result."""
+    keep = region(result, name)
+    return name.encode() + (b"" if keep is None else digest_of(keep))
 
 
 def region(result: Result, name: str) -> np.ndarray | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from evalsuite.content import Image
 from evalsuite.errors import EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
 from evalsuite.task import Answered, Breakdown, SampleScore, Scores, mean_statistics, row_of
+from evalsuite.task.features import decoding_threads
 from evalsuite.task.metrics import decode_mask
 from evalsuite.task.miniature import SceneTruth
 from evalsuite.task.networks import Columns
@@ -43,27 +46,32 @@ class Scorer:
     def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows in the order of `answered`; a missing or broken result, source or target is a failure.
 
-        Goes through the answers once, a few decoded images at a time.
+        A few images are decoded at a time, each once for all columns.
         """
         rows: list[SampleScore] = []
-        answers = iter(answered)
-        while batch := list(islice(answers, _AT_ONCE)):
-            rows += self._rows(batch)
+        # Images are files, so that all answers together are small.
+        everything = list(answered)
+        measures.ask_workers(self.columns, self.how, everything, _AT_ONCE)
+        answers = iter(everything)
+        with ThreadPoolExecutor(decoding_threads(), "decode") as pool:
+            while batch := list(islice(answers, _AT_ONCE)):
+                rows += self._rows(batch, pool)
         statistics = [s for metric in self.columns.metrics for s in mean_statistics(metric, rows, by=self.by)]
         details = self.columns.details()
         if self.excluded:
             details["excluded"] = dict(self.excluded)
         return Scores(rows, statistics, self.columns.missing, details)
 
-    def _rows(self, batch: Sequence[Answered]) -> list[SampleScore]:
+    def _rows(self, batch: Sequence[Answered], pool: Executor) -> list[SampleScore]:
         failures: dict[int, str] = {}
         results: dict[int, Result] = {}
         values: dict[int, dict[str, float]] = {}
         words: dict[int, str] = {}
         needs = {need for how in self.how.values() for need in measures.needs(how)}
-        for i, one in enumerate(batch):
+        decoding = [pool.submit(_result, one, needs) for one in batch]
+        for i, decoded in enumerate(decoding):
             try:
-                result = _result(one, needs)
+                result = decoded.result()
                 values[i], words[i] = self._of_pixels(result)
                 results[i] = result
             except EvalsuiteError as error:
@@ -91,11 +99,13 @@ class Result:
     """A result, decoded, and what it is compared with.
 
     Args:
+        encoded: the result's file.
         source, target: decoded where a column needs them.
         mask: (height, width) 0/1, of the region to edit.
     """
 
     turn: Turn
+    encoded: Image
     drawn: PilImage
     source: PilImage | None
     target: PilImage | None
@@ -105,6 +115,13 @@ class Result:
     def truth(self) -> str:
         """The name under which the truth knows the accepted result."""
         return self.turn.target.label if self.turn.target else ""
+
+    def file(self, which: str) -> Image:
+        """The encoded result (`drawn`), source or target."""
+        found = {"drawn": self.encoded, "source": self.turn.source, "target": self.turn.target}[which]
+        if found is None:
+            raise SampleError(f"there is no {which} image to compare the result with")
+        return found
 
     def beside(self, which: str) -> PilImage:
         """The image that the result is compared with. Raises SampleError where there is none."""
@@ -133,7 +150,7 @@ def _result(one: Answered, needs: Set[str]) -> Result:
     source = decode(last.source) if "source" in needs else None
     target = decode(last.target) if "target" in needs and last.target else None
     mask = _mask(last, source) if "mask" in needs and source else None
-    return Result(last, drawn, source, target, mask)
+    return Result(last, response.images[0], drawn, source, target, mask)
 
 
 def _mask(turn: Turn, source: PilImage) -> np.ndarray:

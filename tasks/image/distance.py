@@ -16,7 +16,7 @@ from evalsuite.request import fingerprint
 from evalsuite.task.features import (
     Decoded,
     FeatureNetwork,
-    decoded_batches,
+    feature_batches,
     protocol_of,
     require_complete,
     statistics_of,
@@ -78,9 +78,8 @@ def reference_features(reference: Sequence[Image], network: FeatureNetwork) -> n
 
 def _features_of(images: Sequence[Image], network: FeatureNetwork) -> np.ndarray:
     state, found = Decoded(), FeatureSet()
-    for _, pictures in decoded_batches(images, state):
-        if not state.failures:
-            found.update(network.images(pictures))
+    for features in feature_batches(images, network, state):
+        found.update(features)
     require_complete(state, len(images))
     return found.finalize()
 

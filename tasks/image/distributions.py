@@ -9,9 +9,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
-from evalsuite.errors import SampleError, SpecError
+from evalsuite.errors import SampleError
 from evalsuite.task import Metric, Statistic, frechet_statistic
-from evalsuite.task.features import FeatureNetwork, InceptionNetwork
+from evalsuite.task.features import FeatureNetwork
 from evalsuite.task.metrics import (
     Coverage,
     Gaussian,
@@ -30,29 +30,11 @@ from .settings import ColumnSettings
 
 if TYPE_CHECKING:
     import numpy as np
-    from PIL.Image import Image as PilImage
 
 FEWEST = 4
 """Images; below, nothing is said about a distribution."""
 _SCORE_RESAMPLES = 50
 """One Inception Score of 15,000 images takes a quarter of a second; 50 estimate its spread to 10 %."""
-
-
-class Logits:
-    """The class scores of an Inception network in place of its features."""
-
-    dim = 1008
-
-    def __init__(self, network: FeatureNetwork) -> None:
-        if not isinstance(network, InceptionNetwork):
-            raise SpecError(
-                f"The Inception Score needs class scores, {network.name} has none.",
-                "Name a network of kind inception.",
-            )
-        self._network = network
-
-    def images(self, images: Sequence[PilImage]) -> np.ndarray:
-        return self._network.logits(images)
 
 
 @dataclass

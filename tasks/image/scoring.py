@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalsuite.content import Image
 from evalsuite.errors import DataError, SampleError
@@ -22,13 +22,13 @@ from evalsuite.task import (
     generated_images,
     mean_statistics,
 )
-from evalsuite.task.features import FeatureNetwork
+from evalsuite.task.features import InceptionLogits
 from evalsuite.task.miniature import PromptTruth
-from evalsuite.task.networks import Columns, cosines, image_features
+from evalsuite.task.networks import Columns, cosines, image_features, text_features
 from evalsuite.task.readers import decode, lossy
 
 from . import distributions
-from .distributions import Distributions, Logits
+from .distributions import Distributions
 from .prompt_list import Prompt
 from .settings import ColumnSettings
 
@@ -69,20 +69,14 @@ class Scorer:
         usable = [i for i in range(len(answered)) if i not in failures]
         prompts: list[Prompt] = [answered[i].sample.record for i in usable]
         pictures = [answered[i].response.images for i in usable]
-        selected, broken = self._selected(prompts, pictures)
+        selected, broken, seen = self._selected(prompts, pictures)
         chosen: dict[Which, list[Image]] = {
             "first": [images[0] for images in pictures],
             "selected": [images[k] for images, k in zip(pictures, selected, strict=True)],
         }
-        features: dict[tuple[str, Which], np.ndarray] = {}
-        for which in chosen:
-            keys = sorted(
-                {feature_key(how) for how in self.how.values() if how.network and how.images == which}
-            )
-            if keys:
-                found, state = image_features({key: self._network(key) for key in keys}, chosen[which])
-                broken |= state.failures
-                features |= {(key, which): found[key] for key in keys}
+        features = self._features(prompts, chosen, broken)
+        if seen is not None:
+            features[self.select, "selected"] = seen
         values, words = self._values(prompts, chosen, features, broken)
         failures |= {usable[at]: reason for at, reason in broken.items()}
         rows = []
@@ -100,10 +94,32 @@ class Scorer:
             rows.append(SampleScore(sample.id, values[at], sample.cluster, sample.labels, parsed))
         return self._told(rows, place, features, chosen)
 
-    def _network(self, key: str) -> FeatureNetwork | Logits:
+    def _features(
+        self, prompts: Sequence[Prompt], chosen: Mapping[Which, list[Image]], broken: dict[int, str]
+    ) -> dict[tuple[str, Which], np.ndarray]:
+        """By network and which images: features, class scores, or scores (n, 1); each image is decoded once
+        for all of them. What the selecting network saw of the selected images is not among them."""
+        # One image per prompt is both the first and the selected one.
+        passes: list[tuple[Which, ...]] = (
+            [("selected", "first")] if self.count == 1 else [("selected",), ("first",)]
+        )
+        features: dict[tuple[str, Which], np.ndarray] = {}
+        for which in passes:
+            keys = {feature_key(how) for how in self.how.values() if how.network and how.images in which}
+            if self.select and "selected" in which:
+                keys.discard(self.select)
+            if not keys:
+                continue
+            networks = {key: self._network(key) for key in sorted(keys)}
+            found, state = image_features(networks, chosen[which[0]], [prompt.text for prompt in prompts])
+            broken |= state.failures
+            features |= {(key, one): found[key] for key in keys for one in which}
+        return features
+
+    def _network(self, key: str) -> Any:
         name = key.removeprefix(_LOGITS)
-        network = self.columns.network(name)
-        return network if name == key else Logits(network)
+        network = self.columns.any_network(name)
+        return network if name == key else InceptionLogits(network)
 
     def _unusable(self, one: Answered) -> str:
         try:
@@ -114,10 +130,11 @@ class Scorer:
 
     def _selected(
         self, prompts: Sequence[Prompt], pictures: Sequence[Sequence[Image]]
-    ) -> tuple[list[int], dict[int, str]]:
-        """The image chosen for each prompt, and the prompts with broken images."""
+    ) -> tuple[list[int], dict[int, str], np.ndarray | None]:
+        """The image chosen for each prompt, the prompts with broken images, and the selecting network's
+        features of the chosen images."""
         if not self.select:
-            return [0] * len(prompts), {}
+            return [0] * len(prompts), {}, None
         import numpy as np
 
         network = self.columns.text_network(self.select)
@@ -127,13 +144,14 @@ class Scorer:
         broken = {at // self.count: reason for at, reason in state.failures.items()}
         texts = [prompt.captions if self.any_caption else (prompt.text,) for prompt in prompts]
         unique = sorted({text for group in texts for text in group})
-        embedded = dict(zip(unique, _unit(network.texts(unique)), strict=True))
+        embedded = dict(zip(unique, _unit(text_features(network, unique)), strict=True))
         drawn = _unit(np.nan_to_num(found[self.select])).reshape(len(prompts), self.count, -1)
         best = [
             int((drawn[at] @ np.stack([embedded[text] for text in texts[at]]).T).max(axis=1).argmax())
             for at in range(len(prompts))
         ]
-        return best, broken
+        at_best = [at * self.count + best[at] for at in range(len(prompts))]
+        return best, broken, found[self.select][at_best]
 
     def _values(
         self,
@@ -148,10 +166,13 @@ class Scorer:
             if how.measure == "similarity":
                 formula = FORMULAS[how.formula]
                 network = self.columns.text_network(how.network)
-                texts = network.texts([formula.prefix + p.text for p in prompts])
+                texts = text_features(network, [formula.prefix + p.text for p in prompts])
                 scores = formula.of(cosines(features[how.network, how.images], texts), network)
                 for at in range(len(prompts)):
                     values[at][name] = float(scores[at])
+            elif how.measure == "score":
+                for at in range(len(prompts)):
+                    values[at][name] = float(features[how.network, how.images][at, 0])
         for which in ("selected", "first"):
             wanted = [
                 name for name, how in self.how.items() if how.measure == "truth" and how.images == which

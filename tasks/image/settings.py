@@ -14,7 +14,8 @@ class ColumnSettings(BaseModel):
 
     `frechet`, `frechet-infinity`, `kid`, `cmmd`, `precision`, `recall`: of generated to reference images in a
     network's features; `inception-score`: of the generated ones alone; `similarity`: of image and prompt in a
-    network's common space; `truth`: the column of that name of the exact detector.
+    network's common space; `score`: what a network that looks at image and prompt says (preference,
+    aesthetics …); `truth`: the column of that name of the exact detector.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +29,7 @@ class ColumnSettings(BaseModel):
         "recall",
         "inception-score",
         "similarity",
+        "score",
         "truth",
     ]
     network: str = ""

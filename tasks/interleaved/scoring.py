@@ -22,7 +22,7 @@ from evalsuite.task import (
 )
 from evalsuite.task.metrics import gaussian_of, score_captions
 from evalsuite.task.miniature import StoryTruth
-from evalsuite.task.networks import Columns, cosines, image_features
+from evalsuite.task.networks import Columns, cosines, image_features, text_features
 from evalsuite.task.readers import InterleavedDocument
 
 from .form import faults
@@ -124,7 +124,7 @@ class Scorer:
         formula = FORMULAS[how.formula]
         network = self.columns.text_network(how.network)
         texts = sorted({formula.prefix + text for one in made for text in one.captions if text})
-        embedded = dict(zip(texts, network.texts(texts), strict=True)) if texts else {}
+        embedded = dict(zip(texts, text_features(network, texts), strict=True)) if texts else {}
         for one in made:
             pairs = [
                 (feature, embedded[formula.prefix + text])

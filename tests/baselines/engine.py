@@ -1,8 +1,9 @@
 """An inference engine in one file: `python engine.py PORT [--name NAME] [--slow S] [--dies-after N]
-[--broken]`.
+[--broken] [--taken FILE]`.
 
 It answers OpenAI's chat protocol with how many words it was asked, needs a moment to become healthy, and can
-die on request. Its process number stands in the file named by `--pids`, one line a start.
+die on request; with `--taken` its port is taken, at the first start (which makes the file) or `always`. Its
+process number stands in the file named by `--pids`, one line a start.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ parser.add_argument("--dies-at", default="")
 parser.add_argument("--broken", action="store_true")
 parser.add_argument("--never", action="store_true")
 parser.add_argument("--pids", type=Path)
+parser.add_argument("--taken", default="")
 options = parser.parse_args() if __name__ == "__main__" else parser.parse_args(["0"])
 started = time.monotonic()
 answered = 0
@@ -73,6 +75,11 @@ if __name__ == "__main__":
     if options.pids:
         with options.pids.open("a") as pids:
             pids.write(f"{os.getpid()}\n")
+    if options.taken and not (options.taken != "always" and Path(options.taken).exists()):
+        if options.taken != "always":
+            Path(options.taken).touch()
+        print("OSError: [Errno 98] Address already in use", file=sys.stderr)
+        sys.exit(1)
     if options.broken:
         print("CUDA error: no kernel image is available", file=sys.stderr)
         sys.exit(3)

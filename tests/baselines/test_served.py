@@ -141,6 +141,78 @@ def test_a_preset_without_its_program_names_the_remedy() -> None:
         build("some/model", preset="vllm")
 
 
+def started(
+    monkeypatch: pytest.MonkeyPatch, name: str, gpus: int = 0, dtype: str = "auto", **options: str
+) -> str:
+    """The command that a preset would start."""
+    from evalsuite_baselines.served import adapter
+
+    class Stop(Exception):
+        pass
+
+    def start(process: Any) -> None:
+        raise Stop(shlex.join(process.command))
+
+    monkeypatch.setattr(adapter, "assigned_gpus", lambda: gpus)
+    monkeypatch.setattr(adapter.EngineProcess, "start", start)
+    entry, argument = load_registry().model(name)
+    with pytest.raises(Stop) as stop:
+        entry.build(ModelOptions(argument, dtype=dtype, options=options))
+    return str(stop.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus", "words"),
+    [
+        ("vllm:org/M", 0, "vllm serve org/M --host 127.0.0.1 --port '{port}' --generation-config vllm"),
+        (
+            "vllm:org/M",
+            2,
+            "vllm serve org/M --host 127.0.0.1 --port '{port}' --generation-config vllm "
+            "--tensor-parallel-size 2",
+        ),
+        (
+            "sglang:org/M",
+            4,
+            "python3 -m sglang.launch_server --model-path org/M --host 127.0.0.1 --port '{port}' "
+            "--sampling-defaults openai --tp-size 4",
+        ),
+    ],
+)
+def test_presets_start_what_their_engines_document(
+    monkeypatch: pytest.MonkeyPatch, name: str, gpus: int, words: str
+) -> None:
+    assert started(monkeypatch, name, gpus) == words
+
+
+def test_the_users_own_arguments_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = started(monkeypatch, "vllm:M", 4, engine_args="--tensor-parallel-size 2 --pipeline-parallel-size 2")
+    assert own.count("tensor-parallel-size") == 1
+    assert started(monkeypatch, "vllm:M", 4, engine="mine {model} {port}") == "mine M '{port}'"
+    assert started(monkeypatch, "vllm:M", dtype="float16").endswith("--dtype float16")
+    entry, _ = load_registry().model("llama-cpp:M")
+    with pytest.raises(SpecError, match="takes no --dtype"):
+        entry.build(ModelOptions("M", dtype="float16"))
+
+
+def test_a_port_that_is_taken_meanwhile_is_not_the_end(tmp_path: Path) -> None:
+    model = build(engine=command("--taken", str(tmp_path / "once")))
+    assert ask(model, "a b") == ["2"]
+    with pytest.raises(UnavailableError, match="3 ports in a row were taken by another program"):
+        build(engine=command("--taken", "always"))
+
+
+def test_two_engines_of_one_machine_never_share_a_port() -> None:
+    from evalsuite.engine.serving import _claimed_port
+
+    claims = [_claimed_port() for _ in range(40)]
+    assert len({port for port, _ in claims}) == 40
+    for _, claim in claims:
+        if claim is not None:
+            claim.close()
+            Path(claim.name).unlink()
+
+
 def test_no_engine_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
     code = (

@@ -52,7 +52,7 @@ def test_numbers_reach_the_loggers_at_the_step_and_checkpoints_can_be_chosen_by_
         "saved", "numbers", tmp_path / "runs", save=_save, plugins=[PLUGIN], self_check=False
     )
     best = ModelCheckpoint(tmp_path / "best", monitor="evalsuite/numbers/mark", mode="max")
-    data = torch.utils.data.DataLoader(torch.zeros(4, 1), batch_size=2)
+    data: Any = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.zeros(4, 1)), batch_size=2)
     trainer = pl.Trainer(
         max_epochs=3, callbacks=[measure, best], logger=CSVLogger(tmp_path / "csv"), accelerator="cpu",
         enable_progress_bar=False, enable_model_summary=False, log_every_n_steps=1,

@@ -214,3 +214,15 @@ def test_a_service_that_refuses_the_key_on_the_way_loses_nothing(page: Any) -> N
         done = here(own._capsys, *command)
         assert done.returncode == 0, done.stderr
         assert len(service.bodies) - asked == 40
+
+
+def test_network_column(page: Any) -> None:
+    own = page("network-column.md")
+    (own.folder / "data").mkdir()
+    rows = [f"a thing {n},{'odd' if n % 2 else 'even'}" for n in range(6)]
+    (own.folder / "data" / "prompts.csv").write_text("\n".join(["prompt,category", *rows]) + "\n")
+    own.run(NAME="random")
+    assert -1 <= own.numbers("runs/mine")["warmth"] <= 1
+    kept = list((own.folder / "runs/mine/features").glob("warmth-mean-scores-*.rows"))
+    assert len(kept) == 1
+    assert kept[0].stat().st_size == 6 * (32 + 4 + 4)

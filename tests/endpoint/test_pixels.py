@@ -1,4 +1,4 @@
-"""What is sent to a server is what a local adapter shows to its model."""
+"""What is sent to a server is what a local adapter shows; photographs upright only where that is asked."""
 
 from __future__ import annotations
 
@@ -98,6 +98,27 @@ def test_others_are_sent_as_a_local_adapter_sees_them_and_it_is_told(name: str, 
     assert sent.kind == ("image/webp" if form == "webp" else "image/png")
     assert numpy.array_equal(upright(sent.data), numpy.asarray(decode(Image(data))))
     assert " of " in sent.change
+
+
+@pytest.mark.parametrize("form", ["auto", "png", "webp"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_upright_turns_a_photograph_as_its_exif_says_and_no_server_turns_it_again(
+    kind: str, turn: int, form: Any
+) -> None:
+    exif = pil.Exif()
+    exif[0x0112] = turn
+    data = saved(RGB, kind, exif=exif)
+    sent = encoded(Image(data), form, "upright")
+    wanted = upright(data)
+    assert numpy.array_equal(upright(sent.data), wanted)
+    with pil.open(io.BytesIO(sent.data)) as opened:
+        assert numpy.array_equal(numpy.asarray(opened.convert("RGB")), wanted)
+    if turn > 1:
+        assert "rotated by EXIF" in sent.change
+        assert sent.data != data
+    elif form == "auto":
+        assert sent.data == data
 
 
 def test_lossy_and_original_are_there_for_who_asks() -> None:

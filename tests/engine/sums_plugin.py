@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from evalsuite.content import Image, user
+from evalsuite.content import Image, RawImage, Text, user
 from evalsuite.errors import CheckpointError, SampleError, UnavailableError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.model.entry import ModelEntry, ModelOptions
 from evalsuite.request import (
     Capability,
     ChoiceResponse,
+    DocumentResponse,
+    GenerateDocument,
     GenerateImages,
     GenerateText,
     ImageResponse,
@@ -87,6 +89,8 @@ class Sums:
             case "choices":
                 right = sample.record.a + sample.record.b
                 return Request((user(question),), ScoreChoices(tuple(str(right + d) for d in (0, 1, 2))))
+            case "interleaved":
+                return Request((user(question),), GenerateDocument())
             case _:
                 return Request((user(question),), GenerateImages(width=8, height=8))
 
@@ -109,16 +113,21 @@ class Sums:
                 value = float(response.best == 0)
             case ImageResponse(images=images):
                 value = float(len(images[0].read()) > 0)
+            case DocumentResponse(parts=parts):
+                value = float(len(parts) == 2)
         return SampleScore(one.sample.id, {"accuracy": value}, one.sample.cluster, one.sample.labels)
 
 
 class Adder:
     """Adds, with every request it answers written to the file `log`; wrong for every seventh sum.
 
-    Options: `log`, `delay` (seconds per batch), `memory` (largest batch that fits), `guilty` (a text that
+    Options: `log`, `delay` (seconds per batch), `slow_while` (a file; slow as long as it exists),
+    `memory` (largest batch that fits), `guilty` (a text that
     raises), `batchy` (answers depend on the batch), `short` (drops a response), `weights` (changes the
     fingerprint), `unprepared` (a text that cannot be prepared), `kills` (a text that kills the process),
-    `pids` (a file for the numbers of the processes that loaded it), `out` (a text that makes it unavailable).
+    `pids` (a file for the numbers of the processes that loaded it), `unloadable_first` (so many of those
+    cannot load it), `weights=own` (other weights in every process), `out` (a text that makes it unavailable),
+    `stops` (a text at which it hangs, once, for `hang` seconds).
     """
 
     def __init__(self, options: ModelOptions) -> None:
@@ -129,7 +138,11 @@ class Adder:
         if "pids" in self._o:
             with Path(self._o["pids"]).open("a") as pids:
                 pids.write(f"{os.getpid()}\n")
-        self.info = ModelInfo("adder", self._o.get("weights", "v1"))
+            before = Path(self._o["pids"]).read_text().split().index(str(os.getpid()))
+            if before < int(self._o.get("unloadable_first", "0")):
+                raise CheckpointError("The adder is broken here.")
+        weights = self._o.get("weights", "v1")
+        self.info = ModelInfo("adder", f"of process {os.getpid()}" if weights == "own" else weights)
         self.batches: list[list[str]] = []
 
     def prepare(self, request: Request) -> Prepared:
@@ -160,6 +173,16 @@ class Adder:
             found.append(ImageResponse((Image(stream.getvalue()),)))
         return found
 
+    def generate_documents(self, batch: Sequence[Prepared]) -> list[DocumentResponse]:
+        from PIL import Image as pil
+
+        found = []
+        for prepared, text in zip(batch, self._answers(batch), strict=True):
+            rng = random.Random(prepared.request.seed)
+            pixels = pil.frombytes("RGB", (8, 8), bytes(rng.randrange(256) for _ in range(192)))
+            found.append(DocumentResponse((Text(text), RawImage(pixels=pixels))))
+        return found
+
     def _answers(self, batch: Sequence[Prepared]) -> list[str]:
         questions = [str(prepared.payload) for prepared in batch]
         self.batches.append(questions)
@@ -167,11 +190,18 @@ class Adder:
             raise MemoryError
         if "kills" in self._o and any(self._o["kills"] in question for question in questions):
             os.kill(os.getpid(), signal.SIGKILL)
+        if "stops" in self._o and any(self._o["stops"] in question for question in questions):
+            marker = Path(self._o["pids"] + ".hung")
+            if not marker.exists():
+                marker.touch()
+                time.sleep(float(self._o["hang"]))
         if "out" in self._o and any(self._o["out"] in question for question in questions):
             raise UnavailableError("The server is gone.", "Start it again.")
         if "guilty" in self._o and any(self._o["guilty"] in question for question in questions):
             raise ValueError("cannot add this")
         time.sleep(float(self._o.get("delay", "0")))
+        if "slow_while" in self._o and Path(self._o["slow_while"]).exists():
+            time.sleep(0.3)
         if self._log is not None:
             with self._log.open("a") as log:
                 log.writelines(f"{question}\n" for question in questions)
@@ -203,6 +233,7 @@ def tasks() -> list[TaskEntry]:
         _task("twice-asked", "text", turns=2),
         _task("sum-choices", "choices"),
         _task("sum-images", "image"),
+        _task("sum-documents", "interleaved"),
     ]
 
 
@@ -216,6 +247,6 @@ def _adder(options: ModelOptions) -> Adder:
 
 
 def models() -> list[ModelEntry]:
-    can = frozenset[Capability]({"text", "choices", "image"})
+    can = frozenset[Capability]({"text", "choices", "image", "interleaved"})
     plain = ModelEntry("adder", "adds", can, _adder)
     return [plain, replace(plain, name="speaker", capabilities=frozenset[Capability]({"text"}))]

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from evalsuite.engine.leases import Death, Lease, Ledger, cut
+from evalsuite.engine.leases import Death, Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.task import Sample
 
 
@@ -84,6 +85,7 @@ def test_a_sample_that_kills_two_workers_alone_is_failed_and_no_other() -> None:
         book.join(worker, f"node {worker % 2}")
         for _, lease in book.hand_out():
             for name in names(lease):
+                book.begin(worker, lease.ticket, name)
                 if name == "3":
                     break
                 answer_one = book.accept(worker, lease.ticket, [(name, True)])
@@ -102,6 +104,32 @@ def test_a_sample_that_kills_two_workers_alone_is_failed_and_no_other() -> None:
     assert deaths == 3
     assert poisoned == [("3", 2, ("node 1", "node 0"))]
     assert book.done
+
+
+def test_a_worker_that_dies_between_two_samples_blames_none() -> None:
+    book = ledger(4, 4)
+    book.join(0, "a")
+    book.hand_out()
+    book.die(0)
+    for worker, name in ((1, "0"), (2, "1"), (3, "2")):
+        book.join(worker, "a")
+        ((_, lease),) = book.hand_out()
+        book.begin(worker, lease.ticket, name)
+        assert book.accept(worker, lease.ticket, [(name, True)]) == [True]
+        assert book.die(worker).poisoned is None
+    book.join(4, "a")
+    ((_, lease),) = book.hand_out()
+    assert names(lease) == ["3"], "it was first without a record at three deaths, and never asked"
+
+
+def test_workers_that_die_before_they_ask_anything_are_the_nodes_fault() -> None:
+    book = ledger(4, 4)
+    for worker in range(20):
+        book.join(worker, "a")
+        if not book.hand_out():
+            break
+        assert book.die(worker).poisoned is None
+    assert book.sick_nodes == ("a",)
 
 
 def test_a_suspect_lease_goes_to_another_node_where_there_is_one() -> None:
@@ -159,6 +187,7 @@ def test_a_silent_workers_waiting_lease_is_recalled_and_its_begun_one_asked_else
     (_, begun), (_, waiting) = book.hand_out()
     answer(book, 0, begun, 1)
     assert [names(lease) for lease in book.recall(0)] == [names(waiting)]
+    assert book.hand_out() == [], "not to the silent worker again"
     again = book.speculate(0)
     assert again is not None
     assert names(again) == names(begun)[1:]
@@ -216,6 +245,7 @@ class World:
     deaths_of: Counter[str] = field(default_factory=Counter)
     inbox: dict[int, list[Lease]] = field(default_factory=dict)
     progress: dict[int, int] = field(default_factory=dict)
+    asking: set[int] = field(default_factory=set)
     joined: int = 0
     kills: int = 0
 
@@ -226,8 +256,10 @@ class World:
 
     def kill(self, worker: int) -> None:
         before = self.inbox.pop(worker)
-        if before and self.progress[worker] < len(before[0].samples):
-            self.deaths_of[before[0].samples[self.progress[worker]].id] += 1
+        at = self.progress[worker]
+        if before and at < len(before[0].samples) and (not before[0].alone or worker in self.asking):
+            self.deaths_of[before[0].samples[at].id] += 1
+        self.asking.discard(worker)
         death = self.book.die(worker)
         if death.poisoned:
             self.failed.append(death.poisoned.sample.id)
@@ -238,9 +270,14 @@ class World:
         at = self.progress[worker]
         size = 1 if lease.alone else self.chance.randint(1, 3)
         batch = lease.samples[at : at + size]
+        if lease.alone and worker not in self.asking:
+            self.book.begin(worker, lease.ticket, batch[0].id)
+            self.asking.add(worker)
+            return
         if any(sample.id in self.poison for sample in batch):
             self.kill(worker)
             return
+        self.asking.discard(worker)
         records = [(s.id, step == self.steps - 1) for s in batch for step in range(self.steps)]
         for (name, _), step, keep in zip(
             records,

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from evalsuite.engine import NullProgress
-from evalsuite.engine.leases import Lease, Ledger, cut
+from evalsuite.engine.driver import Driver
+from evalsuite.engine.findings import Findings
+from evalsuite.engine.leases import Lease, cut
+from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.pool import (
     Begun,
     Died,
-    Driver,
     Event,
     Finished,
     Noted,
@@ -25,7 +27,7 @@ from evalsuite.engine.pool import (
     Stopped,
     WorkerInfo,
 )
-from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, UnavailableError
+from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, StoreError, UnavailableError
 from evalsuite.model import ModelInfo
 from evalsuite.request import TextResponse
 from evalsuite.store.records import Record
@@ -70,6 +72,7 @@ class Played:
     answering: bool = True
     kind: str = "played"
     sent: list[tuple[int, Lease, Begun]] = field(default_factory=list)
+    heard: list[tuple[int, Findings]] = field(default_factory=list)
     replaced: int = 0
     closed: bool = False
     new_workers: deque[list[Event]] = field(default_factory=deque)
@@ -80,8 +83,9 @@ class Played:
         making = [e for events in self.script for e in events if isinstance(e, Ready | Refused)]
         return len(making) + sum(isinstance(e, Died) and e.loading for events in self.script for e in events)
 
-    def send(self, worker: int, lease: Lease, begun: Begun) -> None:
+    def send(self, worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         self.sent.append((worker, lease, begun))
+        self.heard.append((worker, findings))
         if self.answering:
             names = [sample.id for sample in lease.samples]
             half = max(1, len(names) // 2)
@@ -115,21 +119,22 @@ def drive(
     refuse: EvalsuiteError | None = None,
     store: Memory | None = None,
 ) -> tuple[Driver, Memory]:
-    def admit(worker: WorkerInfo) -> None:
+    def admit(worker: WorkerInfo) -> list[str]:
         if refuse is not None:
             raise refuse
+        return []
 
     memory = store or Memory()
     ledger = Ledger(cut("t", [Sample(str(i), None) for i in range(count)], size))
     return Driver(pool, ledger, memory, NullProgress(), admit, {"t": set()}), memory
 
 
-def test_everything_is_saved_and_records_that_are_there_together_share_a_commit() -> None:
+def test_everything_is_saved_under_its_workers_number() -> None:
     pool = Played(deque([[Ready(info(0))]]))
     driver, memory = drive(pool)
     driver.run()
     assert sorted(key[1] for key in memory.rows) == list("01234567")
-    assert memory.commits == [8]
+    assert sum(memory.commits) == 8
     assert {row.worker for row in memory.rows.values()} == {0}
     assert driver.account.answers == {0: 8}
     assert pool.closed
@@ -142,10 +147,10 @@ def test_what_came_before_a_death_is_saved_before_anybody_is_blamed() -> None:
     pool.script = deque([[Ready(info(0))], [Saved(0, 0, (record("0"), record("1"))), death]])
     pool.new_workers = deque([[Ready(info(1))], []])
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         if worker == 1:
             pool.answering = True
-        Played.send(pool, worker, lease, begun)
+        Played.send(pool, worker, lease, begun, findings)
 
     pool.send = send  # type: ignore[method-assign]
     driver.run()
@@ -161,12 +166,12 @@ def test_earlier_answers_of_half_done_samples_travel_with_the_lease() -> None:
     memory = Memory()
     memory.save([record("1", last=False)])
     ledger = Ledger(cut("t", [Sample("0", None)], 4))
-    driver = Driver(pool, ledger, memory, NullProgress(), lambda worker: None, {"t": {"0"}})
+    driver = Driver(pool, ledger, memory, NullProgress(), lambda worker: [], {"t": {"0"}})
     memory.save([record("0", last=False)])
     pool.answering = False
     pool.script.append([])
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         pool.sent.append((worker, lease, begun))
         pool._answers += [Saved(worker, lease.ticket, (record("0", step=1),)), Finished(worker, lease.ticket)]
 
@@ -203,9 +208,9 @@ def test_a_worker_with_other_code_is_refused_by_what_differs() -> None:
 def test_a_worker_that_becomes_unavailable_hands_its_work_to_another() -> None:
     pool = Played(deque([[Ready(info(0)), Ready(info(1))], [Stopped(0, "quota")]]), answering=False)
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         pool.answering = worker == 1
-        Played.send(pool, worker, lease, begun)
+        Played.send(pool, worker, lease, begun, findings)
 
     pool.send = send  # type: ignore[method-assign]
     driver, memory = drive(pool, count=16)
@@ -231,15 +236,36 @@ def test_a_node_on_which_loading_kills_is_tried_three_times() -> None:
     assert any("a gets no more workers" in note for note in memory.notes)
 
 
+def test_deaths_while_loading_count_until_a_worker_is_ready() -> None:
+    """Three in a long run are no reason to go on with fewer workers; three in a row are."""
+    pool = Played(deque([[Ready(info(0))]]), answering=False)
+    for number in range(1, 8, 2):  # each replacement dies while it loads, and the next one is there
+        pool.new_workers += [
+            [Died(number, "", "lost", loading=True)],
+            [Ready(info(number + 1)), Died(number - 1, "a", "gone")],
+        ]  # fmt: skip
+    pool.script.append([Died(100, "", "lost", loading=True)])
+
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
+        pool.answering = worker >= 6
+        Played.send(pool, worker, lease, begun, findings)
+
+    pool.send = send  # type: ignore[method-assign]
+    driver, memory = drive(pool, count=8)
+    driver.run()
+    assert len(memory.rows) == 8
+    assert not any("no more workers" in note for note in memory.notes)
+
+
 def test_a_silent_workers_samples_are_answered_by_others_and_its_late_answers_dropped() -> None:
     late = Saved(0, 0, tuple(record(str(i)) for i in range(4)))
     pool = Played(
         deque([[Ready(info(0))], [Ready(info(1, "b"))], [Silent(0, 700.0)], [], [late], []]), answering=False
     )
 
-    def send(worker: int, lease: Lease, begun: Begun) -> None:
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
         pool.answering = worker == 1
-        Played.send(pool, worker, lease, begun)
+        Played.send(pool, worker, lease, begun, findings)
 
     pool.send = send  # type: ignore[method-assign]
     driver, memory = drive(pool, count=16)
@@ -269,3 +295,46 @@ def test_notes_of_workers_are_kept() -> None:
     driver, memory = drive(pool)
     driver.run()
     assert memory.notes == ["a batch ran out of memory"]
+
+
+def test_what_a_silent_worker_has_begun_is_taken_over_as_soon_as_somebody_is_idle() -> None:
+    ready: list[Event] = [Ready(info(0)), Ready(info(1, "b"))]
+    # Worker 1 still has work when worker 0 falls silent: it becomes idle later, and is told nothing again.
+    pool = Played(deque([ready, [Silent(0, 700.0)], [], [], [], []]), answering=False)
+    waiting: list[tuple[int, Lease, Begun, Findings]] = []
+    real = pool.events
+
+    def send(worker: int, lease: Lease, begun: Begun, findings: Findings) -> None:
+        waiting.append((worker, lease, begun, findings))
+
+    def events(timeout: float) -> Sequence[Event]:
+        found = real(timeout)
+        pool.answering = True
+        for one in [one for one in waiting if one[0] == 1][:1]:  # one lease at a time
+            waiting.remove(one)
+            Played.send(pool, *one)
+        return found
+
+    pool.send, pool.events = send, events  # type: ignore[method-assign]
+    driver, memory = drive(pool, count=16)
+    driver.run()
+    assert len(memory.rows) == 16
+    assert {row.worker for row in memory.rows.values()} == {1}
+
+
+def test_a_store_that_fails_ends_the_run_at_once() -> None:
+    class Gone(Memory):
+        def save(self, records: Sequence[Record]) -> None:
+            raise StoreError("The folder is gone.")
+
+    patience: list[float] = []
+
+    class Watched(Played):
+        def close(self, grace: float) -> Iterable[Event]:
+            patience.append(grace)
+            return super().close(grace)
+
+    driver, _ = drive(Watched(deque([[Ready(info(0))]])), store=Gone())
+    with pytest.raises(StoreError, match="gone"):
+        driver.run()
+    assert patience == [0.0], "what is in flight could not be kept: it is not waited for"

@@ -14,17 +14,18 @@ import pytest
 
 from evalsuite.content import Image, user
 from evalsuite.engine.hashing import describe, sample_hash
+from evalsuite.engine.leases import Lease
 from evalsuite.engine.plan import Item, Source, TaskPlan
 from evalsuite.engine.prepare import Preparer, Ready, error_text, make_ready, nbytes
 from evalsuite.engine.seeds import request_seed
-from evalsuite.engine.sizing import FixedSize
 from evalsuite.engine.subset import choose
 from evalsuite.errors import DataError, SampleError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import GenerateText, Request, Response, TextResponse
+from evalsuite.store.records import Record
 from evalsuite.task import Answered, Sample, SampleScore, Scores, TaskInfo
 from tests.engine.sums_plugin import ACCURACY
-from tests.engine.support import run_sums, sums_spec
+from tests.engine.support import ask_here, run_sums, sums_spec
 
 
 class Pictures:
@@ -86,7 +87,8 @@ class Megabytes:
 
 
 def source(task: Pictures) -> Source:
-    return Source(TaskPlan("pictures", task, "x", None, task.count, task.count), frozenset(), {})
+    plan = TaskPlan("pictures", task, "x", None, task.count, task.count)
+    return Source(plan, Lease("pictures", 0, tuple(task.samples())))
 
 
 @pytest.mark.parametrize(("count", "size", "most"), [(10, 10**9, 10), (1000, 8 * 2**20, 8)])
@@ -104,7 +106,6 @@ def test_at_most_so_many_and_so_much_is_prepared_ahead(count: int, size: int, mo
             if not preparer.pending:
                 break
             assert preparer.pending <= most
-            assert task.read <= len(names) + count
             names.append(preparer.next().item.sample.id)
     assert names == [str(i) for i in range(300)]
 
@@ -113,25 +114,23 @@ def test_at_most_so_many_and_so_much_is_prepared_ahead(count: int, size: int, mo
 def test_what_is_held_does_not_grow_with_the_number_of_samples(
     tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, Worker
     from evalsuite.engine import engine as module
-    from evalsuite.spec import ExecutionOptions
 
     class Nowhere:
         saved = 0
 
-        def save(self, records: Sequence[object]) -> None:
+        def save(self, records: Sequence[Record]) -> None:
             self.saved += len(records)
 
         def note(self, task: str, text: str) -> None: ...
 
+        def steps(self, task: str, sample: str) -> Sequence[Record]:
+            return ()
+
     monkeypatch.setattr(module, "AHEAD_BYTES", 16 * 2**20)
     Payload.alive = Payload.most = 0
-    options = ExecutionOptions(batch_size=4, prefetch=40)
-    sink, model = Nowhere(), Megabytes()
-    RequestLoop(model, LocalExecutor(Worker(model), FixedSize(4)), sink, options, 0, NullProgress()).ask(
-        source(Pictures(count))
-    )
+    sink = Nowhere()
+    ask_here(Pictures(count), count, Megabytes(), sink, batch_size=4, prefetch=40)
     assert sink.saved == count
     assert Payload.most <= 16 + 16 + 4, "before the window, in it, and in the batch"
     assert Payload.alive <= 4

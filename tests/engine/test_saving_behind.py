@@ -11,14 +11,17 @@ import pytest
 from PIL import Image as pil
 
 from evalsuite.content import Image, ImageEncoding, RawImage
-from evalsuite.engine import LocalExecutor, NullProgress, RequestLoop, Source, TaskPlan, Worker
+from evalsuite.engine import LocalExecutor, RequestLoop, Source, TaskPlan, Worker
+from evalsuite.engine.leases import Lease
 from evalsuite.engine.saver import Saver, encoded_as
 from evalsuite.engine.sizing import FixedSize
+from evalsuite.engine.told import Answered
 from evalsuite.errors import DataError, StoreError
 from evalsuite.model import ModelInfo, Prepared
 from evalsuite.request import ImageResponse, Request, Response, TextResponse
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store.records import Record
+from tests.engine.support import ask_here
 from tests.engine.test_prepare import Pictures
 
 
@@ -61,24 +64,23 @@ class Sink:
         self.threads: set[int] = set()
 
     def save(self, records: Sequence[Record]) -> None:
-        assert records[0].response is not None
         self.threads.add(threading.get_ident())
-        self.model.events.append(f"save {records[0].response.text}")  # type: ignore[union-attr]
+        batches = dict.fromkeys(record.response.text for record in records)  # type: ignore[union-attr]
+        self.model.events += [f"save {number}" for number in batches]
         self.model.saved.set()
 
     def note(self, task: str, text: str) -> None: ...
 
+    def steps(self, task: str, sample: str) -> Sequence[Record]:
+        return ()
+
 
 def ask(count: int, batch: int = 4, **options: object) -> tuple[Model, Sink]:
+    """All samples of a task, through the driver and its pool of one worker."""
     task = Pictures(count)
     model = Model([])
     sink = Sink(model)
-    execution = ExecutionOptions(batch_size=batch, self_check=False, **options)  # type: ignore[arg-type]
-    loop = RequestLoop(
-        model, LocalExecutor(Worker(model, self_check=False), FixedSize(batch)), sink, execution, 0,
-        NullProgress(),
-    )  # fmt: skip
-    loop.ask(Source(TaskPlan("t", task, "x", None, count, count), frozenset(), {}))
+    ask_here(task, count, model, sink, batch_size=batch, self_check=False, **options)
     return model, sink
 
 
@@ -117,30 +119,58 @@ def test_an_executor_that_takes_batches_ahead_is_not_held_up_at_a_windows_end() 
 
     model = Model([])
     model.saved.set()
-    sink = Sink(model)
     options = ExecutionOptions(batch_size=4, prefetch=8, self_check=False)
-    loop = RequestLoop(
-        model, Ahead(Worker(model, self_check=False), FixedSize(4)), sink, options, 0, NullProgress()
-    )
-    loop.ask(Source(TaskPlan("t", Pictures(100), "x", None, 100, 100), frozenset(), {}))
+    loop = RequestLoop(model, Ahead(Worker(model, self_check=False), FixedSize(4)), options, 0)
+    task = Pictures(100)
+    plan = TaskPlan("t", task, "x", None, 100, 100)
+    sources = [Source(plan, Lease("t", 0, tuple(task.samples())))]
+    told = list(loop.run(lambda may_wait: sources.pop() if sources else None))
     assert Ahead.most == 9, "a window holds 4 requests: batches of several windows were in flight"
-    assert sum(event.startswith("save") for event in model.events) == 25
+    assert sum(isinstance(one, Answered) for one in told) == 25
 
 
 def test_nothing_is_saved_after_something_that_could_not_be() -> None:
     kept: list[str] = []
+    first = threading.Event()
 
     def save(records: Sequence[Record]) -> None:
-        if records[0].sample == "1":
+        if "1" in [record.sample for record in records]:
             raise StoreError("The disk is full.")
-        kept.append(records[0].sample)
+        kept.extend(record.sample for record in records)
+        first.set()
 
     with Saver(save, encoders=1) as saver:
-        for name in "012":
-            saver.add([record(name)])
+        saver.add([record("0")])
+        assert first.wait(10)
+        saver.add([record("1")])
+        saver.add([record("2")])
         with pytest.raises(StoreError, match="full"):
             list(saver.saved(at_most_behind=0))
     assert kept == ["0"]
+
+
+def test_batches_that_are_ready_while_one_is_saved_share_the_next_commit() -> None:
+    commits: list[list[str]] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def save(records: Sequence[Record]) -> None:
+        commits.append([record.sample for record in records])
+        begun.set()
+        assert go.wait(10)
+
+    with Saver(save, encoders=1) as saver:
+        saver.add([record("0")])
+        assert begun.wait(10)
+        order: list[int] = []
+        for name in "123":
+            saver.add([record(name)])
+        saver.call(lambda: order.append(len(commits)))
+        saver.add([record("4")])
+        go.set()
+        reported = [one.sample for records in saver.saved(at_most_behind=0) for one in records]
+    assert commits == [["0"], ["1", "2", "3"], ["4"]]
+    assert order == [2], "what is called between batches runs between their commits"
+    assert reported == list("01234")
 
 
 def test_what_was_handed_over_is_saved_when_the_run_breaks_off() -> None:

@@ -10,7 +10,7 @@ import pytest
 from evalsuite.metrics.drift import drift_decay, mean_drift
 from evalsuite.metrics.letters import read_letter
 from evalsuite.metrics.puzzles import jigsaw_choice, maze_moves, moves_right
-from evalsuite.metrics.rubrics import image_verdict, parse_rubric, rubric_met, rubric_summary
+from evalsuite.metrics.ueval import image_verdict, parse_rubric, rubric_met, rubric_summary
 from evalsuite.task import SampleScore
 from tests.golden.comprehension import LETTERS, numbers, row
 from tests.goldens import case_files, find_support, read_json

@@ -18,28 +18,11 @@ import pytest
 from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, UnavailableError
 from evalsuite.store import RunReader, verify
 from tests.engine.support import PLUGIN, run_sums, sums_spec
+from tests.ray.rows import batches, numbers, rows
 
 pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.slow]
 
-TASKS = ("sums", "twice-asked", "sum-choices", "sum-images")
-
-
-def rows(out: Path, *, texts: bool = True) -> dict[tuple[str, str, int], tuple[Any, ...]]:
-    """Every record without what may differ: times, batch sizes, workers."""
-    found: dict[tuple[str, str, int], tuple[Any, ...]] = {}
-    with RunReader(out) as run:
-        for key in run.task_keys:
-            for r in run.records(key):
-                images = [i.sha256() for i in getattr(r.response, "images", ())]
-                answer = images or repr(r.response)
-                hashes = (r.sample_hash, r.request_hash, r.target_hash)
-                found[r.task, r.sample, r.step] = (r.status, r.last, answer, r.error, hashes)
-    return found
-
-
-def numbers(out: Path) -> list[Any]:
-    found = RunReader(out).metrics()
-    return [r.model_copy(update={"cost": r.cost.model_copy(update={"seconds": 0.0})}) for r in found]
+TASKS = ("sums", "twice-asked", "sum-choices", "sum-images", "sum-documents")
 
 
 def workers_of(out: Path) -> list[Any]:
@@ -61,10 +44,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_any_number_of_workers_gives_the_rows_and_numbers_of_one_process(
+def test_any_number_of_workers_gives_the_rows_numbers_and_batches_of_one_process(
     tmp_path: Path, undisturbed: Path, count: int
 ) -> None:
     run_sums(sums_spec(*TASKS, count=60), tmp_path / "run", workers=count)
+    assert batches(tmp_path / "run") == batches(undisturbed)
     assert rows(tmp_path / "run") == rows(undisturbed)
     assert numbers(tmp_path / "run") == numbers(undisturbed)
     assert not verify(tmp_path / "run").problems

@@ -1,75 +1,108 @@
-"""Every benchmark that can be built here can be sent to another process, before and after it was used."""
+"""Every task travels to workers: it pickles, with its samples, and asks the same there."""
 
 from __future__ import annotations
 
 import pickle
+from collections import Counter
+from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import evalsuite_tasks
 import pytest
 
 from evalsuite.errors import EvalsuiteError
-from evalsuite.task import Task
-from evalsuite.task.entry import BrokenEntry, TaskEntry, TaskOptions
-from tests.tasks.tables import PHOTOS, cell, parquet
+from evalsuite.judging.distributed import Asked, JudgingTask
+from evalsuite.judging.loop import JudgeOptions
+from evalsuite.judging.protocol import Judged
+from evalsuite.registry import load_registry
+from evalsuite.request import TextResponse
+from evalsuite.task import Answered, Sample, Task, TaskOptions
+from evalsuite.task.benchmark import Benchmark, Plan
+from evalsuite.task.examples import example_task
+from evalsuite.task.families import family_module
+from evalsuite.task.sources import Located, origin_of
 
-OFFERED = [entry for entry in evalsuite_tasks.tasks() if not isinstance(entry, BrokenEntry)]
+REGISTRY = load_registry()
+SAMPLES = 3
 
 
-def made_here(entry: TaskEntry) -> bool:
-    """Whether a data set can be had without a network or a folder of the user's."""
+@cache
+def versions(name: str) -> list[tuple[str, Task, list[Sample]]]:
+    """A task in each of its protocols, over its data where they are here, else over the family's example."""
+    entry = REGISTRY.tasks[name]
+    found: list[tuple[str, Task, list[Sample]]] = []
+    for protocol in entry.protocols:
+        try:
+            task = entry.build(TaskOptions(protocol=protocol))
+            found.append((protocol, task, list(islice(task.samples(), SAMPLES))))
+        except EvalsuiteError:
+            if entry.benchmark is None:
+                continue
+            example = example_task(entry.benchmark, protocol)
+            if example is not None:
+                found.append((protocol, example[0], [example[1]]))
+            elif (bare := without_data(entry.benchmark, protocol)) is not None:
+                found.append((protocol, bare, []))
+    return found
+
+
+def without_data(benchmark: Benchmark, protocol: str) -> Task | None:
+    """The task over data that are not there; None where it cannot be built so."""
+    source = benchmark.sources[0]
+    located = Located(
+        source.reader, Path("nowhere"), source.files, source.columns, source.settings,
+        origin_of(benchmark.name, source, benchmark.licence),
+        _paths={role: [Path("nowhere")] for role in source.files},
+    )  # fmt: skip
+    rules = next(iter(benchmark.rules))
+    plan = Plan(
+        benchmark, protocol, benchmark.protocols[protocol], rules, benchmark.rules[rules], {}, located
+    )
     try:
-        entry.build(TaskOptions())
-    except EvalsuiteError:
-        return False
-    return True
+        made: Task = family_module(benchmark.family, benchmark.folder).build(plan)
+    except (EvalsuiteError, OSError):
+        return None
+    return made
 
 
-HERE = [entry for entry in OFFERED if entry.name.startswith("mini-") and made_here(entry)]
+def asked(task: Task, sample: Sample) -> str:
+    try:
+        request = task.request(sample)
+    except EvalsuiteError as error:  # the example lacks what this protocol wants
+        return f"error: {error.what}"
+    return "" if request is None else request.fingerprint()
 
 
-def again(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))
+@pytest.mark.parametrize("name", sorted(REGISTRY.tasks))
+def test_every_task_pickles_and_asks_the_same(name: str) -> None:
+    made = versions(name)
+    if not made:
+        pytest.skip("its data are not here, and its family has no example that can be built without them")
+    for protocol, task, samples in made:
+        there, sent = pickle.loads(pickle.dumps((task, samples)))
+        assert there.info == task.info
+        for here, other in zip(samples, sent, strict=True):
+            assert asked(there, other) == asked(task, here), protocol
 
 
-def first_question(task: Task) -> tuple[Any, ...]:
-    sample = next(iter(task.samples()))
-    request = task.request(sample)
-    return sample.id, request and request.describe(), task.target(sample)
+def test_nearly_all_tasks_are_tried() -> None:
+    tried = Counter(bool(versions(name)) for name in REGISTRY.tasks)
+    assert tried[False] <= len(REGISTRY.tasks) // 5
 
 
-def test_the_miniature_world_has_tasks_of_every_family_it_serves() -> None:
-    assert len(HERE) >= 8
-    assert {"caption", "choice", "edit", "image", "interleaved", "subject", "vqa"} <= {e.family for e in HERE}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("entry", HERE, ids=[entry.name for entry in HERE])
-def test_a_task_arrives_whole_in_another_process(entry: TaskEntry) -> None:
-    task = entry.build(TaskOptions())
-    untouched = again(task)
-    asked = first_question(task)
-    used = again(task)
-    assert first_question(untouched) == first_question(used) == asked
-    assert untouched.info == used.info == task.info
-    assert untouched.fingerprint() == task.fingerprint()
-
-
-def test_a_task_needs_its_data_no_more_where_it_arrives(tmp_path: Path) -> None:
-    row = {"question": "q?", "options": ["a", "b"], "answer": "1", "image": cell(0)}
-    table = parquet(tmp_path / "data" / "test-00000-of-00001.parquet", [row])
-    (entry,) = (one for one in OFFERED if one.name == "ai2d")
-    task = entry.build(TaskOptions(data=tmp_path))
-    sent = pickle.dumps((task, next(iter(task.samples()))))
-    table.unlink()
-    arrived, sample = pickle.loads(sent)
-    assert [image.read() for image in arrived.request(sample).images] == [PHOTOS[0]]
-    assert arrived.target(sample) == ["B"]
-
-
-@pytest.mark.parametrize("entry", OFFERED, ids=[entry.name for entry in OFFERED])
-def test_what_is_offered_can_be_sent_before_it_is_built(entry: TaskEntry) -> None:
-    arrived = again(entry)
-    assert (arrived.name, arrived.needs, arrived.rules) == (entry.name, entry.needs, entry.rules)
-    assert again(arrived.build).args == entry.build.args  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", sorted(REGISTRY.tasks))
+def test_every_judged_task_asks_its_judge_the_same_on_a_worker(name: str) -> None:
+    judged = [
+        (task, sample)
+        for _, task, samples in versions(name)
+        for sample in samples
+        if isinstance(task, Judged)
+    ]
+    if not judged:
+        pytest.skip("no judge, or its data are not here")
+    for task, sample in judged:
+        judging = JudgingTask(task, JudgeOptions(), 64, scores_choices=True)
+        answered = Answered(sample, (TextResponse("an answer"),))
+        one = Sample("example/0", Asked(answered, 0, ()))
+        there, sent = pickle.loads(pickle.dumps((judging, one)))
+        assert asked(there, sent) == asked(judging, one)

@@ -1,4 +1,4 @@
-"""`evalsuite list`, `evalsuite runs` and `evalsuite doctor`."""
+"""`evalsuite runs`: what runs hold, whether they are intact, and dropping a worker's answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json
-from evalsuite.cli.common import PluginOption, grid, output, registry_with, say
+from evalsuite.cli.common import grid, output, say
 from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
 
@@ -22,59 +22,7 @@ runs = typer.Typer(help="Inspect runs.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
-    app.command("list")(list_)
     app.add_typer(runs, name="runs")
-    app.command("doctor")(doctor)
-
-
-def list_(
-    what: Annotated[
-        str,
-        typer.Argument(help="tasks, models, suites, all (of these), families, readers, rules or aggregates."),
-    ] = "all",
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[WORD]...", help="Only tasks, models or suites that all words occur in."),
-    ] = None,
-    as_json: JsonOption = False,
-    plugin: PluginOption = None,
-) -> None:
-    """List tasks, models and suites, and what benchmark files are made of (families, rules …).
-
-    Includes installed plugins."""
-    from evalsuite.cli.catalogue import CATALOGUES, rows
-    from evalsuite.cli.listing import LISTS
-    from evalsuite.errors import suggest
-
-    if what not in (*CATALOGUES, "all", *LISTS):
-        raise SpecError(
-            f"There is no list of {what!r}.",
-            suggest(what, (*CATALOGUES, "all", *LISTS)) or "Write `evalsuite list tasks WORD`.",
-        )
-    if what in LISTS and (words or as_json):
-        raise SpecError(
-            f"`list {what}` has neither filter nor JSON.",
-            "It is text to read and to copy from: `evalsuite list " + what + " | less`.",
-        )
-    registry = registry_with(plugin)
-    if what in LISTS:
-        say(LISTS[what](registry), nl=False)
-        return
-    chosen = list(CATALOGUES) if what == "all" else [what]
-    found = {name: rows(name, registry, words or ()) for name in chosen}
-    if as_json:
-        print_json(found if what == "all" else found[what])
-        return
-    if words and not any(found.values()):
-        wanted = " and ".join(map(repr, words))
-        raise SpecError(
-            f"{' or '.join(chosen)}: nothing with {wanted}.", f"`evalsuite list {what}` shows all."
-        )
-    for name in chosen:
-        if what == "all" and found[name]:
-            output().print(f"\n{name}\n", style="bold")
-        if found[name]:
-            say(CATALOGUES[name](registry, words or ()), nl=False)
 
 
 _WIDE = 120
@@ -193,6 +141,22 @@ def _show_usage(reader: RunReader) -> None:
             console.print(f"           {how_far}", markup=False)
 
 
+def _show_features(reader: RunReader) -> None:
+    """What the run keeps of its images, and how large that is."""
+    from evalsuite.store.feature_files import stored_features
+
+    console = output()
+    for found in stored_features(reader.path):
+        size = f"{found.size / 1e6:,.1f} MB"
+        if found.kind is None:
+            console.print(f"features   {found.file.name}: without its header, {size}", markup=False)
+            continue
+        kind = found.kind
+        what = f"{kind.network} ({kind.preprocess})" if kind.preprocess else kind.network
+        shape = f"{found.rows} × {kind.dim}"
+        console.print(f"features   {what}, {kind.output} of {kind.of}: {shape}, {size}", markup=False)
+
+
 _FEW = 20
 """Failed samples that are shown without `--all`."""
 
@@ -263,6 +227,7 @@ def _show(reader: RunReader, whole: bool) -> None:
         if result.answers is not None and (counted := result.answers.summary(kept)):
             console.print(f"answers    {result.task} ({result.rules}): {counted}", markup=False)
     _show_usage(reader)
+    _show_features(reader)
     for session, status in zip(manifest.sessions, reader.statuses(), strict=True):
         where = session.environment
         commit = f"{where.git_commit[:12] or '-'}{' (changed)' if where.git_dirty else ''}"
@@ -271,6 +236,13 @@ def _show(reader: RunReader, whole: bool) -> None:
             f"torch {where.packages.get('torch', '-')}, commit {commit}",
             markup=False,
         )
+    for session in manifest.sessions:
+        for one in session.workers:
+            gpus = f", {', '.join(one.gpus)}" if one.gpus else ""
+            how = one.ended or "running"
+            console.print(
+                f"worker     {one.worker}: {one.host}{gpus}, {one.answers} answers, {how}", markup=False
+            )
     for note in reader.notes():
         console.print(f"note       {note.task}: {note.text}", markup=False)
     failures = reader.failures()
@@ -281,11 +253,38 @@ def _show(reader: RunReader, whole: bool) -> None:
         console.print(f"           and {len(failures) - len(listed)} more failed (--all shows them)")
 
 
+@runs.command("drop")
+def drop_answers(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    worker: Annotated[
+        int, typer.Option("--worker", min=0, help="Number of the worker, as `runs show` gives it.")
+    ],
+) -> None:
+    """Remove the answers of a worker that was sick; the run's command asks again.
+
+    Scores stand as they are, marked as outdated, until the run has been finished and scored again.
+    """
+    from evalsuite.store import RunWriter
+
+    with RunWriter.for_scoring(run) as writer:
+        found = writer.drop_worker(worker)
+    for task, count in found.items():
+        say(f"{task}: answers to {count} samples removed")
+    say(
+        "Run the same command again: it asks them once more, and scores."
+        if found
+        else f"Worker {worker} has no answers in {run}."
+    )
+
+
 @runs.command("verify")
 def verify_runs(
     paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
 ) -> None:
-    """Verify that runs are intact: database, images, counts. Exit status 1 if one is not."""
+    """Verify that runs are intact: database, images, counts, features. Exit status 1 if one is not.
+
+    Damaged rows of features are no damage of the run: the next `evalsuite score` computes them again.
+    """
     from evalsuite.leaderboards.frame import runs_in
     from evalsuite.store import verify
 
@@ -295,10 +294,16 @@ def verify_runs(
         sound = sound and found.sound
         say(
             f"{path}: {'sound' if found.sound else 'DAMAGED'}, {found.records} records, {found.images} images"
+            + (f", {found.features} rows of features" if found.features else "")
             + (f", {found.stray_images} stray files" if found.stray_images else "")
         )
         for problem in found.problems:
             say(f"  {problem}")
+        if found.damaged_features:
+            say(
+                f"  {found.damaged_features} damaged rows of features: `evalsuite score {path}` computes "
+                "them again"
+            )
         if found.lost_samples:
             say(
                 f"  {found.lost_samples} answered samples have lost images: the run's command with "
@@ -307,49 +312,18 @@ def verify_runs(
     raise typer.Exit(0 if sound else 1)
 
 
-def doctor(
-    data: Annotated[bool, typer.Option("--data/--no-data", help="Check for every benchmark's data.")] = True,
-    plugin: PluginOption = None,
-    gpu: Annotated[
-        bool,
-        typer.Option(
-            "--gpu", help="Benchmark the miniature on the GPU instead: throughput, memory, rounding."
-        ),
+@runs.command("prune")
+def prune_runs(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Runs, or folders of runs.")],
+    features: Annotated[
+        bool, typer.Option("--features", help="Delete kept features of images; scoring computes them again.")
     ] = False,
-    device: Annotated[str, typer.Option(help="Device of --gpu: cuda, cuda:1, mps or cpu.")] = "cuda",
-    as_json: JsonOption = False,
 ) -> None:
-    """Show what works on this machine, what is missing, and how to get it. Downloads nothing."""
-    if gpu:
-        _doctor_gpu(device)
-        return
-    from evalsuite.doctor import examine
+    """Delete what a run can compute again."""
+    from evalsuite.leaderboards.frame import runs_in
+    from evalsuite.store.feature_files import prune
 
-    if as_json:
-        findings = list(examine(plugin or (), data=data))
-        print_json(findings)
-        raise typer.Exit(1 if any(finding.state == "broken" for finding in findings) else 0)
-    console = output()
-    marks = {"ok": "green", "missing": "yellow", "broken": "red"}
-    broken = 0
-    area = ""
-    for finding in examine(plugin or (), data=data):
-        if finding.area != area:
-            area = finding.area
-            console.print(f"\n{area}", style="bold")
-        broken += finding.state == "broken"
-        console.print(f"  {finding.state:<8} ", style=marks[finding.state], end="")
-        console.print(f"{finding.name}: {finding.detail}", markup=False)
-        if finding.remedy:
-            console.print(f"          {finding.remedy}", style="dim", markup=False)
-    raise typer.Exit(1 if broken else 0)
-
-
-def _doctor_gpu(device: str) -> None:
-    """A tiny run of every capability in every precision; prints a block to paste into an issue."""
-    from evalsuite.gpu_check import block, measure
-    from evalsuite.registry import load_registry
-
-    rows = list(measure(load_registry(), device))
-    say(block(rows))
-    raise typer.Exit(1 if any(row.error for row in rows) else 0)
+    if not features:
+        raise SpecError("Nothing to delete was named.", "Say what: --features.")
+    for path in runs_in(paths):
+        say(f"{path}: {prune(path) / 1e6:,.1f} MB of features deleted")
