@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import evalsuite_tasks
 import numpy as np
 import pytest
 from PIL import Image as pil
@@ -31,7 +32,7 @@ from tests.judging.data import gedit, gedit_row
 from tests.tasks.asking import write_json
 from tests.tasks.test_creation_readers import genai
 from tests.tasks.test_edit_judged import imgedit
-from tests.tasks.test_geneval import PROMPTS
+from tests.tasks.test_geneval import PROMPTS, scene, thing
 from tests.tasks.test_qa_alignment import dpg, dpg_answers, oneig
 from tests.tasks.test_rubric import wise
 
@@ -255,11 +256,17 @@ def test_answers_about_the_images_give_the_same_score_after_a_round_trip(tmp_pat
 
 
 def test_the_miniature_is_scored_alike_by_its_exact_detector(tmp_path: Path) -> None:
-    """The command line as a user has it, on images of an upper bound."""
-    import evalsuite
-
-    run = tmp_path / "oracle"
-    evalsuite.run("oracle", "mini-geneval", out=run, limit=6)
+    """The command line as a user has it."""
+    made = tmp_path / "made"
+    mini = Path(evalsuite_tasks.__file__).parent / "geneval/mini"
+    for number, line in enumerate((mini / "evaluation_metadata.jsonl").read_text().splitlines()[:6]):
+        wanted = json.loads(line)["include"][0]["class"]
+        for place, shape in enumerate((wanted, "circle", "square", wanted)):
+            path = made / f"{number:05}/samples/{place:05}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_png(scene(thing(shape, "red", 20 + 8 * place, 40))))
+    run = tmp_path / "first"
+    import_images(run, TaskSpec(name="mini-geneval"), made, "geneval", model="m", partial=True)
     exported = CliRunner().invoke(
         app, ["export", str(run), "--format", "geneval", "-o", str(tmp_path / "out")]
     )
@@ -280,6 +287,7 @@ def test_the_miniature_is_scored_alike_by_its_exact_detector(tmp_path: Path) -> 
 
     assert rows(tmp_path / "again") == rows(run)
     assert len(rows(run)) == 6
+    assert {*rows(run).values()} & {0.5, 0.75, 1.0}, "some images are right"
 
 
 def _damaged(case: Case, tmp_path: Path, name: str, data: bytes) -> dict[str, str]:
