@@ -1,7 +1,7 @@
 """Preference and alignment models as columns of any benchmark whose answers are images.
 
-The option `preference=HPSv2.1,ImageReward` of a task adds a column for each: the mean over a sample's images, each
-scored with the text that the model was given. All models look at an image that is decoded once.
+The option `preference=HPSv2.1,ImageReward` of a task adds a column for each: the mean over a sample's images,
+each scored with the text that the model was given. All models look at an image that is decoded once.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ def with_preferences(
 ) -> Scores:
     """A benchmark's scores with the columns that the options ask for.
 
-    A model whose weights are not here is a column that is missing, with the reason. A sample that failed has no
-    value.
+    A model whose weights are not here is a column that is missing, with the reason. A sample that failed has
+    no value.
 
     Args:
         answered: in the order of the scores' rows.

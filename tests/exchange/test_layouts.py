@@ -264,7 +264,7 @@ def test_the_miniature_is_scored_alike_by_its_exact_detector(tmp_path: Path) -> 
         for place, shape in enumerate((wanted, "circle", "square", wanted)):
             path = made / f"{number:05}/samples/{place:05}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_png(scene(thing(shape, "red", 20 + 8 * place, 40))))
+            path.write_bytes(scene(thing(shape, "red", 20 + 8 * place, 40)).read())
     run = tmp_path / "first"
     import_images(run, TaskSpec(name="mini-geneval"), made, "geneval", model="m", partial=True)
     exported = CliRunner().invoke(

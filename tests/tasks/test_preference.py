@@ -1,4 +1,4 @@
-"""Preference models as columns of benchmarks whose answers are images: one pass, what is missing, what is kept."""
+"""Preference models as columns of benchmarks with images: one pass, what is missing, what is kept."""
 
 from __future__ import annotations
 

@@ -90,6 +90,11 @@ class BlipVqa(TorchScorer):
         self._model = model.to(self._device)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._yes, self._no = (self._tokenizer(word, add_special_tokens=False).input_ids[0] for word in WORDS)
+        if self._yes == self._no:
+            raise CheckpointError(
+                f"The tokenizer in {folder} does not know the words yes and no.",
+                "Give bert-base-uncased's.",
+            )
         # [ENC] is the last word of BLIP's vocabulary, [DEC] (the decoder's start) the one before.
         self._encode = int(model.config.text_config.vocab_size) - 1
 

@@ -118,7 +118,7 @@ class VqaScore(TorchScorer):
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         import torch
-        from transformers import AutoTokenizer
+        from transformers import AutoTokenizer, T5Config
 
         folder = find_checkpoint(spec)
         tokenizer = tokenizer_folder(folder)
@@ -130,7 +130,7 @@ class VqaScore(TorchScorer):
         super().__init__(spec, device, Geometry(side, side, CLIP_MEAN, CLIP_STD), weights, QUESTION, ANSWER)
         self.dtype = str(model.dtype).removeprefix("torch.")
         self._model = model.to(self._device)
-        self._tokenizer = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(tokenizer, config=T5Config(), local_files_only=True)
 
     def step(self, pixels: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
         import torch
@@ -144,7 +144,7 @@ class VqaScore(TorchScorer):
             before = torch.cat([pieces[at][0] for at in places])
             after = torch.cat([pieces[at][1] for at in places])
             some = pixels[places].to(self._model.dtype)
-            scores = answer_score(self._model, some, before, after, answer.expand(len(places), -1))
+            scores = answer_score(self._model, some, before, after, answer.repeat(len(places), 1))
             found[places] = scores.float().cpu()
         return found
 

@@ -93,7 +93,7 @@ class ImageReward(TorchScorer):
     """
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
-        from transformers import AutoTokenizer
+        from transformers import AutoTokenizer, BertConfig
 
         folder = find_checkpoint(spec)
         config = read_config(folder, KIND)
@@ -102,7 +102,7 @@ class ImageReward(TorchScorer):
         side = int(config["vision_config"]["image_size"])
         super().__init__(spec, device, Geometry(side, side, CLIP_MEAN, CLIP_STD), fingerprint([model]), KIND)
         self._model = model.to(self._device)
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(folder, config=BertConfig(), local_files_only=True)
 
     def step(self, pixels: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
         tokens = self._tokenizer(
