@@ -83,8 +83,8 @@ def list_weights() -> pandas.DataFrame:
     """Published weights of the networks that metrics use, one row each: name, size, group,
     licence, sha256, here.
 
-    `licence` and `sha256` are empty where none is stated or known; a digest may be its first digits. `group` is
-    the name under which files that one network needs are fetched together; `here` is where they
+    `licence` and `sha256` are empty where none is stated or known; a digest may be its first digits.
+    `group` is the name under which files that one network needs are fetched together; `here` is where they
     lie on this machine, None where they do not.
     """
     import pandas

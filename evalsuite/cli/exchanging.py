@@ -36,7 +36,7 @@ def import_(
             "--format",
             help="vqa, vizwiz, gqa, docvqa, coco, llava, pope, mmbench, mmvet, mmmu, lmms-eval or "
             "vlmevalkit; detected by default. Of images: dpg, geneval, t2i-compbench, wise, oneig, "
-            "unigenbench, genai, hpsv2, mjhq, gedit or imgedit.",
+            "unigenbench, genai, mjhq, gedit or imgedit.",
         ),
     ] = "",
     model: Annotated[
@@ -102,7 +102,7 @@ def export(
             "--format",
             help="evalai, coco, mmvet, mmbench (for servers); lm-eval (results), lmms-eval (samples), "
             "inspect (.eval log); folders of images for official scorers: dpg, geneval, t2i-compbench, wise, "
-            "oneig, unigenbench, genai, hpsv2, mjhq, gedit, imgedit.",
+            "oneig, unigenbench, genai, mjhq, gedit, imgedit.",
         ),
     ],
     out: Annotated[

@@ -148,7 +148,8 @@ def test_the_command_converts_into_the_place_that_columns_look_at(
     bert = write_bert(tmp_path / "bert")
     done = CliRunner().invoke(
         app,
-        ["weights", "convert", "blip-vqa", str(tmp_path / "blip.pth"), "--tokenizer", str(bert), "--heads", "2"],
+        ["weights", "convert", "blip-vqa", str(tmp_path / "blip.pth"), "--tokenizer", str(bert),
+         "--heads", "2"],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     folder = tmp_path / "weights" / PREFERENCES["BLIP-VQA"].source

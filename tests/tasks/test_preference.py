@@ -90,7 +90,7 @@ def test_every_model_is_a_column_beside_the_benchmarks_own(
         table = reader.scores("dpg-bench")
     assert {*weights} <= {*result.details}
     assert result.details["VQAScore"]["preprocess"] == "padded"
-    assert np.isclose(table["ImageReward"].mean(), found["ImageReward"])
+    assert np.isclose(table["value.ImageReward"].mean(), found["ImageReward"])
     decoded.clear()
     assert _numbers(score_run(tmp_path / "run")) == found
     assert not decoded, "scores are kept with the run"

@@ -51,10 +51,6 @@ def _genai(item: Item, number: int) -> str:
     return f"{item.model}/{item.sample.id}"
 
 
-def _hpsv2(item: Item, number: int) -> str:
-    return f"{item.label('style')}/{int(item.sample.id.rpartition('/')[2]):05}"
-
-
 def _mjhq(item: Item, number: int) -> str:
     reference = item.record("reference")
     folder = reference.path.parent.name if reference.path is not None else ""
@@ -96,7 +92,6 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             ),
             Layout("unigenbench", _unigenbench, re.compile(r"([^/]+)_(\d+)")),
             Layout("genai", _genai, re.compile(r"(?:[^/]+/)?([^/]+)"), suffix=".jpeg"),
-            Layout("hpsv2", _hpsv2, re.compile(r"(?:.*/)?([^/]+)/(\d+)"), suffix=".jpg"),
             Layout("mjhq", _mjhq, re.compile(r"(?:[^/]+/)?([^/]+)")),
             Layout(
                 "gedit",
