@@ -68,7 +68,7 @@ def test_every_model_is_a_column_beside_the_benchmarks_own(
     tmp_path: Path, weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert set(weights) == set(PREFERENCES)
-    task = TaskSpec(name="dpg-bench", data=_data(tmp_path), options=_options(weights))
+    task = TaskSpec(name="dpg-bench", rules="corrected", data=_data(tmp_path), options=_options(weights))
     decoded: list[str] = []
 
     def counted(image: Image, **more: Any) -> Any:
