@@ -40,7 +40,13 @@ if TYPE_CHECKING:
     from evalsuite.comparison import Comparison, Gates, compare, load_gates
     from evalsuite.comparison.sample_size import SamplePlan, plan_samples
     from evalsuite.errors import EvalsuiteError
-    from evalsuite.exchange import export_predictions, export_report, import_predictions
+    from evalsuite.exchange import (
+        export_images,
+        export_predictions,
+        export_report,
+        import_images,
+        import_predictions,
+    )
     from evalsuite.gallery import draw as draw_gallery
     from evalsuite.hub import push
     from evalsuite.mini.data import ensure_world as ensure_mini_world
@@ -63,7 +69,7 @@ _HOMES = {
     "evalsuite.comparison": "Comparison Gates compare load_gates",
     "evalsuite.comparison.sample_size": "SamplePlan plan_samples",
     "evalsuite.errors": "EvalsuiteError",
-    "evalsuite.exchange": "export_predictions export_report import_predictions",
+    "evalsuite.exchange": "export_images export_predictions export_report import_images import_predictions",
     "evalsuite.gallery": "draw_gallery:draw",
     "evalsuite.hub": "push",
     "evalsuite.mini.data": "ensure_mini_world:ensure_world",
@@ -93,9 +99,11 @@ __all__ = [
     "draw_gallery",
     "ensure_mini_world",
     "explain",
+    "export_images",
     "export_predictions",
     "export_report",
     "fetch_weights",
+    "import_images",
     "import_predictions",
     "inspect_dreamllm",
     "judge",

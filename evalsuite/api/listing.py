@@ -80,20 +80,27 @@ def list_suites(registry: Registry | None = None) -> pandas.DataFrame:
 
 
 def list_weights() -> pandas.DataFrame:
-    """Published weights of the networks that metrics use, one row each: name, size, group, here.
+    """Published weights of the networks that metrics use, one row each: name, size, group,
+    licence, sha256, here.
 
+    `licence` and `sha256` are empty where none is stated or known; a digest may be its first digits.
     `group` is the name under which files that one network needs are fetched together; `here` is where they
     lie on this machine, None where they do not.
     """
     import pandas
 
-    from evalsuite.features.catalogue import FILES, GROUPS, REPOSITORIES
+    from evalsuite.features.catalogue import FILES, GROUPS, LICENCES, REPOSITORIES
     from evalsuite.features.fetching import present
 
     groups = {name: group for group, names in GROUPS.items() for name in names}
     sizes = {file.name: file.size for file in FILES.values()} | dict(REPOSITORIES)
-    rows = [(name, size, groups.get(name, ""), present(name)) for name, size in sizes.items()]
-    return pandas.DataFrame(rows, columns=["name", "size", "group", "here"])
+    licences = {file.name: file.licence for file in FILES.values()} | dict(LICENCES)
+    digests = {file.name: file.sha256 for file in FILES.values()}
+    rows = [
+        (name, size, groups.get(name, ""), licences.get(name, ""), digests.get(name, ""), present(name))
+        for name, size in sizes.items()
+    ]
+    return pandas.DataFrame(rows, columns=["name", "size", "group", "licence", "sha256", "here"])
 
 
 def list_data(registry: Registry | None = None) -> pandas.DataFrame:

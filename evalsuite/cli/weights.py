@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,9 +28,12 @@ def show(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(records(list_weights()))
         return
-    table = grid("name", "size", "together as", "here")
+    table = grid("name", "size", "together as", "licence", "sha256", "here")
     for row in list_weights().to_dict("records"):
-        table.add_row(row["name"], row["size"], row["group"], str(row["here"] or "no"))
+        digest = row["sha256"][:8] + ("…" if len(row["sha256"]) > 8 else "")
+        table.add_row(
+            row["name"], row["size"], row["group"], row["licence"], digest, str(row["here"] or "no")
+        )
     output().print(table)
 
 
@@ -60,3 +64,33 @@ def fetch(
         found = fetch_weights(names, revision, bar)
     for name, path in found.items():
         output().print(f"{name}: {path}", markup=False, soft_wrap=True)
+
+
+@weights.command("convert")
+def convert_(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="hpsv2, hpsv2.1, image-reward or blip-vqa.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The published weights file.")],
+    tokenizer: Annotated[
+        Path,
+        typer.Option(help="Folder with the tokenizer: CLIP's for HPSv2, bert-base-uncased's for the others."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="New folder. Default: where the column looks for it."),
+    ] = None,
+    heads: Annotated[int, typer.Option(help="Attention heads. Default: as published.")] = 0,
+) -> None:
+    """Turn a published weights file into the folder that a column reads."""
+    from evalsuite.errors import SpecError, suggest
+    from evalsuite.features.scorers.converting import convert
+    from evalsuite.features.weights import weights_folder
+    from evalsuite.task.preference import PREFERENCES
+
+    columns = {
+        "hpsv2": "HPSv2", "hpsv2.1": "HPSv2.1", "image-reward": "ImageReward", "blip-vqa": "BLIP-VQA",
+    }  # fmt: skip
+    if kind not in columns:
+        raise SpecError(f"There is no converter {kind!r}.", suggest(kind, columns))
+    how = PREFERENCES[columns[kind]]
+    folder = convert(how.kind, file, tokenizer, out or weights_folder() / how.source, heads=heads)
+    output().print(f"{columns[kind]}: {folder}", markup=False, soft_wrap=True)

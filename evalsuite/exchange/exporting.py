@@ -21,6 +21,11 @@ from .importing import ROTATION
 
 OTHERS = ("inspect", "lm-eval", "lmms-eval")
 """Formats of whole runs; see `reports`."""
+IMAGES = (
+    "dpg", "geneval", "t2i-compbench", "wise", "oneig", "unigenbench", "genai", "mjhq", "gedit",
+    "imgedit",
+)  # fmt: skip
+"""Formats of folders of images; see `layouts`."""
 _DIGITS = 18
 """Of a number that servers take for an id."""
 
@@ -53,7 +58,7 @@ def export_predictions(
         SpecError: unknown format or task, answers that are no text, questions without options for `mmbench`.
     """
     if form not in EXPORTS:
-        raise SpecError(f"There is no export format {form!r}.", suggest(form, [*EXPORTS, *OTHERS]))
+        raise SpecError(f"There is no export format {form!r}.", suggest(form, [*EXPORTS, *OTHERS, *IMAGES]))
     with RunReader(run) as reader:
         specs = dict(zip(task_keys(reader.spec), reader.spec.tasks, strict=True))
         if task not in specs:

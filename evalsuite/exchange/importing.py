@@ -222,7 +222,7 @@ def _asks(prompt: str, question: str) -> bool:
 def _records(key: str, task: Task, answers: dict[str, list[str]]) -> Iterator[Record]:
     for sample in task.samples():
         texts = answers.get(sample.id, [])
-        shown, target = _hashes(task, sample) if texts else ("", "")
+        shown, target = hashes_of(task, sample) if texts else ("", "")
         for step, text in enumerate(texts):
             error = _too_long(text)
             yield Record(
@@ -245,7 +245,7 @@ def _too_long(text: str) -> str:
     return ""
 
 
-def _hashes(task: Task, sample: Sample) -> tuple[str, str]:
+def hashes_of(task: Task, sample: Sample) -> tuple[str, str]:
     """Of the sample and of its target; empty for a sample whose images are not here."""
     digest = remembering()
     target = fingerprint(describe(task.target(sample), digest))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 _TORCHVISION = "https://download.pytorch.org/models/"
+_HUB = "https://huggingface.co/"
 _LPIPS = "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/master/lpips/weights/v0.1/"
 
 
@@ -25,6 +26,7 @@ class WeightsFile:
         size: for people.
         sha256: what the hex digest begins with; "" where nothing is known.
         packages: installed packages that carry the same file, as `PACKAGE/PATH`.
+        licence: as its publishers state it; "" where they state none for the file.
     """
 
     name: str
@@ -32,6 +34,7 @@ class WeightsFile:
     size: str
     sha256: str = ""
     packages: tuple[str, ...] = ()
+    licence: str = ""
 
 
 def _heads(backbone: str, size: str, sha256: str) -> WeightsFile:
@@ -81,6 +84,39 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
                 "4.7 MB",
                 "b8a52dc0",
             ),
+            WeightsFile(
+                "HPS_v2.1_compressed.pt",
+                f"{_HUB}xswu/HPSv2/resolve/main/HPS_v2.1_compressed.pt",
+                "about 1.9 GB",
+                licence="Apache-2.0",
+            ),
+            WeightsFile(
+                "HPS_v2_compressed.pt",
+                f"{_HUB}xswu/HPSv2/resolve/main/HPS_v2_compressed.pt",
+                "about 1.9 GB",
+                licence="Apache-2.0",
+            ),
+            WeightsFile(
+                "ImageReward.pt",
+                f"{_HUB}THUDM/ImageReward/resolve/main/ImageReward.pt",
+                "about 1.8 GB",
+                licence="Apache-2.0",
+            ),
+            WeightsFile(
+                "sac+logos+ava1-l14-linearMSE.pth",
+                "https://raw.githubusercontent.com/christophschuhmann/improved-aesthetic-predictor/main/"
+                "sac%2Blogos%2Bava1-l14-linearMSE.pth",
+                "3.7 MB",
+                "21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
+                licence="Apache-2.0",
+            ),
+            WeightsFile(
+                "model_base_vqa_capfilt_large.pth",
+                "https://storage.googleapis.com/sfr-vision-language-research/BLIP/models/"
+                "model_base_vqa_capfilt_large.pth",
+                "size unknown",
+                licence="BSD-3-Clause",
+            ),
             _heads("alex", "6 kB", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
             _heads("vgg", "7 kB", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
             _heads("squeeze", "11 kB", "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
@@ -92,6 +128,11 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "inception": ("pt_inception-2015-12-05-6726825d.pth",),
+        "hpsv2.1": ("HPS_v2.1_compressed.pt",),
+        "hpsv2": ("HPS_v2_compressed.pt",),
+        "image-reward": ("ImageReward.pt",),
+        "aesthetic-v2": ("sac+logos+ava1-l14-linearMSE.pth",),
+        "blip-vqa": ("model_base_vqa_capfilt_large.pth",),
         "lpips-alex": ("alexnet-owt-7be5be79.pth", "lpips-v0.1-alex.pth"),
         "lpips-vgg": ("vgg16-397923af.pth", "lpips-v0.1-vgg.pth"),
         "lpips-squeeze": ("squeezenet1_1-b8a52dc0.pth", "lpips-v0.1-squeeze.pth"),
@@ -109,6 +150,13 @@ REPOSITORIES: Mapping[str, str] = MappingProxyType(
         "facebook/dino-vitb8": "343 MB",
         "facebook/dino-vitb16": "343 MB",
         "sentence-transformers/all-mpnet-base-v2": "438 MB",
+        "yuvalkirstain/PickScore_v1": "about 3.9 GB",
+        "zhiqiulin/clip-flant5-xxl": "11 billion weights",
     }
 )
 """Hub repositories and what they cost; "size unknown" for others."""
+
+LICENCES: Mapping[str, str] = MappingProxyType(
+    {"yuvalkirstain/PickScore_v1": "MIT", "zhiqiulin/clip-flant5-xxl": "Apache-2.0"}
+)
+"""Of hub repositories, where their publishers' code states it."""

@@ -130,6 +130,48 @@ def _structure(spec: NetworkSpec, device: str) -> Any:
     return StructureNetwork(spec, device)
 
 
+def _hpsv2_or_pickscore(spec: NetworkSpec, device: str) -> Any:
+    from evalsuite.features.scorers.clip_scores import ClipScorer
+
+    return ClipScorer(spec, device)
+
+
+def _image_reward(spec: NetworkSpec, device: str) -> Any:
+    from evalsuite.features.scorers.image_reward import ImageReward
+
+    return ImageReward(spec, device)
+
+
+def _aesthetic(spec: NetworkSpec, device: str) -> Any:
+    from evalsuite.features.scorers.aesthetic import Aesthetic
+
+    return Aesthetic(spec, device)
+
+
+def _aesthetic_files(spec: NetworkSpec) -> None:
+    from evalsuite.features.scorers.aesthetic import require_aesthetic
+
+    require_aesthetic(spec)
+
+
+def _vqascore(spec: NetworkSpec, device: str) -> Any:
+    from evalsuite.features.scorers.clip_t5 import VqaScore
+
+    return VqaScore(spec, device)
+
+
+def _vqascore_files(spec: NetworkSpec) -> None:
+    from evalsuite.features.scorers.clip_t5 import require_vqascore
+
+    require_vqascore(spec)
+
+
+def _blip_vqa(spec: NetworkSpec, device: str) -> Any:
+    from evalsuite.features.scorers.blip_vqa import BlipVqa
+
+    return BlipVqa(spec, device)
+
+
 _BUILT_IN = {
     kind.name: kind
     for kind in (
@@ -139,6 +181,12 @@ _BUILT_IN = {
         NetworkKind("lpips", _lpips, _lpips_files),
         NetworkKind("sentence", _sentence, _folder),
         NetworkKind("structure", _structure, _folder),
+        NetworkKind("hpsv2", _hpsv2_or_pickscore, _folder),
+        NetworkKind("pickscore", _hpsv2_or_pickscore, _folder),
+        NetworkKind("image-reward", _image_reward, _folder),
+        NetworkKind("aesthetic", _aesthetic, _aesthetic_files),
+        NetworkKind("vqascore", _vqascore, _vqascore_files),
+        NetworkKind("blip-vqa", _blip_vqa, _folder),
     )
 }
 _ADDED: dict[str, NetworkKind] = {}

@@ -12,6 +12,7 @@ The same network gives other scores under another resize, so each way has a name
   without antialiasing, whatever its aspect.
 * `tensor-bicubic-signed`: the same on pixels in [-1, 1] with the mean and deviation for [0, 1]: what
   InstructPix2Pix' `compute_metrics.py` gives that function.
+* `padded`: LLaVA's (VQAScore): a square of the mean colour around the image, then as `transformers`;
 * `hps`: HPSv2's (longer side, zeros around it), antialiased as torchvision does it from 0.17 on;
   `hps-without-antialias` is the same under older versions. Published numbers are of either.
 """
@@ -130,6 +131,20 @@ def cmmd(image: PilImage, geometry: Geometry) -> np.ndarray:
     return _scaled(square.resize((geometry.size, geometry.size), Image.Resampling.BICUBIC), geometry)
 
 
+def padded(image: PilImage, geometry: Geometry) -> np.ndarray:
+    """(3, size, size) float32; the image on a square of the mean colour, then as `transformers`."""
+    from PIL import Image
+
+    image = image.convert("RGB")
+    long = max(image.size)
+    if image.width != image.height:
+        red, green, blue = (int(255 * one) for one in geometry.mean)
+        square = Image.new("RGB", (long, long), (red, green, blue))
+        square.paste(image, ((long - image.width) // 2, (long - image.height) // 2))
+        image = square
+    return transformers(image, geometry)
+
+
 def hps(image: PilImage, geometry: Geometry, *, antialias: bool = True) -> np.ndarray:
     """(3, size, size) float32; HPSv2's own: pixels in [0, 1] first, the longer side to `size` by bicubic
     interpolation of floats, not clipped, zeros around it, then mean and deviation, also of the zeros.
@@ -164,6 +179,7 @@ PREPROCESSES: Mapping[str, Callable[[PilImage, Geometry], np.ndarray]] = {
     "tensor-bicubic-signed": tensor_bicubic_signed,
     "cmmd": cmmd,
     "hps": hps,
+    "padded": padded,
     "torchvision": torchvision,
     "transformers": transformers,
     "hps-without-antialias": hps_without_antialias,

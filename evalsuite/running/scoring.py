@@ -26,6 +26,7 @@ from evalsuite.store.forms import form_of
 from evalsuite.store.manifest import Manifest, TaskRecord
 from evalsuite.store.results import stored
 from evalsuite.task import Answered, Sample, SampleScore, Scores, Task
+from evalsuite.task.preference import own_values, preferred
 
 _log = logging.getLogger(__name__)
 
@@ -153,6 +154,8 @@ def compute(
     try:
         with keeping(run.features, workers):
             scores = task.score(answers)
+            if len(scores.rows) == len(answers):
+                scores = preferred(task, answers, scores)
     except EvalsuiteError:
         raise
     except BaseException as error:
@@ -225,7 +228,8 @@ def _unjudged(task: Task, scores: Scores) -> int:
     """Answers that a judge has not been asked about to the end: they have neither scores nor a failure."""
     if not isinstance(task, Judged) or task.info.judge:
         return 0
-    return sum(not row.failure and not row.values for row in scores.rows)
+    options = getattr(getattr(task, "plan", None), "options", {})
+    return sum(not row.failure and not own_values(row, options) for row in scores.rows)
 
 
 def score_run(

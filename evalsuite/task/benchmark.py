@@ -23,7 +23,7 @@ from evalsuite.data.yamlfile import explain
 from evalsuite.errors import DataError, SpecError, suggest
 from evalsuite.options import Option, check_options
 from evalsuite.request import Capability, Output, Request, fingerprint
-from evalsuite.task import Sample, Task, TaskInfo, generate_first
+from evalsuite.task import Sample, Task, TaskInfo, generate_first, preference
 from evalsuite.task.aggregates import MetricSpec, check_aggregates, leaves
 from evalsuite.task.entry import BrokenEntry, TaskEntry, TaskOptions
 from evalsuite.task.families import family_module
@@ -92,7 +92,9 @@ class Plan:
 
     def fingerprint(self) -> str:
         """Digest of the data files and of the options that choose among them."""
-        read = {"data": self.source.fingerprint(), "options": dict(self.options)}
+        added = {option.name for option in preference.OPTIONS}  # columns that change no sample
+        options = {name: value for name, value in self.options.items() if name not in added}
+        read = {"data": self.source.fingerprint(), "options": options}
         if self.shots is not None:
             read["examples"] = self.source.of_examples().fingerprint()
         return fingerprint(read)
@@ -330,7 +332,8 @@ def _options_of(benchmark: Benchmark) -> tuple[Option, ...]:
     own = [one if isinstance(one, Option) else Option(one) for one in getattr(module, "OPTIONS", ())]
     shots = (_SHOTS,) if getattr(module, "SHOTS", False) else ()
     first = generate_first.OPTIONS if benchmark.needs == ("text",) else ()
-    return (_SUBSET, _SOURCE, *shots, *own, *first)
+    images = preference.OPTIONS if set(benchmark.needs) <= {"image", "edit"} else ()
+    return (_SUBSET, _SOURCE, *shots, *own, *first, *images)
 
 
 def _inspect(benchmark: Benchmark, data: Path | None, read: bool) -> DataReport:
@@ -354,6 +357,7 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     check_options(_options_of(benchmark), options.options, benchmark.name)
     if "subset" in options.options:
         _subset(options.options["subset"])
+    preference.check_preferences(options.options, benchmark.name)
     source = locate(
         benchmark.name, benchmark.sources, options.data, options.options.get("source", ""), benchmark.licence
     )

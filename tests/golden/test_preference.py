@@ -1,4 +1,4 @@
-"""Preference models against the official code on tiny weights under the real names: HPSv2 and PickScore."""
+"""Preference and alignment models against the official code on tiny weights under the real names."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from transformers import CLIPConfig, CLIPModel
 
+from evalsuite.errors import UnavailableError
+from evalsuite.features._torch import file_sha256
 from evalsuite.features.open_clip import open_clip_config, to_transformers
 from evalsuite.features.preprocess import (
     CLIP_MEAN,
@@ -20,9 +22,18 @@ from evalsuite.features.preprocess import (
     Geometry,
     hps,
     hps_without_antialias,
+    openai,
+    padded,
     transformers,
 )
+from evalsuite.features.scorers.aesthetic import HEAD, aesthetic, read_head
+from evalsuite.features.scorers.base import WEIGHTS, load_state, read_config
+from evalsuite.features.scorers.clip_t5 import answer_score, asked, clip_t5
+from evalsuite.features.scorers.converting import convert
+from evalsuite.features.scorers.image_reward import KIND, TOKENS, reward, reward_model
+from evalsuite.features.weights import find_file
 from evalsuite.task.columns import FORMULAS
+from tests.features.scorers import write_bert
 from tests.goldens import case_files, read_json
 
 Compared = Callable[[str, int], None]
@@ -130,3 +141,81 @@ def test_pickscore_agrees(path: Path, compared: Compared) -> None:
         found = FORMULAS["pickscore"].of(cosine, _Scaled(float(model.logit_scale.detach().exp())))
         assert found == pytest.approx(np.array(case["official"]["scores"]), rel=1e-4)
     compared("PickScore", len(cases))
+
+
+@_every("imagereward")
+def test_imagereward_agrees_after_conversion(path: Path, compared: Compared, tmp_path: Path) -> None:
+    torch.save(_weights(path), tmp_path / "ImageReward.pt")
+    folder = convert(
+        "image-reward", tmp_path / "ImageReward.pt", write_bert(tmp_path / "bert"), tmp_path / "out", heads=2
+    )
+    model = reward_model(read_config(folder, KIND))
+    load_state(model, folder / WEIGHTS)
+    cases = read_json(path)["cases"]
+    for case in cases:
+        given, official = case["input"], case["official"]
+        pixels = openai(
+            _image(given["width"], given["height"], given["seed"]), Geometry(224, 224, CLIP_MEAN, CLIP_STD)
+        )
+        for channel, row, column, value in official["pixels"]["at"]:
+            assert pixels[channel, row, column] == pytest.approx(value, abs=2e-5)
+        tokens, mask = torch.tensor([given["tokens"]]), torch.tensor([given["attention_mask"]])
+        assert tokens.shape == (1, TOKENS)
+        with torch.inference_mode():
+            found = reward(model, torch.from_numpy(pixels)[None], tokens, mask)
+        assert float(found) == pytest.approx(official["reward"], abs=5e-6)
+    compared("ImageReward", len(cases))
+
+
+@_every("aesthetic")
+def test_the_aesthetic_predictors_real_head_agrees(path: Path, compared: Compared) -> None:
+    meta, cases = read_json(path)["meta"], read_json(path)["cases"]
+    try:
+        file = find_file(HEAD)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    assert file_sha256(file) == meta["sha256"]
+    head = read_head(file)
+    for case in cases:
+        vector = _tensor(case["input"]["f32"], [1, -1])
+        assert float(aesthetic(vector, head)) == pytest.approx(case["official"], abs=5e-6)
+    compared("Aesthetic v2", len(cases))
+
+
+def _words(text: str) -> torch.Tensor:
+    """The cases' made-up tokenizer."""
+    return torch.tensor([[2 + sum(map(ord, word)) % 94 for word in text.split()] + [1]])
+
+
+@_every("vqascore")
+def test_vqascore_agrees(path: Path, compared: Compared) -> None:
+    meta, cases = read_json(path)["meta"], read_json(path)["cases"]
+    names = (
+        "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "image_size",
+        "patch_size", "hidden_act", "layer_norm_eps",
+    )  # fmt: skip
+    kind = clip_t5()
+    config = kind.config_class(**meta["config"], vision_config={name: meta["vision"][name] for name in names})
+    model = kind(config).eval()
+    missing, unexpected = model.load_state_dict(_weights(path), strict=False)
+    assert not missing
+    assert not unexpected
+    for case in cases:
+        given, official = case["input"], case["official"]
+        pairs = zip(given["pictures (width, height, seed)"], given["texts"], strict=True)
+        for place, (size, text) in enumerate(pairs):
+            pixels = padded(_image(*size), Geometry(32, 32, CLIP_MEAN, CLIP_STD))
+            if place == 0:
+                for channel, row, column, value in official["pixels of the first"]["at"]:
+                    assert pixels[channel, row, column] == pytest.approx(value, abs=2e-5)
+            before, after = asked(text, given["question"])
+            assert f"{before}<image>{after}" == official["asked"][place]
+            tokens = [*_words(before)[0].tolist(), -200, *_words(after)[0].tolist()]
+            assert tokens == official["input ids"][place]
+            label = torch.tensor([official["label ids"][place]])
+            with torch.inference_mode():
+                found = answer_score(
+                    model, torch.from_numpy(pixels)[None], _words(before), _words(after), label
+                )
+            assert float(found) == pytest.approx(official["alone"][place], rel=1e-4)
+    compared("VQAScore", len(cases))

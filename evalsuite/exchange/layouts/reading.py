@@ -1,0 +1,207 @@
+"""Images that were made elsewhere, in a benchmark's layout, into a run that is scored like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evalsuite.content import Image
+from evalsuite.data.images import decode
+from evalsuite.engine.plan import plan_task
+from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, suggest
+from evalsuite.exchange.importing import hashes_of
+from evalsuite.exchange.layouts.formats import LAYOUTS
+from evalsuite.exchange.layouts.grids import split_grid
+from evalsuite.exchange.layouts.layout import Item, Layout, items
+from evalsuite.exchange.layouts.writing import language_of
+from evalsuite.model import ModelInfo
+from evalsuite.registry import Registry, load_registry
+from evalsuite.request import ImageResponse, fingerprint
+from evalsuite.running.resolving import build_task
+from evalsuite.running.scoring import Scored, score_all
+from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
+from evalsuite.store import Record, RunWriter, TaskRecord
+
+_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".tif", ".tiff"})
+_TOGETHER = 16
+"""Samples whose images are stored together: what is held in memory."""
+_IMAGES = ("image", "edit")
+_Files = Mapping[tuple[str, ...], Path]
+
+
+def import_images(
+    out: Path,
+    task: TaskSpec,
+    folder: Path,
+    form: str,
+    *,
+    model: str = "",
+    partial: bool = False,
+    ignore_unknown: bool = False,
+    registry: Registry | None = None,
+) -> Scored:
+    """Writes a folder's images into a new run at `out` and scores them.
+
+    A file that cannot be decoded, has another size than the protocol asks for, or is no grid of four images
+    is that sample's failure. The run's record says that the images were imported, and from where.
+
+    Args:
+        task: the benchmark, protocol, rules and data.
+        form: a name in `LAYOUTS`.
+        model: as it is to stand in leaderboards; empty: the folder's name.
+        partial: some prompts may lack their images.
+        ignore_unknown: the folder may hold images of other prompts, too.
+        registry: None loads the installed plugins.
+
+    Raises:
+        DataError: there is no such folder, an image matches no prompt or two match one, a prompt lacks one.
+        SpecError: the benchmark or the format is unknown, or the format cannot hold the benchmark's samples.
+        StoreError: `out` is no place for a new run.
+    """
+    if form not in LAYOUTS:
+        raise SpecError(f"There is no layout {form!r}.", suggest(form, LAYOUTS))
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder of images.", "Check the path.")
+    registry = registry or load_registry()
+    entry = registry.task(task.name)
+    if not set(entry.needs) <= set(_IMAGES):
+        kinds = " and ".join(map(repr, entry.needs))
+        raise SpecError(f"{task.name} takes {kinds} answers, not images alone.")
+    spec = task.model_copy(
+        update={
+            "protocol": task.protocol or entry.protocols[0],
+            "rules": task.rules or entry.rules[0],
+            "data": task.data.absolute() if task.data else None,
+        }
+    )
+    built = build_task(spec, registry)
+    layout, model = LAYOUTS[form], model or folder.name
+    plan = plan_task(task.name, built, seed=0, limit=None)
+    listed = list(items(built, language_of(built), model))
+    files = _matched(layout, listed, folder, ignore_unknown=ignore_unknown)
+    absent = _absent(layout, listed, files)
+    if absent and not partial:
+        raise DataError(
+            f"{folder} has no image {absent[0]} ({len(absent)} such).",
+            "Complete the folder, or say that it is partial.",
+        )
+    if len(absent) == sum(len(layout.places(item)) for item in listed):
+        raise DataError(f"{folder} has no image of {task.name}.", "Is this the right task and format?")
+    info = ModelInfo(
+        model,
+        fingerprint({"imported": model}),
+        details={"imported": {"folder": folder.name, "format": form}},
+    )
+    record = TaskRecord(
+        key=task.name,
+        info=built.info,
+        data_fingerprint=plan.data_fingerprint,
+        total=plan.total,
+        available=plan.available,
+    )
+    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,))
+    with RunWriter.open(out, run, [record], ExecutionOptions()) as writer:
+        writer.set_model(info)
+        for start in range(0, len(listed), _TOGETHER):
+            writer.save(_records(task.name, built, layout, listed[start : start + _TOGETHER], files))
+        writer.note(task.name, f"Images imported from {folder.name} ({form}); not made by evalsuite.")
+        scored = score_all(writer, {task.name: built})
+        writer.end_session("finished")
+    return scored
+
+
+def _matched(
+    layout: Layout, listed: Sequence[Item], folder: Path, *, ignore_unknown: bool
+) -> dict[tuple[str, ...], Path]:
+    """The folder's images by what identifies them, those of the task's samples only."""
+    wanted: dict[tuple[str, ...], str] = {}
+    for item in listed:
+        for path, _ in layout.places(item):
+            key = layout.key(path)
+            assert key is not None
+            if wanted.setdefault(key, item.sample.id) != item.sample.id:
+                raise SpecError(
+                    f"Samples {wanted[key]!r} and {item.sample.id!r} would both be {path}.",
+                    "Choose the format of this benchmark.",
+                )
+    found: dict[tuple[str, ...], Path] = {}
+    unknown: list[str] = []
+    for path, stem in _files(folder):
+        if layout.ignored is not None and layout.ignored.fullmatch(stem):
+            continue
+        key = layout.key(stem)
+        if key is not None and layout.language is not None and key[layout.language] != listed[0].language:
+            continue
+        if key is None or key not in wanted:
+            unknown.append(str(path.relative_to(folder)))
+        elif key in found:
+            raise DataError(
+                f"{found[key]} and {path} are the same image of sample {wanted[key]!r}.",
+                "Remove one of them.",
+            )
+        else:
+            found[key] = path
+    if unknown and not ignore_unknown:
+        raise DataError(
+            f"{folder}: {unknown[0]} matches no prompt ({len(unknown)} such files).",
+            "Is this the right task and format? --ignore-unknown leaves such files out.",
+        )
+    return found
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Images below a folder, sorted, with their paths without ending."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.suffix.lower() not in _SUFFIXES or any(part.startswith(".") for part in parts):
+            continue
+        if path.is_file():
+            yield path, "/".join((*parts[:-1], path.name[: -len(path.suffix)]))
+
+
+def _absent(layout: Layout, listed: Sequence[Item], files: _Files) -> list[str]:
+    return [
+        f"{path}{layout.suffix}"
+        for item in listed
+        for path, _ in layout.places(item)
+        if layout.key(path) not in files
+    ]
+
+
+def _records(key: str, task: Any, layout: Layout, listed: Sequence[Item], files: _Files) -> Iterator[Record]:
+    for item in listed:
+        places = [layout.key(path) for path, _ in layout.places(item)]
+        if any(place not in files for place in places):
+            continue
+        shown, target = hashes_of(task, item.sample)
+        sample = item.sample.id
+        try:
+            images = _images(layout, item, [files[place] for place in places if place is not None])
+        except EvalsuiteError as error:
+            failed = Record(key, sample, 0, None, str(error), sample_hash=shown, target_hash=target)
+            yield failed
+            continue
+        start = 0
+        for step, count in enumerate(item.counts):
+            response = ImageResponse(tuple(images[start : start + count]))
+            start += count
+            last = step == len(item.counts) - 1
+            yield Record(key, sample, step, response, last=last, sample_hash=shown, target_hash=target)
+
+
+def _images(layout: Layout, item: Item, paths: Sequence[Path]) -> list[Image]:
+    """The images of a sample. Raises DataError or SampleError where they are not what the layout says."""
+    files = [Image(path=path) for path in paths]
+    if layout.grid and item.count > 1:
+        images = split_grid(files[0], black=layout.black)
+    else:
+        images = files
+    for image in images:
+        size = decode(image).size
+        if item.size is not None and size != item.size:
+            (wide, high), (width, height) = size, item.size
+            raise SampleError(
+                f"{image.label} is {wide}×{high}; the protocol asks for images of {width}×{height}."
+            )
+    return images
