@@ -130,6 +130,7 @@ def compare(
     groups: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
+    recompute: bool = True,
     registry: Registry | None = None,
 ) -> Comparison:
     """Compares a candidate with a base, task by task, on the same samples.
@@ -147,6 +148,8 @@ def compare(
         all_metrics: every metric instead of each task's headline and those that gates name.
         groups: breakdowns too.
         resamples, seed: of bootstrap and permutation tests.
+        recompute: whether corpus metrics and distances are computed again from the stored responses, for paired
+            differences; False subtracts their stored values, as of independent samples, which is quick.
         registry: where tasks are found whose metrics need their data; None loads installed plugins.
 
     Raises:
@@ -172,6 +175,7 @@ def compare(
             pair = TaskPair(
                 *measured, same_data=not different[key].keys() & {"data", "split", "version"},
                 resamples=resamples, seed=seed, level=1 - found.alpha, registry=registry,
+                recompute=recompute,
             )  # fmt: skip
             rows += _rows(key, pair, measured[1][0], found, all_metrics, groups)
             checks += failures_checks(key, *measured, found)

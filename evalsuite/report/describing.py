@@ -112,3 +112,15 @@ def first_image(response: Response | None) -> Image | None:
         case DocumentResponse(parts=parts):
             return next((part for part in parts if isinstance(part, Image)), None)
     return None
+
+
+def first_reference(target: Any) -> Mapping[str, Any] | None:
+    """The first image of a described reference; None where it has none that can be shown."""
+    if isinstance(target, Mapping):
+        shown = target.get("i")
+        if isinstance(shown, Mapping):
+            return shown if "s" in shown else None
+        return next((found for item in target.values() if (found := first_reference(item))), None)
+    if isinstance(target, list):
+        return next((found for item in target if (found := first_reference(item))), None)
+    return None
