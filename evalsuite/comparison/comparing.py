@@ -148,8 +148,8 @@ def compare(
         all_metrics: every metric instead of each task's headline and those that gates name.
         groups: breakdowns too.
         resamples, seed: of bootstrap and permutation tests.
-        recompute: whether corpus metrics and distances are computed again from the stored responses, for paired
-            differences; False subtracts their stored values, as of independent samples, which is quick.
+        recompute: whether corpus metrics and distances are computed again from the stored responses, for
+            paired differences; False subtracts their stored values, as of independent samples: quick.
         registry: where tasks are found whose metrics need their data; None loads installed plugins.
 
     Raises:

@@ -100,7 +100,7 @@ class SampleWriter:
             scores=values,
             states=states,
             classes=_classes(said),
-            reference=reference,
+            reference=reference.replace(" · ", " "),  # as scorers join the answers of several turns
             answers=[text if state == ANSWERED else "" for text, state in zip(said, states, strict=True)],
         )
 

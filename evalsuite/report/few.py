@@ -1,4 +1,4 @@
-"""Columns of few different texts: answers to choices, their references; the ground of filters and matrices."""
+"""Columns of few different texts, as answers to choices and their references: for filters and matrices."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class FewValues:
 
     @property
     def usable(self) -> bool:
-        """Whether there are two or more different texts, and few."""
-        return self._codes is not None and len(self._places) > 2
+        """Whether there are texts, and few different ones."""
+        return self._codes is not None and len(self._places) > 1
 
     @property
     def texts(self) -> list[str]:
-        """The different texts in the order in which they first occurred; the first is "", which means none."""
+        """The different texts as they first occurred; the first is "", which means none."""
         return list(self._places)
 
     @property

@@ -9,7 +9,7 @@ from evalsuite.tracking.gathering import place_of_run
 
 
 def labels_of(readers: Sequence[RunReader]) -> list[str]:
-    """A different name for each run: the model's, and of step, seeds and folder as much as tells them apart."""
+    """A different name for each run: the model's, and what tells them apart: step, seeds, folder."""
     found: list[str] = []
     for reader in readers:
         name = reader.model_name
@@ -29,9 +29,7 @@ def labels_of(readers: Sequence[RunReader]) -> list[str]:
     return labels
 
 
-def _aspects(
-    reader: RunReader, peers: Sequence[RunReader]
-) -> list[tuple[str, Sequence[int | None]]]:
+def _aspects(reader: RunReader, peers: Sequence[RunReader]) -> list[tuple[str, Sequence[int | None]]]:
     if len(peers) == 1:
         return []
     places = [place_of_run(peer) for peer in peers]

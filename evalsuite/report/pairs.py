@@ -71,10 +71,11 @@ def sides_of(readers: Sequence[RunReader]) -> list[RunSide]:
     for group in groups.values():
         whole += [tuple(group)] if _repetitions(group) else [(reader,) for reader in group]
     labels = labels_of([runs[0] for runs in whole])
-    return [
-        RunSide(f"{label}, {len(runs)} seeds" if len(runs) > 1 else label, runs)
-        for label, runs in zip(labels, whole, strict=True)
-    ]
+    found = []
+    for label, runs in zip(labels, whole, strict=True):
+        seeds = len({reader.spec.seed for reader in runs})
+        found.append(RunSide(f"{label}, {seeds} seeds" if seeds > 1 else label, runs))
+    return found
 
 
 def _repetitions(group: Sequence[RunReader]) -> bool:
@@ -107,12 +108,13 @@ def chosen(sides: Sequence[RunSide], order: Sequence[str], names: Sequence[str])
 
 
 def pairs_of(sides: Sequence[RunSide], tasks: Sequence[str]) -> list[Pair]:
-    """Every two sides; the one that comes later is the candidate.
+    """Every two sides with a task in common; the one that comes later is the candidate.
 
     Args:
         tasks: only these; all when empty.
     """
-    return [_pair(base, candidate, tasks) for base, candidate in itertools.combinations(sides, 2)]
+    found = [_pair(base, candidate, tasks) for base, candidate in itertools.combinations(sides, 2)]
+    return [pair for pair in found if pair.comparison is not None or pair.refused]
 
 
 def _pair(base: RunSide, candidate: RunSide, tasks: Sequence[str]) -> Pair:

@@ -118,8 +118,7 @@ class Versus:
 def versus(number: int, pair: Pair, pages: Sequence[Shown]) -> Versus:
     """The page of a pair."""
     if pair.comparison is None:
-        notes = pair.refused or ("The runs have no scored task in common.",)
-        return Versus(f"pair-{number}", pair.base.name, pair.candidate.name, (), notes, 0, 0)
+        return Versus(f"pair-{number}", pair.base.name, pair.candidate.name, (), pair.refused, 0, 0)
     rows = pair.comparison.rows
     heads = [row for row in rows if row.headline]
     percent = [row for row in heads if row.metric.scale == 100]
@@ -166,16 +165,17 @@ class _Samples:
 def _place(pair: Pair, row: Compared, pages: Sequence[Shown]) -> _Samples | None:
     for shown in pages:
         columns = [
-            _column(shown.page.answers, side.readers[0], row.task) for side in (pair.base, pair.candidate)
+            _column(shown.page.answers, side.readers, row.task) for side in (pair.base, pair.candidate)
         ]
         if columns[0] is not None and columns[1] is not None:
             return _Samples(shown, columns[0], columns[1])
     return None
 
 
-def _column(answers: Sequence[Answers], reader: RunReader, key: str) -> int | None:
-    places = [i for i, one in enumerate(answers) if one.reader is reader and one.key == key]
-    return places[0] if places else None
+def _column(answers: Sequence[Answers], readers: Sequence[RunReader], key: str) -> int | None:
+    """The first of a side's runs on a page; None where it has none of the task."""
+    own = [i for i, one in enumerate(answers) if one.key == key and any(one.reader is r for r in readers)]
+    return own[0] if own else None
 
 
 def _scale(rows: Sequence[Compared]) -> Scale:
@@ -239,7 +239,7 @@ def _matrices(samples: _Samples) -> tuple[Matrix, ...]:
     files = samples.shown.files
     base, candidate = files.answers[samples.base], files.answers[samples.candidate]
     found = []
-    if files.references.usable:
+    if _tells_apart(files.references):
         for column, answers in ((samples.base, base), (samples.candidate, candidate)):
             label = samples.label(column)
             if answers.usable:
@@ -258,13 +258,18 @@ def _matrices(samples: _Samples) -> tuple[Matrix, ...]:
 
 def confusions(shown: Shown) -> list[Matrix]:
     """For a task's page: references against the answers of each run, where there are few of both."""
-    if not shown.files.references.usable or not shown.files.count:
+    if not _tells_apart(shown.files.references):
         return []
     return [
         _against_reference(shown, column, answers.label)
         for column, answers in enumerate(shown.page.answers)
         if shown.files.answers[column].usable
     ]
+
+
+def _tells_apart(references: FewValues) -> bool:
+    """Whether there are few references, and more than one."""
+    return references.usable and len(references.texts) > 2
 
 
 def _against_reference(shown: Shown, column: int, title: str) -> Matrix:
