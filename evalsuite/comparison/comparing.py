@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pandas
 
     from evalsuite.comparison.flips import Flip
+    from evalsuite.notebook.plots import Plot
 
 _REMEDIES = {
     "rules": "`evalsuite score RUN --rules NAME` makes them alike without the model.",
@@ -105,6 +106,12 @@ class Comparison:
         from evalsuite.comparison.flips import flips_of
 
         return flips_of(self, [task] if task else None, most)
+
+    def figure(self) -> Plot:
+        """The headlines' differences with their intervals; a notebook shows it, `save` writes it."""
+        from evalsuite.notebook.plots import comparison_plot
+
+        return comparison_plot(self)
 
     def _repr_html_(self) -> str:
         from evalsuite.comparison.html import comparison_html

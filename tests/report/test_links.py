@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+LINKS = "return [...document.querySelectorAll('%s')].map((a) => [a.getAttribute('href'), a.textContent])"
 RESET = "[...document.querySelectorAll('#filters button')].find((b) => b.textContent === 'Reset').click()"
 
 
@@ -43,7 +44,7 @@ def test_bars_and_values_lead_to_their_samples(chrome: Chrome, site: Path) -> No
 
 
 def test_bars_of_histograms_lead_to_as_many_samples_as_they_count(chrome: Chrome, site: Path) -> None:
-    bars = "return [...document.querySelectorAll('.histogram a')].map((a) => [a.getAttribute('href'), a.textContent])"
+    bars = LINKS % ".histogram a"
     page = Shown(chrome, site, "tasks/shapes.html")
     found = page.run(bars)
     assert len(found) > 4
@@ -73,9 +74,7 @@ def test_labels_of_the_open_sample_are_filters_and_the_pane_follows(chrome: Chro
 
 def test_cells_of_a_confusion_matrix_lead_to_their_samples(chrome: Chrome, site: Path) -> None:
     page = Shown(chrome, site, "tasks/picks.html")
-    cells = page.run(
-        "return [...document.querySelectorAll('.matrix a')].map((a) => [a.getAttribute('href'), a.textContent])"
-    )
+    cells = page.run(LINKS % ".matrix a")
     assert sum(int(count) for _, count in cells) == 47  # one has failed
     for address, count in cells:
         page = Shown(chrome, site, address.removeprefix("../"))
@@ -88,11 +87,12 @@ def test_two_models_are_compared_and_flips_lead_to_samples(chrome: Chrome, site:
     page.one(".pairs td a").click()
     page.until("return document.querySelector('.differing')")
     rows = [text.split() for text in page.texts(".differing tbody tr")]
-    assert ["shapes", "accuracy", "↑"] == rows[0][:3]
+    assert rows[0][:3] == ["shapes", "accuracy", "↑"]
     assert "worse" in rows[0]
     places = page.run(
         "return [...document.querySelectorAll('.differing .gain')].map((one) =>"
-        " ['zero', 'range', 'point'].map((part) => one.querySelector('.' + part)?.getBoundingClientRect().left))"
+        " ['zero', 'range', 'point'].map((part) =>"
+        " one.querySelector('.' + part)?.getBoundingClientRect().left))"
     )
     assert places[0][1] < places[0][2] < places[0][0]  # the whole interval is below zero
     assert page.texts("#task-0 .flips h3") == ["0 samples better", "11 samples worse"]
@@ -144,8 +144,10 @@ def test_spreadsheets_compute_nothing_of_an_export(chrome: Chrome, site: Path, t
     )
     page = Shown(chrome, site, "samples/shapes.html")
     cells = page.run(
-        "const given = {page: 'x', rows: async () => [['=1+1', '@a', '-b, \"c\"', ['+d', 'e']]], places: () => [0], fail() {}};"
-        "const index = {rows: 1, labels: {}, columns: ['m'], states: [[0]], scores: [{name: 's', rules: 'r', data: [[-1.5]]}]};"
+        "const rows = async () => [['=1+1', '@a', '-b, \"c\"', ['+d', 'e']]];"
+        "const given = {page: 'x', rows, places: () => [0], fail() {}};"
+        "const scores = [{name: 's', rules: 'r', data: [[-1.5]]}];"
+        "const index = {rows: 1, labels: {}, columns: ['m'], states: [[0]], scores};"
         "window.given = Evalsuite.exporting(index, given)[0]; window.given.click(); return 1"
     )
     assert cells == 1
