@@ -91,8 +91,8 @@ class SampleView:
         parsed: what the scorer understood.
         failure: why it has no score; empty when it has.
         labels: for breakdowns.
-        pictured: images of the reference, of tasks that compare with images.
         note: why prompt and reference are missing; empty when they are not.
+        pictured: images of the reference, of tasks that compare with images.
     """
 
     model: str
@@ -104,8 +104,8 @@ class SampleView:
     parsed: str = ""
     failure: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    pictured: tuple[Image, ...] = ()
     note: str = ""
+    pictured: tuple[Image, ...] = ()
 
     @property
     def prompt(self) -> str:
