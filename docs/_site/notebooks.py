@@ -1,7 +1,7 @@
 """Notebooks of the documentation: executed here, committed with their outputs, shown as pages of the site.
 
-`python docs/_site/notebooks.py` executes all of docs/notebooks anew (nbclient and ipykernel, in the extra `test`)
-and writes them back; `tests/docs/test_notebooks.py` does the same without writing.
+`python docs/_site/notebooks.py` executes all of docs/notebooks anew and writes them back (nbclient and ipykernel
+are in the extra `test`); `tests/docs/test_notebooks.py` does the same without writing.
 """
 
 from __future__ import annotations
