@@ -1,6 +1,6 @@
 """A report on many runs: CPU seconds of writing it, beside those of reading the leaderboard's numbers once.
 
-The runs are synthetic and small: what is measured is what grows with runs and tasks, the leaderboard, pages and
+The runs are synthetic and small: what is measured is what grows with runs and tasks, leaderboard, pages and
 comparisons.
 
     python benchmarks/report_runs.py [--runs 200] [--tasks 20] [--samples 10] [--json FILE]
