@@ -7,10 +7,10 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from evalsuite.errors import DataError
 
@@ -244,3 +244,18 @@ def system(text: str) -> Message:
 def images_of(messages: Iterable[Message]) -> tuple[Image, ...]:
     """All images of a conversation in reading order."""
     return tuple(image for message in messages for image in message.images)
+
+
+def images_within(value: Any) -> Iterator[Image]:
+    """All images inside a sample's record, however nested."""
+    if isinstance(value, Image):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from images_within(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from images_within(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            yield from images_within(getattr(value, part.name))

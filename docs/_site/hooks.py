@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,6 +54,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "reference/tasks.md": _tasks(),
         "reference/models.md": _models(),
         "how-do-i.md": _how_do_i(),
+        **{
+            f"notebooks/{name.removesuffix('.ipynb')}.md": notebooks.markdown(name)
+            for name in notebooks.names()
+        },
         **{f"reference/{name}.md": _module(*about) for name, about in MODULES.items()},
     }
     for name, text in pages.items():

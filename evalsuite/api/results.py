@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from evalsuite.comparison.sides import Where
     from evalsuite.explaining import Explanation
+    from evalsuite.notebook.frames import Leaderboard
     from evalsuite.registry import Registry
     from evalsuite.reproduction import Reproduction
     from evalsuite.tradeoff import Tradeoff
@@ -26,11 +27,11 @@ def leaderboard(
     all_metrics: bool = False,
     groups: bool = False,
     registry: Registry | None = None,
-) -> pandas.DataFrame:
+) -> Leaderboard:
     """The numbers of runs as one tidy frame, one row per run, task, rules, metric and group.
 
-    Values are in natural units; multiply by `scale` for display. `evalsuite.leaderboards.table` makes the
-    pivot of it that the command line shows.
+    Values are in natural units; multiply by `scale` for display. A notebook shows the pivot, models by tasks
+    with intervals, and `figure()` plots it; in every other way it is a frame of pandas.
 
     Args:
         paths: runs, or folders with runs in them.
@@ -46,6 +47,7 @@ def leaderboard(
     from evalsuite.comparison.sides import paths_of
     from evalsuite.errors import SpecError, suggest
     from evalsuite.leaderboards import load
+    from evalsuite.notebook.frames import Leaderboard
 
     frame = load(paths_of(paths))
     if suite:
@@ -62,7 +64,7 @@ def leaderboard(
         kept &= frame["headline"]
     if not groups:
         kept &= frame["group"] == ""
-    return frame[kept].reset_index(drop=True)
+    return Leaderboard(frame[kept].reset_index(drop=True))
 
 
 def reproduce(

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import pandas
 
     from evalsuite.comparison.flips import Flip
+    from evalsuite.notebook.plots import Plot
 
 _REMEDIES = {
     "rules": "`evalsuite score RUN --rules NAME` makes them alike without the model.",
@@ -106,6 +107,12 @@ class Comparison:
 
         return flips_of(self, [task] if task else None, most)
 
+    def figure(self) -> Plot:
+        """The headlines' differences with their intervals; a notebook shows it, `save` writes it."""
+        from evalsuite.notebook.plots import comparison_plot
+
+        return comparison_plot(self)
+
     def _repr_html_(self) -> str:
         from evalsuite.comparison.html import comparison_html
 
@@ -130,6 +137,7 @@ def compare(
     groups: bool = False,
     resamples: int = 10_000,
     seed: int = 0,
+    recompute: bool = True,
     registry: Registry | None = None,
 ) -> Comparison:
     """Compares a candidate with a base, task by task, on the same samples.
@@ -147,6 +155,8 @@ def compare(
         all_metrics: every metric instead of each task's headline and those that gates name.
         groups: breakdowns too.
         resamples, seed: of bootstrap and permutation tests.
+        recompute: whether corpus metrics and distances are computed again from the stored responses, for
+            paired differences; False subtracts their stored values, as of independent samples: quick.
         registry: where tasks are found whose metrics need their data; None loads installed plugins.
 
     Raises:
@@ -172,6 +182,7 @@ def compare(
             pair = TaskPair(
                 *measured, same_data=not different[key].keys() & {"data", "split", "version"},
                 resamples=resamples, seed=seed, level=1 - found.alpha, registry=registry,
+                recompute=recompute,
             )  # fmt: skip
             rows += _rows(key, pair, measured[1][0], found, all_metrics, groups)
             checks += failures_checks(key, *measured, found)

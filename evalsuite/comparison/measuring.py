@@ -48,6 +48,7 @@ class TaskPair:
         base, candidate: its runs on each side; several are repetitions with different seeds.
         same_data: samples of one id are the same sample.
         resamples, seed, level: of the statistics.
+        recompute: whether numbers that are no means are computed again from the responses.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class TaskPair:
         seed: int,
         level: float,
         registry: Registry | None = None,
+        recompute: bool = True,
     ) -> None:
         self.base = _Half(base, registry)
         self.candidate = _Half(candidate, registry)
         self.same_data = same_data
         self._options: dict[str, Any] = {"seed": seed, "level": level}
         self._resamples = resamples
+        self._recompute = recompute
 
     def metrics(self) -> list[tuple[Metric, str]]:
         """Metric and group of the numbers that both sides have, in the candidate's order."""
@@ -77,6 +80,8 @@ class TaskPair:
         if self.base.is_mean(metric, group) and self.candidate.is_mean(metric, group):
             a, b = self.base.means(metric, group), self.candidate.means(metric, group)
             return self._of_means(a, b, null, share=self._share(metric, group))
+        if not self._recompute:
+            return self._stored(metric, group, null, EvalsuiteError("not computed again"))
         try:
             return self._of_functions(metric, group, null)
         except EvalsuiteError as error:

@@ -23,6 +23,8 @@ _STYLE = """<style>
 .evalsuite table{border-collapse:collapse;margin:0}
 .evalsuite th,.evalsuite td{text-align:left;vertical-align:top;padding:2px 14px 2px 0}
 .evalsuite th{font-weight:600;white-space:nowrap}
+.evalsuite .frame{overflow-x:auto}.evalsuite .frame td{white-space:nowrap}
+.evalsuite th.number{text-align:right}
 .evalsuite td.number{text-align:right;font-variant-numeric:tabular-nums}
 .evalsuite pre{white-space:pre-wrap;overflow-wrap:anywhere;max-height:16rem;overflow:auto;margin:0;
 font:12px/1.45 ui-monospace,monospace;background:none}
@@ -82,9 +84,9 @@ def sample_html(view: SampleView) -> str:
                 rows.append(("prefill", _pre(turn.request.prefill)))
         rows.append((f"response{number}", _response(turn)))
     if view.reference is not None:
-        rows.append(("reference", _pre(view.expected)))
+        rows.append(("reference", "".join(map(picture, view.pictured)) + _pre(view.expected)))
     if view.parsed:
-        rows.append(("understood as", _pre(view.parsed)))
+        rows.append(("parsed", _pre(view.parsed)))
     if view.scores:
         told = ", ".join(f"{name} {value:.4g}" for name, value in view.scores.items())
         rows.append(("scores", text(told)))

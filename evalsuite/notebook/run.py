@@ -76,9 +76,10 @@ class Run:
         `evalsuite.leaderboards.COLUMNS`.
         """
         from evalsuite.leaderboards import frame_of
+        from evalsuite.notebook.frames import TidyFrame
 
         with RunReader(self.path) as reader:
-            return frame_of([reader])
+            return TidyFrame(frame_of([reader]))
 
     def scores(
         self, task: str | None = None, rules: str | None = None, judge: str | None = None
@@ -96,6 +97,8 @@ class Run:
             SpecError: the run has no such task, or several judges of it.
             StoreError: the task is not scored by these rules.
         """
+        from evalsuite.notebook.frames import TidyFrame
+
         with RunReader(self.path) as reader:
             key = self._key(task)
             if judge is None:
@@ -109,7 +112,7 @@ class Run:
             short if bare.count(short) == 1 else str(column)
             for short, column in zip(bare, table.columns, strict=True)
         ]
-        return table
+        return TidyFrame(table)
 
     def sample(self, task: str, id: str | None = None) -> SampleView:
         """One sample with its prompt, images, answers, reference and scores; shows itself in Jupyter.
@@ -201,25 +204,27 @@ class Run:
         for key, count in self.counts.items():
             name = self.manifest.task(key).info.name
             found = metrics[(metrics["task"] == name) & metrics["headline"] & (metrics["group"] == "")]
-            told, remarks = "not scored", ""
+            metric, told, ends, remarks = "", "not scored", "", ""
             if len(found):
                 row = found.iloc[0]
                 remarks = str(row["remarks"])
             if len(found) and row["value"] == row["value"]:  # not NaN
                 value, low, high = (row[end] * row["scale"] for end in ("value", "low", "high"))
                 digits = int(row["digits"])
-                marked = f"{value:.{digits}f}{row['marks']}"
-                told = f"{row['metric']} {marked} ({low:.{digits}f} to {high:.{digits}f})"
+                metric, told = str(row["metric"]), f"{value:.{digits}f}{row['marks']}"
+                ends = f"{low:.{digits}f}–{high:.{digits}f}" if low == low else ""
             rows.append(
                 (
                     text(key),
+                    text(metric),
                     text(told),
+                    text(ends),
                     f"{count.answered} of {count.total}",
                     str(count.failed),
                     text(remarks),
                 )
             )
-        head = ("task", "headline", "answered", "failed", "remarks")
+        head = ("task", "metric", "value", "interval", "answered", "failed", "remarks")
         title = f"<div><b>{text(self.model)}</b> <span class='faint'>{text(self.path)}</span></div>"
         return page(title + table(head, rows))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.content import Image, Text
+from evalsuite.content import Image, Text, images_within
 from evalsuite.errors import EvalsuiteError
 from evalsuite.model.reasoning import without_reasoning
 from evalsuite.registry import Registry
@@ -23,6 +23,7 @@ from evalsuite.request import (
 )
 from evalsuite.running.resolving import built_task
 from evalsuite.store import Record, RunReader
+from evalsuite.task import Sample
 
 if TYPE_CHECKING:
     import pandas
@@ -91,6 +92,7 @@ class SampleView:
         failure: why it has no score; empty when it has.
         labels: for breakdowns.
         note: why prompt and reference are missing; empty when they are not.
+        pictured: images of the reference, of tasks that compare with images.
     """
 
     model: str
@@ -103,6 +105,7 @@ class SampleView:
     failure: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    pictured: tuple[Image, ...] = ()
 
     @property
     def prompt(self) -> str:
@@ -148,6 +151,8 @@ class SampleView:
 
 def _line(reference: Any) -> str:
     if isinstance(reference, Mapping):
+        if set(reference) == {"image", "sha256"}:
+            return str(reference["image"])
         return "; ".join(f"{name}: {_line(value)}" for name, value in reference.items())
     if isinstance(reference, list | tuple):
         counts = Counter(map(_line, reference))
@@ -181,17 +186,18 @@ def views(
         judge = next(iter(judges_of(run, key, record.info.rules)), None)
     rows = _score_rows(run, key, record.info.rules, judge, set(stored))
     for name, steps in stored.items():
-        turns, reference = shown.get(name, (tuple(Turn(None, s.response, s.error) for s in steps), None))
+        alone = tuple(Turn(None, s.response, s.error) for s in steps)
+        turns, reference, pictured = shown.get(name, (alone, None, ()))
         row = rows.get(name, {})
         missing = note or ("" if name in shown else "The benchmark's data have no such sample.")
-        yield SampleView(run.model_name, key, name, turns, reference, note=missing, **row)
+        yield SampleView(run.model_name, key, name, turns, reference, pictured=pictured, note=missing, **row)
 
 
 def _from_data(
     run: RunReader, key: str, stored: Mapping[str, list[Record]], registry: Registry | None
-) -> dict[str, tuple[tuple[Turn, ...], Any]]:
+) -> dict[str, tuple[tuple[Turn, ...], Any, tuple[Image, ...]]]:
     task = built_task(run, key, registry)
-    found: dict[str, tuple[tuple[Turn, ...], Any]] = {}
+    found: dict[str, tuple[tuple[Turn, ...], Any, tuple[Image, ...]]] = {}
     for sample in task.samples():
         steps = stored.get(sample.id)
         if steps is None:
@@ -203,10 +209,32 @@ def _from_data(
             turns.append(Turn(task.request(sample, before), step.response, step.error))
             if step.response is not None:
                 earlier.append(step.response)
-        found[sample.id] = (tuple(turns), task.target(sample))
+        target = task.target(sample)
+        found[sample.id] = (tuple(turns), target, _pictured(sample, target))
         if len(found) == len(stored):
             break
     return found
+
+
+def _pictured(sample: Sample, target: Any) -> tuple[Image, ...]:
+    """The sample's images that a target names by their digests."""
+    wanted = list(dict.fromkeys(_digests(target)))
+    if not wanted:
+        return ()
+    known = {image.sha256(): image for image in images_within(sample)}
+    return tuple(known[digest] for digest in wanted if digest in known)
+
+
+def _digests(target: Any) -> Iterator[str]:
+    if isinstance(target, Mapping):
+        if set(target) == {"image", "sha256"}:
+            yield str(target["sha256"])
+        else:
+            for item in target.values():
+                yield from _digests(item)
+    elif isinstance(target, list | tuple):
+        for item in target:
+            yield from _digests(item)
 
 
 def judges_of(run: RunReader, key: str, rules: str) -> list[str]:

@@ -5,6 +5,7 @@ Reads runs (and the benchmarks' data through their tasks), never models.
 
 from __future__ import annotations
 
+from evalsuite.report.live import follow_runs
 from evalsuite.report.site import Written, write_report
 
-__all__ = ["Written", "write_report"]
+__all__ = ["Written", "follow_runs", "write_report"]

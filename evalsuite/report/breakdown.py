@@ -90,6 +90,9 @@ class Spread:
     """The distribution of one score column: a histogram per model over the same span."""
 
     title: str
+    rules: str
+    name: str
+    scale: float
     low: str
     high: str
     rows: tuple[tuple[Answers, tuple[tuple[Bar, float, float, str], ...], int], ...]
@@ -251,7 +254,8 @@ def spreads(
             for one, column in zip(page.answers, columns, strict=True)
             if len(column)
         ]
-        found.append(Spread(title, shown(metric, span[0]), shown(metric, span[1]), tuple(rows)))
+        ends = (shown(metric, span[0]), shown(metric, span[1]))
+        found.append(Spread(title, rules, name, metric.scale, *ends, tuple(rows)))
     return found
 
 

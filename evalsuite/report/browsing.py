@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalsuite.report.describing import Describer, brief, first_image, words_of
+from evalsuite.report.describing import Describer, brief, first_image, first_reference, words_of
 from evalsuite.report.encoding import plain
 from evalsuite.report.files import ABSENT, ANSWERED, FAILED, SampleFiles
 from evalsuite.report.gathering import Page
@@ -47,6 +47,7 @@ class SampleWriter:
         labels = [answers.label for answers in page.answers]
         self.files = SampleFiles(output, page.slug, labels, self.keys)
         self.total = 0
+        self._pictured: set[str] = set()
 
     def write(self) -> None:
         """Writes all files of the page's samples."""
@@ -61,6 +62,7 @@ class SampleWriter:
             "total": self.total,
             "missing": page.unavailable,
             "colours": [answers.colour for answers in page.answers],
+            "pictures": sorted(self._pictured),
         }
         self.files.finish(about, page.metrics)
 
@@ -88,13 +90,18 @@ class SampleWriter:
             if value is not None
         }
         pairs = list(zip(visit.steps, scores, strict=True))
+        said = [_said(steps, found) for steps, found in pairs]
+        states = [_state(steps, found) for steps, found in pairs]
+        reference = _flat(visit.target)
         self.files.add(
             sample,
-            self._row(visit, scores),
+            self._row(visit, said, reference, first_reference(target)),
             labels=labels,
             scores=values,
-            states=[_state(steps, found) for steps, found in pairs],
-            classes=_classes([_said(steps, found) for steps, found in pairs]),
+            states=states,
+            classes=_classes(said),
+            reference=reference.replace(" · ", " "),  # as scorers join the answers of several turns
+            answers=[text if state == ANSWERED else "" for text, state in zip(said, states, strict=True)],
         )
 
     def _asked(self, visit: Visit, steps: Sequence[Step], column: int) -> list[list[str]]:
@@ -148,12 +155,14 @@ class SampleWriter:
         ]
         return {"s": written, "v": plain(verdicts), **({"j": judged} if judged else {})}
 
-    def _row(self, visit: Visit, scores: Sequence[Sequence[Score]]) -> list[Any]:
-        """What lists show: id, prompt, reference, answers; where there are images, source and answers."""
+    def _row(
+        self, visit: Visit, said: Sequence[str], reference: str, pictured: Mapping[str, Any] | None
+    ) -> list[Any]:
+        """What lists show: id, prompt, reference, answers; where there are images, source, answers and
+        reference."""
         request = next((step.request for steps in visit.steps for step in steps[:1] if step.request), None)
         prompt = words_of(request)[:_WORDS] if request else ""
-        said = [_said(steps, found)[:_WORDS] for steps, found in zip(visit.steps, scores, strict=True)]
-        row: list[Any] = [visit.id, prompt, _flat(visit.target)[:_WORDS], said]
+        row: list[Any] = [visit.id, prompt, reference[:_WORDS], [text[:_WORDS] for text in said]]
         asked_with = request.messages[-1].images[-1:] if request else ()
         shown = [first_image(steps[-1].record.response) if steps else None for steps in visit.steps]
         if asked_with or any(shown):
@@ -161,6 +170,11 @@ class SampleWriter:
                 self._images.refer(asked_with[0]) if asked_with else 0,
                 [self._images.refer(image) if image else 0 for image in shown],
             ]
+            self._pictured |= {"source"} if asked_with else set()
+            self._pictured |= {"answers"} if any(shown) else set()
+            if pictured is not None and any(shown):
+                row.append(dict(pictured))
+                self._pictured.add("reference")
         return row
 
 

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from evalsuite.content import Document, Image, Text
+from evalsuite.content import Document, Image, Text, images_within
 from evalsuite.report.encoding import plain
 from evalsuite.report.images import ImageWriter
-from evalsuite.report.walking import Visit, generated_images
+from evalsuite.report.walking import Visit
 from evalsuite.request import (
     ChoiceResponse,
     DocumentResponse,
@@ -75,7 +75,7 @@ class Describer:
             if isinstance(value, Mapping):
                 if set(value) == {"image", "sha256"}:
                     if not known:
-                        known.update({image.sha256(): image for image in generated_images(visit.sample)})
+                        known.update({image.sha256(): image for image in images_within(visit.sample)})
                     image = known.get(value["sha256"])
                     return self.image(image) if image else {"i": {"n": value["image"], "e": "not found"}}
                 return {str(key): shown(item) for key, item in value.items()}
@@ -111,4 +111,16 @@ def first_image(response: Response | None) -> Image | None:
             return images[0]
         case DocumentResponse(parts=parts):
             return next((part for part in parts if isinstance(part, Image)), None)
+    return None
+
+
+def first_reference(target: Any) -> Mapping[str, Any] | None:
+    """The first image of a described reference; None where it has none that can be shown."""
+    if isinstance(target, Mapping):
+        shown = target.get("i")
+        if isinstance(shown, Mapping):
+            return shown if "s" in shown else None
+        return next((found for item in target.values() if (found := first_reference(item))), None)
+    if isinstance(target, list):
+        return next((found for item in target if (found := first_reference(item))), None)
     return None

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalsuite.report.encoding import pack, to_json
+from evalsuite.report.few import FewValues
 from evalsuite.report.output import Output
 from evalsuite.task import Metric
 
@@ -47,6 +48,10 @@ class SampleFiles:
         self._states = [bytearray() for _ in labels]
         self._classes = [bytearray() for _ in labels]
         self._groups: dict[str, list[str | None]] = {}
+        self.references = FewValues()
+        """The references, where there are few different ones."""
+        self.answers = [FewValues() for _ in labels]
+        """What each run said, where there are few different answers."""
         self._starts = [0]
         self._ids: list[str] = []
         self._page: list[str] = []
@@ -66,6 +71,8 @@ class SampleFiles:
         scores: Mapping[tuple[int, int], float],
         states: Sequence[int],
         classes: Sequence[int],
+        reference: str = "",
+        answers: Sequence[str] = (),
     ) -> None:
         """Takes one sample.
 
@@ -76,6 +83,7 @@ class SampleFiles:
             scores: value by place in `keys` and column.
             states: per column, one of the constants above.
             classes: per column, equal where answers are equal.
+            reference, answers: on one line; "" where there is none.
         """
         text = to_json(sample)
         if self._page and (len(self._page) >= _SAMPLES or self._bytes + len(text) > _BYTES):
@@ -87,11 +95,13 @@ class SampleFiles:
                 self._groups[name] = [None] * len(self._ids)
         for name, values in self._groups.items():
             values.append(labels.get(name))
+        self.references.append(reference)
         for i, columns in enumerate(self._scores):
             for j, column in enumerate(columns):
                 column.append(scores.get((i, j), float("nan")))
         for j in range(len(self._labels)):
             self._states[j].append(states[j])
+            self.answers[j].append(answers[j] if answers else "")
             self._classes[j].append(classes[j])
         self._ids.append(str(row[0]))
         self._rows.append(to_json(row))
@@ -133,10 +143,25 @@ class SampleFiles:
             "scores": scores,
             "states": [pack(state) for state in self._states],
             "classes": [pack(column) for column in self._classes],
+            "reference": self.references.packed(),
+            "answers": [column.packed() for column in self.answers],
         }
         self._output.write_data(f"{self._name}/index", to_json(index))
         self._output.write_data(f"{self._name}/ids", to_json(self._ids))
         return index
+
+    def place(self, rules: str, name: str) -> int | None:
+        """The place of a score column; None where there is none."""
+        return self._keys.index((rules, name)) if (rules, name) in self._keys else None
+
+    def scores_at(self, place: int) -> Sequence[Sequence[float]]:
+        """One score column per run, in the order of `ids`; NaN where there is no score."""
+        return self._scores[place]
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The samples in the order in which they were added."""
+        return self._ids
 
     def _end_page(self) -> None:
         self._output.write_data(f"{self._name}/samples-{len(self._starts) - 1}", f"[{','.join(self._page)}]")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from evalsuite.errors import EvalsuiteError, is_interruption, reason_of
 from evalsuite.registry import Registry
+from evalsuite.report.labels import in_order, labels_of
 from evalsuite.report.privacy import without_folders
 from evalsuite.running.resolving import build_task, task_keys
 from evalsuite.spec import TaskSpec
@@ -25,7 +26,7 @@ class Answers:
     """What one run answered to one task: a column of the task's page.
 
     Args:
-        label: how the page calls it: the model's name, with the run's folder where a name repeats.
+        label: how the page calls it: the model's name; where that repeats, with step, seed or folder.
         spec: the task as the run asked for it.
         results: its numbers, one per set of rules it was scored by; empty when it is unscored.
         colour: index into the palette, the same on all pages.
@@ -147,16 +148,11 @@ def gather(readers: Sequence[RunReader], registry: Registry, tasks: Iterable[str
     slugs: set[str] = set()
     pages = []
     for identity, answers in groups.items():
-        names = [answer.reader.model_name for answer in answers]
-        labelled: list[Answers] = []
-        for answer in answers:
-            name = answer.reader.model_name
-            label = f"{name} [{answer.reader.path.name}]" if names.count(name) > 1 else name
-            others = [other.label for other in labelled]
-            while label in others:  # the same model in folders of the same name
-                label += "′"
-            colour = colours.setdefault(label, len(colours))
-            labelled.append(Answers(answer.reader, answer.record, answer.spec, answer.results, label, colour))
+        labels = labels_of([answer.reader for answer in answers])
+        labelled = []
+        for i in in_order([answer.reader for answer in answers]):
+            colour = colours.setdefault(labels[i], len(colours))
+            labelled.append(replace(answers[i], label=labels[i], colour=colour))
         slug = _slug(titles[identity], slugs)
         pages.append(Page(slug, titles[identity], tuple(labelled), registry))
     return pages

@@ -23,6 +23,8 @@ _MADE = (
     "index.html",
     "provenance.html",
     "training.html",
+    "compare.html",
+    "compare",
 )
 _REMEDY = "Choose another --out, or make a smaller report with --max-samples or --no-images."
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
-from evalsuite.content import Image
 from evalsuite.engine import subset
 from evalsuite.errors import EvalsuiteError, is_interruption, reason_of
 from evalsuite.model.reasoning import without_reasoning
@@ -124,18 +123,3 @@ def _without_data(page: Page, ids: Set[str]) -> Iterator[Visit]:
         for _, column, record in group:
             steps[column].append(Step(record))
         yield Visit(name, tuple(map(tuple, steps)))
-
-
-def generated_images(value: Any) -> Iterator[Image]:
-    """All images inside a sample's record, however nested."""
-    if isinstance(value, Image):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from generated_images(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from generated_images(item)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for part in fields(value):
-            yield from generated_images(getattr(value, part.name))

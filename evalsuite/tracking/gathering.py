@@ -16,6 +16,7 @@ from evalsuite.store.forms import form_of
 from evalsuite.task import Metric
 
 if TYPE_CHECKING:
+    from evalsuite.notebook.plots import Plot
     from evalsuite.tracking.best import Best
     from evalsuite.tracking.changes import Change
 
@@ -96,6 +97,13 @@ class Training:
 
     curves: tuple[Curve, ...]
     notes: tuple[str, ...] = ()
+
+    def figure(self) -> Plot:
+        """The curves as `evalsuite track` plots them; a notebook shows it, `save` writes it."""
+        from evalsuite.notebook.plots import Plot
+        from evalsuite.tracking.drawing import figure_of
+
+        return Plot(figure_of(self))
 
     @property
     def names(self) -> list[str]:

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import io
+import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -154,6 +156,7 @@ class Known:
 
     def prepare(self, request: Request) -> Prepared:
         number = int(request.messages[-1].text.split(":")[0])
+        time.sleep(float(os.environ.get("REPORT_PLUGIN_PAUSE", "0")))
         if self._odd and number == 20:
             raise SampleError("The image /data/secret/20.png is <b>broken</b>.")
         return Prepared(request, number)

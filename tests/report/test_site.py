@@ -33,7 +33,7 @@ from tests.report.support import ALL, PLUGIN, measure, read_data, registry, samp
 def test_a_page_for_the_leaderboard_each_task_its_samples_and_provenance(site: Path) -> None:
     pages = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     assert pages == {
-        "index.html", "provenance.html",
+        "index.html", "provenance.html", "compare.html", "compare/pair-1.html",
         *(f"{folder}/{task}.html" for folder in ("tasks", "samples") for task in ALL),
     }  # fmt: skip
 
@@ -236,7 +236,7 @@ def test_judges_are_told_apart_and_their_words_shown(tmp_path: Path) -> None:
     assert list(dict.fromkeys(s["rules"] for s in index["scores"])) == ["official", "official, judge gpt-1"]
     answer = samples_of(tmp_path / "site", "shapes")[0]["a"][0]
     assert [v["s"]["accuracy"] for v in answer["v"]] == [1.0, 0.5]
-    assert answer["j"] == [["gpt-1", "<b>Good</b>", ""], ["gpt", "", "content filter"]]
+    assert answer["j"] == [["gpt-1", "<b>Good</b>", "", ""], ["gpt", "", "content filter", ""]]
     assert "judge gpt-1" in (tmp_path / "site" / "index.html").read_text()
 
 

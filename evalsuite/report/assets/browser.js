@@ -14,7 +14,7 @@
   const home = document.title;
   const rowsOf = E.remembering(64, (number) => load(`${page}/rows-${number}`));
   const samplesOf = E.remembering(12, (number) => load(`${page}/samples-${number}`));
-  let index, virtual, places = new Uint32Array(0), current = -1, open = false, gallery = false, filters, mask = null, search = 0;
+  let index, virtual, places = new Uint32Array(0), current = -1, openPlace = -1, open = false, gallery = false, filters, mask = null, search = 0;
   root.hidden = false;
 
   function fail(error) {
@@ -47,8 +47,9 @@
     remember();
   }
 
-  function apply() {
-    const at = current >= 0 && current < places.length ? places[current] : -1;
+  /* partly: a search that goes on; the open sample then stays. */
+  function apply(partly) {
+    const at = open ? openPlace : current >= 0 && current < places.length ? places[current] : -1;
     places = index.filter(filters.wanted(mask));
     found.textContent = places.length === index.count ? `${index.count.toLocaleString("en")} samples` : `${places.length.toLocaleString("en")} of ${index.count.toLocaleString("en")} samples`;
     current = places.indexOf(at);
@@ -56,6 +57,10 @@
     if (current >= 0) virtual.show(current);
     else list.scrollTop = 0;
     mark();
+    if (!open || partly) return;
+    if (current >= 0) openSample(false);
+    else if (places.length) go(0, false);
+    else detail.replaceChildren(make("p", { class: "hint faint" }, "No sample fits these filters."));
   }
 
   /* Free text: through the rows, file by file, so that what is found shows while the search goes on. */
@@ -85,7 +90,7 @@
       if (performance.now() - told > 250 && i + 1 < files) {
         told = performance.now();
         progress.textContent = `searching: ${Math.round((100 * (i + 1)) / files)} %`;
-        apply();
+        apply(true);
       }
     }
     progress.textContent = "";
@@ -104,6 +109,13 @@
     return make("span", { class: "mark " + kind, title: `${index.columns[column]}: ${told}` }, state === FAILED ? "×" : "");
   }
 
+  /* A model's score of a sample as displayed; "failed" where it has none. */
+  function value(column, place) {
+    const state = index.states[column][place];
+    if (state === FAILED) return "failed";
+    return index.scores.length && state !== ABSENT ? index.shown(filters.scoreShown, index.scores[filters.scoreShown].data[column][place]) : "";
+  }
+
   const chipsMost = 12;
   function chips(place) {
     return make("span", { class: "marks-row", "aria-hidden": "true" }, ...index.columns.slice(0, chipsMost).map((_, column) => chip(column, place)));
@@ -119,13 +131,17 @@
   }
 
   function fill(item, row, place) {
-    const [id, prompt, reference, said, source, drawn] = row;
+    const [id, prompt, reference, said, source, drawn, wanted] = row;
     if (gallery) {
       const columns = filters.columns;
+      const shown = (column) => drawn && drawn[column] && drawn[column].s;
       const tiles = [];
       if (source && source.s) tiles.push(tile(source, "source"));
-      for (const column of columns) if (drawn && drawn[column] && drawn[column].s) tiles.push(tile(drawn[column], index.columns[column], chip(column, place)));
-      item.replaceChildren(make("div", { class: "tiles" }, ...tiles), make("p", { class: "words" }, text(prompt || said[columns[0]] || id)));
+      if (wanted && wanted.s) tiles.push(tile(wanted, "reference"));
+      for (const column of columns) if (shown(column)) tiles.push(tile(drawn[column], index.columns[column], chip(column, place), value(column, place)));
+      item.replaceChildren(make("div", { class: "tiles" }, ...tiles), make("p", { class: "words" }, text(prompt || id)),
+        ...columns.filter((column) => !shown(column)).map((column) => make("p", { class: "reply" }, chip(column, place),
+          make("span", { class: "words" }, text(said[column] || "–")), make("span", { class: "worth" }, value(column, place)))));
       return;
     }
     const line = prompt || said[filters.model] || reference;
@@ -135,21 +151,25 @@
       make("div", { class: "lines" }, make("p", { class: "words" }, text(line)), make("p", { class: "under" }, make("span", { class: "id" }, text(id)), chips(place))));
   }
 
-  function tile(image, name, chip) {
-    return make("figure", {}, make("img", { src: E.thumbnail(image), alt: name, loading: "lazy", class: Math.max(image.w, image.h) < 160 ? "small" : "" }), make("figcaption", {}, chip, name));
+  function tile(image, name, chip, worth) {
+    return make("figure", {}, make("img", { src: E.thumbnail(image), alt: name, loading: "lazy", class: Math.max(image.w, image.h) < 160 ? "small" : "" }),
+      make("figcaption", { title: name }, chip, make("span", { class: "who" }, name), worth ? make("span", { class: "worth" }, worth) : null));
   }
 
   function cell() {
     if (!gallery) return { width: 0, height: 64 };
-    const count = filters.columns.length + (index.capability === "edit" ? 1 : 0);
-    /* As many samples in a line as fit best, their images then as large as the line allows. */
-    const room = (list.clientWidth || 800) - 2;
-    const usual = count > 1 ? 136 : 200;
-    const across = Math.min(count, Math.max(1, Math.floor((room - 24) / 108)));
+    const { pictures } = index;
+    const drawn = pictures.has("answers") ? filters.columns.length : 0;
+    const count = Math.max(1, drawn + (pictures.has("source") ? 1 : 0) + (pictures.has("reference") ? 1 : 0));
+    /* As many samples in a line as fit best, their images then as large as the line allows: no width is left over. */
+    const room = list.clientWidth || 800;
+    const usual = count > 1 ? 168 : 220;
+    const across = Math.min(count, Math.max(1, Math.floor((room - 16) / 128)));
     const perLine = Math.max(1, Math.round(room / (across * usual + 24)));
-    const edge = Math.max(80, Math.min(192, Math.floor((room / perLine - 24) / across) - 8));
+    const edge = Math.floor((room / perLine - 24 - 8 * (across - 1)) / across);
     list.style.setProperty("--edge", edge + "px");
-    return { width: Math.floor(room / perLine), height: Math.ceil(count / across) * (edge + 25) + 60 };
+    const replies = drawn ? 0 : filters.columns.length;
+    return { width: room / perLine, height: (pictures.size ? Math.ceil(count / across) * (edge + 26) : 0) + 64 + 23 * replies };
   }
 
   function mark() {
@@ -175,7 +195,7 @@
     current = Math.max(0, Math.min(places.length - 1, position));
     virtual.show(current);
     mark();
-    if (opening || (open && !gallery)) openSample(opening);
+    if (opening || open) openSample(opening);
   }
 
   async function openSample(opening) {
@@ -188,6 +208,7 @@
     if (places[current] !== place) return;
     const sample = samples[place - index.starts[number]];
     openId = sample.id;
+    openPlace = place;
     const was = open;
     open = true;
     const step = (way, name, key) => make("button", { type: "button", class: "quiet", "aria-label": name, title: key, disabled: current + way < 0 || current + way >= places.length, onclick: () => go(current + way, true) }, way < 0 ? "↑" : "↓");
@@ -200,7 +221,7 @@
         make("h2", {}, text(sample.id)),
         make("span", { class: "faint" }, `${(current + 1).toLocaleString("en")} of ${places.length.toLocaleString("en")}`),
         make("span", { class: "tail" }, step(-1, "Previous sample", "k"), step(1, "Next sample", "j"), link)),
-      ...E.showSample(index, sample, place, filters.columns, filters.scoreShown).filter(Boolean));
+      ...E.showSample(index, sample, place, filters.columns, filters.scoreShown, choose).filter(Boolean));
     document.title = `${sample.id} · ${home}`;
     if (!was || gallery) layout();
     if (opening) {
@@ -208,6 +229,10 @@
       if (!was) detail.focus({ preventScroll: true });
     }
     remember();
+  }
+
+  function choose(label, value) {
+    if (filters.choose(label, value)) changed("filter");
   }
 
   function close() {
@@ -284,6 +309,7 @@
     filters.clearing.addEventListener("click", reset);
     filters.helping.addEventListener("click", () => document.getElementById("help").showModal());
     filters.restore(readState());
+    document.getElementById("export").append(...E.exporting(index, { page, rows: rowsOf, places: () => places, fail }));
     gallery = readState().get("view") === "gallery";
     virtual = new VirtualList(list, draw);
     detail.replaceChildren(hint());
@@ -293,6 +319,7 @@
     if (filters.query.value) await seek();
     document.addEventListener("keydown", keys);
     view.addEventListener("click", toggle);
+    new ResizeObserver(() => gallery && virtual.reset(places.length, cell())).observe(list);
     window.addEventListener("hashchange", () => location.hash.includes("=") && location.reload());
     if (wanted) await follow(wanted);
     else if (!gallery && window.matchMedia("(min-width: 901px)").matches && places.length) go(0, true);

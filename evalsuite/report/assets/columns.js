@@ -34,6 +34,9 @@
       this.scores = raw.scores.map((score) => ({ ...score, data: score.data.map(numbers) }));
       this.states = raw.states.map(numbers);
       this.classes = raw.classes.map(numbers);
+      this.reference = raw.reference ? unpack(raw.reference) : null;
+      this.answers = (raw.answers || []).map((packed) => (packed ? unpack(packed) : null));
+      this.pictures = new Set(raw.pictures || []);
       for (const score of this.scores) {
         let low = Infinity, high = -Infinity;
         for (const column of score.data) for (const value of column) {
@@ -62,7 +65,7 @@
     }
 
     /* Places of the samples that fit, in the wanted order.
-       wanted: {a, b, score, outcome, low, high, labels: [[name, value]], relation, sort, mask} */
+       wanted: {a, b, score, outcome, low, high, equal: [[column, value]], relation, sort, mask} */
     filter(wanted) {
       const found = new Uint32Array(this.count);
       const { a, b } = wanted;
@@ -73,10 +76,7 @@
       const theirs = score ? score.data[b] : null;
       const best = score ? (score.higher ? Math.max(score.high, score.scale === 100 ? 1 : score.high) : score.low) : NaN;
       const sign = score && !score.higher ? -1 : 1;
-      const labels = wanted.labels.map(([name, value]) => {
-        const column = this.labels[name];
-        return [column.codes, column.values.indexOf(value)];
-      });
+      const labels = wanted.equal.map(([column, value]) => [column.codes, column.values.indexOf(value)]);
       const low = wanted.low, high = wanted.high, mask = wanted.mask;
       let count = 0;
       next: for (let i = 0; i < this.count; i++) {

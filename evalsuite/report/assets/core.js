@@ -2,7 +2,7 @@
 "use strict";
 window.Evalsuite = (function () {
   const up = document.body.dataset.up;
-  const safeName = /^[a-z0-9][a-z0-9.-]*\/(index|ids|rows-\d+|samples-\d+)$/;
+  const safeName = /^[a-z0-9][a-z0-9.-]*\/(index|ids|rows-\d+|samples-\d+)$|^live\/stamp$/;
 
   /* Scripts may only come from the report's own data folder; elsewhere Trusted Types refuse. */
   const policy = window.trustedTypes

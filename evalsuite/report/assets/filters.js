@@ -35,6 +35,14 @@
         const values = column.values.filter((value) => value !== null).sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
         return [name, select("label." + name, [["", "any"], ...values.map((value) => [value, value])])];
       });
+      const texts = (column) => column.values.filter((value) => value !== null).sort((x, y) => x.localeCompare(y, "en", { numeric: true }));
+      const few = (name, columns) => {
+        const values = [...new Set(columns.filter(Boolean).flatMap(texts))];
+        return values.length ? select(name, [["", "any"], ...values.map((value) => [value, value])]) : null;
+      };
+      this.reference = few("reference", [index.reference]);
+      this.answer = few("answer", index.answers);
+      this.other = this.several ? few("other", index.answers) : null;
       this.shown = columns.map(([value]) => make("input", { type: "checkbox", name: "show", value }));
       this.clear();
       this.#place();
@@ -55,6 +63,7 @@
       });
       this.more = make("details", { class: "more-filters" }, make("summary", {}, "More filters"),
         make("div", { class: "line" }, ...this.labels.map(([name, control]) => labelled(name.replaceAll("_", " "), control)),
+          this.reference && labelled("reference", this.reference), this.answer && labelled("answer", this.answer), this.other && labelled("answer beside", this.other),
           scored ? [labelled("from", this.low, "bound"), labelled("to", this.high, "bound"), labelled("order", this.sort)] : null),
         several ? make("fieldset", { class: "models" }, make("legend", { class: "faint" }, "Side by side"), ...chips) : null);
       this.clearing = make("button", { type: "button", class: "quiet", id: "clear" }, "Reset");
@@ -65,8 +74,27 @@
         several ? [labelled("comparison", this.relation), labelled("beside", this.b)] : null, this.clearing, this.helping), this.more);
     }
 
+    /* Filters that compare a column with a value: [name in the address, control, column]. */
+    get equal() {
+      const { index } = this;
+      return [
+        ...this.labels.map(([name, control]) => ["label." + name, control, index.labels[name]]),
+        ["reference", this.reference, index.reference], ["answer", this.answer, index.answers[this.model]],
+        ["other", this.other, index.answers[Number(this.b.value)]],
+      ].filter(([, control]) => control);
+    }
+
+    /* Sets a label's filter; whether there is one. */
+    choose(label, value) {
+      const found = this.labels.find(([name]) => name === label);
+      if (!found) return false;
+      found[1].value = value;
+      this.more.open = true;
+      return true;
+    }
+
     clear() {
-      for (const control of [this.outcome, this.relation, this.sort, this.low, this.high, this.query, ...this.labels.map(([, control]) => control)]) control.value = "";
+      for (const control of [this.outcome, this.relation, this.sort, this.low, this.high, this.query, ...this.equal.map(([, control]) => control)]) control.value = "";
       this.a.value = "0";
       this.b.value = this.several ? "1" : "0";
       if (this.index.scores.length) this.score.value = "0";
@@ -94,12 +122,17 @@
     /* What `Index.filter` is to find; mask: what free text has found, null where none is wanted. */
     wanted(mask) {
       const scale = this.index.scores.length ? this.index.scores[this.scoreShown].scale : 1;
-      const bound = (control, slack) => (control.value === "" || Number.isNaN(control.valueAsNumber) ? null : control.valueAsNumber / scale + slack);
+      /* as displayed, so with its rounding, and that of 32-bit numbers */
+      const bound = (control, way) => {
+        if (control.value === "" || Number.isNaN(control.valueAsNumber)) return null;
+        const value = control.valueAsNumber / scale;
+        return value + way * 1e-6 * Math.max(1, Math.abs(value));
+      };
       return {
         a: this.model, b: Number(this.b.value), score: this.scoreShown,
         outcome: this.outcome.value, relation: this.relation.value, sort: this.sort.value,
-        low: bound(this.low, -1e-6), high: bound(this.high, 1e-6), /* as displayed, so with its rounding */
-        labels: this.labels.filter(([, control]) => control.value !== "").map(([name, control]) => [name, control.value]),
+        low: bound(this.low, -1), high: bound(this.high, 1),
+        equal: this.equal.filter(([, control]) => control.value !== "").map(([, control, column]) => [column || { codes: [], values: [] }, control.value]),
         mask,
       };
     }
@@ -115,7 +148,7 @@
         ["b", this.several && this.b.value !== "1" ? names[Number(this.b.value)] : ""],
         ["score", this.scoreShown > 0 ? this.score.value : ""],
         ...["outcome", "relation", "sort", "low", "high"].map((name) => [name, this[name].value]),
-        ...this.labels.map(([name, control]) => ["label." + name, control.value]),
+        ...this.equal.map(([name, control]) => [name, control.value]),
         ["show", first.join(".") === usual.join(".") ? "" : first.join(".")],
       ];
     }
@@ -132,13 +165,13 @@
         if (control.selectedIndex === -1) control.value = before; /* no such choice here */
       };
       for (const name of ["outcome", "relation", "sort", "low", "high", "score"]) put(this[name], state.get(name));
-      for (const [name, control] of this.labels) put(control, state.get("label." + name));
+      for (const [name, control] of this.equal) put(control, state.get(name));
       put(this.query, state.get("q"));
       if (state.has("show")) {
         const wanted = state.get("show").split(".").map(Number);
         this.shown.forEach((box, i) => { box.checked = wanted.includes(i); });
       }
-      this.more.open = [this.low, this.high, this.sort, ...this.labels.map(([, control]) => control)].some((control) => control.value !== "");
+      this.more.open = [this.low, this.high, this.sort, ...this.equal.map(([, control]) => control)].some((control) => control.value !== "");
     }
   }
 

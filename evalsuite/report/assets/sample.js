@@ -181,13 +181,19 @@
     return make("section", { class: "comparison" }, make("h3", {}, "Before and after"), make("p", { class: "sides" }, before, after), box);
   }
 
+  /* A label's value; where it is a filter, a click finds the samples that share it. */
+  function label(index, name, value, choose) {
+    if (!Object.hasOwn(index.labels, name)) return text(value);
+    return make("button", { type: "button", class: "label", title: "Show the samples of this label", onclick: () => choose(name, value) }, text(value));
+  }
+
   /* The whole sample. */
-  function showSample(index, sample, place, columns, score) {
+  function showSample(index, sample, place, columns, score, choose) {
     const labels = Object.entries(sample.l);
     const first = sample.p[0];
     return [
       make("ul", { class: "labels", "aria-label": "Labels" }, ...labels.map(([name, value]) =>
-        make("li", {}, make("span", { class: "faint" }, name.replaceAll("_", " ") + " "), text(value))),
+        make("li", {}, make("span", { class: "faint" }, name.replaceAll("_", " ") + " "), label(index, name, value, choose))),
         sample.c && sample.c !== sample.id ? make("li", {}, make("span", { class: "faint" }, "cluster "), text(sample.c)) : null),
       make("div", { class: "asked" },
         make("section", {}, make("h3", {}, "Prompt"), first ? conversation(first)

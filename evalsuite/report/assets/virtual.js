@@ -20,7 +20,7 @@
     }
 
     get perLine() {
-      return this.cell.width ? Math.max(1, Math.floor(this.box.clientWidth / this.cell.width)) : 1;
+      return this.cell.width ? Math.max(1, Math.floor(this.box.clientWidth / this.cell.width + 0.01)) : 1;
     }
 
     reset(length, cell) {
