@@ -65,7 +65,8 @@ def captions_to_coco(captioned: Iterable[Captioned]) -> COCO:
         DataError: an id is no number.
         UnavailableError: pycocotools is not installed.
     """
-    pictures, annotations = [], []
+    pictures: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for one in captioned:
         number = _number(one.id)
         size = {"width": one.width, "height": one.height}

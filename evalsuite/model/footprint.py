@@ -39,7 +39,7 @@ class Footprint:
         `images` images and decoding them takes.
 
         >>> Footprint(10, 20, cache=2, image=5, decoding=7).total(batch=3, tokens=4, images=2)
-        54
+        74
         """
         drawn = max(images * batch * self.image, self.decoding) if images else 0
         return self.weights + batch * tokens * self.cache + drawn

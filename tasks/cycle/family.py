@@ -41,6 +41,7 @@ from evalsuite.task.miniature import PromptTruth
 from evalsuite.task.networks import choose_columns
 from evalsuite.task.other_run import OtherImages
 from evalsuite.task.readers import decode
+from evalsuite.task.rules import Rule
 
 from .calls import Call, calls_of, given_images, values_of
 from .readers import READERS
@@ -123,6 +124,11 @@ class CycleTask(FamilyTask):
     @cached_property
     def _rules(self) -> RuleSet:
         return self.plan.rule_set("letters", "open", "yes-no", defaults={"open": "exact"})
+
+    @property
+    def scoring_rules(self) -> tuple[Rule, ...]:
+        """None where nothing is asked: a judge or a network scores what is generated."""
+        return self._rules.rules if self._asks else ()
 
     def _known(self) -> tuple[str, ...]:
         """The columns that rows may have."""

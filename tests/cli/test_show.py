@@ -64,7 +64,8 @@ def test_every_family_is_listed_with_its_readers_and_settings(registry: Registry
     assert "gate" in blocks["vqa"]
     assert "open-table" in blocks["vqa"]
     assert "yesno-table" in blocks["yesno"]
-    assert "shots" not in blocks["exam"]
+    assert "shots" in blocks["exam"]
+    assert "shots" not in blocks["locate"]
 
 
 def test_every_reader_and_rule_is_listed(registry: Registry) -> None:

@@ -61,7 +61,7 @@ def test_families_write_and_weigh_there(
         waits = sum(gpu.waits.values())
         TABLE.append((f"{name}, {dtype}, {how}", TOKENS, gpu.kernels, sum(gpu.uploads.values()), waits))
         # the library counts a batch's images per beam, once for every prompt
-        images = 3 * len(requests) if how == "3 beams" and adapter == "transformers" else 0
+        images = 4 * len(requests) if how == "3 beams" and adapter == "transformers" else 0
         assert waits <= TOKENS + PROMPT + images, gpu.waits
         assert len(answers) == len(requests)
     gpu.reset()

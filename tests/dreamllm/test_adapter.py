@@ -242,7 +242,7 @@ def test_a_prompt_that_does_not_fit_says_how_many_images_would(model: Any) -> No
         ({"stepz": "3"}, "steps"),
         ({"steps": "few"}, "not a whole number"),
         ({"template": "vicuna"}, "vicuna_v1.1"),
-        ({"compile": "maybe"}, "neither yes nor no"),
+        ({"compile": "maybe"}, "not one of its values"),
         ({"augment": "square"}, "square_resize"),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_judge_that_scores_no_choices_fails_every_question_by_name(tmp_path: P
     generated(out, 1)
     outcome = judge(out, "teller")
     assert outcome.failed > 0
-    assert all("teller scores no choices" in row.error for row in judgements(out))
+    assert all("the judge scores no choices" in row.error for row in judgements(out))
 
 
 def test_a_server_gives_its_likeliest_first_tokens() -> None:
