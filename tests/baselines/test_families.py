@@ -96,9 +96,8 @@ def test_sampling_repeats_under_its_seed_whatever_the_batch(loaded: Callable[[st
     model, adapter = loaded(name), families()[name][0]
     requests = asked(adapter, GenerateText(max_new_tokens=8, temperature=1.0))
     assert len({model.prepare(request).group for request in requests}) == 1, "asked in one batch"
-    if groups == 1:
-        together, alone = answers(model, requests)
-        assert together == alone
+    together, alone = answers(model, requests)
+    assert together == alone
     once, again = (answers(model, [request])[1][0] for request in (requests[0], requests[0]))
     assert once == again
     other = Request(requests[0].messages, requests[0].output, seed=99)
