@@ -16,6 +16,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,9 @@ class Small:
 def tasks() -> list[TaskEntry]:
     names = [f"small-{i}" for i in range(TASKS)]
     return [
-        TaskEntry(name, name, "text", (METRIC,), ("plain",), ("official",),
-                  lambda options, name=name: Small(name, options))
+        TaskEntry(name, name, "text", (METRIC,), ("plain",), ("official",), partial(Small, name))
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def write_run(folder: Path, number: int, count: int, samples: int) -> None:

@@ -181,7 +181,7 @@ def compare_language(
 
         picks = [choose(found, row["choices"]) for found, row in zip(sums(), rows, strict=True)]
         right = [getattr(pick, attribute) == row["answer"] for pick, row in zip(picks, rows, strict=True)]
-        return sum(right) / len(right)
+        return float(sum(right) / len(right))
 
     wanted = {
         ("acc", ""): Ours(lambda: accuracy("plain"), _EXACT),

@@ -123,7 +123,7 @@ def versus(number: int, pair: Pair, pages: Sequence[Shown]) -> Versus:
     heads = [row for row in rows if row.headline]
     percent = [row for row in heads if row.metric.scale == 100]
     scale = _scale(percent)
-    tasks = []
+    tasks: list[TaskVersus] = []
     for row in heads:
         own = [other for other in rows if other.task == row.task and other.group]
         found = _place(pair, row, pages)
@@ -159,7 +159,7 @@ class _Samples:
         if not self.usable:
             return ""
         names = {"a": self.label(self.candidate), "b": self.label(self.base)}
-        return samples_href(self.shown.page.slug, **names, **state)
+        return samples_href(self.shown.page.slug, "../", **names, **state)
 
 
 def _place(pair: Pair, row: Compared, pages: Sequence[Shown]) -> _Samples | None:

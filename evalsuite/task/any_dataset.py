@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.cache import cache_folder
+from evalsuite.data.yamlfile import validated
 from evalsuite.errors import DataError, SpecError, text_of
 from evalsuite.task.benchmark import entry_of
 from evalsuite.task.entry import TaskEntry
 from evalsuite.task.reading import Reader
 from evalsuite.task.rules import Rule
-from evalsuite.task.schema import Benchmark, validated
+from evalsuite.task.schema import Benchmark
 
 if TYPE_CHECKING:
     import datasets

@@ -145,10 +145,10 @@ def with_preferences(
         texts += [text(one)] * len(its)
     found, _ = image_features(networks, images, texts)
     rows = []
-    for row, its in zip(scores.rows, places, strict=True):
+    for row, place in zip(scores.rows, places, strict=True):
         more: dict[str, float] = {}
         for column in specs:
-            values = found[column][its.start : its.stop, 0]
+            values = found[column][place.start : place.stop, 0]
             if len(values) and not (values != values).any():
                 more[column] = float(values.mean(dtype="float64"))
         rows.append(replace(row, values={**row.values, **more}) if more else row)

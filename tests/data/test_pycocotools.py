@@ -72,7 +72,7 @@ def test_detections_go_through_the_library_and_back() -> None:
     assert {name: [one.detection for one in objects] for name, objects in back[4].items()} == {
         name: [one.detection for one in objects] for name, objects in found.items()
     }
-    assert np.array_equal(back[4]["dog"][0].mask, mask)
+    assert np.array_equal(np.asarray(back[4]["dog"][0].mask), mask)
     assert back[4]["cat"][0].mask is None
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import evalsuite_tasks
 import numpy as np
@@ -181,7 +182,7 @@ def write_folder(case: Case, folder: Path) -> Path:
     return folder
 
 
-def brought(case: Case, data: Path, folder: Path, out: Path, **more: bool) -> Scored:
+def brought(case: Case, data: Path, folder: Path, out: Path, **more: Any) -> Scored:
     return import_images(out, case.spec(data), folder, case.form, model="m", **more)
 
 

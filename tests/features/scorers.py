@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import torch
-from transformers import BertTokenizerFast
+from transformers import BertTokenizerFast  # type: ignore[attr-defined]
 
 from evalsuite.features.scorers.aesthetic import HEAD
 from evalsuite.features.scorers.clip_t5 import clip_t5

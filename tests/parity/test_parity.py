@@ -139,7 +139,8 @@ def test_verdicts(monkeypatch: pytest.MonkeyPatch) -> None:
         return found.verdict, found.difference
 
     inf, nan = float("inf"), float("nan")
-    assert line(10.0, 10.15) == ("equal", pytest.approx(0.15))
+    verdict, difference = line(10.0, 10.15)
+    assert (verdict, difference) == ("equal", pytest.approx(0.15))  # type: ignore[comparison-overlap]
     assert line(10.0, 10.3)[0] == "different"
     assert line(inf, inf) == ("equal", 0.0)
     assert line(nan, nan) == ("equal", 0.0)

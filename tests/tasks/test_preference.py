@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from evalsuite.data import images as decoding
 from evalsuite.errors import SpecError
 from evalsuite.exchange import import_images
 from evalsuite.features import blocks
+from evalsuite.request import ImageResponse
 from evalsuite.running.scoring import Scored, score_run
 from evalsuite.spec import TaskSpec
 from evalsuite.store import RunReader
@@ -142,7 +143,7 @@ def test_a_broken_image_has_no_value_and_the_others_have(tmp_path: Path, weights
     data = dpg(tmp_path / "data")
     task = build("dpg-bench", data, options=_options(weights, "Aesthetic"))
     first, second = task.samples()
-    torn = [Image(b"torn"), *drawn(first, 3).responses[0].images]
+    torn = [Image(b"torn"), *cast(ImageResponse, drawn(first, 3).responses[0]).images]
     answered = [drawn(first, 4, images=torn), drawn(second, 4)]
     scores = task.score(answered)
     rows = [replace(row, failure="") for row in scores.rows]

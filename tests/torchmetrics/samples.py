@@ -95,10 +95,11 @@ def update(made: dict[str, Any], chosen: Iterable[int], indices: bool = True) ->
     for start in range(0, len(rows), 4):
         batch = rows[start : start + 4]
         places = batch if indices else None
-        for name, (first, second) in {
+        inputs: dict[str, tuple[Any, Any]] = {
             "vqa": answers(), "pope": yes_no(), "captions": captions(), "cider": captions(),
             "rouge": captions(), "bleu": captions(),
-        }.items():  # fmt: skip
+        }  # fmt: skip
+        for name, (first, second) in inputs.items():
             made[name].update([first[i] for i in batch], [second[i] for i in batch], indices=places)
         for name in ("frechet", "kid", "cmmd"):
             made[name].update(torch.from_numpy(generated[batch]), real=False, indices=places)

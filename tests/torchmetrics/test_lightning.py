@@ -49,7 +49,8 @@ def test_a_validation_loop_logs_the_functions_values(tmp_path: Any) -> None:
         accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False, default_root_dir=tmp_path,
     )  # fmt: skip
-    data = torch.utils.data.DataLoader(torch.arange(samples.COUNT), batch_size=6)
+    places: Any = torch.arange(samples.COUNT)
+    data: Any = torch.utils.data.DataLoader(places, batch_size=6)
     said, true = samples.answers()
     accuracies = [vqa_accuracy(a, b) for a, b in zip(said, true, strict=True)]
     table = score_captions(*samples.captions()).summary()

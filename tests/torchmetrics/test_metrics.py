@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("torchmetrics", reason="the extra evalsuite[torchmetrics] is not installed")
 
@@ -113,9 +114,9 @@ def test_what_cannot_be_is_refused() -> None:
         CaptionMetrics().update(["a"], [[]])
     frechet = FrechetDistance(network=None)
     with pytest.raises(SampleError, match="shape"):
-        frechet.update(np.zeros(3), real=True)
+        frechet.update(torch.zeros(3), real=True)
     with pytest.raises(SampleError, match="NaN"):
-        frechet.update(np.full((2, 2), np.nan), real=True)
+        frechet.update(torch.full((2, 2), torch.nan), real=True)
 
 
 def test_the_real_side_can_stay_over_epochs() -> None:

@@ -117,12 +117,12 @@ def _matched(
     """The folder's images by what identifies them, those of the task's samples only."""
     wanted: dict[tuple[str, ...], str] = {}
     for item in listed:
-        for path, _ in layout.places(item):
-            key = layout.key(path)
+        for place, _ in layout.places(item):
+            key = layout.key(place)
             assert key is not None
             if wanted.setdefault(key, item.sample.id) != item.sample.id:
                 raise SpecError(
-                    f"Samples {wanted[key]!r} and {item.sample.id!r} would both be {path}.",
+                    f"Samples {wanted[key]!r} and {item.sample.id!r} would both be {place}.",
                     "Choose the format of this benchmark.",
                 )
     found: dict[tuple[str, ...], Path] = {}

@@ -47,14 +47,14 @@ def clip_t5() -> Any:
     import torch
     from transformers import CLIPVisionConfig, CLIPVisionModel, T5Config, T5ForConditionalGeneration
 
-    class ClipT5Config(T5Config):
+    class ClipT5Config(T5Config):  # type: ignore[no-untyped-call]
         model_type = "clip_t5"
 
     class Tower(torch.nn.Module):
         def __init__(self, sizes: dict[str, Any]) -> None:
             super().__init__()
             # The names of the published tensors: vision_tower.vision_tower.vision_model.…
-            self.vision_tower = torch.nn.Module()
+            self.vision_tower: Any = torch.nn.Module()
             self.vision_tower.vision_model = CLIPVisionModel(CLIPVisionConfig(**sizes))
 
         def forward(self, pixels: Tensor) -> Tensor:
@@ -64,10 +64,10 @@ def clip_t5() -> Any:
             patches: Tensor = states[-2][:, 1:]
             return patches
 
-    class ClipT5(T5ForConditionalGeneration):
+    class ClipT5(T5ForConditionalGeneration):  # type: ignore[no-untyped-call]
         config_class = ClipT5Config
         # FlanT5's output layer is its own, which transformers ties to the input since 5.
-        _tied_weights_keys: ClassVar[dict[str, str]] = {
+        _tied_weights_keys: ClassVar[dict[str, str]] = {  # type: ignore[misc]
             "encoder.embed_tokens.weight": "shared.weight",
             "decoder.embed_tokens.weight": "shared.weight",
         }
@@ -81,7 +81,7 @@ def clip_t5() -> Any:
                 torch.nn.GELU(),
                 torch.nn.Linear(config.d_model, config.d_model),
             )
-            self.post_init()
+            self.post_init()  # type: ignore[no-untyped-call]
 
     return ClipT5
 

@@ -68,13 +68,14 @@ def converted(state: Mapping[str, Tensor], heads: int = 0) -> tuple[dict[str, An
     layers = sorted(
         {int(name.split(".")[2]) for name in state if name.startswith("mlp.layers.")}
     )  # dropout takes the numbers between
+    head = [state[f"mlp.layers.{number}.weight"].shape[0] for number in layers]
     config = {
         "model_type": KIND,
         "vision_config": vision_config(vision, heads),
         "text_config": text_config(text, heads),
-        "head": [state[f"mlp.layers.{number}.weight"].shape[0] for number in layers],
+        "head": head,
     }
-    if not layers or config["head"][-1] != 1:
+    if not head or head[-1] != 1:
         raise CheckpointError(
             "The checkpoint has no head of ImageReward.", "Give ImageReward.pt as it is published."
         )
