@@ -65,9 +65,6 @@ def converted(state: Mapping[str, Tensor], heads: int = 0) -> tuple[Any, dict[st
         "vision_config": vision_config(vision, heads),
         "text_config": text_config(text, heads),
     }
-        "vision_config": vision_config(vision, heads),
-        "text_config": text_config(text, heads),
-    }
     tensors = {f"vision_model.{name}": tensor for name, tensor in vision_state(vision).items()}
     tensors |= {f"text_encoder.{name}": tensor for name, tensor in text.items()}
     decoder = part(state, "text_decoder.")
