@@ -85,7 +85,7 @@ def test_data_weights_and_the_machine_are_looked_at_without_a_trace(monkeypatch:
     assert {"python", "evalsuite"} & {finding.name.lower() for finding in evalsuite.diagnose(data=False)}
     assert (os.environ.get("HF_HUB_OFFLINE"), constants.HF_HUB_OFFLINE) == before
     weights = evalsuite.list_weights()
-    assert list(weights.columns) == ["name", "size", "group", "here"]
+    assert list(weights.columns) == ["name", "size", "group", "licence", "sha256", "here"]
     assert "inception" in set(weights["group"])
     with pytest.raises(SpecError, match="no published weights 'inceptoin'"):
         evalsuite.fetch_weights("inceptoin")
