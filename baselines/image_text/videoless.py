@@ -1,0 +1,103 @@
+"""Processors of images and text whose video processor cannot be built, because torchvision is not installed.
+
+Their images never pass through it: pixels come from PIL here in any case. A stand-in keeps its place.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from evalsuite.errors import SampleError
+
+VIDEO = "video_processor"
+_FILES = (("video_preprocessor_config.json", ""), ("processor_config.json", VIDEO),
+          ("preprocessor_config.json", ""))  # fmt: skip
+_DEFAULTS: dict[str, Any] = {"temporal_patch_size": 2, "merge_size": 2, "patch_size": 14}
+_lock = threading.Lock()
+
+
+class NoVideos:
+    """In the place of a video processor: has its settings, and refuses videos.
+
+    Args:
+        settings: of the checkpoint's video processor.
+    """
+
+    model_input_names: tuple[str, ...] = ()
+
+    def __init__(self, settings: dict[str, Any] | None = None) -> None:
+        self._settings = {**_DEFAULTS, **(settings or {})}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in self._settings:
+            raise AttributeError(name)
+        return self._settings[name]
+
+    def __call__(self, *videos: Any, **more: Any) -> Any:
+        raise SampleError("Videos need torchvision.", "Install the build that fits your torch.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the library's, for `save_pretrained` of the processor it is in."""
+        return dict(self._settings)
+
+    def save_pretrained(self, folder: str | Path, **more: Any) -> None:
+        """As the library's; the settings stand in the processor's own file."""
+
+
+def needed() -> bool:
+    """Whether torchvision is missing."""
+    return find_spec("torchvision") is None
+
+
+@contextmanager
+def without_videos() -> Iterator[None]:
+    """Inside, processors are built and loaded with `NoVideos` where torchvision is missing.
+
+    The library has no way to ask for that, so two of its methods are replaced meanwhile: the one that loads
+    video processors, and the one that checks a processor's parts.
+    """
+    if not needed():
+        yield
+        return
+    from transformers.processing_utils import ProcessorMixin
+
+    # the package itself shows a placeholder in its place
+    auto: Any = import_module("transformers.models.auto.video_processing_auto").AutoVideoProcessor
+    mixin: Any = ProcessorMixin
+    with _lock:
+        load, check = auto.__dict__["from_pretrained"], mixin.check_argument_for_proper_class
+
+        def checked(self: Any, name: str, part: Any) -> Any:
+            return NoVideos if isinstance(part, NoVideos) else check(self, name, part)
+
+        auto.from_pretrained = classmethod(lambda kind, source, **more: NoVideos(_settings(str(source), more)))
+        mixin.check_argument_for_proper_class = checked
+        try:
+            yield
+        finally:
+            auto.from_pretrained = load
+            mixin.check_argument_for_proper_class = check
+
+
+def _settings(source: str, more: dict[str, Any]) -> dict[str, Any]:
+    """The video processor's settings among a checkpoint's files; empty where there are none."""
+    from transformers.utils import cached_file
+
+    for name, key in _FILES:
+        found = cached_file(
+            source, name, revision=more.get("revision"), _raise_exceptions_for_missing_entries=False
+        )
+        if found is None:
+            continue
+        values = json.loads(Path(found).read_text(encoding="utf-8"))
+        values = values.get(key) if key else values
+        if isinstance(values, dict):
+            return values
+    return {}
