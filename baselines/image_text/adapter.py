@@ -105,10 +105,12 @@ class ImageTextModel:
         texts = [_followed(item.payload[0], text) for item, text in rows]
         pictures = [item.payload[1] for item, _ in rows]
         arguments: dict[str, Any] = {"text": texts, "padding": True, "return_tensors": "pt", **more}
+        if self._form.kinds:
+            arguments["return_mm_token_type_ids"] = True
         if not hasattr(self.processor, "qformer_tokenizer"):
             arguments["padding_side"] = side  # some processors have a default that beats the tokenizer's
         if pictures[0] and (self.template is not None or not self._form.nested):
-            flat = self.template is None and self._form.flat
+            flat = self._form.flat and (self.template is None or self._form.images is None)
             arguments["images"] = [p for own in pictures for p in own] if flat else pictures
         # As ProcessorMixin.apply_chat_template decides it: LLaVA-1.5's template leaves <s> to the tokenizer.
         beginning = self.tokenizer.bos_token

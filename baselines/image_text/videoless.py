@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,36 +20,47 @@ from evalsuite.errors import SampleError
 VIDEO = "video_processor"
 _FILES = (("video_preprocessor_config.json", ""), ("processor_config.json", VIDEO),
           ("preprocessor_config.json", ""))  # fmt: skip
-_DEFAULTS: dict[str, Any] = {"temporal_patch_size": 2, "merge_size": 2, "patch_size": 14}
+_DEFAULTS: dict[str, Any] = {
+    "temporal_patch_size": 2, "merge_size": 2, "patch_size": 14, "num_frames": 64, "fps": 1, "font": "",
+}  # fmt: skip
+"""What processors read of a video processor without a video, where a checkpoint does not say."""
 _lock = threading.Lock()
 
 
-class NoVideos:
-    """In the place of a video processor: has its settings, and refuses videos.
+def no_videos(settings: Mapping[str, Any] | None = None) -> Any:
+    """What stands in the place of a video processor: it has its settings, and refuses videos.
 
     Args:
         settings: of the checkpoint's video processor.
     """
+    return _kind()({**_DEFAULTS, **(settings or {})})
 
-    model_input_names: tuple[str, ...] = ()
 
-    def __init__(self, settings: dict[str, Any] | None = None) -> None:
-        self._settings = {**_DEFAULTS, **(settings or {})}
+@cache
+def _kind() -> Any:
+    from transformers.utils import PushToHubMixin
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._settings:
-            raise AttributeError(name)
-        return self._settings[name]
+    base: Any = PushToHubMixin  # what a processor writes out and prints with it
 
-    def __call__(self, *videos: Any, **more: Any) -> Any:
-        raise SampleError("Videos need torchvision.", "Install the build that fits your torch.")
+    class NoVideos(base):  # type: ignore[misc]
+        model_input_names: tuple[str, ...] = ()
+        _auto_class = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """As the library's, for `save_pretrained` of the processor it is in."""
-        return dict(self._settings)
+        def __init__(self, settings: dict[str, Any]) -> None:
+            self._settings = settings
 
-    def save_pretrained(self, folder: str | Path, **more: Any) -> None:
-        """As the library's; the settings stand in the processor's own file."""
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or name not in self._settings:
+                raise AttributeError(name)
+            return self._settings[name]
+
+        def __call__(self, *videos: Any, **more: Any) -> Any:
+            raise SampleError("Videos need torchvision.", "Install the build that fits your torch.")
+
+        def to_dict(self) -> dict[str, Any]:
+            return dict(self._settings)
+
+    return NoVideos
 
 
 def needed() -> bool:
@@ -58,7 +70,7 @@ def needed() -> bool:
 
 @contextmanager
 def without_videos() -> Iterator[None]:
-    """Inside, processors are built and loaded with `NoVideos` where torchvision is missing.
+    """Inside, processors are built and loaded with `no_videos` where torchvision is missing.
 
     The library has no way to ask for that, so two of its methods are replaced meanwhile: the one that loads
     video processors, and the one that checks a processor's parts.
@@ -75,9 +87,9 @@ def without_videos() -> Iterator[None]:
         load, check = auto.__dict__["from_pretrained"], mixin.check_argument_for_proper_class
 
         def checked(self: Any, name: str, part: Any) -> Any:
-            return NoVideos if isinstance(part, NoVideos) else check(self, name, part)
+            return _kind() if isinstance(part, _kind()) else check(self, name, part)
 
-        auto.from_pretrained = classmethod(lambda kind, source, **more: NoVideos(_settings(str(source), more)))
+        auto.from_pretrained = classmethod(lambda kind, source, **more: no_videos(_settings(str(source), more)))
         mixin.check_argument_for_proper_class = checked
         try:
             yield

@@ -18,7 +18,7 @@ from typing import Any
 
 import transformers as hf
 
-from evalsuite_baselines.image_text.videoless import NoVideos, without_videos
+from evalsuite_baselines.image_text.videoless import needed, no_videos, without_videos
 from tests.baselines import tiny
 from tests.baselines.overrides import OVERRIDES, Override
 
@@ -75,6 +75,7 @@ def make(model_type: str) -> tiny.Made:
         with without_videos():
             return HAND_MADE[model_type]()
     own = OVERRIDES.get(model_type, Override())
+    _require_parts(model_type)
     words = _tokenizer(model_type, own)
     config = _config(model_type, words, own)
     module: Any = importlib.import_module("transformers.models.auto.modeling_auto")
@@ -86,6 +87,19 @@ def make(model_type: str) -> tiny.Made:
     if own.decoder_start is not None:
         generation.decoder_start_token_id = own.decoder_start
     return model, _processor(model_type, words, config, own)
+
+
+def _require_parts(model_type: str) -> None:
+    """Raises NotImplementedError with the reason where a type reads no images, or needs what is not here."""
+    kind = processor_class(model_type)
+    if kind is None:
+        raise NotImplementedError("the library names no processor for it")
+    names = image_processor_names(model_type)
+    if not names:
+        reads = "videos only" if "Video" in kind.__name__ else "no images (audio, proteins)"
+        raise NotImplementedError(f"reads {reads}")
+    if "pil" not in names and needed():
+        raise NotImplementedError("needs torchvision: its image processor has no PIL version")
 
 
 def processor_class(model_type: str) -> Any:
@@ -145,15 +159,23 @@ def _tokenizer(model_type: str, own: Override) -> Any:
     literal = dict.fromkeys(re.findall(r"[\"'](<[^\"'\s{}]+>|\[[A-Z_]+\])[\"']", source))
     extra = [word for word in (*literal, *own.tokens) if word not in named.values()]
     extra = [word for word in extra if word not in ("<pad>", "<s>", "</s>", "<unk>")]
-    return tiny.tokenizer(*extra, **named)
+    words = tiny.tokenizer(*extra, **named)
+    words.add_tokens([hf.AddedToken(word, special=True, normalized=False) for word in extra], special_tokens=True)
+    if own.wrapped:
+        from tokenizers.processors import TemplateProcessing
+
+        words.backend_tokenizer.post_processor = TemplateProcessing(
+            single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+        )
+    return words
 
 
 def _config(model_type: str, words: Any, own: Override) -> Any:
     kind: Any = hf.CONFIG_MAPPING[model_type]
     default = kind().to_dict()
-    mrope = own.mrope or ([4, 2, 2] if "mrope_section" in _modeling_source(model_type) else None)
+    mrope = own.mrope if own.mrope is not None else ([4, 2, 2] if "mrope_section" in _modeling_source(model_type) else None)
     wanted = _shrunk(default, words, replace(own, mrope=mrope), top=True)
-    _merge(wanted, own.config)
+    _merge(wanted, own.config, words)
     return kind(**wanted)
 
 
@@ -163,7 +185,7 @@ def _shrunk(default: dict[str, Any], words: Any, own: Override, top: bool = Fals
     for name, value in default.items():
         if name in own.keep or not isinstance(name, str):
             continue
-        if isinstance(value, dict) and (name.endswith("config") or name == "vision_config"):
+        if isinstance(value, dict) and (name.endswith("config") or "model_type" in value):
             found[name] = _shrunk(value, words, own)
             if value.get("model_type"):
                 found[name]["model_type"] = value["model_type"]
@@ -223,10 +245,12 @@ def _token(name: str, words: Any) -> int:
     return 3
 
 
-def _merge(into: dict[str, Any], more: dict[str, Any]) -> None:
+def _merge(into: dict[str, Any], more: dict[str, Any], words: Any) -> None:
     for name, value in more.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
-            _merge(into[name], value)
+            _merge(into[name], value, words)
+        elif isinstance(value, str) and value.startswith("token:"):
+            into[name] = words.convert_tokens_to_ids(value.removeprefix("token:"))
         else:
             into[name] = value
 
@@ -243,7 +267,7 @@ def _processor(model_type: str, words: Any, config: Any, own: Override) -> Any:
             elif name == "image_processor":
                 parts[name] = _images(model_type, own)
             elif name == "video_processor":
-                parts[name] = NoVideos(own.videos)
+                parts[name] = no_videos(own.videos)
             else:
                 parts[name] = _audio(model_type)
         takes = inspect.signature(kind.__init__).parameters

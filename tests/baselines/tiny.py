@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import transformers as hf
 
-from evalsuite_baselines.image_text.videoless import NoVideos, needed
+from evalsuite_baselines.image_text.videoless import needed, no_videos
 
 CHAT = (
     "{% for m in messages %}{{ m.role }}: {% for c in m.content %}"
@@ -51,7 +51,7 @@ def tokenizer(*extra: str, **named: str) -> Any:
 
 def video(kind: str, **settings: Any) -> Any:
     """A video processor; its stand-in where torchvision is missing."""
-    return NoVideos(settings) if needed() else getattr(hf, kind)(**settings)
+    return no_videos(settings) if needed() else getattr(hf, kind)(**settings)
 
 
 def lively(model: Any) -> Any:
@@ -328,7 +328,7 @@ def qwen3_vl() -> Made:
         patch_size=8, merge_size=2, size={"shortest_edge": 256, "longest_edge": 1024}
     )
     processor = hf.Qwen3VLProcessor(
-        images, words, hf.Qwen3VLVideoProcessor(patch_size=8), chat_template=QWEN_CHAT
+        images, words, video("Qwen3VLVideoProcessor", patch_size=8), chat_template=QWEN_CHAT
     )
     return hf.Qwen3VLForConditionalGeneration(config), processor
 
