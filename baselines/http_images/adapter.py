@@ -90,9 +90,7 @@ class HttpImages:
         if len(sources) > 1:
             raise SampleError(f"{self._info.name} takes one image in a prompt, not {len(sources)}.")
         if sources and self._protocol.edit_body is None:
-            raise SampleError(
-                f"{self._info.name} cannot edit images.", "Its description has no edit_body."
-            )
+            raise SampleError(f"{self._info.name} cannot edit images.", "Its description has no edit_body.")
         values: dict[str, Any] = {
             "prompt": "".join(message.text for message in request.messages).strip(),
             "width": output.width, "height": output.height, "steps": output.steps,
@@ -132,7 +130,9 @@ class HttpImages:
                 counted = name in details and isinstance(value, int)
                 details[name] = details[name] + value if counted else value
         if len(images) != output.count:
-            raise SampleError(f"The service returned {len(images)} images where {output.count} were requested.")
+            raise SampleError(
+                f"The service returned {len(images)} images where {output.count} were requested."
+            )
         return ImageResponse(tuple(images), details)
 
     async def _job(self, values: dict[str, Any]) -> tuple[list[Image], dict[str, Any]]:
@@ -144,7 +144,9 @@ class HttpImages:
             sent, tried = await self._ask(address(protocol.upload.url, values), form=form)
             values["image"], retries = first(sent, protocol.upload.result), retries + tried
             if values["image"] is None:
-                raise SampleError(f"The reply to the upload has no {protocol.upload.result!r}: {_brief(sent)}")
+                raise SampleError(
+                    f"The reply to the upload has no {protocol.upload.result!r}: {_brief(sent)}"
+                )
         editing = file is not None
         body = filled(protocol.edit_body if editing else protocol.body, values)
         url = address((editing and protocol.edit_url) or protocol.url, values)
@@ -212,7 +214,9 @@ class HttpImages:
             data, retries = await self._bytes(found)
         else:
             try:
-                data = base64.b64decode(found.partition(",")[2] if found.startswith("data:") else found, validate=True)
+                data = base64.b64decode(
+                    found.partition(",")[2] if found.startswith("data:") else found, validate=True
+                )
             except (binascii.Error, ValueError) as error:
                 raise SampleError(f"The image is neither base64 nor an address: {found[:60]!r}") from error
         try:
@@ -233,7 +237,11 @@ class HttpImages:
         own = urlsplit(address(self._protocol.url, self._fixed)).netloc == urlsplit(url).netloc
         made = await self._requests.call(
             lambda: asyncio.to_thread(
-                fetch, url, headers=self._headers if own else {}, timeout=self._limits.timeout, most=self._most
+                fetch,
+                url,
+                headers=self._headers if own else {},
+                timeout=self._limits.timeout,
+                most=self._most,
             )
         )
         return made.value, made.retries
@@ -249,7 +257,9 @@ def _key(protocol: Protocol, given: dict[str, str]) -> str | None:
     if not variable:
         return None
     if not os.environ.get(variable):
-        raise SpecError(f"The environment variable {variable} with the API key is not set.", f"export {variable}=…")
+        raise SpecError(
+            f"The environment variable {variable} with the API key is not set.", f"export {variable}=…"
+        )
     return os.environ[variable]
 
 

@@ -95,7 +95,9 @@ def read(argument: str) -> Protocol:
     try:
         return Protocol.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path} does not describe an image API: {error}", "See docs/http-images.md.") from error
+        raise SpecError(
+            f"{path} does not describe an image API: {error}", "See docs/http-images.md."
+        ) from error
 
 
 def filled(template: Any, values: Mapping[str, Any]) -> Any:

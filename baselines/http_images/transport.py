@@ -77,7 +77,9 @@ def fetch(
             return _bounded(reply, most)
     except urllib.error.HTTPError as error:
         with error:
-            raise StatusError(error.code, error.headers, error.read(4096).decode("utf-8", "replace")) from error
+            raise StatusError(
+                error.code, error.headers, error.read(4096).decode("utf-8", "replace")
+            ) from error
 
 
 def fetch_json(url: str, **more: Any) -> Any:
@@ -96,7 +98,8 @@ def _bounded(reply: Any, most: float) -> bytes:
         found += chunk
         if len(found) > limit:
             raise SampleError(
-                f"The reply is longer than {most:g} MiB; nothing of it is used.", "Raise --option max_reply=…."
+                f"The reply is longer than {most:g} MiB; nothing of it is used.",
+                "Raise --option max_reply=….",
             )
     return bytes(found)
 
@@ -108,4 +111,7 @@ def _form(field: str, data: bytes, kind: str) -> tuple[bytes, str]:
         f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
         f"Content-Type: {kind}\r\n\r\n"
     )
-    return head.encode() + data + f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+    return (
+        head.encode() + data + f"\r\n--{boundary}--\r\n".encode(),
+        f"multipart/form-data; boundary={boundary}",
+    )

@@ -89,7 +89,9 @@ def without_videos() -> Iterator[None]:
         def checked(self: Any, name: str, part: Any) -> Any:
             return _kind() if isinstance(part, _kind()) else check(self, name, part)
 
-        auto.from_pretrained = classmethod(lambda kind, source, **more: no_videos(_settings(str(source), more)))
+        auto.from_pretrained = classmethod(
+            lambda kind, source, **more: no_videos(_settings(str(source), more))
+        )
         mixin.check_argument_for_proper_class = checked
         try:
             yield

@@ -38,10 +38,11 @@ RULES: tuple[tuple[str, Any], ...] = (
     (r"index_head_dim|linear_head_dim|mamba_head_dim", HEAD),
     (r"qk_(rope|nope)_head_dim", HEAD),
     (r"(q|kv|o)_lora_rank", HEAD),
-    (r"(text_|merged_|moe_|out_|output_|patch_embed_|encoder_|decoder_|projection_|projector_)*hidden_(size|dim)",
+    (r"((text|merged|moe|out|output|patch_embed|encoder|decoder|projection|projector)_)*hidden_(size|dim)",
      WIDTH),
-    (r"d_model|d_ff|(encoder|decoder)_ffn_dim|ffn_dim|mlp_dim|projection_dim|out_hidden_size|output_dim", WIDTH),
-    (r"(.*_)?intermediate_size(_.*)?|projector_(in|out)put_dim|image_text_hidden_size|output_channels", WIDTH),
+    (r"d_model|d_ff|(encoder|decoder)_ffn_dim|ffn_dim|mlp_dim|projection_dim|output_dim", WIDTH),
+    (r"(.*_)?intermediate_size(_.*)?|projector_(in|out)put_dim", WIDTH),
+    (r"image_text_hidden_size|output_channels", WIDTH),
     (r"alignment_intermediate_size|hidden_size_per_layer_input|laurel_rank|text_dim|multimodal_hidden_size",
      WIDTH),
 )  # fmt: skip
@@ -160,7 +161,8 @@ def _tokenizer(model_type: str, own: Override) -> Any:
     extra = [word for word in (*literal, *own.tokens) if word not in named.values()]
     extra = [word for word in extra if word not in ("<pad>", "<s>", "</s>", "<unk>")]
     words = tiny.tokenizer(*extra, **named)
-    words.add_tokens([hf.AddedToken(word, special=True, normalized=False) for word in extra], special_tokens=True)
+    marks = [hf.AddedToken(word, special=True, normalized=False) for word in extra]
+    words.add_tokens(marks, special_tokens=True)
     if own.wrapped:
         from tokenizers.processors import TemplateProcessing
 
@@ -173,7 +175,9 @@ def _tokenizer(model_type: str, own: Override) -> Any:
 def _config(model_type: str, words: Any, own: Override) -> Any:
     kind: Any = hf.CONFIG_MAPPING[model_type]
     default = kind().to_dict()
-    mrope = own.mrope if own.mrope is not None else ([4, 2, 2] if "mrope_section" in _modeling_source(model_type) else None)
+    mrope = own.mrope
+    if mrope is None and "mrope_section" in _modeling_source(model_type):
+        mrope = [4, 2, 2]
     wanted = _shrunk(default, words, replace(own, mrope=mrope), top=True)
     _merge(wanted, own.config, words)
     return kind(**wanted)
@@ -209,8 +213,9 @@ def _shrunk(default: dict[str, Any], words: Any, own: Override, top: bool = Fals
 def _short(name: str, value: list[Any]) -> list[Any] | None:
     """A list with a value per layer is cut; indices of layers become those of layers that are there."""
     if re.search(r"(index(e)?s|indices|layers|idxs)$", name) and all(isinstance(v, int) for v in value):
-        return [v for v in value[:LAYERS]] if set(value) <= {0, 1} else [LAYERS - 1]
-    if name in ("layer_types", "mlp_layer_types", "layers_block_type") or (len(value) > 8 and "layer" in name):
+        return list(value[:LAYERS]) if set(value) <= {0, 1} else [LAYERS - 1]
+    kinds = ("layer_types", "mlp_layer_types", "layers_block_type")
+    if name in kinds or (len(value) > 8 and "layer" in name):
         return value[-LAYERS:]
     if name.endswith("_token_id"):
         return [2]
@@ -239,7 +244,7 @@ def _token(name: str, words: Any) -> int:
         word = getattr(words, f"{one}_token", None) or words.special_tokens_map.get(f"{one}_token")
         if word:
             return int(words.convert_tokens_to_ids(word))
-    for word in words.all_special_tokens:
+    for word in sorted(word for word in words.get_vocab() if word[0] in "<[" and len(word) > 2):
         if stem.replace("_", "") in re.sub(r"\W|_", "", word.lower()):
             return int(words.convert_tokens_to_ids(word))
     return 3

@@ -43,7 +43,7 @@ class Override:
 PLAIN = Override(template=False)
 PATCH_16 = {"patch_size": 16}
 LLAVA = Override(
-    config={"vision_config": {"patch_size": 14, "image_size": 336}},
+    config={"vision_config": {"patch_size": 14, "image_size": 224}},
     image_settings={},
     settings={
         "patch_size": 14,
@@ -56,7 +56,12 @@ OVERRIDES: dict[str, Override] = {
         config={"vision_config": {"patch_size": 14, "image_size": 490}},
         image_settings={"max_image_size": 490, "min_image_size": 490},
     ),
-    "aya_vision": Override(tokens=("<|IMG_PATCH|>", "<|START_OF_IMG|>", "<|END_OF_IMG|>"), mark="<image>"),
+    "aya_vision": Override(
+        config={"vision_config": {"image_size": 364, "patch_size": 14}},
+        image_settings={"size": {"height": 364, "width": 364}},
+        tokens=("<|IMG_PATCH|>", "<|START_OF_IMG|>", "<|END_OF_IMG|>"),
+        mark="<image>",
+    ),
     "blip": Override(template=False, wrapped=True),
     "cohere_compass": Override(
         config={
@@ -71,6 +76,7 @@ OVERRIDES: dict[str, Override] = {
             }
         },
         mrope=[],
+        image_settings=PATCH_16,
     ),
     "deepseek_ocr2": Override(
         config={
@@ -80,27 +86,46 @@ OVERRIDES: dict[str, Override] = {
     ),
     "deepseek_vl": Override(config={"vision_config": {"image_size": 384}}),
     "deepseek_vl_hybrid": Override(config={"vision_config": {"image_size": 384}}),
-    "ovis2": Override(config={"vision_config": {"image_size": 384}}),
+    "ovis2": Override(
+        config={"vision_config": {"image_size": 384}, "image_token_id": "token:<IMG_ATOM>"},
+        tokens=("<image>",),
+    ),
     "granite4_vision": Override(
+        settings={"patch_size": 16, "vision_feature_select_strategy": "full", "downsample_rate": "1/2"},
         config={
             "deepstack_layer_map": [[0, 0]],
             "spatial_target_layers": [0, 0, 1, 1],
+            "downsample_rate": "1/2",
             "vision_config": {"hidden_size": 64},
-        }
+        },
     ),
     "hunyuan_vl": Override(
         config={"text_config": {"head_dim": 16}},
         mark="<image_start><image><image_end>",
     ),
-    "pp_chart2table": Override(tokens=("<imgpad>",), mark="<imgpad>"),
-    "got_ocr2": Override(tokens=("<imgpad>", "<img>", "</img>"), mark="<imgpad>"),
+    "pp_chart2table": Override(
+        tokens=("<imgpad>",),
+        mark="<imgpad>" * 256,
+        config={"image_token_id": "token:<imgpad>", "image_token_index": "token:<imgpad>"},
+    ),
+    "got_ocr2": Override(
+        tokens=("<imgpad>", "<img>", "</img>"),
+        mark="<imgpad>",
+        config={"image_token_index": "token:<imgpad>"},
+        image_settings={"size": {"height": 1024, "width": 1024}},
+    ),
     "minicpmv4_6": Override(
         config={"vision_config": {"patch_size": 14}}, videos={"slice_mode": False, "downsample_mode": "16x"}
     ),
     "minicpmv4_7": Override(
         config={"vision_config": {"patch_size": 14}}, videos={"slice_mode": False, "downsample_mode": "16x"}
     ),
-    "qianfan_ocr": Override(mark="<image>", image_settings={"size": {"height": 448, "width": 448}}),
+    "qianfan_ocr": Override(
+        mark="<image>",
+        image_settings={"size": {"height": 448, "width": 448}},
+        config={"image_token_id": "token:<context_image>"},
+        tokens=("<IMG_CONTEXT>",),
+    ),
     "qwen4_exp": Override(
         image_settings=PATCH_16,
         config={
@@ -131,7 +156,13 @@ OVERRIDES: dict[str, Override] = {
     ),
     "pix2struct": Override(template=False, decoder_start=0),
     "udop": Override(template=False, decoder_start=0),
-    "kosmos-2.5": Override(template=False, keep=("patch_embed_hidden_size",)),
+    "kosmos-2.5": Override(
+        template=False,
+        keep=("patch_embed_hidden_size",),
+        config={"latent_query_num": 16},
+        settings={"num_image_tokens": 16},
+        image_settings={"max_patches": 64},
+    ),
     "cosmos3_edge": Override(
         config={
             "text_config": {
@@ -161,31 +192,31 @@ OVERRIDES: dict[str, Override] = {
     ),
     "llava_next_video": LLAVA,
     "video_llava": LLAVA,
-    "qwen2_5_omni": Override(
-        config={
-            "enable_audio_output": False,
-            "thinker_config": {"vision_start_token_id": "token:<|vision_bos|>"},
-        },
-    ),
+    "qwen2_5_omni": Override(config={"enable_audio_output": False}),
     "glm_ocr": Override(processor="Glm46VProcessor", images="Glm46VImageProcessorPil"),
     "glmga": Override(processor="Glm46VProcessor", mrope=[4, 2, 2]),
     "glm4v_moe": Override(mrope=[2, 1, 1], images="Glm4vImageProcessorPil"),
     "qwen3_vl_moe": Override(image_settings=PATCH_16, images="Qwen2VLImageProcessorPil"),
     "qwen2_5_omni_thinker": Override(
-        config={"vision_start_token_id": 4},
         processor="Qwen2_5OmniProcessor",
         images="Qwen2VLImageProcessorPil",
+        config={"vision_start_token_id": "token:<vision_bos>"},
+        mark="<vision_bos><image><vision_eos>",
     ),
     "qwen3_omni_moe_thinker": Override(
-        image_settings=PATCH_16,
-        config={"vision_start_token_id": 4},
         processor="Qwen3OmniMoeProcessor",
         images="Qwen2VLImageProcessorPil",
+        image_settings=PATCH_16,
+        config={"vision_start_token_id": "token:<vision_bos>"},
+        mark="<vision_bos><image><vision_eos>",
     ),
     "ernie4_5_vl_moe": Override(mrope=[3, 3, 2]),
     "qwen3_omni_moe": Override(keep=("talker_config", "code2wav_config")),
     "t5gemma2": Override(
-        decoder_start=1, config={"encoder": {"vision_config": {"image_size": 896, "patch_size": 14}}}
+        decoder_start=1, config={"encoder": {"vision_config": {"image_size": 224, "patch_size": 14}}}
     ),
-    "diffusion_gemma": Override(images="Gemma4ImageProcessorPil"),
+    "diffusion_gemma": Override(
+        images="Gemma4ImageProcessorPil",
+        config={"text_config": {"num_experts": 4, "top_k_experts": 2, "moe_intermediate_size": 32}},
+    ),
 }
