@@ -1,9 +1,9 @@
-"""Which types of transformers and pipelines of diffusers work through the generic adapters: the tables of
-docs/families.md, measured with tiny random models.
+"""Which types of transformers work through the generic adapters: the table of docs/families.md, measured with
+tiny random models.
 
     OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl              # measures what is not in the file
     OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl --write      # and writes docs/families.md
-    python benchmarks/families.py results.jsonl --only qwen2_vl,FluxPipeline   # some
+    python benchmarks/families.py results.jsonl --only qwen2_vl,glm4v   # some
 
 Each is measured in a process of its own, which has 120 seconds. A line per family is appended to the file, so
 that a run that was killed goes on where it stopped.
@@ -21,7 +21,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DOCUMENT = ROOT / "docs" / "families.md"
 SECONDS = 120
-KINDS = {"transformers": "tests.baselines.measure_types", "diffusers": "tests.baselines.measure_pipelines"}
+KINDS = {"transformers": "tests.baselines.measure_types"}
 
 
 def names(kind: str) -> list[str]:

@@ -114,7 +114,7 @@ def filled(template: Any, values: Mapping[str, Any]) -> Any:
     if not isinstance(template, str):
         return template
     names = PLACEHOLDER.findall(template)
-    if any(name in values and values[name] is None or name not in values for name in names):
+    if any((name in values and values[name] is None) or name not in values for name in names):
         return None
     if len(names) == 1 and template == f"{{{names[0]}}}":
         return values[names[0]]

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import transformers as hf
-
 from evalsuite_baselines.image_text.videoless import needed, no_videos, without_videos
+
 from tests.baselines import tiny
 from tests.baselines.overrides import OVERRIDES, Override
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
+from evalsuite_baselines.http_images.protocol import SHIPPED, read
 
 from evalsuite.content import Image, user
 from evalsuite.errors import SampleError, SpecError, UnavailableError
 from evalsuite.model import ModelOptions
 from evalsuite.registry import load_registry
 from evalsuite.request import GenerateImages, ImageResponse, Request
-from evalsuite_baselines.http_images.protocol import SHIPPED, read
 from tests.baselines.image_service import Service, png, serving
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 import transformers as hf
-
 from evalsuite_baselines.image_text.videoless import needed, no_videos
 
 CHAT = (
