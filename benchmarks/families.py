@@ -1,52 +1,52 @@
-"""Which types of transformers work through the generic adapters: the table of docs/families.md, measured with
-tiny random models.
+"""Which types of transformers work through the generic adapters: the table of docs/families.md, measured
+with tiny random models.
 
-    OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl              # measures what is not in the file
-    OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl --write      # and writes docs/families.md
-    python benchmarks/families.py results.jsonl --only qwen2_vl,glm4v   # some
+    OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl           # measures what is missing
+    OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl --write   # and writes docs/families.md
+    python benchmarks/families.py results.jsonl --only qwen2_vl,glm4v       # some
 
 Each is measured in a process of its own, which has 120 seconds. A line per family is appended to the file, so
-that a run that was killed goes on where it stopped.
+that a run that was killed resumes where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import multiprocessing
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # for the tests' builders
 DOCUMENT = ROOT / "docs" / "families.md"
 SECONDS = 120
 KINDS = {"transformers": "tests.baselines.measure_types"}
 
 
-def names(kind: str) -> list[str]:
-    """All families of a kind, listed by its module."""
-    out = subprocess.run(
-        [sys.executable, "-m", KINDS[kind]], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    return [str(name) for name in json.loads(out.splitlines()[-1])]
-
-
 def measured(kind: str, name: str) -> dict[str, Any]:
-    """One family, in a child."""
+    """One family, in a child that is forked from this process, which has the libraries loaded."""
     row: dict[str, Any] = {"kind": kind, "name": name}
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_send, args=(kind, name, theirs))
+    child.start()
+    theirs.close()
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", KINDS[kind], name],
-            cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return {**row, "why": f"not measured: more than {SECONDS} s"}
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if not lines:
-        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        return {**row, "why": f"the process ended with {done.returncode}: {last[0][:160]}"}
-    return {**row, **json.loads(lines[-1])}
+        found = ours.recv() if ours.poll(SECONDS) else {"why": f"not measured: more than {SECONDS} s"}
+    except EOFError:
+        child.join()
+        found = {"why": f"the process ended with {child.exitcode}"}
+    if child.is_alive():
+        child.join(5)
+        child.kill()
+    child.join()
+    return {**row, **found}
+
+
+def _send(kind: str, name: str, pipe: Any) -> None:
+    pipe.send(import_module(KINDS[kind]).measure(name))
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     rows = {(row["kind"], row["name"]): row for row in map(json.loads, lines)}
     only = [name for name in chosen.only.split(",") if name]
     for kind in [chosen.kind] if chosen.kind else KINDS:
-        for name in names(kind):
+        for name in import_module(KINDS[kind]).names():
             if (kind, name) in rows or (only and name not in only):
                 continue
             rows[kind, name] = row = measured(kind, name)

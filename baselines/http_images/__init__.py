@@ -1,4 +1,4 @@
-"""Image models behind any HTTP API that a short YAML file describes: Gemini, Replicate, ComfyUI, one's own."""
+"""Image models behind any HTTP API that a short YAML file describes: Gemini, Replicate, ComfyUI …"""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ class HttpImages:
     """Generates and edits by an API that a YAML file describes (`Protocol`).
 
     What a benchmark's protocol sets and the description has no place for is refused, because its result would
-    pass for something that it is not. Every HTTP request is retried by itself: a job that was accepted is never
-    sent again because a question about it failed.
+    pass for something that it is not. Every HTTP request is retried by itself: a job that was accepted is
+    never sent again because a question about it failed.
     """
 
     independent_requests = True

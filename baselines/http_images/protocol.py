@@ -49,10 +49,10 @@ class Poll(BaseModel):
 class Protocol(BaseModel):
     """One API.
 
-    `{prompt}`, `{seed}`, `{width}`, `{height}`, `{count}`, `{steps}`, `{guidance}`, `{negative}`, `{image}` (a
-    source image, base64), `{image_uri}` (a data URI), `{image_type}`, `{model}`, `{base_url}` and `{key}` stand for
-    what is asked. A value that is only a placeholder keeps its type; a field whose placeholder has no value is
-    left out.
+    `{prompt}`, `{seed}`, `{width}`, `{height}`, `{count}`, `{steps}`, `{guidance}`, `{negative}`, `{image}`
+    (a source image, base64), `{image_uri}` (a data URI), `{image_type}`, `{model}`, `{base_url}` and `{key}`
+    stand for what is asked. A value that is only a placeholder keeps its type; a field whose placeholder has
+    no value is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -103,7 +103,7 @@ def read(argument: str) -> Protocol:
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
     """A template with its placeholders replaced.
 
-    >>> filled({"text": "{prompt}!", "seed": "{seed}", "size": "{width}x{height}"}, {"prompt": "a cat", "seed": 3})
+    >>> filled({"text": "{prompt}!", "seed": "{seed}", "size": "{width}"}, {"prompt": "a cat", "seed": 3})
     {'text': 'a cat!', 'seed': 3}
     """
     if isinstance(template, dict):

@@ -36,11 +36,10 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         if urlsplit(newurl).scheme not in ("http", "https"):
             raise SampleError(f"The service redirects to {newurl[:100]}, which is no web page.")
-        if req.has_header("Authorization") or any("key" in name.lower() for name in req.headers):
-            if urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
-                raise SampleError(
-                    f"The service redirects to another host ({urlsplit(newurl).netloc}), which must not get the key."
-                )
+        keyed = req.has_header("Authorization") or any("key" in name.lower() for name in req.headers)
+        host = urlsplit(newurl).netloc
+        if keyed and host != urlsplit(req.full_url).netloc:
+            raise SampleError(f"The service redirects to another host ({host}), which must not get the key.")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -162,8 +162,8 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
 
 
 def _auto_class(checkpoint: Checkpoint) -> Any:
-    """The class that loads a checkpoint: image-text models, or those that read and write more kinds (Qwen-Omni,
-    Phi-4-multimodal)."""
+    """The class that loads a checkpoint: image-text models, or those that read and write more kinds
+    (Qwen-Omni, Phi-4-multimodal)."""
     import transformers
     from transformers.models.auto import modeling_auto
 

@@ -26,8 +26,8 @@ class Form:
         mark: what stands for an image in the text; empty where the processor puts images in front by itself.
         images: the most images in a prompt; None for any number.
         nested: text and images go to the processor as one list per prompt, in their order.
-        flat: all images of a batch go to the processor as one list, in the plain form; with a chat template too
-            where any number of images is taken.
+        flat: all images of a batch go to the processor as one list, in the plain form; with a chat template
+            too where any number of images is taken.
         kinds: the model needs the kind of each token, which its processor gives when asked.
     """
 

@@ -23,7 +23,7 @@ def png(color: str = "red", side: int = 16) -> bytes:
 class Service:
     """What a server is told to do, and what it was asked.
 
-    `trouble` maps a prompt to `429` (once), `500` (always), `fail`, `hang`, `text`, `huge`, `elsewhere`, `none`.
+    `trouble` maps a prompt to `429` (once), `500` (always), `fail`, `hang`, `text`, `huge`, `elsewhere` ….
     """
 
     def __init__(self) -> None:
@@ -100,16 +100,19 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith(("/file", "/view")):
             name = self.path.partition("?")[0].rpartition("/")[2]
             data = service.files.get(name, png("blue"))
-            return self._send(200, data, Content_Type="image/png")
+            self._send(200, data, Content_Type="image/png")
+            return
         number = self.path.rpartition("/")[2]
         with service.lock:
             prompt, polls = service.jobs[number]
             service.jobs[number] = (prompt, polls + 1)
         trouble = service.trouble.get(prompt, "")
         if trouble == "poll-503" and polls == 0:
-            return self._send(503, {"error": "busy"})
+            self._send(503, {"error": "busy"})
+            return
         if "/history/" in self.path:
-            return self._send(200, {} if polls < 2 else {number: self._history(trouble)})
+            self._send(200, {} if polls < 2 else {number: self._history(trouble)})
+            return
         ended = polls >= 2 and trouble != "hang"
         status = ("failed" if trouble == "fail" else "succeeded") if ended else "processing"
         output = None

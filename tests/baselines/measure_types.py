@@ -6,8 +6,6 @@ python -m tests.baselines.measure_types qwen2_vl   # one
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -72,18 +70,13 @@ def _images(model: Any) -> str:
     return "yes, same seed same image" if once == again else "no"
 
 
-def main() -> None:
+def names() -> list[str]:
+    """All types, with the libraries loaded."""
     warnings.simplefilter("ignore")
     from tests.baselines import torchvision
 
     torchvision.available()  # before transformers would import it
     from tests.baselines import generic
 
-    if len(sys.argv) == 1:
-        print(json.dumps(list(generic.types())))
-    else:
-        print(json.dumps(measure(sys.argv[1]), ensure_ascii=False))
-
-
-if __name__ == "__main__":
-    main()
+    measure("blip-2")  # what is imported on the way is then in every child that is forked
+    return list(generic.types())
