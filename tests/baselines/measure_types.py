@@ -6,6 +6,7 @@ python -m tests.baselines.measure_types qwen2_vl   # one
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -38,7 +39,7 @@ def measure(model_type: str) -> dict[str, Any]:
                 "class": f"`{type(network).__name__}`",
                 "adapter": f"`{adapter}:`",
                 "prompt": model.info.details["prompt"],
-                "batch = single": "yes" if together == alone else "no: asked one at a time",
+                "batch = single": _compared(together, alone),
                 "choices": _choices(model, adapter),
                 "image generation": _images(model) if adapter == "unified" else "–",
             }
@@ -46,7 +47,14 @@ def measure(model_type: str) -> dict[str, Any]:
         return {"why": str(error)}
     except Exception as error:  # whatever the library raises is the finding
         said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = re.sub(rf"{tempfile.gettempdir()}/\w+", "FOLDER", said)
         return {"why": f"fails on {step}: {said[:160]}"}
+
+
+def _compared(together: list[str], alone: list[str]) -> str:
+    if together != alone:
+        return "no: asked one at a time"
+    return "yes" if len(set(alone)) > 1 else "yes (answers all alike)"
 
 
 def _choices(model: Any, adapter: str) -> str:

@@ -57,7 +57,10 @@ OVERRIDES: dict[str, Override] = {
         image_settings={"max_image_size": 490, "min_image_size": 490},
     ),
     "aya_vision": Override(
-        config={"vision_config": {"image_size": 364, "patch_size": 14}},
+        config={
+            "image_token_index": "token:<|IMG_PATCH|>",
+            "vision_config": {"image_size": 364, "patch_size": 14},
+        },
         image_settings={"size": {"height": 364, "width": 364}},
         tokens=("<|IMG_PATCH|>", "<|START_OF_IMG|>", "<|END_OF_IMG|>"),
         mark="<image>",
@@ -87,6 +90,7 @@ OVERRIDES: dict[str, Override] = {
     "deepseek_vl": Override(config={"vision_config": {"image_size": 384}}),
     "deepseek_vl_hybrid": Override(config={"vision_config": {"image_size": 384}}),
     "ovis2": Override(
+        settings={"image_seq_length": 729},
         config={"vision_config": {"image_size": 384}, "image_token_id": "token:<IMG_ATOM>"},
         tokens=("<image>",),
     ),

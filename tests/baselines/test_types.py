@@ -11,7 +11,9 @@ from tests.baselines.measure_types import measure
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model_type", ["glm4v", "qwen2_5_omni_thinker", "cosmos3_edge", "blip"])
+@pytest.mark.parametrize(
+    "model_type", ["glm4v", "qwen2_5_vl", "qwen2_5_omni_thinker", "cosmos3_edge", "blip"]
+)
 def test_a_type_built_by_rule_answers_in_batches_as_alone(model_type: str) -> None:
     found = measure(model_type)
     assert "why" not in found, found
