@@ -48,6 +48,7 @@ def measure(model_type: str) -> dict[str, Any]:
     except Exception as error:  # whatever the library raises is the finding
         said = " ".join(f"{type(error).__name__}: {error}".split())
         said = re.sub(rf"{tempfile.gettempdir()}/\w+", "FOLDER", said)
+        said = re.sub(r"https?://[^\s']+", "…", said)
         return {"why": f"fails on {step}: {said[:160]}"}
 
 
