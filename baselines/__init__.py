@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from evalsuite.model import ModelEntry
 
-from . import diffusion, image_text, isolated, language, mini, reference, served, server, unified
+from . import diffusion, http_images, image_text, isolated, language, mini, reference, served, server, unified
 
 
 def models() -> Iterator[ModelEntry]:
@@ -21,5 +21,6 @@ def models() -> Iterator[ModelEntry]:
     yield from unified.models()
     yield from language.models()
     yield from server.models()
+    yield from http_images.models()
     yield from served.models()
     yield from isolated.models()

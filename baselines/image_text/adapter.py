@@ -15,6 +15,7 @@ from ..decoding import static_arguments
 from ..generation import batch_that_fits, generate, group_of, is_encoder_decoder, neutralise, opened
 from ..likelihood import Likelihoods
 from . import prompts
+from .videoless import without_videos
 
 IMAGE_COST = 1000.0
 """What an image adds to a request's cost, in characters: it becomes hundreds of tokens."""
@@ -29,12 +30,10 @@ class ImageTextModel:
     def __init__(
         self, options: ModelOptions, adapter: str = "transformers", more: tuple[str, ...] = ()
     ) -> None:
-        import transformers
-
         self.checkpoint = Checkpoint.of(options, adapter, more)
         self.checkpoint.require_config()
         self.processor, backend = load_processor(self.checkpoint)
-        self.model = self.checkpoint.load(transformers.AutoModelForImageTextToText)
+        self.model = self.checkpoint.load(_auto_class(self.checkpoint))
         self.tokenizer = self.processor.tokenizer
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
@@ -106,10 +105,12 @@ class ImageTextModel:
         texts = [_followed(item.payload[0], text) for item, text in rows]
         pictures = [item.payload[1] for item, _ in rows]
         arguments: dict[str, Any] = {"text": texts, "padding": True, "return_tensors": "pt", **more}
+        if self._form.kinds:
+            arguments["return_mm_token_type_ids"] = True
         if not hasattr(self.processor, "qformer_tokenizer"):
             arguments["padding_side"] = side  # some processors have a default that beats the tokenizer's
         if pictures[0] and (self.template is not None or not self._form.nested):
-            flat = self.template is None and self._form.flat
+            flat = self._form.flat and (self.template is None or self._form.images is None)
             arguments["images"] = [p for own in pictures for p in own] if flat else pictures
         # As ProcessorMixin.apply_chat_template decides it: LLaVA-1.5's template leaves <s> to the tokenizer.
         beginning = self.tokenizer.bos_token
@@ -143,7 +144,8 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
 
     with explaining(checkpoint.source, "an image-text model"):
         kind: Any = transformers.AutoProcessor
-        processor = kind.from_pretrained(checkpoint.processing, **checkpoint.common)
+        with without_videos():
+            processor = kind.from_pretrained(checkpoint.processing, **checkpoint.common)
     if not hasattr(processor, "image_processor") or not hasattr(processor, "tokenizer"):
         raise CheckpointError(
             f"{checkpoint.source} has no processor for images and text (found {type(processor).__name__}).",
@@ -157,6 +159,21 @@ def load_processor(checkpoint: Checkpoint) -> tuple[Any, str]:
     except (ValueError, ImportError):
         return processor, "torchvision"
     return processor, "pil"
+
+
+def _auto_class(checkpoint: Checkpoint) -> Any:
+    """The class that loads a checkpoint: image-text models, or those that read and write more kinds
+    (Qwen-Omni, Phi-4-multimodal)."""
+    import transformers
+    from transformers.models.auto import modeling_auto
+
+    with explaining(checkpoint.source, "an image-text model"):
+        config = transformers.AutoConfig.from_pretrained(checkpoint.source, **checkpoint.common)
+    known: Any = modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
+    wider: Any = modeling_auto.MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES
+    if config.model_type not in known and config.model_type in wider:
+        return transformers.AutoModelForMultimodalLM
+    return transformers.AutoModelForImageTextToText
 
 
 def _followed(text: str | list[Any], more: str) -> str | list[Any]:

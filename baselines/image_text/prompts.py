@@ -26,28 +26,34 @@ class Form:
         mark: what stands for an image in the text; empty where the processor puts images in front by itself.
         images: the most images in a prompt; None for any number.
         nested: text and images go to the processor as one list per prompt, in their order.
-        flat: all images of a batch go to the processor as one list.
+        flat: all images of a batch go to the processor as one list, in the plain form; with a chat template
+            too where any number of images is taken.
+        kinds: the model needs the kind of each token, which its processor gives when asked.
     """
 
     mark: str = ""
     images: int | None = 1
     nested: bool = False
     flat: bool = False
+    kinds: bool = False
 
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
         "blip": Form(flat=True),
         "blip-2": Form(flat=True),
+        "cosmos3_edge": Form(mark="<image>", images=None, kinds=True),
         "florence2": Form(flat=True),
         "fuyu": Form(flat=True),
         "git": Form(flat=True),
+        "got_ocr2": Form(mark="<imgpad>", images=None, flat=True),
         "idefics": Form(images=None, nested=True),
         "instructblip": Form(flat=True),
         # the processor puts the image's tokens in front
         "kosmos-2": Form(flat=True),
         "paligemma": Form(mark="<image>", images=None),
         "pix2struct": Form(flat=True),
+        "pp_chart2table": Form(mark="<imgpad>", images=None, flat=True),
     }
 )
 """Model type -> its plain form; a type that is not here marks images with its tokenizer's image token."""

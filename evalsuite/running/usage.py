@@ -11,6 +11,8 @@ from evalsuite.store import Cost, RunReader, RunWriter
 
 PRICES = ("price_in", "price_out")
 """Where a served model's details keep the prices of a million tokens that the user gave."""
+PRICE_OF_IMAGE = "price_image"
+"""Likewise the price of one generated image."""
 
 
 def usage_of(run: RunReader | RunWriter, key: str) -> Cost:
@@ -47,7 +49,7 @@ def usage_of(run: RunReader | RunWriter, key: str) -> Cost:
         completion_tokens=told_out,
         retries=retries,
         served=tuple(served),
-        charged=_charged(run, told_in, told_out),
+        charged=_charged(run, told_in, told_out, images),
     )
 
 
@@ -65,10 +67,17 @@ def _total(values: Sequence[int | None]) -> int | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
-def _charged(run: RunReader | RunWriter, prompts: int | None, generated: int | None) -> float | None:
+def _charged(
+    run: RunReader | RunWriter, prompts: int | None, generated: int | None, images: int
+) -> float | None:
     model = run.manifest.model
     details: dict[str, Any] = dict(model.details) if model is not None else {}
     prices = [details.get(name) for name in PRICES]
+    per_image = details.get(PRICE_OF_IMAGE)
+    for_images = images * per_image if isinstance(per_image, int | float) else None
+    if for_images is not None and prices == [None, None]:
+        return float(for_images)
     if prompts is None or generated is None or not all(isinstance(price, int | float) for price in prices):
         return None
-    return (prompts * float(prices[0]) + generated * float(prices[1])) / 1e6  # type: ignore[arg-type]
+    for_tokens = (prompts * float(prices[0]) + generated * float(prices[1])) / 1e6  # type: ignore[arg-type]
+    return for_tokens + (for_images or 0.0)

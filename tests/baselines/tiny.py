@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import transformers as hf
+from evalsuite_baselines.image_text.videoless import needed, no_videos
 
 CHAT = (
     "{% for m in messages %}{{ m.role }}: {% for c in m.content %}"
@@ -45,6 +46,11 @@ def tokenizer(*extra: str, **named: str) -> Any:
         tokenizer_object=made, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>",
         additional_special_tokens=list(extra), extra_special_tokens=named,
     )  # fmt: skip
+
+
+def video(kind: str, **settings: Any) -> Any:
+    """A video processor; its stand-in where torchvision is missing."""
+    return no_videos(settings) if needed() else getattr(hf, kind)(**settings)
 
 
 def lively(model: Any) -> Any:
@@ -287,7 +293,7 @@ def qwen2_vl() -> Made:
         patch_size=8, merge_size=2, size={"shortest_edge": 256, "longest_edge": 1024}
     )
     processor = hf.Qwen2VLProcessor(
-        images, words, hf.Qwen2VLVideoProcessor(patch_size=8), chat_template=QWEN_CHAT
+        images, words, video("Qwen2VLVideoProcessor", patch_size=8), chat_template=QWEN_CHAT
     )
     return hf.Qwen2VLForConditionalGeneration(config), processor
 
@@ -304,7 +310,7 @@ def qwen2_5_vl() -> Made:
         patch_size=8, merge_size=2, size={"shortest_edge": 256, "longest_edge": 1024}
     )
     processor = hf.Qwen2_5_VLProcessor(
-        images, words, hf.Qwen2VLVideoProcessor(patch_size=8), chat_template=QWEN_CHAT
+        images, words, video("Qwen2VLVideoProcessor", patch_size=8), chat_template=QWEN_CHAT
     )
     return hf.Qwen2_5_VLForConditionalGeneration(config), processor
 
@@ -321,7 +327,7 @@ def qwen3_vl() -> Made:
         patch_size=8, merge_size=2, size={"shortest_edge": 256, "longest_edge": 1024}
     )
     processor = hf.Qwen3VLProcessor(
-        images, words, hf.Qwen3VLVideoProcessor(patch_size=8), chat_template=QWEN_CHAT
+        images, words, video("Qwen3VLVideoProcessor", patch_size=8), chat_template=QWEN_CHAT
     )
     return hf.Qwen3VLForConditionalGeneration(config), processor
 
@@ -337,7 +343,7 @@ def internvl() -> Made:
         image_token_id=words.convert_tokens_to_ids("<IMG_CONTEXT>"), downsample_ratio=0.5,
     )  # fmt: skip
     processor = hf.InternVLProcessor(
-        hf.GotOcr2ImageProcessorPil(size=SIZE, crop_to_patches=False), words, hf.InternVLVideoProcessor(),
+        hf.GotOcr2ImageProcessorPil(size=SIZE, crop_to_patches=False), words, video("InternVLVideoProcessor"),
         image_seq_length=4, chat_template=CHAT.replace("<image>", "<IMG_CONTEXT>"),
     )  # fmt: skip
     return hf.InternVLForConditionalGeneration(config), processor
@@ -357,7 +363,7 @@ def smolvlm() -> Made:
         size={"longest_edge": 16}, max_image_size={"longest_edge": 16}, do_image_splitting=False
     )
     processor = hf.SmolVLMProcessor(
-        images, words, hf.SmolVLMVideoProcessor(), image_seq_len=1, chat_template=CHAT
+        images, words, video("SmolVLMVideoProcessor"), image_seq_len=1, chat_template=CHAT
     )
     return hf.SmolVLMForConditionalGeneration(config), processor
 
@@ -373,7 +379,7 @@ def llava_onevision() -> Made:
     )  # fmt: skip
     processor = hf.LlavaOnevisionProcessor(
         hf.LlavaOnevisionImageProcessorPil(size=SIZE, image_grid_pinpoints=grid), words,
-        hf.LlavaOnevisionVideoProcessor(), num_image_tokens=4, vision_feature_select_strategy="full",
+        video("LlavaOnevisionVideoProcessor"), num_image_tokens=4, vision_feature_select_strategy="full",
         chat_template=CHAT,
     )  # fmt: skip
     return hf.LlavaOnevisionForConditionalGeneration(config), processor
