@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from evalsuite.errors import SampleError
@@ -76,9 +76,8 @@ def fetch(
             return _bounded(reply, most)
     except urllib.error.HTTPError as error:
         with error:
-            raise StatusError(
-                error.code, error.headers, error.read(4096).decode("utf-8", "replace")
-            ) from error
+            headers = cast("Mapping[str, str]", error.headers)  # which finds names in any case
+            raise StatusError(error.code, headers, error.read(4096).decode("utf-8", "replace")) from error
 
 
 def fetch_json(url: str, **more: Any) -> Any:

@@ -38,7 +38,7 @@ def no_videos(settings: Mapping[str, Any] | None = None) -> Any:
 
 @cache
 def _kind() -> Any:
-    from transformers.utils import PushToHubMixin
+    from transformers.utils import PushToHubMixin  # type: ignore[attr-defined]
 
     base: Any = PushToHubMixin  # what a processor writes out and prints with it
 
@@ -102,7 +102,7 @@ def without_videos() -> Iterator[None]:
 
 def _settings(source: str, more: dict[str, Any]) -> dict[str, Any]:
     """The video processor's settings among a checkpoint's files; empty where there are none."""
-    from transformers.utils import cached_file
+    from transformers.utils import cached_file  # type: ignore[attr-defined]
 
     for name, key in _FILES:
         found = cached_file(
