@@ -34,7 +34,7 @@ def executed(name: str, folder: Path, *, seconds: int = 600) -> dict[str, Any]:
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.from_dict(read(name))
+    notebook = nbformat.reads(json.dumps(read(name)), as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalsuite.cli import completion
+from evalsuite.cli.common import be_quiet
 from tests.cli.program import PLUGIN, Ended, evalsuite, here
 
 
@@ -19,6 +22,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = evalsuite("run", "--model", "adder", "--task", "sums", "--plugin", PLUGIN, "--out", out)
     assert done.returncode in (0, 1), done.stderr
     return out
+
+
+@pytest.fixture(autouse=True)
+def levels() -> Iterator[None]:
+    """What `--quiet` and `--log-level` set in this process ends with the test."""
+    loggers = [logging.getLogger(name) for name in ("evalsuite", "evalsuite_tasks", "evalsuite_baselines")]
+    before = [logger.level for logger in loggers]
+    yield
+    be_quiet(False)
+    for logger, level in zip(loggers, before, strict=True):
+        logger.setLevel(level)
 
 
 def _json(done: Ended) -> Any:
@@ -130,8 +144,6 @@ def test_quiet_still_shows_errors(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_log_level_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
-    import logging
-
     for name, level in (("debug", logging.DEBUG), ("ERROR", logging.ERROR)):
         here(capsys, "--log-level", name, "list", "suites")
         assert logging.getLogger("evalsuite").level == level

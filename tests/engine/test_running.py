@@ -470,9 +470,9 @@ def test_the_model_is_gone_when_answers_are_scored(tmp_path: Path, monkeypatch: 
         known.append(weakref.ref(made))
         return made
 
-    def scoring(*arguments: Any) -> Any:
+    def scoring(*arguments: Any, **more: Any) -> Any:
         assert known[-1]() is None, "somebody holds the model while networks that score need its memory"
-        return score(*arguments)
+        return score(*arguments, **more)
 
     monkeypatch.setattr(measuring, "build_model", building)
     monkeypatch.setattr(measuring, "score_all", scoring)

@@ -273,10 +273,10 @@ def test_the_slider_moves_by_keys_and_pointer(chrome: Chrome, site: Path) -> Non
 
 def test_the_gallery_shows_images_and_opens_them(chrome: Chrome, site: Path) -> None:
     page = Shown(chrome, site, "samples/edits.html#view=gallery")
-    page.until("return document.querySelectorAll('#item-0 img').length === 3")
-    assert page.texts("#item-0 figcaption") == ["source", "exact", "odd"]
+    page.until("return document.querySelectorAll('#item-0 img').length === 4")
+    assert page.texts("#item-0 figcaption .who") == ["source", "reference", "exact", "odd"]
     addresses = page.run("return [...document.querySelectorAll('#item-0 img')].map((image) => image.src)")
-    assert ["/thumbnails/" in address for address in addresses] == [False, True, True]
+    assert ["/thumbnails/" in address for address in addresses][2:] == [True, True]
     page.one("#list").send_keys(RIGHT, ENTER)
     page.await_sample("edits/0 <b>")
     page.press(ESCAPE)
