@@ -21,7 +21,7 @@ from evalsuite.engine.leases import Lease, cut
 from evalsuite.engine.ledger import Ledger
 from evalsuite.engine.pool import WorkerInfo
 from evalsuite.engine.sizing import lease_size
-from evalsuite.errors import CheckpointError, SampleError, SpecError
+from evalsuite.errors import SampleError, SpecError
 from evalsuite.judging.exchange import Exchange, Question
 from evalsuite.judging.loop import JudgeLoop, JudgeOptions, Open, Tally, as_sent, base_seed, exchange_id
 from evalsuite.judging.model import (
@@ -36,8 +36,9 @@ from evalsuite.judging.protocol import Judged
 from evalsuite.judging.stored import spoken_by
 from evalsuite.registry import Registry
 from evalsuite.request import Request, Response, TextResponse
-from evalsuite.spec import ExecutionOptions, RunSpec
-from evalsuite.store.environment import collect
+from evalsuite.running.admission import Gate
+from evalsuite.running.distributing import open_pool
+from evalsuite.spec import RunSpec
 from evalsuite.store.records import Record
 from evalsuite.task import Answered, Judgement, Sample, Scores, TaskInfo
 
@@ -87,14 +88,7 @@ def _drive(
     registry: Registry,
     progress: Progress,
 ) -> None:
-    from evalsuite.ray.cluster import connect, visible_gpus, workers_for
-    from evalsuite.ray.pool import RayPool
-
     how = options.execution.model_copy(update={"batch_size": judge.batch_size, "equal_failures": 0})
-    wanted = None if how.workers in (None, "auto") else int(how.workers or 0)
-    progress.on_stage("starting workers")
-    kind = connect(how.ray_address, workers=wanted, cpus_per_worker=how.cpus_per_worker)
-    count = workers_for(wanted, how.gpus_per_worker, how.cpus_per_worker, cluster=how.ray_address is not None)
     likelihoods = scores_choices(judge, registry)
     tasks = {
         key: JudgingTask(loop.task, options_for_workers(options), judge.max_tokens, likelihoods)
@@ -104,13 +98,9 @@ def _drive(
         model=judge.spec, tasks=(), seed=base_seed(options), reasoning="keep",
         plugins=tuple(dict.fromkeys(plugins)),
     )  # fmt: skip
-    pool = RayPool(
-        kind, spec, how, tasks, count=count, gpus=how.gpus_per_worker if visible_gpus() else 0.0,
-        cpus=how.cpus_per_worker, silence=how.worker_timeout,
-    )  # fmt: skip
-    progress.on_stage(f"judging with {judge.model} on {count} workers")
+    pool, _ = open_pool(spec, how, tasks, progress)
     begun: dict[str, set[str]] = {key: set() for key in tasks}
-    gate = _Gate(store, tuple(spec.plugins), how)
+    gate = Gate(spec.plugins, how.same_gpus, store.answered_by)
     Driver(pool, Ledger(leases), store, progress, gate.admit, begun).run()
 
 
@@ -243,37 +233,3 @@ class _Store:
         with self._lock:
             waiting = self._waiting.get((task, sample))
             return [] if waiting is None else list(waiting.records)
-
-
-@dataclass(slots=True)
-class _Gate:
-    """Admits workers that have the code and the weights of the first one."""
-
-    store: _Store
-    plugins: tuple[Path, ...]
-    options: ExecutionOptions
-    _first: WorkerInfo | None = None
-
-    def admit(self, info: WorkerInfo) -> list[str]:
-        """Raises SpecError, CheckpointError or StoreError, with what differs, for a worker that gets no
-        work."""
-        here = collect(self.plugins)
-        if info.versions.get("evalsuite") != here.packages.get("evalsuite"):
-            raise SpecError(
-                f"It has evalsuite {info.versions.get('evalsuite')}, "
-                f"the driver {here.packages.get('evalsuite')}.",
-                "Install the same version on all machines.",
-            )
-        for name, digest in here.plugins.items():
-            if info.plugins.get(name) != digest:
-                raise SpecError(f"Its plugin {name} differs from the driver's.", "Copy the driver's there.")
-        if self._first is None:
-            self.store.answered_by(info)
-            self._first = info
-        if info.model.fingerprint != self._first.model.fingerprint:
-            raise CheckpointError(
-                f"It loaded another judge (fingerprint {info.model.fingerprint[:12]}…, worker "
-                f"{self._first.worker} has {self._first.model.fingerprint[:12]}…).",
-                "Give all machines the same checkpoint.",
-            )
-        return []

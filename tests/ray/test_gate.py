@@ -14,7 +14,7 @@ from evalsuite.engine.pool import WorkerInfo
 from evalsuite.errors import CheckpointError, EvalsuiteError, SpecError, UnavailableError
 from evalsuite.model import ModelInfo
 from evalsuite.ray import cluster
-from evalsuite.running.distributing import _Gate
+from evalsuite.running.distributing import WorkerGate
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store.environment import collect
 from evalsuite.store.manifest import WorkerRecord
@@ -44,10 +44,11 @@ def info(worker: int = 0, **changes: Any) -> WorkerInfo:
     return replace(whole, **changes)
 
 
-def gate(**options: Any) -> tuple[_Gate, Recorder]:
+def gate(**options: Any) -> tuple[WorkerGate, Recorder]:
     recorder = Recorder()
     execution = ExecutionOptions(batch_size=4, **options)
-    return _Gate(recorder, sums_spec(), execution, "ray 2", Account()), recorder  # type: ignore[arg-type]
+    entrance = WorkerGate(recorder, execution, "ray 2", Account(), sums_spec())  # type: ignore[arg-type]
+    return entrance, recorder
 
 
 def test_a_worker_is_recorded_with_all_that_it_is_before_it_gets_work() -> None:
