@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any
 
 from evalsuite.errors import SpecError, is_interruption, reason_of, suggest
@@ -94,70 +94,10 @@ def _lpips_files(spec: NetworkSpec) -> None:
         find_file(name)
 
 
-def _clip(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.clip import ClipNetwork
-
-    return ClipNetwork(spec, device)
-
-
-def _dino(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.dino import DinoNetwork
-
-    return DinoNetwork(spec, device)
-
-
-def _inception(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.inception import InceptionNetwork
-
-    return InceptionNetwork(spec, device)
-
-
-def _lpips(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.lpips import Lpips
-
-    return Lpips(spec, device)
-
-
-def _sentence(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.sentence import SentenceNetwork
-
-    return SentenceNetwork(spec, device)
-
-
-def _structure(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.structure import StructureNetwork
-
-    return StructureNetwork(spec, device)
-
-
-def _hpsv2_or_pickscore(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.scorers.clip_scores import ClipScorer
-
-    return ClipScorer(spec, device)
-
-
-def _image_reward(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.scorers.image_reward import ImageReward
-
-    return ImageReward(spec, device)
-
-
-def _aesthetic(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.scorers.aesthetic import Aesthetic
-
-    return Aesthetic(spec, device)
-
-
 def _aesthetic_files(spec: NetworkSpec) -> None:
     from evalsuite.features.scorers.aesthetic import require_aesthetic
 
     require_aesthetic(spec)
-
-
-def _vqascore(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.scorers.clip_t5 import VqaScore
-
-    return VqaScore(spec, device)
 
 
 def _vqascore_files(spec: NetworkSpec) -> None:
@@ -166,27 +106,30 @@ def _vqascore_files(spec: NetworkSpec) -> None:
     require_vqascore(spec)
 
 
-def _blip_vqa(spec: NetworkSpec, device: str) -> Any:
-    from evalsuite.features.scorers.blip_vqa import BlipVqa
+def _load(module: str, name: str) -> Load:
+    """A class of this room, imported when the first network of its kind is loaded."""
 
-    return BlipVqa(spec, device)
+    def load(spec: NetworkSpec, device: str) -> Any:
+        return getattr(import_module(f"evalsuite.features.{module}"), name)(spec, device)
+
+    return load
 
 
 _BUILT_IN = {
     kind.name: kind
     for kind in (
-        NetworkKind("clip", _clip, _folder),
-        NetworkKind("dino", _dino, _folder),
-        NetworkKind("inception", _inception, _file),
-        NetworkKind("lpips", _lpips, _lpips_files),
-        NetworkKind("sentence", _sentence, _folder),
-        NetworkKind("structure", _structure, _folder),
-        NetworkKind("hpsv2", _hpsv2_or_pickscore, _folder),
-        NetworkKind("pickscore", _hpsv2_or_pickscore, _folder),
-        NetworkKind("image-reward", _image_reward, _folder),
-        NetworkKind("aesthetic", _aesthetic, _aesthetic_files),
-        NetworkKind("vqascore", _vqascore, _vqascore_files),
-        NetworkKind("blip-vqa", _blip_vqa, _folder),
+        NetworkKind("clip", _load("clip", "ClipNetwork"), _folder),
+        NetworkKind("dino", _load("dino", "DinoNetwork"), _folder),
+        NetworkKind("inception", _load("inception", "InceptionNetwork"), _file),
+        NetworkKind("lpips", _load("lpips", "Lpips"), _lpips_files),
+        NetworkKind("sentence", _load("sentence", "SentenceNetwork"), _folder),
+        NetworkKind("structure", _load("structure", "StructureNetwork"), _folder),
+        NetworkKind("hpsv2", _load("scorers.clip_scores", "ClipScorer"), _folder),
+        NetworkKind("pickscore", _load("scorers.clip_scores", "ClipScorer"), _folder),
+        NetworkKind("image-reward", _load("scorers.image_reward", "ImageReward"), _folder),
+        NetworkKind("aesthetic", _load("scorers.aesthetic", "Aesthetic"), _aesthetic_files),
+        NetworkKind("vqascore", _load("scorers.clip_t5", "VqaScore"), _vqascore_files),
+        NetworkKind("blip-vqa", _load("scorers.blip_vqa", "BlipVqa"), _folder),
     )
 }
 _ADDED: dict[str, NetworkKind] = {}
