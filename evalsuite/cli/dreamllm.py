@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from evalsuite.cli.as_json import JsonOption
 from evalsuite.cli.common import grid, messages, output, say
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ dreamllm = typer.Typer(help="Inspect and convert DreamLLM checkpoints.", no_args
 @dreamllm.command("inspect")
 def inspect_(
     source: Source,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a checkpoint holds and what would be loaded; exit 1 if it would not load. No weights are
     read."""

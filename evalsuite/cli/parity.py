@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evalsuite.cli.as_json import JsonOption, print_json
 from evalsuite.cli.common import grid, output, say
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _MakeEnv = Annotated[
         help="Make an environment for each package in this folder (downloads), and use it again.",
     ),
 ]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 _Device = Annotated[str, typer.Option(help="Torch device of both sides.")]
 
 parity = typer.Typer(
@@ -66,7 +66,7 @@ def images(
     python: _Python = None,
     make_env: _MakeEnv = None,
     device: _Device = "auto",
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """FID, KID, precision/recall, Inception Score of two folders."""
     from evalsuite.parity import IMAGE_PACKAGES, compare_images
@@ -86,7 +86,7 @@ def pairs(
     second: Annotated[Path, typer.Argument(help="Folder of images of the same names.")],
     python: _Python = None,
     make_env: _MakeEnv = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """PSNR, SSIM, MSE of pairs of images, beside torchmetrics."""
     from evalsuite.parity import compare_pairs
@@ -101,7 +101,7 @@ def captions(
     meteor: Annotated[bool, typer.Option(help="METEOR too (Java).")] = True,
     python: _Python = None,
     make_env: _MakeEnv = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """BLEU, ROUGE-L, CIDEr-D, METEOR, beside pycocoevalcap."""
     from evalsuite.parity import compare_captions
@@ -116,7 +116,7 @@ def yes_no(
     rule: Annotated[str, typer.Option(help="How answers are read (POPE).")] = "official",
     python: _Python = None,
     make_env: _MakeEnv = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Accuracy, precision, recall, F1 of yes/no answers, beside torchmetrics."""
     from evalsuite.parity import compare_yes_no
@@ -131,7 +131,7 @@ def language(
     python: _Python = None,
     make_env: _MakeEnv = None,
     device: _Device = "auto",
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Multiple choice by likelihood of a checkpoint, beside lm-eval."""
     from evalsuite.parity import compare_language
@@ -154,8 +154,6 @@ def _environments(python: list[str] | None, made_in: Path | None) -> Environment
 
 def _show(found: Parity, as_json: bool) -> None:
     if as_json:
-        from evalsuite.cli.as_json import print_json
-
         lines = list(found.lines)
         print_json({"about": dict(found.about), "passed": found.passed, "lines": lines})
     else:
