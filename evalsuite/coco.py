@@ -65,16 +65,16 @@ def captions_to_coco(captioned: Iterable[Captioned]) -> COCO:
         DataError: an id is no number.
         UnavailableError: pycocotools is not installed.
     """
-    pictures: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     for one in captioned:
         number = _number(one.id)
         size = {"width": one.width, "height": one.height}
-        pictures.append({"id": number, "file_name": one.image.label, **size, **dict(one.labels)})
+        images.append({"id": number, "file_name": one.image.label, **size, **dict(one.labels)})
         for caption in one.captions:
             annotations.append({"id": len(annotations) + 1, "image_id": number, "caption": caption})
     coco: COCO = _module("pycocotools.coco").COCO()
-    coco.dataset = {"info": {}, "images": pictures, "annotations": annotations}
+    coco.dataset = {"info": {}, "images": images, "annotations": annotations}
     with contextlib.redirect_stdout(io.StringIO()):  # it prints how it builds its index
         coco.createIndex()
     return coco

@@ -58,7 +58,7 @@ class UnifiedModel(ImageTextModel):
         how = GenerateText(temperature=sampling.get("temperature", 1.0), top_p=sampling.get("top_p", 1.0))
         with torch.inference_mode():
             drawn = self._draw.draw(self, rows, Sampled(seeds, how, int(sampling["top_k"])), guidance)
-        images = [encoded(picture) for picture in drawn]
+        images = [encoded(one) for one in drawn]
         return [
             ImageResponse(
                 tuple(images[start : start + output.count]), {"guidance_scale": guidance, **sampling}

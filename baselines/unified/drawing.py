@@ -51,7 +51,7 @@ def _janus(
         guidance_scale=max(guidance, 1 + 1e-6),
         logits_processor=Last([sampled]),
     )
-    return [_picture(owner.model.decode_image_tokens(one)[0]) for one in tokens.split(1)]
+    return [_image(owner.model.decode_image_tokens(one)[0]) for one in tokens.split(1)]
 
 
 def _emu3(owner: UnifiedModel, rows: Sequence[Prepared], sampled: Sampled, guidance: float) -> list[PilImage]:
@@ -77,15 +77,15 @@ def _emu3(owner: UnifiedModel, rows: Sequence[Prepared], sampled: Sampled, guida
         **inputs, do_sample=False, max_new_tokens=count, min_new_tokens=count,
         prefix_allowed_tokens_fn=allowed, custom_generate=OneWait(sampled), **more,
     )  # fmt: skip
-    pictures = []
+    images = []
     for tokens in found[:, start:].tolist():
         # decode_image_tokens cuts three tokens off: those that would end the image and the answer
         closed = [*tokens, *[owner.tokenizer.eos_token_id] * 3]
         pixels = owner.model.decode_image_tokens(
             image_tokens=found.new_tensor([closed]), height=height, width=width
         )
-        pictures.append(_picture(pixels[0].movedim(0, -1)))
-    return pictures
+        images.append(_image(pixels[0].movedim(0, -1)))
+    return images
 
 
 EMU3_AREA = 720 * 720
@@ -101,7 +101,7 @@ DRAWERS: Mapping[str, Drawer] = MappingProxyType(
 )
 
 
-def _picture(pixels: Any) -> PilImage:
+def _image(pixels: Any) -> PilImage:
     """(height, width, 3) in [-1, 1] to 8 bits, as Janus' own script does it."""
     import numpy as np
     from PIL import Image
