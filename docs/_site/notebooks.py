@@ -1,6 +1,6 @@
 """Notebooks of the documentation: executed here, committed with their outputs, shown as pages of the site.
 
-`python docs/_site/notebooks.py` executes all of docs/notebooks again and writes them back (nbclient, ipykernel
+`python docs/_site/notebooks.py` executes all notebooks again and writes them back (nbclient and ipykernel
 are in the extra `test`); `tests/docs/test_notebooks.py` does the same without writing.
 """
 

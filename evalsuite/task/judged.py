@@ -22,13 +22,20 @@ OPTIONS = (
 """Options of every judged family: grades from a file instead of a judge."""
 
 
-def check_options(plan: Plan) -> None:
-    """Raises SpecError for grades without a judge's name, or the other way round."""
-    if ("grades" in plan.options) != ("judge" in plan.options):
+def check_options(plan: Plan, option: str = "grades", example: str = "gpt-4-0613") -> None:
+    """Raises SpecError for a file of `option` without its judge's name, or the other way round."""
+    if (option in plan.options) != ("judge" in plan.options):
         raise SpecError(
-            f"{plan.benchmark.name}: grades and judge belong together.",
-            "Name both: grades=FILE judge=gpt-4-0613. Numbers of different judges cannot be compared.",
+            f"{plan.benchmark.name}: {option} and judge belong together.",
+            f"Name both: {option}=FILE judge={example}. Numbers of different judges cannot be compared.",
         )
+
+
+def made_elsewhere(plan: Plan, option: str, name: str) -> Path | None:
+    """The file that the user named with `option`, else the file `name` beside the data, if there is one."""
+    named = plan.options.get(option)
+    beside = plan.source.folder / name
+    return Path(named).expanduser() if named is not None else beside if beside.is_file() else None
 
 
 def require_known(path: Path, given: Iterable[str], known: Iterable[str]) -> None:

@@ -24,8 +24,15 @@ from evalsuite.task import (
     generated_images,
     row_of,
 )
-from evalsuite.task.images_as import as_jpeg, wholly_black
-from evalsuite.task.judged import Chat, JudgedFamilyTask, require_known, unjudged
+from evalsuite.task.images_as import chat_as_jpeg, shown_images
+from evalsuite.task.judged import (
+    Chat,
+    JudgedFamilyTask,
+    check_options,
+    made_elsewhere,
+    require_known,
+    unjudged,
+)
 from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
 from evalsuite.task.miniature import holds
 from evalsuite.task.wording import filled
@@ -60,11 +67,7 @@ def build(plan: Plan) -> AlignmentTask:
     Raises SpecError for answers without a model's name, and for rules that the settings do not define.
     """
     name = plan.benchmark.name
-    if ("answers" in plan.options) != ("judge" in plan.options):
-        raise SpecError(
-            f"{name}: answers and judge belong together.",
-            "Name both: answers=FILE judge=mplug-large. Numbers of different models cannot be compared.",
-        )
+    check_options(plan, "answers", "mplug-large")
     settings = plan.settings(Settings)
     if plan.rule_name not in settings.rules:
         raise SpecError(
@@ -116,9 +119,7 @@ class AlignmentTask(JudgedFamilyTask):
     @cached_property
     def _answers(self) -> Path | None:
         """The file that the user named, or the one beside the data."""
-        given = self.plan.options.get("answers")
-        beside = self.plan.source.folder / _FILE
-        return Path(given).expanduser() if given is not None else beside if beside.is_file() else None
+        return made_elsewhere(self.plan, "answers", _FILE)
 
     def _samples(self) -> Iterator[Sample]:
         for one in self._read():
@@ -166,23 +167,15 @@ class AlignmentTask(JudgedFamilyTask):
         return ask if isinstance(ask, str) else ask.text(self.plan.source)
 
     def prepared(self, answered: Answered, chat: Chat) -> Chat:
-        if not self._asking.jpeg:
-            return chat
-        *head, last = chat.messages
-        parts = tuple(as_jpeg(part) if isinstance(part, Image) else part for part in last.parts)
-        return replace(chat, messages=(*head, Message(last.role, parts)))
+        return chat_as_jpeg(chat) if self._asking.jpeg else chat
 
     def _replies(self, prompt: QuestionedPrompt, images: int) -> Replies:
         return Replies(self._asking, prompt.questions, images)
 
     def _shown(self, one: Answered) -> list[tuple[int, Image]]:
         """Place and image of those that are asked about. Raises SampleError where there is none."""
-        images = list(enumerate(generated_images(one.response, self._count)))
-        if self._chosen.skip_black:
-            images = [(place, image) for place, image in images if not wholly_black(image)]
-            if not images:
-                raise SampleError("every image is wholly black: officially there is none")
-        return images
+        images = generated_images(one.response, self._count)
+        return shown_images(images, skip_black=self._chosen.skip_black)
 
     @cached_property
     def _file(self) -> FileAnswers | None:

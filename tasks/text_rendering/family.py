@@ -24,8 +24,15 @@ from evalsuite.task import (
     generated_images,
     row_of,
 )
-from evalsuite.task.images_as import as_jpeg, wholly_black
-from evalsuite.task.judged import Chat, JudgedFamilyTask, require_known, unjudged
+from evalsuite.task.images_as import chat_as_jpeg, shown_images
+from evalsuite.task.judged import (
+    Chat,
+    JudgedFamilyTask,
+    check_options,
+    made_elsewhere,
+    require_known,
+    unjudged,
+)
 
 from .ocr import FileReadings, read_by, read_readings
 from .readers import READERS
@@ -43,11 +50,7 @@ OPTIONS = (
 def build(plan: Plan) -> TextTask:
     """The task of a text-rendering benchmark. Raises SpecError for readings without a reader's name."""
     name = plan.benchmark.name
-    if ("readings" in plan.options) != ("judge" in plan.options):
-        raise SpecError(
-            f"{name}: readings and judge belong together.",
-            "Name both: readings=FILE judge=PaddleOCR. Numbers of different readers cannot be compared.",
-        )
+    check_options(plan, "readings", "PaddleOCR")
     settings = plan.settings(Settings)
     output = plan.output()
     if not isinstance(output, GenerateImages):
@@ -83,9 +86,7 @@ class TextTask(JudgedFamilyTask):
     @cached_property
     def _given(self) -> Path | None:
         """The file that the user named, or the one beside the data."""
-        named = self.plan.options.get("readings")
-        beside = self.plan.source.folder / _FILE
-        return Path(named).expanduser() if named is not None else beside if beside.is_file() else None
+        return made_elsewhere(self.plan, "readings", _FILE)
 
     @cached_property
     def _file(self) -> FileReadings | None:
@@ -123,20 +124,12 @@ class TextTask(JudgedFamilyTask):
         return ask if isinstance(ask, str) else ask.text(self.plan.source)
 
     def prepared(self, answered: Answered, chat: Chat) -> Chat:
-        if not self._settings.jpeg:
-            return chat
-        *head, last = chat.messages
-        parts = tuple(as_jpeg(part) if isinstance(part, Image) else part for part in last.parts)
-        return replace(chat, messages=(*head, Message(last.role, parts)))
+        return chat_as_jpeg(chat) if self._settings.jpeg else chat
 
     def _shown(self, one: Answered) -> list[tuple[int, Image]]:
         """Place and image of those that are read. Raises SampleError where there is none."""
-        images = list(enumerate(generated_images(one.response, self._count)))
-        if self._settings.skip_black:
-            images = [(place, image) for place, image in images if not wholly_black(image)]
-            if not images:
-                raise SampleError("every image is wholly black: officially there is none")
-        return images
+        images = generated_images(one.response, self._count)
+        return shown_images(images, skip_black=self._settings.skip_black)
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []
