@@ -8,17 +8,15 @@ from typing import Protocol, runtime_checkable
 
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
-from evalsuite.engine.plan import plan_task
 from evalsuite.errors import DataError, SampleError, SpecError
+from evalsuite.exchange.imported import specified, write_imported
 from evalsuite.exchange.predictions import Prediction, read_predictions, recognize
-from evalsuite.model import ModelInfo
 from evalsuite.model.reasoning import Reasoning
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import TextResponse, fingerprint, require_length
-from evalsuite.running.resolving import build_task
-from evalsuite.running.scoring import Scored, score_all
-from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
-from evalsuite.store import Record, RunWriter, TaskRecord
+from evalsuite.running.scoring import Scored
+from evalsuite.spec import TaskSpec
+from evalsuite.store import Record
 from evalsuite.task import Sample, Task
 
 
@@ -70,18 +68,7 @@ def import_predictions(
         StoreError: `out` is no place for a new run.
     """
     registry = registry or load_registry()
-    entry = registry.task(task.name)
-    if entry.needs != ("text",):
-        kinds = " and ".join(map(repr, entry.needs))
-        raise SpecError(f"{task.name} takes {kinds} answers; only text can be imported.")
-    spec = task.model_copy(
-        update={
-            "protocol": task.protocol or entry.protocols[0],
-            "rules": task.rules or entry.rules[0],
-            "data": task.data.absolute() if task.data else None,
-        }
-    )
-    built = build_task(spec, registry)
+    spec, built = specified(task, registry, ("text",), "only text")
     if getattr(built, "gated", False):
         raise SpecError(
             f"Protocol {spec.protocol!r} of {task.name} asks a first question that decides about the second; "
@@ -94,28 +81,12 @@ def import_predictions(
         stem = "" if predictions.is_dir() else predictions.name.removesuffix(".gz").rpartition(".")[0]
         model = stem or predictions.name
     given = read_predictions(predictions, form)
-    plan = plan_task(task.name, built, seed=0, limit=None)
-    info = ModelInfo(
-        model,
-        fingerprint({"imported": model}),
-        details={"imported": {"file": predictions.name, "format": form}},
-    )
     matched = _match(built, given, predictions, partial=partial, ignore_unknown=ignore_unknown)
-    record = TaskRecord(
-        key=task.name,
-        info=built.info,
-        data_fingerprint=plan.data_fingerprint,
-        total=plan.total,
-        available=plan.available,
-    )
-    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,), reasoning=reasoning)
-    with RunWriter.open(out, run, [record], ExecutionOptions()) as writer:
-        writer.set_model(info)
-        writer.save(_records(task.name, built, matched))
-        writer.note(task.name, f"Answers imported from {predictions.name} ({form}); not asked by evalsuite.")
-        scored = score_all(writer, {task.name: built})
-        writer.end_session("finished")
-    return scored
+    return write_imported(
+        out, spec, built, model, {"file": predictions.name, "format": form},
+        [list(_records(task.name, built, matched))],
+        f"Answers imported from {predictions.name} ({form}); not asked by evalsuite.", reasoning,
+    )  # fmt: skip
 
 
 def _match(

@@ -388,7 +388,7 @@ def test_a_layout_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
         export_images(tmp_path / "run", "dpg-bench", "geneval", tmp_path / "out")
     with pytest.raises(SpecError, match="There is no layout"):
         export_images(tmp_path / "run", "dpg-bench", "dgp", tmp_path / "out")
-    with pytest.raises(SpecError, match="takes 'text' answers, not images"):
+    with pytest.raises(SpecError, match="takes 'text' answers; images alone"):
         import_images(tmp_path / "other", TaskSpec(name="gqa", data=data), folder, "dpg")
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "out.part").exists()

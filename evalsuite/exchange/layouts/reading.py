@@ -8,20 +8,18 @@ from typing import Any
 
 from evalsuite.content import Image
 from evalsuite.data.images import decode
-from evalsuite.engine.plan import plan_task
 from evalsuite.errors import DataError, EvalsuiteError, SampleError, SpecError, suggest
+from evalsuite.exchange.imported import specified, write_imported
 from evalsuite.exchange.importing import hashes_of
 from evalsuite.exchange.layouts.formats import LAYOUTS
 from evalsuite.exchange.layouts.grids import split_grid
 from evalsuite.exchange.layouts.layout import Item, Layout, items
 from evalsuite.exchange.layouts.writing import language_of
-from evalsuite.model import ModelInfo
 from evalsuite.registry import Registry, load_registry
-from evalsuite.request import ImageResponse, fingerprint
-from evalsuite.running.resolving import build_task
-from evalsuite.running.scoring import Scored, score_all
-from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
-from evalsuite.store import Record, RunWriter, TaskRecord
+from evalsuite.request import ImageResponse
+from evalsuite.running.scoring import Scored
+from evalsuite.spec import TaskSpec
+from evalsuite.store import Record
 
 _SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".avif", ".tif", ".tiff"})
 _TOGETHER = 16
@@ -64,20 +62,8 @@ def import_images(
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder of images.", "Check the path.")
     registry = registry or load_registry()
-    entry = registry.task(task.name)
-    if not set(entry.needs) <= set(_IMAGES):
-        kinds = " and ".join(map(repr, entry.needs))
-        raise SpecError(f"{task.name} takes {kinds} answers, not images alone.")
-    spec = task.model_copy(
-        update={
-            "protocol": task.protocol or entry.protocols[0],
-            "rules": task.rules or entry.rules[0],
-            "data": task.data.absolute() if task.data else None,
-        }
-    )
-    built = build_task(spec, registry)
+    spec, built = specified(task, registry, _IMAGES, "images alone")
     layout, model = LAYOUTS[form], model or folder.name
-    plan = plan_task(task.name, built, seed=0, limit=None)
     listed = list(items(built, language_of(built), model))
     files = _matched(layout, listed, folder, ignore_unknown=ignore_unknown)
     absent = _absent(layout, listed, files)
@@ -88,27 +74,14 @@ def import_images(
         )
     if len(absent) == sum(len(layout.places(item)) for item in listed):
         raise DataError(f"{folder} has no image of {task.name}.", "Is this the right task and format?")
-    info = ModelInfo(
-        model,
-        fingerprint({"imported": model}),
-        details={"imported": {"folder": folder.name, "format": form}},
+    batches = (
+        list(_records(task.name, built, layout, listed[start : start + _TOGETHER], files))
+        for start in range(0, len(listed), _TOGETHER)
     )
-    record = TaskRecord(
-        key=task.name,
-        info=built.info,
-        data_fingerprint=plan.data_fingerprint,
-        total=plan.total,
-        available=plan.available,
-    )
-    run = RunSpec(model=ModelSpec(name=model), tasks=(spec,))
-    with RunWriter.open(out, run, [record], ExecutionOptions()) as writer:
-        writer.set_model(info)
-        for start in range(0, len(listed), _TOGETHER):
-            writer.save(_records(task.name, built, layout, listed[start : start + _TOGETHER], files))
-        writer.note(task.name, f"Images imported from {folder.name} ({form}); not made by evalsuite.")
-        scored = score_all(writer, {task.name: built})
-        writer.end_session("finished")
-    return scored
+    return write_imported(
+        out, spec, built, model, {"folder": folder.name, "format": form}, batches,
+        f"Images imported from {folder.name} ({form}); not made by evalsuite.",
+    )  # fmt: skip
 
 
 def _matched(
