@@ -57,6 +57,8 @@ class LanguageModel:
             **gguf,
         )
         self._thinking = thinking(chosen)
+        # some tokenizers end every text, as for training; a prompt is a text that goes on
+        self._closes = self._tokenizer("a").input_ids[-1:] == [self._tokenizer.eos_token_id]
         self._likelihoods = Likelihoods(self._model, self._inputs)
 
     @property
@@ -120,7 +122,10 @@ class LanguageModel:
         texts = [item.payload[0] + text for item, text in rows]
         # a chat template holds its special tokens; bare text gets those of the tokenizer
         templated = rows[0][0].payload[1]
-        found = self._tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=not templated)
+        rows_of_ids = self._tokenizer(texts, add_special_tokens=not templated).input_ids
+        if self._closes and not templated:
+            rows_of_ids = [ids[:-1] for ids in rows_of_ids]
+        found = self._tokenizer.pad({"input_ids": rows_of_ids}, return_tensors="pt")
         found.pop("token_type_ids", None)
         return found
 
