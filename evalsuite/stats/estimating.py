@@ -17,6 +17,7 @@ from evalsuite.stats.resampling import (
     acceleration,
     all_alike,
     bca_interval,
+    bootstrap_at_once,
     bootstrap_function,
     bootstrap_means,
     half_samples,
@@ -186,7 +187,10 @@ def _of_function(
     if clusters.count == 1:
         return value, np.nan, np.nan, f"no interval: one {'sample' if n == 1 else 'cluster'}"
     if statistic.resampling == "bootstrap":
-        found = bootstrap_function(function, clusters, resamples, rng)
+        if statistic.resampled is not None:
+            found = bootstrap_at_once(statistic.resampled, clusters, resamples, rng)
+        else:
+            found = bootstrap_function(function, clusters, resamples, rng)
         method = _named(clusters, resamples, "percentile")
     else:
         count = min(resamples, _HALF_SAMPLES)

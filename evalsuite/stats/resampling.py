@@ -159,6 +159,31 @@ def bootstrap_function(
     )
 
 
+def bootstrap_at_once(
+    resampled: Callable[[Ints, Floats], Floats], clusters: Clusters, resamples: int, rng: np.random.Generator
+) -> Floats:
+    """`bootstrap_function` of the same draws, for a statistic that takes counts of clusters.
+
+    Args:
+        resampled: maps the cluster of each row (rows,) and the counts (resamples, clusters) to values
+            (resamples,).
+    """
+    cluster = np.empty(len(clusters.members), dtype=np.int64)
+    cluster[clusters.members] = np.repeat(np.arange(clusters.count), clusters.sizes)
+    # a value by label has up to as many columns as there are rows
+    block = max(1, 4 * _BLOCK // len(cluster))
+    found = np.empty(resamples)
+    for start in range(0, resamples, block):
+        stop = min(start + block, resamples)
+        counts = np.empty((stop - start, clusters.count))
+        for row in counts:
+            row[:] = np.bincount(
+                rng.integers(0, clusters.count, size=clusters.count), minlength=clusters.count
+            )
+        found[start:stop] = resampled(cluster, counts)
+    return found
+
+
 def half_samples(
     function: Callable[[Ints], float], clusters: Clusters, resamples: int, rng: np.random.Generator
 ) -> tuple[Floats, float]:

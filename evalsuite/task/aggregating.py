@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.errors import SpecError, suggest
 from evalsuite.task.aggregate_values import Column, Node, Over, Parts, Rounded, Where
 from evalsuite.task.aggregates import SAMPLE, Aggregate, MetricSpec, Population
+from evalsuite.task.resampled_values import Draws, over_resamples
 from evalsuite.task.types import Breakdown, SampleScore, Statistic, mean_statistics
 
 if TYPE_CHECKING:
@@ -361,7 +362,12 @@ class _Aggregation:
         def value(chosen: Any) -> float:
             return node.value(places[chosen])
 
-        self.found.statistics.append(Statistic(spec.metric(), places.tolist(), value))
+        def resampled(clusters: Any, counts: Any) -> Any:
+            whole = np.zeros(len(self.rows), dtype=np.int64)
+            whole[places] = clusters
+            return over_resamples(node, places, Draws(whole, counts))
+
+        self.found.statistics.append(Statistic(spec.metric(), places.tolist(), value, resampled=resampled))
 
     def _constant(self, label: Breakdown) -> bool:
         """Whether all members of every group have the same value of a label."""

@@ -167,6 +167,9 @@ class Statistic:
             would bias (distances between distributions), the interval then scaled to the full size; `none`.
         group: "" for the whole task, else e.g. "answer_type=number".
         most_resamples: upper limit on resamples where one evaluation of `function` takes seconds.
+        resampled: `function` over many bootstrap samples of clusters at once, where it can be had: maps the
+            cluster of each of `rows` (int array) and how often each cluster was drawn (resamples, clusters)
+            to the values (resamples,).
     """
 
     metric: Metric
@@ -175,6 +178,7 @@ class Statistic:
     resampling: Literal["bootstrap", "subsample", "none"] = "bootstrap"
     group: str = ""
     most_resamples: int | None = None
+    resampled: Callable[[Any, Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,16 @@ def over_samples(statistic: Statistic, inner: Sequence[SampleScore], owner: Sequ
         within = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
         return float(statistic.function(members[np.repeat(starts[chosen], lengths) + within]))
 
+    def resampled(clusters: Any, counts: Any) -> Any:
+        assert statistic.resampled is not None
+        inside = np.empty(len(statistic.rows), dtype=np.int64)
+        inside[members] = np.repeat(clusters, sizes)
+        return statistic.resampled(inside, counts)
+
     return Statistic(
-        statistic.metric, samples, mean if statistic.function is None else value, group=statistic.group
+        statistic.metric,
+        samples,
+        mean if statistic.function is None else value,
+        group=statistic.group,
+        resampled=resampled if statistic.resampled else None,
     )

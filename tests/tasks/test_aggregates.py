@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from evalsuite.errors import SpecError
 from evalsuite.stats import Clusters, estimate
+from evalsuite.stats.resampling import bootstrap_at_once, bootstrap_function
 from evalsuite.task import MetricSpec, SampleScore, Scores, aggregate, check_aggregates, values_within
 from evalsuite.task.aggregating import Aggregated, joined
 
@@ -82,6 +84,37 @@ def test_nesting_goes_inside_out(cells: list[tuple[float, str, str, str]]) -> No
     rounded = parts.map(lambda value: round(value, 1)).groupby("kind").mean()  # as Python rounds
     coarse = {"mean_over": "part", "of": {"of": "accuracy", "round": 1}}
     assert value_of(rows, mean_over="kind", of=coarse) == pytest.approx(rounded.mean())
+
+
+_NESTED: tuple[dict[str, Any], ...] = (
+    {"mean_over": "kind", "of": "accuracy"},
+    {"sum_over": "kind", "of": "accuracy"},
+    {"mean_over": "part", "of": {"mean_over": "kind", "of": "accuracy", "round": 1}, "round": 2},
+    {"mean_over": "part", "of": {"sum_over": "kind", "of": "accuracy"}},
+    {"of": "accuracy", "where": {"kind": ["a", "b"]}, "round": 2},
+    {"mean_over": "kind", "of": {"of": "accuracy", "where_not": {"part": ["p"]}}},
+    {"of": [{"mean_over": "kind", "of": "accuracy"}, {"mean_over": "image", "of": "accuracy"}]},
+    {"all_of": "accuracy", "by": ["image"]},
+    {"mean_over": "kind", "of": {"all_of": "accuracy", "by": ["image", "kind"]}},
+)
+
+
+@pytest.mark.slow
+@given(_ROWS, st.sampled_from(_NESTED), st.integers(0, 9))
+def test_many_resamples_at_once_are_the_same_as_one_after_the_other(
+    cells: list[tuple[float, str, str, str]], declared: dict[str, Any], seed: int
+) -> None:
+    rows = [row(i, v, m, kind=k, part=p, image=m) for i, (v, k, p, m) in enumerate(cells)]
+    found = aggregate(specs({"name": "x", **declared}), rows)
+    for one in found.statistics:
+        if one.function is None or one.resampled is None or not one.rows:
+            continue
+        clusters = Clusters.of([found.rows[i].cluster for i in one.rows])
+        slow, fast = (
+            sample(form, clusters, 12, np.random.default_rng(seed))
+            for sample, form in ((bootstrap_function, one.function), (bootstrap_at_once, one.resampled))
+        )
+        np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.slow
