@@ -44,6 +44,7 @@ from evalsuite.task.readers import decode
 from evalsuite.task.rules import Rule
 
 from .calls import Call, calls_of, given_images, values_of
+from .puzzles import puzzle_rows
 from .readers import READERS
 from .records import CycleQuestion, CycleSample
 from .scoring import over_samples
@@ -282,6 +283,7 @@ class CycleTask(FamilyTask):
                         )
             elif call.step.verb == "ask":
                 found.append(self._answer(one, call, response, shown, len(found)))
+        found += puzzle_rows(self.settings.puzzle, one.sample, calls, responses)
         return found + self._similar.rows(one.sample, calls, responses, found)
 
     def _answered(self, one: Answered) -> tuple[list[Call], list[Response]]:

@@ -23,6 +23,7 @@ from evalsuite.task.readers import (
     text_of_cell,
 )
 
+from .puzzle_readers import read_moves
 from .records import CycleQuestion, CycleSample
 from .unified import read_jigsaw, read_mme_unify, read_ueg, read_ueval
 
@@ -188,5 +189,6 @@ READERS: Mapping[str, Callable[..., Iterator[CycleSample]]] = MappingProxyType(
         "realunify-ueg": read_ueg,
         "uni-mmmu-jigsaw": read_jigsaw,
         read_mme_unify.name: read_mme_unify,
+        read_moves.name: read_moves,
     }
 )

@@ -25,6 +25,7 @@ from evalsuite.task import fields_of
 from evalsuite.task.networks import NetworkSettings
 
 from .judge_settings import JudgeSettings
+from .puzzle_settings import Puzzle
 from .similarity_settings import Decay, Nearest, Similarity
 
 VERBS = ("generate", "edit", "document", "ask", "caption")
@@ -107,13 +108,16 @@ class Settings(BaseModel):
     """Metric -> a parameter of the curve through similarities by generation."""
     nearest: dict[str, Nearest] = Field(default_factory=dict)
     """Column -> which of several given images a generated one is like."""
+    puzzle: Puzzle | None = None
+    """Images that show the moves of a puzzle, one after the other."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that these settings fill."""
         judged = self.judge.columns if self.judge else ()
         both = [one.both for one in self.nearest.values() if one.both]
-        return (*judged, *self.similarities, *self.nearest, *both)
+        moved = self.puzzle.columns if self.puzzle else ()
+        return (*judged, *self.similarities, *self.nearest, *both, *moved)
 
     @property
     def scores(self) -> bool:

@@ -110,10 +110,8 @@ def test_many_resamples_at_once_are_the_same_as_one_after_the_other(
         if one.function is None or one.resampled is None or not one.rows:
             continue
         clusters = Clusters.of([found.rows[i].cluster for i in one.rows])
-        slow, fast = (
-            sample(form, clusters, 12, np.random.default_rng(seed))
-            for sample, form in ((bootstrap_function, one.function), (bootstrap_at_once, one.resampled))
-        )
+        slow = bootstrap_function(one.function, clusters, 12, np.random.default_rng(seed))
+        fast = bootstrap_at_once(one.resampled, clusters, 12, np.random.default_rng(seed))
         np.testing.assert_allclose(fast, slow, rtol=1e-12, atol=1e-12)
 
 

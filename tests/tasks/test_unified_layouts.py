@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from evalsuite.content import Image, Text
 from evalsuite.errors import DataError, EvalsuiteError
@@ -22,6 +26,7 @@ from evalsuite.request import (
 )
 from evalsuite.task import Answered, Judgement, Sample, Scores, Task
 from tests.features.networks import write_clip, write_dino, write_mpnet
+from tests.golden.puzzle_images import maze_board, tile_board
 from tests.tasks.asking import ENTRIES, build, write_json
 from tests.tasks.tables import PHOTOS, by_datasets, delimited
 from tests.tasks.test_cycle import unibench
@@ -74,6 +79,41 @@ def fakes(right: str, wrong: str, **more: str) -> dict[str, str]:
     return {right: "right.png", **{f"{wrong}{k}": f"wrong{k}.png" for k in (1, 2, 3)}, **more}
 
 
+def puzzle(kind: str, frames: str, moves: str, **said: Any) -> Callable[[Path], None]:
+    """Two solved puzzles, the first of them the example, with an image of every frame."""
+
+    def write(folder: Path) -> None:
+        for name in said["names"]:
+            write_json(folder / moves.format(name), {said["key"]: ["right", "Right"]})
+            for step in range(3):
+                path = folder / frames.format(name, step)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(puzzle_frame(kind, step))
+        items = [{"steps_dir": f"data/sliding/demo_3x3_{name}_steps"} for name in said["names"][1:]]
+        write_json(folder / "summary_steps_le_8.json", {"items": items})
+
+    return write
+
+
+def puzzle_frame(kind: str, step: int) -> bytes:
+    """The puzzle after some steps to the right, as a PNG."""
+    stream = io.BytesIO()
+    board = maze_board(step) if kind == "maze" else tile_board(step)
+    Pillow.fromarray(np.pad(board, ((9, 9), (9, 9), (0, 0)), constant_values=255)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+MAZE = puzzle(
+    "maze", "maze_6x6_{}_steps/maze_step_{:04}.png", "maze_6x6_steps_{}.json",
+    names=("00015", "00020"), key="steps_long",
+)  # fmt: skip
+TILES = puzzle(
+    "tiles", "demo_3x3_{}_steps/demo_step_{:04}.png", "demo_3x3_steps_words_{}.json",
+    names=("00001", "00007"), key="steps_words",
+)  # fmt: skip
+RIGHT_TWICE = '<ANSWER_JSON>["right","right"]</ANSWER_JSON>'
+
+
 def hub(file: str, *images: str, **row: Any) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         cells = {name: {"bytes": PHOTOS[n], "path": f"{n}.png"} for n, name in enumerate(images)}
@@ -114,6 +154,8 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Any], str, float]] = {
         hub("uni_mmmu/uni_mmmu_sliding54.parquet", "initial_image", steps_words='["down", "RIGHT"]'),
         MOVES, 1,
     ),
+    "uni-mmmu-maze-images": (MAZE, "", math.nan),
+    "uni-mmmu-sliding-images": (TILES, "", math.nan),
     "mme-unify-commonsense": (
         mme_unify("Common_Sense_Question/Common_Sense_Question.json", fakes("image", "fake_image")),
         "Answer: B", 1,
@@ -195,6 +237,40 @@ def test_every_protocol_runs_on_the_authors_layout(
 def test_every_file_of_the_family_is_among_the_layouts() -> None:
     own = {name for name, entry in ENTRIES.items() if entry.family == "cycle"}
     assert own - set(LAYOUTS) == {"mini-own-images", "mini-true-images", "mini-generate-first", "mini-drift"}
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "kind"),
+    [("uni-mmmu-maze-images", MAZE, "maze"), ("uni-mmmu-sliding-images", TILES, "tiles")],
+)
+def test_images_of_moves_are_scored_frame_by_frame(
+    name: str, write: Callable[[Path], None], kind: str, tmp_path: Path
+) -> None:
+    write(tmp_path)
+    task = build(name, tmp_path)
+    (sample,) = task.samples()
+    assert sample.id in ("00020", "00007"), "the example is no sample"
+    request = task.request(sample)
+    assert request is not None
+    assert '<ANSWER_JSON>["right", "right"]</ANSWER_JSON>' in request.messages[-1].text
+    first, second = (Image(puzzle_frame(kind, step)) for step in (1, 2))
+
+    def values(*parts: Text | Image) -> dict[str, float]:
+        (row,) = task.score([Answered(sample, (DocumentResponse(parts),))]).rows
+        return dict(row.values)
+
+    right = Text(RIGHT_TWICE)
+    both = values(first, second, right)
+    assert {both[column] for column in ("images", "images-exact", "accuracy", "exact")} == {1}
+    half = values(first, first, Text('<ANSWER_JSON>["right", "up"]</ANSWER_JSON>'))
+    assert [half[column] for column in ("images", "images-exact", "accuracy", "exact")] == [0.5, 0, 0.5, 0]
+    assert values(first, right)["images"] == 0.5
+    assert values(right)["images"] == 0
+    assert values(first, second, first, right)["images-exact"] == 0
+    if kind == "maze":
+        assert (both["readable"], both["all-readable"]) == (1, 1)
+        odd = values(first, Image(puzzle_frame("tiles", 0)), right)
+        assert (odd["readable"], odd["all-readable"]) == (0.5, 0)
 
 
 def judged(task: Task, answered: Answered, *replies: str) -> tuple[Scores, list[str]]:
@@ -280,6 +356,16 @@ def test_stepwise_generates_from_what_the_model_wrote(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "name", "fault"),
     [
+        (
+            lambda folder: write_json(folder / "maze_6x6_steps_00020.json", {"steps_long": ["right"]}),
+            "uni-mmmu-maze-images",
+            "lacks the moves of puzzle 00015",
+        ),
+        (
+            lambda folder: write_json(folder / "maze_6x6_steps_00015.json", {"steps_long": ["jump"]}),
+            "uni-mmmu-maze-images",
+            "'jump' is no move",
+        ),
         (lambda folder: ueg(folder, task_type="other"), "realunify-ueg", "is another question than that of"),
         (lambda folder: ueval(folder, text_rubrics=[{"criterion": "x"}]), "ueval", ""),
         (
