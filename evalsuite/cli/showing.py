@@ -12,7 +12,7 @@ from evalsuite.cli.common import PluginOption, registry_with, say
 from evalsuite.cli.outline import Entry, Section, outline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from evalsuite.registry import Registry
     from evalsuite.task.aggregates import Aggregate, MetricSpec
@@ -254,8 +254,32 @@ def _protocol(entry: TaskEntry, name: str, spec: ProtocolSpec, data: Path | None
         ("note", spec.note),
     ]
     text = "; ".join(f"{key}: {value}" for key, value in lines[:2] if value) or "default decoding"
-    more = [f"{key}: {value}" for key, value in lines[2:] if value]
+    prompts = _long_texts(spec.settings) if "steps" in spec.settings else []
+    more = [f"{key}: {value}" for key, value in lines[2:] if value and not (prompts and key == "settings")]
+    if prompts:
+        return Entry(name, text, more=[*more, "settings:"], block=prompts)
     return Entry(name, text, more=[*more, "first sample:" if shown.real else "example:"], block=block)
+
+
+def _long_texts(settings: Mapping[str, Any]) -> list[str]:
+    """Steps whose prompts have several lines, line by line; none where there is no such prompt.
+
+    They are the protocol's wording: an example beside them would only repeat it.
+    """
+    import yaml
+
+    class Lines(yaml.SafeDumper):
+        """Texts of several lines as such."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Lines.add_representer(str, text)
+    lines = yaml.dump(
+        dict(settings), Dumper=Lines, sort_keys=False, allow_unicode=True, width=10_000
+    ).splitlines()
+    return lines if any(line.endswith((": |", ": |-", ": |+")) for line in lines) else []
 
 
 def _yaml(value: Any) -> str:

@@ -107,7 +107,7 @@ def test_every_benchmark_can_be_shown(entry: TaskEntry) -> None:
     for word in (*entry.protocols, *entry.rules, *(metric.name for metric in entry.metrics), *entry.needs):
         assert word in text, word
     assert entry.benchmark is not None
-    assert text.count("example:") == len(entry.protocols)
+    assert text.count("example:\n") + text.count("    settings:\n") == len(entry.protocols)
     assert entry.benchmark.licence.split()[0] in text
 
 
@@ -134,6 +134,13 @@ def test_a_protocol_that_asks_twice_shows_both_requests(registry: Registry) -> N
         "question.<image>What is in the bowl?Please provide an accurate answer within one word. "
         "[answer begins] The answer is:"
     ) in text
+
+
+def test_prompts_of_several_lines_are_shown_line_by_line(registry: Registry) -> None:
+    text = task_outline(registry.tasks["uni-mmmu-maze-images"])
+    assert "      SEMANTICS (for all mazes)\n" in text
+    assert "\\n" not in text, "a line break is a line break"
+    assert "\n    example:" not in text, "the wording is shown once"
 
 
 def test_the_prompt_of_the_first_real_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
