@@ -50,15 +50,15 @@ def coverage(thing: Thing, canvas: int = CANVAS) -> np.ndarray:
 
 def render(scene: Scene) -> np.ndarray:
     """The image of a scene: (64, 64, 3) uint8 RGB, anti-aliased, the same bytes for the same scene."""
-    picture = np.empty((CANVAS, CANVAS, 3))
-    picture[:] = scene.background
+    canvas = np.empty((CANVAS, CANVAS, 3))
+    canvas[:] = scene.background
     for thing in scene.things:
         # Only the box of the thing is computed: its corner is moved to whole pixels first.
         left, top = int(thing.x - thing.radius) - 1, int(thing.y - thing.radius) - 1
         left, top = max(left, 0), max(top, 0)
         side = min(int(2 * thing.radius) + 4, CANVAS)
         local = Thing(thing.shape, thing.colour, thing.size, thing.x - left, thing.y - top, thing.radius)
-        box = picture[top : top + side, left : left + side]
+        box = canvas[top : top + side, left : left + side]
         share = coverage(local, side)[: box.shape[0], : box.shape[1], None]
         box += share * (np.array(COLOURS[thing.colour]) - box)
-    return np.floor(picture + 0.5).astype(np.uint8)
+    return np.floor(canvas + 0.5).astype(np.uint8)

@@ -132,14 +132,14 @@ def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
     def stream(part: int) -> np.random.Generator:
         return np.random.default_rng([seed, part])
 
-    pictures = sample_scenes(stream(0), sizes.vqa_images)
+    images = sample_scenes(stream(0), sizes.vqa_images)
     captioned = sample_scenes(stream(1), sizes.captioned)
-    by_id = dict(enumerate(pictures, start=1))
+    by_id = dict(enumerate(images, start=1))
     captioned_by_id = dict(enumerate(captioned, start=FIRST_CAPTIONED))
     rows = []
     for image_id, scene in (by_id | captioned_by_id).items():
         name = f"{FOLDER}/{file_name(image_id)}"
-        sink.picture(name, render(scene))
+        sink.image(name, render(scene))
         rows.append(scene_row(name, scene, image_id=image_id))
     sink.jsonl(SCENES, rows)
     write_vqa(sink, by_id, stream(2))

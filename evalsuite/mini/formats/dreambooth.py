@@ -21,7 +21,7 @@ def write_dreambooth(sink: Sink, subjects: Sequence[Subject]) -> None:
     truth: list[dict[str, Any]] = []
     for subject in subjects:
         for number, scene in enumerate(subject.references):
-            sink.picture(f"{FOLDER}/{subject.name}/{number:02d}.png", render(scene))
+            sink.image(f"{FOLDER}/{subject.name}/{number:02d}.png", render(scene))
         looks = {"shape": subject.shape, "colour": subject.colour, "size": subject.size}
         for prompt in prompts_for(subject.kind):
             wanted: dict[str, Any] = {"place": prompt.place} if prompt.place else {}

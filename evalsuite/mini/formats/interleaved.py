@@ -23,7 +23,7 @@ def write_stories(sink: Sink, stories: Sequence[Story]) -> None:
                 parts.append({"text": part})
                 continue
             name = f"images/story-{number:04d}-{len(parts) // 2 + 1}.png"
-            sink.picture(f"stories/{name}", render(part))
+            sink.image(f"stories/{name}", render(part))
             parts.append({"image": name})
             truth.append(scene_row(name, part))
         rows.append({"id": f"story-{number:04d}", "parts": parts})

@@ -34,15 +34,15 @@ def write_magicbrush(sink: Sink, sessions: Sequence[Sequence[Edit]]) -> None:
         key = str(number)
         folder = f"images/{key}"
         current = f"{key}-input.png"
-        sink.picture(f"{FOLDER}/{folder}/{current}", render(session[0].source))
+        sink.image(f"{FOLDER}/{folder}/{current}", render(session[0].source))
         truth.append(scene_row(f"{folder}/{current}", session[0].source))
         turns_of[key], local[key] = [], {}
         everything[key] = {current: session[0].source_caption}
         for k, edit in enumerate(session, start=1):
             mask, output = f"{key}-mask{k}.png", f"{key}-output{k}.png"
             before, after = render(edit.source), render(edit.target)
-            sink.picture(f"{FOLDER}/{folder}/{mask}", region_mask(before, after))
-            sink.picture(f"{FOLDER}/{folder}/{output}", after)
+            sink.image(f"{FOLDER}/{folder}/{mask}", region_mask(before, after))
+            sink.image(f"{FOLDER}/{folder}/{output}", after)
             truth.append(scene_row(f"{folder}/{output}", edit.target, kind=edit.kind))
             turns_of[key].append(
                 {"input": current, "mask": mask, "output": output, "instruction": edit.instruction}

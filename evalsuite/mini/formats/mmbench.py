@@ -50,7 +50,7 @@ def write_mmbench(sink: Sink, scenes: Sequence[Scene], rng: np.random.Generator)
     for out in (writer, plain):
         out.writerow(COLUMNS)
     for position, scene in enumerate(scenes):
-        picture = render(scene)
+        drawn = render(scene)
         choice = choose(scene, rng, position)
         count = len(choice.options)
         order = [int(i) for i in rng.permutation(count)]
@@ -60,8 +60,8 @@ def write_mmbench(sink: Sink, scenes: Sequence[Scene], rng: np.random.Generator)
             options = [choice.options[i] for i in shown] + [""] * (4 - count)
             before = [index, choice.question, "", *options, "ABCD"[shown.index(0)], choice.category]
             after = ["miniature world", choice.ability, "", "dev"]
-            image = base64.b64encode(png(picture)).decode() if k == 0 else str(position + 1)
-            pixels = hashlib.sha256(picture.tobytes()).hexdigest() if k == 0 else image
+            image = base64.b64encode(png(drawn)).decode() if k == 0 else str(position + 1)
+            pixels = hashlib.sha256(drawn.tobytes()).hexdigest() if k == 0 else image
             writer.writerow([*before, image, *after])
             plain.writerow([*before, pixels, *after])
     sink.text(TABLE, buffer.getvalue(), meaning.getvalue())

@@ -29,7 +29,7 @@ class Sink:
         """Hex sha256 of everything written so far, in the order of writing."""
         return self._content.hexdigest()
 
-    def picture(self, name: str, image: np.ndarray) -> None:
+    def image(self, name: str, image: np.ndarray) -> None:
         """Write (H, W, 3 or 4) uint8 pixels as PNG."""
         self._content.update(f"{name}\0{image.shape}\0".encode() + np.ascontiguousarray(image).tobytes())
         self._write(name, png(image))

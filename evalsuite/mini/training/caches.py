@@ -1,4 +1,4 @@
-"""What the frozen parts say about every picture, computed once: patch features to read, latents to draw."""
+"""What the frozen parts say about every image, computed once: patch features to read, latents to draw."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from ..edits import KINDS, edit_scene, sample_edit
 from ..render import render
 from ..stories import sample_story
 from ..world import Scene, Split
-from .data import Pictures, load_pictures
+from .data import ImageSet, load_images
 from .ordering import caption_of
 from .precision import inference
 from .recipe import Recipe
@@ -23,7 +23,7 @@ from .vae import encode_all, to_pixels
 
 @dataclass(frozen=True)
 class EditEntry:
-    """A source picture (row of "edit-sources") and edits of it: (instruction, target caption, row, kind)."""
+    """A source image (row of "edit-sources") and edits of it: (instruction, target caption, row, kind)."""
 
     source: int
     turns: tuple[tuple[str, str, int, str], ...]
@@ -31,7 +31,7 @@ class EditEntry:
 
 @dataclass(frozen=True)
 class StoryEntry:
-    """Text and picture in turn: (text, canonical caption, row of "stories")."""
+    """Text and image in turn: (text, canonical caption, row of "stories")."""
 
     parts: tuple[tuple[str, str, int], ...]
 
@@ -85,7 +85,7 @@ def make_documents(recipe: Recipe, folder: Path) -> None:
         from ..language import caption
 
         rng = np.random.default_rng([recipe.data.seed, 8, recipe.data.stories])
-        pictures: list[np.ndarray] = []
+        images: list[np.ndarray] = []
         stories: list[object] = []
         for _ in range(recipe.data.stories):
             parts = []
@@ -93,10 +93,10 @@ def make_documents(recipe: Recipe, folder: Path) -> None:
             for words, shown in zip(story[::2], story[1::2], strict=True):
                 assert isinstance(words, str)
                 assert isinstance(shown, Scene)
-                parts.append((words, caption(shown), len(pictures)))
-                pictures.append(render(shown))
+                parts.append((words, caption(shown), len(images)))
+                images.append(render(shown))
             stories.append({"parts": parts})
-        np.save(folder / "stories.npy", np.stack(pictures))
+        np.save(folder / "stories.npy", np.stack(images))
         _save_rows(folder / "stories.jsonl", stories)
 
 
@@ -122,17 +122,15 @@ def features_of(vision: CLIPVisionModel, images: np.ndarray, batch: int = 128) -
     return np.concatenate(found)
 
 
-def used_rows(recipe: Recipe, pictures: Pictures) -> np.ndarray:
-    """The pictures of the world whose latents and features are cached."""
-    pools = [
-        pictures.of_size(n)[:count] for n, count in zip((1, 2, 3), recipe.diffusion.latents, strict=True)
-    ]
+def used_rows(recipe: Recipe, images: ImageSet) -> np.ndarray:
+    """The images of the world whose latents and features are cached."""
+    pools = [images.of_size(n)[:count] for n, count in zip((1, 2, 3), recipe.diffusion.latents, strict=True)]
     return np.concatenate(pools)
 
 
 def make_features(recipe: Recipe, vision: CLIPVisionModel, folder: Path) -> None:
-    """Features of every picture that is read in training; NaN for the world's pictures that are not used."""
-    jobs: list[tuple[str, np.ndarray | None]] = [("train", used_rows(recipe, load_pictures(folder, "train")))]
+    """Features of every image that is read in training; NaN for the world's images that are not used."""
+    jobs: list[tuple[str, np.ndarray | None]] = [("train", used_rows(recipe, load_images(folder, "train")))]
     jobs += [(name, None) for name in ("valid", "edit-sources", "valid-edit-sources", "stories")]
     if recipe.data.easy_vqa:
         jobs.append(("easy", None))

@@ -17,7 +17,7 @@ from ..detect import detect
 from ..language import caption
 from .data import scene_from_json
 from .diffusion import decode, figures, sample_latents
-from .documents import SHORT, Document, Drawing, Picture, pack
+from .documents import SHORT, CachedImage, Document, Drawing, pack
 from .language import DESCRIBE, ROW
 from .precision import inference
 
@@ -78,9 +78,9 @@ def make_check(
 ) -> Callable[[], dict[str, float]]:
     """The figures of one kind of model; names begin with "ask", "easy", "draw", "edit"."""
     rng = np.random.default_rng(0)
-    valid = batches.pictures["valid"]
+    valid = batches.images["valid"]
     asked = [int(i) for things in (1, 2) for i in valid.of_size(things)[:scenes]]
-    nowhere = Picture("valid", 0)
+    nowhere = CachedImage("valid", 0)
     chats = [batches.chat("valid", row, rng, SHORT if row % 2 else VICUNA) for row in asked]
     captions = [_either_order(batches, row) for row in asked]
     seen = np.array([not scene_from_json(valid.entries[row].scene or {}).held_out for row in asked])
@@ -106,7 +106,7 @@ def make_check(
             found |= {f"draw_{k}": v for k, v in figures(decode(model.vae, drawn), valid, asked).items()}
             docs = [
                 batches.writer.edit(
-                    Picture("valid-edit-sources", e.source), [(e.turns[0][0], Drawing(nowhere, ""))]
+                    CachedImage("valid-edit-sources", e.source), [(e.turns[0][0], Drawing(nowhere, ""))]
                 )
                 for e in edits
             ]
@@ -129,16 +129,16 @@ def _either_order(batches: "Batches", row: int) -> Document:
     Greedy decoding gives a caption exactly when each of its words is the first choice after those before, so
     the scene is described right when one of the two answers is learnt in full.
     """
-    scene = scene_from_json(batches.pictures["valid"].entries[row].scene or {})
+    scene = scene_from_json(batches.images["valid"].entries[row].scene or {})
     texts = dict.fromkeys(
         caption(replace(scene, things=things)) for things in (scene.things, scene.things[::-1])
     )
     template = SHORT if row % 2 else VICUNA
-    return batches.writer.chat(Picture("valid", row), "", [(DESCRIBE, text) for text in texts], template)
+    return batches.writer.chat(CachedImage("valid", row), "", [(DESCRIBE, text) for text in texts], template)
 
 
 def _alike(image: np.ndarray, target: np.ndarray) -> bool:
-    """Whether two pictures show things of the same colours, shapes, sizes, each within 8 pixels of its
+    """Whether two images show things of the same colours, shapes, sizes, each within 8 pixels of its
     place."""
     seen, meant = detect(image), detect(np.asarray(target))
     if len(seen) != len(meant):

@@ -24,7 +24,7 @@ from transformers import (
 
 from ..language import EASY_VQA_COLOURS, EASY_VQA_SHAPES, words
 from ..world import COLOURS, PLACES, RELATIONS, SHAPES, SIZES
-from .data import Entry, Pictures
+from .data import Entry, ImageSet
 from .recipe import ClipRecipe
 from .tokenizer import EOS, PAD, make_tokenizer
 from .trainer import Batch, Record, fit
@@ -133,27 +133,27 @@ def name_words(entry: Entry) -> np.ndarray:
 
 
 def train_clip(
-    recipe: ClipRecipe, pictures: list[Pictures], valid: Pictures, work: Path, resume: bool
+    recipe: ClipRecipe, images: list[ImageSet], valid: ImageSet, work: Path, resume: bool
 ) -> Record:
     """Train and save to `work/parts/clip`, with tokenizer and image processor."""
     torch.manual_seed(recipe.schedule.seed)
     tokenizer = make_tokenizer(end=True, max_length=MAX_LENGTH, lower=True)
     clip = make_clip(recipe, tokenizer)
-    named = [np.stack([name_words(entry) for entry in one.entries]) for one in pictures]
+    named = [np.stack([name_words(entry) for entry in one.entries]) for one in images]
 
     def tokens(texts: list[str]) -> Batch:
         found = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         return {"ids": found["input_ids"], "mask": found["attention_mask"]}
 
     def batches(rng: np.random.Generator, rows: int) -> Batch:
-        easy = int(rows * recipe.easy_share) if len(pictures) > 1 else 0
-        images, texts, targets = [], [], []
+        easy = int(rows * recipe.easy_share) if len(images) > 1 else 0
+        pixels, texts, targets = [], [], []
         for index, count in ((0, rows - easy), (1, easy)):
             if not count:
                 continue
-            one = pictures[index]
+            one = images[index]
             chosen = rng.choice(len(one.pixels), size=count, replace=False)
-            images.append(one.pixels[np.sort(chosen)])
+            pixels.append(one.pixels[np.sort(chosen)])
             for row in np.sort(chosen):
                 entry = one.entries[row]
                 pool = entry.captions
@@ -163,7 +163,7 @@ def train_clip(
         same = (said[:, None] == said[None, :]).astype(np.float32)
         wrong = [corrupt(text, rng) for text in texts] if recipe.hard_pairs else []
         return {
-            "pixels": to_pixels(np.concatenate(images)),
+            "pixels": to_pixels(np.concatenate(pixels)),
             **tokens(texts + wrong),
             "same": torch.from_numpy(same / same.sum(axis=1, keepdims=True)),
             "named": torch.from_numpy(np.stack(targets)),

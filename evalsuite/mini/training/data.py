@@ -1,4 +1,4 @@
-"""Caches that training reads: pictures as one uint8 array, texts as JSON lines. Nothing is rendered while
+"""Caches that training reads: images as one uint8 array, texts as JSON lines. Nothing is rendered while
 training."""
 
 import json
@@ -18,7 +18,7 @@ from .recipe import DataRecipe
 
 @dataclass(frozen=True)
 class Entry:
-    """One cached picture: what can be said about it. `things` is 0 for easy-VQA, whose scenes are not of
+    """One cached image: what can be said about it. `things` is 0 for easy-VQA, whose scenes are not of
     the world."""
 
     things: int
@@ -30,8 +30,8 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures (N, 64, 64, 3) uint8 in memory-mapped form, with one entry each."""
+class ImageSet:
+    """Images (N, 64, 64, 3) uint8 in memory-mapped form, with one entry each."""
 
     pixels: np.ndarray
     entries: list[Entry]
@@ -51,7 +51,7 @@ def scene_from_json(data: dict[str, Any]) -> Scene:
     return Scene(tuple(Thing(**thing) for thing in data["things"]), tuple(data["background"]))
 
 
-def save_pictures(folder: Path, name: str, pixels: np.ndarray, entries: list[Entry]) -> None:
+def save_images(folder: Path, name: str, pixels: np.ndarray, entries: list[Entry]) -> None:
     """Write a cache; the texts are renamed into place last, so that a cut-off cache is made again."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / f"{name}.npy", pixels)
@@ -60,8 +60,8 @@ def save_pictures(folder: Path, name: str, pixels: np.ndarray, entries: list[Ent
     part.rename(folder / f"{name}.jsonl")
 
 
-def load_pictures(folder: Path, name: str) -> Pictures:
-    """Read a cache written by `save_pictures`."""
+def load_images(folder: Path, name: str) -> ImageSet:
+    """Read a cache written by `save_images`."""
     lines = (folder / f"{name}.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     entries = [
@@ -74,7 +74,7 @@ def load_pictures(folder: Path, name: str) -> Pictures:
         )
         for row in rows
     ]
-    return Pictures(np.load(folder / f"{name}.npy", mmap_mode="r"), entries)
+    return ImageSet(np.load(folder / f"{name}.npy", mmap_mode="r"), entries)
 
 
 def entry_of(scene: Scene, rng: np.random.Generator) -> Entry:
@@ -85,7 +85,7 @@ def entry_of(scene: Scene, rng: np.random.Generator) -> Entry:
 
 
 def make_world(recipe: DataRecipe, folder: Path) -> None:
-    """The training pictures ("train") and the validation pictures ("valid", split "test" with an own
+    """The training images ("train") and the validation images ("valid", split "test" with an own
     seed)."""
     for name, split, counts in (
         ("train", "train", (recipe.ones, recipe.twos, recipe.threes)),
@@ -99,7 +99,7 @@ def make_world(recipe: DataRecipe, folder: Path) -> None:
             for things, count in enumerate(counts, start=1)
             for _ in range(count)
         ]
-        save_pictures(folder, name, np.stack([render(s) for s in scenes]), [entry_of(s, rng) for s in scenes])
+        save_images(folder, name, np.stack([render(s) for s in scenes]), [entry_of(s, rng) for s in scenes])
 
 
 def make_easy_vqa(folder: Path) -> None:
@@ -122,7 +122,7 @@ def make_easy_vqa(folder: Path) -> None:
         noun = f"a {colour} {shape or 'shape'}" if colour else f"a {shape or 'shape'}"
         said = (noun, f"there is {noun}", f"a picture of {noun}", f"the image shows {noun}")
         entries.append(Entry(0, noun, said, tuple((q, a, "easy") for q, a in asked[index])))
-    save_pictures(folder, "easy", np.stack(pixels), entries)
+    save_images(folder, "easy", np.stack(pixels), entries)
 
 
 def _easy_truth(asked: list[tuple[str, str]]) -> tuple[str | None, str | None]:
@@ -144,14 +144,14 @@ def _easy_truth(asked: list[tuple[str, str]]) -> tuple[str | None, str | None]:
 
 
 def make_data(recipe: DataRecipe, folder: Path) -> None:
-    """Make the picture caches that are not there yet."""
+    """Make the image caches that are not there yet."""
     make_world(recipe, folder)
     if recipe.easy_vqa:
         make_easy_vqa(folder)
 
 
-def training_pictures(recipe: DataRecipe, folder: Path) -> Iterator[Pictures]:
-    """The world's pictures and, if the recipe asks for it, easy-VQA's."""
-    yield load_pictures(folder, "train")
+def training_images(recipe: DataRecipe, folder: Path) -> Iterator[ImageSet]:
+    """The world's images and, if the recipe asks for it, easy-VQA's."""
+    yield load_images(folder, "train")
     if recipe.easy_vqa:
-        yield load_pictures(folder, "easy")
+        yield load_images(folder, "easy")

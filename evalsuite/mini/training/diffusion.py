@@ -11,7 +11,7 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 from ..detect import detect, matches
-from .data import Pictures, scene_from_json
+from .data import ImageSet, scene_from_json
 from .ordering import says_everything
 from .precision import inference
 from .recipe import DiffusionRecipe
@@ -150,17 +150,17 @@ def sample_latents(
 
 
 def decode(vae: Any, latents: torch.Tensor) -> np.ndarray:
-    """Latents to pictures: (N, 64, 64, 3) uint8."""
+    """Latents to images: (N, 64, 64, 3) uint8."""
     with torch.no_grad():
         parts = [to_images(vae.decode(part).sample) for part in torch.split(latents, 64)]
     return np.concatenate(parts)
 
 
-def figures(images: np.ndarray, pictures: Pictures, rows: list[int]) -> dict[str, float]:
-    """How many of the drawn pictures show what the entries' scenes ask for, by number of things."""
+def figures(images: np.ndarray, scenes: ImageSet, rows: list[int]) -> dict[str, float]:
+    """How many of the generated images show what the entries' scenes ask for, by number of things."""
     found: dict[str, list[float]] = {}
     for image, row in zip(images, rows, strict=True):
-        entry = pictures.entries[row]
+        entry = scenes.entries[row]
         assert entry.scene is not None
         match = matches(scene_from_json(entry.scene), detect(image))
         held = scene_from_json(entry.scene).held_out
@@ -173,7 +173,7 @@ def figures(images: np.ndarray, pictures: Pictures, rows: list[int]) -> dict[str
 
 
 def latents_of(vae: Any, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np.ndarray:
-    """Cached latents of the chosen pictures: (N, C, h, w) float16 for all N pictures, NaN where not
+    """Cached latents of the chosen images: (N, C, h, w) float16 for all N images, NaN where not
     chosen."""
     if not path.exists():
         with inference():
@@ -187,14 +187,12 @@ def latents_of(vae: Any, pixels: np.ndarray, rows: np.ndarray, path: Path) -> np
 
 
 def train_diffusion(
-    recipe: DiffusionRecipe, pictures: Pictures, valid: Pictures, work: Path, resume: bool
+    recipe: DiffusionRecipe, images: ImageSet, valid: ImageSet, work: Path, resume: bool
 ) -> Record:
-    """Train on the world's pictures and save a Stable Diffusion pipeline folder to `work/parts/sd`."""
+    """Train on the world's images and save a Stable Diffusion pipeline folder to `work/parts/sd`."""
     vae = AutoencoderKL.from_pretrained(work / "parts" / "vae").eval()
-    pools = [
-        pictures.of_size(things)[:count] for things, count in zip((1, 2, 3), recipe.latents, strict=True)
-    ]
-    latents = latents_of(vae, pictures.pixels, np.concatenate(pools), work / "data" / "train-latents.npy")
+    pools = [images.of_size(things)[:count] for things, count in zip((1, 2, 3), recipe.latents, strict=True)]
+    latents = latents_of(vae, images.pixels, np.concatenate(pools), work / "data" / "train-latents.npy")
     torch.manual_seed(recipe.schedule.seed)
     tokenizer = make_tokenizer(end=True, max_length=recipe.max_length, lower=True)
     training = DiffusionTraining(
@@ -213,7 +211,7 @@ def train_diffusion(
         chosen = np.array([int(rng.choice(pools[size])) for size in sizes])
         texts: list[str] = []
         for row in chosen:
-            entry = pictures.entries[row]
+            entry = images.entries[row]
             chance = rng.random()
             if len(texts) < blind_rows(recipe.blind, rows):
                 # What the text leaves open can only come from the noise, which says nothing there.

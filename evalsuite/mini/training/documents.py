@@ -1,8 +1,8 @@
 """Training documents, and packing many of them into few rows.
 
 A document is a prefix and branches that all follow it and do not see each other: twelve questions about
-one picture
-cost the picture once, and each is learnt exactly as if it stood alone. Packed rows hold several documents
+one image
+cost the image once, and each is learnt exactly as if it stood alone. Packed rows hold several documents
 that do not see each other either; positions count from the beginning of each document.
 """
 
@@ -22,8 +22,8 @@ SHORT = VICUNA_WITHOUT_SYSTEM
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A cached picture: name of the cache and row."""
+class CachedImage:
+    """A cached image: name of the cache and row."""
 
     cache: str
     row: int
@@ -31,19 +31,19 @@ class Picture:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture to be drawn, and the canonical caption of what it shows ("" for the empty prompt)."""
+    """A image to be drawn, and the canonical caption of what it shows ("" for the empty prompt)."""
 
-    picture: Picture
+    image: CachedImage
     caption: str
 
 
 @dataclass
 class Document:
-    """Ids of a prefix, branches of (ids, labels), and the pictures read and drawn, in reading order."""
+    """Ids of a prefix, branches of (ids, labels), and the images read and drawn, in reading order."""
 
     prefix: list[int]
     branches: list[tuple[list[int], list[int]]]
-    read: list[Picture] = field(default_factory=list)
+    read: list[CachedImage] = field(default_factory=list)
     drawn: list[Drawing] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -64,12 +64,12 @@ class Writer:
         return list(self.encode(text))
 
     def chat(
-        self, picture: Picture | None, context: str, turns: Sequence[tuple[str, str]], template: Template
+        self, image: CachedImage | None, context: str, turns: Sequence[tuple[str, str]], template: Template
     ) -> Document:
-        """Questions that share a picture (or a text that stands for it), each a conversation of its own."""
+        """Questions that share a image (or a text that stands for it), each a conversation of its own."""
         lead = "" if template.system is None else template.lead + template.system + template.after_system
         prefix = [self.tokens.bos]
-        if picture is not None:
+        if image is not None:
             prefix += [*self.ids(lead + template.before_user), *self.image]
             context = ""
         else:
@@ -79,13 +79,13 @@ class Writer:
             asked = self.ids(question + template.before_answer)
             said = [*self.ids(answer), self.tokens.eos]
             branches.append(([*asked, *said], [IGNORED] * len(asked) + said))
-        return Document(prefix, branches, [picture] if picture is not None else [])
+        return Document(prefix, branches, [image] if image is not None else [])
 
-    def drill(self, picture: Picture | None, context: str, turns: Sequence[tuple[str, str]]) -> Document:
-        """Terse questions one after the other about a picture (or a text): only the answers are learnt."""
-        lead = self.ids(SHORT.before_user + (context if picture is None else ""))
-        prefix = [self.tokens.bos, *lead, *(self.image if picture is not None else [])]
-        return Document(prefix, [self._terse(turns)], [picture] if picture is not None else [])
+    def drill(self, image: CachedImage | None, context: str, turns: Sequence[tuple[str, str]]) -> Document:
+        """Terse questions one after the other about a image (or a text): only the answers are learnt."""
+        lead = self.ids(SHORT.before_user + (context if image is None else ""))
+        prefix = [self.tokens.bos, *lead, *(self.image if image is not None else [])]
+        return Document(prefix, [self._terse(turns)], [image] if image is not None else [])
 
     def lists(self, blocks: Sequence[Sequence[tuple[str, str]]]) -> Document:
         """Blocks of terse questions, each block on its own and without an image: only answers are learnt."""
@@ -101,23 +101,23 @@ class Writer:
             labels += [*[IGNORED] * len(asked), *said]
         return ids, labels
 
-    def captions(self, picture: Picture, texts: Sequence[str]) -> Document:
-        """A picture followed by captions: the pair "image -> text"."""
+    def captions(self, image: CachedImage, texts: Sequence[str]) -> Document:
+        """A image followed by captions: the pair "image -> text"."""
         start = [self.tokens.bos, *self.image[:-1]]
         end = self.image[-1]
         branches = []
         for text in texts:
             said = [*self.ids(text), self.tokens.eos]
             branches.append(([end, *said], [IGNORED, *said]))
-        return Document(start, branches, [picture])
+        return Document(start, branches, [image])
 
     def draw(self, prompt: str, drawing: Drawing) -> Document:
         """A text followed by a dream block: the pair "text -> image", without text loss."""
         ids = [self.tokens.bos, *self.ids(prompt), *self.dream, self.tokens.eos]
         return Document([], [(ids, [IGNORED] * len(ids))], [], [drawing])
 
-    def edit(self, source: Picture, instructions: Sequence[tuple[str, Drawing]]) -> Document:
-        """A picture, then instructions that do not see each other, each with its dream block."""
+    def edit(self, source: CachedImage, instructions: Sequence[tuple[str, Drawing]]) -> Document:
+        """A image, then instructions that do not see each other, each with its dream block."""
         prefix = [self.tokens.bos, *self.image]
         branches = []
         for instruction, _ in instructions:
@@ -149,7 +149,7 @@ class Writer:
         labels.append(self.tokens.eos)
         drawings = [drawing for _, drawing in parts]
         return Document(
-            [], [(ids, labels)], [d.picture for d in drawings] if read else [], drawings if draw else []
+            [], [(ids, labels)], [d.image for d in drawings] if read else [], drawings if draw else []
         )
 
     def plain(self, text: str) -> Document:
@@ -167,7 +167,7 @@ class Packed:
     labels: torch.Tensor
     attention_mask: torch.Tensor
     position_ids: torch.Tensor
-    read: list[Picture]
+    read: list[CachedImage]
     drawn: list[Drawing]
 
 
@@ -207,6 +207,6 @@ def pack(documents: Sequence[Document], length: int, pad: int) -> Packed:
     allowed = same & visible & causal
     # In bfloat16, so that under autocast the attention scores are not widened to float32.
     mask = torch.zeros(allowed.shape, dtype=torch.bfloat16).masked_fill(~allowed, -1e30)[:, None]
-    read = [picture for document in documents for picture in document.read]
+    read = [image for document in documents for image in document.read]
     drawn = [drawing for document in documents for drawing in document.drawn]
     return Packed(ids, labels, mask, positions, read, drawn)

@@ -7,7 +7,7 @@ next-token loss
 departures,
 because this is trained in minutes: the condition that the queries give is also pulled towards what the
 stage-0 text
-encoder says of the same picture (`align_weight`; the loss through the UNet alone needs hours to find
+encoder says of the same image (`align_weight`; the loss through the UNet alone needs hours to find
 places), and a share of the prompts to draw from is empty (`drop_prompt`), which guidance needs.
 """
 
@@ -31,9 +31,9 @@ from ...dreamllm.tokenization import FastTokenizer, special_tokens
 from ...dreamllm.training import IGNORED, set_stage
 from ..formats.mmbench import choose
 from .caches import load_edits, load_stories, used_rows
-from .data import Pictures, load_pictures, scene_from_json
+from .data import ImageSet, load_images, scene_from_json
 from .diffusion import make_unet
-from .documents import SHORT, Document, Drawing, Packed, Picture, Writer, pack
+from .documents import SHORT, CachedImage, Document, Drawing, Packed, Writer, pack
 from .drills import drills, listed
 from .language import DESCRIBE, ROW, letters
 from .ordering import caption_as_said, caption_of, captions_in_order, says_everything
@@ -150,18 +150,18 @@ class Batches:
     def __init__(self, recipe: Recipe, model: DreamLLMForCausalLM, work: Path, kind: str) -> None:
         data = work / "data"
         self.kind = kind
-        self.pictures = {"train": load_pictures(data, "train"), "valid": load_pictures(data, "valid")}
+        self.images = {"train": load_images(data, "train"), "valid": load_images(data, "valid")}
         reads = ["train", "valid", "edit-sources", "valid-edit-sources", "stories"]
         if recipe.data.easy_vqa:
-            self.pictures["easy"] = load_pictures(data, "easy")
+            self.images["easy"] = load_images(data, "easy")
             reads.append("easy")
         self.features = {name: np.load(data / f"features-{name}.npy", mmap_mode="r") for name in reads}
         self.latents = {
             name: np.load(data / f"{name}-latents.npy", mmap_mode="r")
             for name in ("train", "edit-targets", "stories")
         }
-        rows = used_rows(recipe, self.pictures["train"])
-        things = np.array([self.pictures["train"].entries[int(r)].things for r in rows])
+        rows = used_rows(recipe, self.images["train"])
+        things = np.array([self.images["train"].entries[int(r)].things for r in rows])
         self.pools = [rows[things == n] for n in (1, 2, 3)]
         self.shares = np.array(recipe.diffusion.shares) / sum(recipe.diffusion.shares)
         self.edits = load_edits(data / "edits.jsonl")
@@ -202,22 +202,22 @@ class Batches:
         return int(rng.choice(self.pools[int(rng.choice(3, p=self.shares))]))
 
     def _pair(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        easy = "easy" in self.pictures and rng.random() < 0.2
+        easy = "easy" in self.images and rng.random() < 0.2
         cache = "easy" if easy else "train"
-        row = int(rng.integers(len(self.pictures["easy"].entries))) if easy else self._row(rng)
-        entry = self.pictures[cache].entries[row]
+        row = int(rng.integers(len(self.images["easy"].entries))) if easy else self._row(rng)
+        entry = self.images[cache].entries[row]
         if entry.scene is None:
             texts = [entry.caption, *(t for t in entry.captions if t != entry.caption)]
         else:
             texts = captions_in_order(entry.captions, scene_from_json(entry.scene))
         texts = texts[:4]
-        return self.writer.captions(Picture(cache, row), texts)
+        return self.writer.captions(CachedImage(cache, row), texts)
 
     def _draw(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         row = self._row(rng)
-        entry = self.pictures["train"].entries[row]
+        entry = self.images["train"].entries[row]
         if rng.random() < stage.drop_prompt:
-            return self.writer.draw("", Drawing(Picture("train", row), ""))
+            return self.writer.draw("", Drawing(CachedImage("train", row), ""))
         text = entry.caption if rng.random() < 0.4 else entry.captions[int(rng.integers(len(entry.captions)))]
         assert entry.scene is not None
         # What the text leaves open, the target caption leaves open too; it names things in the text's order.
@@ -226,7 +226,7 @@ class Batches:
             if says_everything(text, entry.caption)
             else text
         )
-        return self.writer.draw(text, Drawing(Picture("train", row), meant))
+        return self.writer.draw(text, Drawing(CachedImage("train", row), meant))
 
     def _chat(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         row = self._row(rng)
@@ -234,74 +234,74 @@ class Batches:
 
     def _drill(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         row = self._row(rng)
-        entry = self.pictures["train"].entries[row]
+        entry = self.images["train"].entries[row]
         assert entry.scene is not None
-        return self.writer.drill(Picture("train", row), "", drills(scene_from_json(entry.scene), rng, 24))
+        return self.writer.drill(CachedImage("train", row), "", drills(scene_from_json(entry.scene), rng, 24))
 
     def _text(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        """Drills about a caption instead of a picture: the same thinking at a fifth of the cost."""
-        entry = self.pictures["train"].entries[self._row(rng)]
+        """Drills about a caption instead of a image: the same thinking at a fifth of the cost."""
+        entry = self.images["train"].entries[self._row(rng)]
         assert entry.scene is not None
         turns = drills(scene_from_json(entry.scene), rng, 14)
         return self.writer.drill(None, entry.caption + " . ", turns)
 
     def _scan(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        """One caption in reading order: the cheapest document that names everything in a picture."""
+        """One caption in reading order: the cheapest document that names everything in a image."""
         row = self._row(rng)
-        entry = self.pictures["train"].entries[row]
+        entry = self.images["train"].entries[row]
         assert entry.scene is not None
         turn = (DESCRIBE, caption_of(scene_from_json(entry.scene)))
-        return self.writer.chat(Picture("train", row), "", [turn], SHORT)
+        return self.writer.chat(CachedImage("train", row), "", [turn], SHORT)
 
     def _list(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         """Lists of options and the letters of each: multiple choice without anything to read."""
         return self.writer.lists([listed(rng) for _ in range(LISTS)])
 
     def _choice(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        """Multiple-choice questions about a picture, as the miniature's benchmark words them."""
+        """Multiple-choice questions about a image, as the miniature's benchmark words them."""
         row = self._row(rng)
-        return self.writer.chat(Picture("train", row), "", self._lettered(row, rng), SHORT)
+        return self.writer.chat(CachedImage("train", row), "", self._lettered(row, rng), SHORT)
 
     def _text_choice(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        """The same about a caption instead of a picture."""
+        """The same about a caption instead of a image."""
         row = self._row(rng)
-        context = self.pictures["train"].entries[row].caption + " . "
+        context = self.images["train"].entries[row].caption + " . "
         return self.writer.chat(None, context, self._lettered(row, rng), SHORT)
 
     def _lettered(self, row: int, rng: np.random.Generator) -> list[tuple[str, str]]:
-        entry = self.pictures["train"].entries[row]
+        entry = self.images["train"].entries[row]
         assert entry.scene is not None
         scene = scene_from_json(entry.scene)
         return [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(CHOICES)]
 
     def chat(self, cache: str, row: int, rng: np.random.Generator, template: object) -> Document:
-        """Questions of every form about a world picture: open ones, ones with letters, and to describe it."""
-        entry = self.pictures[cache].entries[row]
+        """Questions of every form about a world image: open ones, ones with letters, and to describe it."""
+        entry = self.images[cache].entries[row]
         assert entry.scene is not None
         scene = scene_from_json(entry.scene)
         chosen = rng.permutation(len(entry.questions))[:6]
         turns = [entry.questions[int(i)][:2] for i in chosen]
         turns += [letters(choose(scene, rng, int(rng.integers(100))), rng) for _ in range(LETTERS)]
         turns.append((DESCRIBE, caption_of(scene)))
-        return self.writer.chat(Picture(cache, row), "", turns, template)  # type: ignore[arg-type]
+        return self.writer.chat(CachedImage(cache, row), "", turns, template)  # type: ignore[arg-type]
 
     def _easy(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        row = int(rng.integers(len(self.pictures["easy"].entries)))
-        entry = self.pictures["easy"].entries[row]
+        row = int(rng.integers(len(self.images["easy"].entries)))
+        entry = self.images["easy"].entries[row]
         turns = [(question, answer) for question, answer, _ in entry.questions]
-        return self.writer.chat(Picture("easy", row), "", turns, SHORT if rng.random() < 0.5 else VICUNA)
+        return self.writer.chat(CachedImage("easy", row), "", turns, SHORT if rng.random() < 0.5 else VICUNA)
 
     def _edit(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         entry = self.edits[int(rng.integers(len(self.edits)))]
         turns = [
-            (instruction, Drawing(Picture("edit-targets", row), text))
+            (instruction, Drawing(CachedImage("edit-targets", row), text))
             for instruction, text, row, _ in entry.turns
         ]
-        return self.writer.edit(Picture("edit-sources", entry.source), turns)
+        return self.writer.edit(CachedImage("edit-sources", entry.source), turns)
 
     def _story(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         entry = self.stories[int(rng.integers(len(self.stories)))]
-        parts = [(text, Drawing(Picture("stories", row), said)) for text, said, row in entry.parts]
+        parts = [(text, Drawing(CachedImage("stories", row), said)) for text, said, row in entry.parts]
         document = self.writer.story(parts, read=self.kind != "creation", draw=self.kind != "comprehension")
         if self.kind == "creation":
             document.branches = [(ids, [IGNORED] * len(labels)) for ids, labels in document.branches]
@@ -319,7 +319,7 @@ class Batches:
             found = np.stack([self.features[p.cache][p.row] for p in packed.read]).astype(np.float32)
             batch["image_features"] = torch.from_numpy(found)
         if packed.drawn:
-            drawn = np.stack([self.latents[d.picture.cache][d.picture.row] for d in packed.drawn])
+            drawn = np.stack([self.latents[d.image.cache][d.image.row] for d in packed.drawn])
             batch["latents"] = torch.from_numpy(drawn.astype(np.float32))
             assert self.captioner is not None
             texts = [d.caption for d in packed.drawn]
@@ -370,4 +370,4 @@ def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Rec
     return records
 
 
-__all__ = ["Batches", "DreamTraining", "Pictures", "build_dream", "learnt_state", "train_chain"]
+__all__ = ["Batches", "DreamTraining", "ImageSet", "build_dream", "learnt_state", "train_chain"]

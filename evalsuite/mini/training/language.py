@@ -15,7 +15,7 @@ from ...dreamllm.training import IGNORED
 from ..edits import sample_edit
 from ..formats.mmbench import Choice, choose
 from ..stories import sample_story
-from .data import Pictures, scene_from_json
+from .data import ImageSet, scene_from_json
 from .documents import SHORT, Document, Writer, pack
 from .drills import drills, listed
 from .recipe import LanguageRecipe
@@ -75,8 +75,8 @@ def letters(choice: Choice, rng: np.random.Generator) -> tuple[str, str]:
     return f"{choice.question} {options} answer with the letter", "abcd"[order.index(0)]
 
 
-def train_language(recipe: LanguageRecipe, pictures: list[Pictures], work: Path, resume: bool) -> Record:
-    """Train on text about the pictures' scenes and save to `work/parts/lm`."""
+def train_language(recipe: LanguageRecipe, images: list[ImageSet], work: Path, resume: bool) -> Record:
+    """Train on text about the images' scenes and save to `work/parts/lm`."""
     torch.manual_seed(recipe.schedule.seed)
     wrapped = make_tokenizer(end=False, max_length=recipe.positions, padding_side="left")
     tokenizer = FastTokenizer(wrapped)
@@ -93,7 +93,7 @@ def train_language(recipe: LanguageRecipe, pictures: list[Pictures], work: Path,
             story = sample_story(rng, "train")
             return [writer.plain(" ".join(part for part in story if isinstance(part, str)))]
         if kind < 0.15 + recipe.drills:
-            entry = pictures[0].entries[int(rng.integers(len(pictures[0].entries)))]
+            entry = images[0].entries[int(rng.integers(len(images[0].entries)))]
             assert entry.scene is not None
             return [
                 writer.drill(None, entry.caption + " . ", drills(scene_from_json(entry.scene), rng, 20))
@@ -101,7 +101,7 @@ def train_language(recipe: LanguageRecipe, pictures: list[Pictures], work: Path,
             ]
         if kind < 0.15 + recipe.drills + recipe.lists:
             return [writer.lists([listed(rng)]) for _ in range(6)]
-        one = pictures[int(kind > 0.93) if len(pictures) > 1 else 0]
+        one = images[int(kind > 0.93) if len(images) > 1 else 0]
         entry = one.entries[int(rng.integers(len(one.entries)))]
         chosen = rng.permutation(len(entry.questions))[:8]
         turns = [entry.questions[int(i)][:2] for i in chosen]

@@ -10,7 +10,7 @@ import torch
 
 from .caches import make_documents, make_features, make_latents, used_rows
 from .clip import train_clip
-from .data import Pictures, load_pictures, make_data, training_pictures
+from .data import ImageSet, load_images, make_data, training_images
 from .diffusion import latents_of, train_diffusion
 from .dream import generates, train_chain
 from .language import train_language
@@ -42,11 +42,11 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
     """
     data = work / "data"
 
-    def pictures() -> list[Pictures]:
-        return list(training_pictures(recipe.data, data))
+    def images() -> list[ImageSet]:
+        return list(training_images(recipe.data, data))
 
     def latents() -> None:
-        seen = load_pictures(data, "train")
+        seen = load_images(data, "train")
         latents_of(_vae(work), seen.pixels, used_rows(recipe, seen), data / "train-latents.npy")
 
     def features() -> None:
@@ -66,25 +66,25 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
         ),
         "vae": Stage(
             work / "vae" / "training.json",
-            lambda: train_vae(recipe.vae, pictures(), work, resume),
+            lambda: train_vae(recipe.vae, images(), work, resume),
             ("data",),
         ),
         "clip": Stage(
             work / "clip" / "training.json",
-            lambda: train_clip(recipe.clip, pictures(), load_pictures(data, "valid"), work, resume),
+            lambda: train_clip(recipe.clip, images(), load_images(data, "valid"), work, resume),
             ("data",),
         ),
         "latents": Stage(data / "train-latents.npy", latents, ("vae",)),
         "diffusion": Stage(
             work / "diffusion" / "training.json",
             lambda: train_diffusion(
-                recipe.diffusion, load_pictures(data, "train"), load_pictures(data, "valid"), work, resume
+                recipe.diffusion, load_images(data, "train"), load_images(data, "valid"), work, resume
             ),
             ("latents",),
         ),
         "language": Stage(
             work / "language" / "training.json",
-            lambda: train_language(recipe.language, pictures(), work, resume),
+            lambda: train_language(recipe.language, images(), work, resume),
             ("data",),
         ),
         "features": Stage(data / "stories-latents.npy", features, ("clip", "vae")),

@@ -1,4 +1,4 @@
-"""Stage 0, the autoencoder: pictures (64, 64) to latents (8, 8)."""
+"""Stage 0, the autoencoder: images (64, 64) to latents (8, 8)."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import nn
 
-from .data import Pictures
+from .data import ImageSet
 from .recipe import VaeRecipe
 from .trainer import Batch, Record, fit
 
@@ -84,18 +84,18 @@ def normalise_latents(vae: Any, images: np.ndarray) -> None:
         post.weight *= std[None, :, None, None]
 
 
-def train_vae(recipe: VaeRecipe, pictures: list[Pictures], work: Path, resume: bool) -> Record:
+def train_vae(recipe: VaeRecipe, images: list[ImageSet], work: Path, resume: bool) -> Record:
     """Train, normalise the latents and save to `work/parts/vae`."""
     torch.manual_seed(recipe.schedule.seed)
     vae = make_vae(recipe)
-    # Pictures of the world and of easy-VQA in proportion to their number.
-    sizes = np.array([len(p.pixels) for p in pictures])
+    # Images of the world and of easy-VQA in proportion to their number.
+    sizes = np.array([len(p.pixels) for p in images])
 
     def batches(rng: np.random.Generator, rows: int) -> Batch:
         flat = rng.integers(sizes.sum(), size=rows)
         found = []
         for row in flat:
-            for one, size in zip(pictures, sizes, strict=True):
+            for one, size in zip(images, sizes, strict=True):
                 if row < size:
                     found.append(one.pixels[row])
                     break
@@ -103,7 +103,7 @@ def train_vae(recipe: VaeRecipe, pictures: list[Pictures], work: Path, resume: b
         return {"pixels": to_pixels(np.stack(found))}
 
     record = fit("vae", VaeTraining(vae, recipe.kl), batches, recipe.schedule, work, resume=resume)
-    normalise_latents(vae, pictures[0].pixels[:: max(1, len(pictures[0].pixels) // 1024)])
+    normalise_latents(vae, images[0].pixels[:: max(1, len(images[0].pixels) // 1024)])
     vae.save_pretrained(work / "parts" / "vae")
     record.save(work / "vae" / "training.json")
     return record
