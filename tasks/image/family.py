@@ -72,7 +72,8 @@ def build(plan: Plan) -> ImageTask:
             needs[metric_name] += (settings.select,)
     optional = {name for name, column in settings.columns.items() if column.optional}
     columns = choose_columns(plan, settings.networks, needs, optional=optional, required=not settings.gallery)
-    plan.source.path("prompts" if plan.source.reader in TABLES else "captions")
+    for role in plan.source.files if plan.source.reader in TABLES else ("captions",):
+        plan.source.path(role)
     return ImageTask(plan, settings, columns, output.count)
 
 
@@ -171,6 +172,7 @@ class ImageTask(FamilyTask):
             truth=self._truth,
             reference=self.reference(),
             by=self.plan.benchmark.by,
+            deviation=self.settings.deviation,
         )
         return self.with_aggregates(scorer.score(answered))
 

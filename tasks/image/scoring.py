@@ -30,7 +30,7 @@ from evalsuite.task.readers import decode, lossy
 from . import distributions
 from .distributions import Distributions
 from .prompt_list import Prompt
-from .settings import ColumnSettings
+from .settings import ColumnSettings, Deviation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,7 @@ class Scorer:
     truth: PromptTruth | None
     reference: Path | Sequence[Image]
     by: Sequence[Breakdown]
+    deviation: Deviation | None = None
 
     def score(self, answers: Iterable[Answered]) -> Scores:
         """Rows in the order of `answers`; a prompt with a broken image or too few of them is a failure."""
@@ -225,7 +226,35 @@ class Scorer:
                 statistics.append(distances.statistic(metric, how, scored, drawn))
             except SampleError as error:
                 missing[name] = str(error)
-        return Scores(rows, statistics, missing, self.columns.details() | distances.record)
+        details = self.columns.details() | distances.record | self._deviations(rows)
+        return Scores(rows, statistics, missing, details)
+
+    def _deviations(self, rows: Sequence[SampleScore]) -> dict[str, dict[str, dict[str, float]]]:
+        """By `COLUMN by LABEL` and the label's value: mean and deviation of the groups' means."""
+        if self.deviation is None:
+            return {}
+        label, found = self.deviation.by, {}
+        for name in (name for name, how in self.how.items() if how.measure == "score"):
+            values: dict[str, list[float]] = {}
+            for row in rows:
+                if name in row.values and label in row.labels:
+                    values.setdefault(row.labels[label], []).append(row.values[name])
+            found[f"{name} by {label}"] = {
+                value: dict(zip(("mean", "std"), grouped(scores, self.deviation.group), strict=True))
+                for value, scores in values.items()
+            }
+        return found
+
+
+def grouped(values: Sequence[float], size: int) -> tuple[float, float]:
+    """Mean and standard deviation (population) of the means of groups of `size` neighbouring values.
+
+    As HPSv2's script has it: a last, smaller group weighs as much as a full one.
+    """
+    import numpy as np
+
+    means = [np.mean(values[start : start + size]) for start in range(0, len(values), size)]
+    return float(np.mean(means)), float(np.std(means))
 
 
 def feature_key(how: ColumnSettings) -> str:

@@ -303,3 +303,44 @@ def test_the_columns_of_coco_say_their_mode(tmp_path: Path, monkeypatch: pytest.
         for name in ("coco-30k", "coco-30k-512", "ln-coco")
     }
     assert modes == {"coco-30k": "dreamllm", "coco-30k-512": "pytorch-fid-512", "ln-coco": "dreamllm"}
+
+
+# HPSv2's benchmark
+
+
+def hpsv2(folder: Path, count: int = 2) -> Path:
+    (folder / "benchmark").mkdir()
+    for style in ("anime", "concept-art", "paintings", "photo"):
+        (folder / f"benchmark/{style}.json").write_text(json.dumps([f"{style} {n}" for n in range(count)]))
+    return folder
+
+
+def test_hpsv2s_prompts_are_scored_by_style(tmp_path: Path, clip: Path) -> None:
+    task: Any = build("hpsv2", hpsv2(tmp_path), weights=f"hps21={clip}")
+    samples = list(task.samples())
+    assert [s.id for s in samples[:3]] == ["anime/00000", "anime/00001", "concept-art/00000"]
+    assert wording(task.request(samples[3])) == "concept-art 1"
+    scores = task.score([drawn(s, noise(i)) for i, s in enumerate(samples)])
+    found, rows = values(scores), [row.values["HPSv2.1"] for row in scores.rows]
+    assert found["HPSv2.1"] == pytest.approx(np.mean(rows))
+    assert found["HPSv2.1 style=photo"] == pytest.approx(np.mean(rows[6:]))
+    # Two prompts of a style are less than a group: its mean is theirs, without a deviation.
+    told = scores.details["HPSv2.1 by style"]["photo"]
+    assert told == {"mean": pytest.approx(np.mean(rows[6:])), "std": 0.0}
+
+
+def test_hpsv2s_images_are_generated_without_its_network(tmp_path: Path) -> None:
+    task: Any = build("hpsv2", hpsv2(tmp_path))
+    scores = task.score([drawn(s, noise(0)) for s in task.samples()])
+    assert "weights" in scores.missing["HPSv2.1"]
+    assert not scores.statistics
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(["a", " "], "prompt 1 is empty"), ({"a": 1}, "must be a list of prompts"), ([], "must be a list")],
+)
+def test_prompts_of_hpsv2_that_are_wrong_are_one_error(tmp_path: Path, texts: Any, said: str) -> None:
+    (hpsv2(tmp_path) / "benchmark/paintings.json").write_text(json.dumps(texts))
+    with pytest.raises(DataError, match=said):
+        list(build("hpsv2", tmp_path).samples())
