@@ -38,6 +38,7 @@ from tests.tasks.test_qa_alignment import dpg, dpg_answers, oneig
 from tests.tasks.test_rubric import wise
 
 SIDE = 16
+STYLES = ("anime", "concept-art", "paintings", "photo")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _mjhq(folder: Path) -> Path:
 
 
 def _hpsv2(folder: Path) -> Path:
-    for style in ("anime", "concept-art", "paintings", "photo"):
+    for style in STYLES:
         write_json(folder / f"benchmark/{style}.json", [f"{style} of a cat", f"{style} of ink"])
     return folder
 
@@ -163,9 +164,7 @@ CASES = [
         "hpsv2",
         "hpsv2",
         _hpsv2,
-        tuple(
-            f"{style}/{n:05}.jpg" for style in ("anime", "concept-art", "paintings", "photo") for n in (0, 1)
-        ),
+        tuple(f"{style}/{n:05}.jpg" for style in STYLES for n in (0, 1)),
     ),
     Case("mjhq", "mjhq-30k", _mjhq, ("animals/ab.png", "art/cd.png"), protocol="any-size"),
     Case(

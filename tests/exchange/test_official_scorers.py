@@ -1,7 +1,7 @@
 """Exported folders in front of the official scorers' own scripts.
 
-Skipped unless `EVALSUITE_OFFICIAL` names a folder with clones of the repositories, each in a folder of its name:
-ELLA, geneval, T2I-CompBench, WISE, OneIG-Benchmark, UniGenBench, t2v_metrics, HPSv2, Step1X-Edit, ImgEdit.
+Skipped unless `EVALSUITE_OFFICIAL` names a folder with clones of the repositories, each in a folder of its
+name: ELLA, geneval, T2I-CompBench, WISE, OneIG-Benchmark, UniGenBench, t2v_metrics, HPSv2, Step1X-Edit, ImgEdit.
 """
 
 from __future__ import annotations
@@ -343,13 +343,8 @@ def test_hpsv2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub(monkeypatch, "clint.textui", progress=None)
     stub(monkeypatch, "hpsv2.src.open_clip", create_model_and_transforms=None, get_tokenizer=None)
     stub(monkeypatch, "hpsv2.src.training.train", calc_ImageReward=None, inversion_score=None)
-    stub(
-        monkeypatch,
-        "hpsv2.src.training.data",
-        ImageRewardDataset=None,
-        collate_rank=None,
-        RankingDataset=None,
-    )
+    data_names = dict.fromkeys(("ImageRewardDataset", "collate_rank", "RankingDataset"))
+    stub(monkeypatch, "hpsv2.src.training.data", **data_names)
     stub(monkeypatch, "hpsv2.utils", root_path="", hps_version_map={})
     dataset = names_of(script)["BenchmarkDataset"]
     # evaluate_benchmark: every entry of the folder is a style.

@@ -80,8 +80,8 @@ class Layout:
         ignored: paths without their ending that hold no image of the model.
         beside: further files of a sample, by path.
         language: which group of the pattern is the language; images of others are left out.
-        counted: which group of the pattern is a number that goes on over all prompts: among files that are alike
-            but for it, only its order says which image is meant.
+        counted: which group of the pattern is a number that goes on over all prompts: among files that are
+            alike but for it, only its order says which image is meant.
     """
 
     name: str
