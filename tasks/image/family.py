@@ -171,6 +171,7 @@ class ImageTask(FamilyTask):
             any_caption=protocol.select_by == "any-caption",
             truth=self._truth,
             reference=self.reference(),
+            parts=self._reference_parts(),
             by=self.plan.benchmark.by,
             deviation=self.settings.deviation,
         )
@@ -186,6 +187,15 @@ class ImageTask(FamilyTask):
         if self.settings.reference == "listed":
             return list({p.image_id: p.reference for p in self.prompts if p.reference is not None}.values())
         return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]
+
+    def _reference_parts(self) -> dict[str, list[Image]]:
+        """`LABEL=VALUE` -> the images of the reference that belong to it; empty where distances are to all."""
+        label, found = self.settings.distances_by, dict[str, list[Image]]()
+        if label and self._reference_option is None:
+            for prompt in self.prompts:
+                if label in prompt.labels and prompt.reference is not None:
+                    found.setdefault(f"{label}={prompt.labels[label]}", []).append(prompt.reference)
+        return dict(sorted(found.items()))
 
     @property
     def _reference_option(self) -> Path | None:

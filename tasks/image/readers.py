@@ -39,8 +39,9 @@ def read_mjhq(source: Located) -> Iterator[Captioned]:
         prompt = field(row, "prompt", str, where)
         if not prompt.strip():
             raise DataError(f"{where}: the prompt is empty.", "Fetch the file again.")
-        image = source.image("images", category=field(row, "category", str, where), id=key)
-        yield Captioned(key, image, (prompt,))
+        category = field(row, "category", str, where)
+        image = source.image("images", category=category, id=key)
+        yield Captioned(key, image, (prompt,), labels=(("category", category),))
 
 
 CAPTIONED = MappingProxyType(

@@ -1,7 +1,8 @@
 """Exported folders in front of the official scorers' own scripts.
 
 Skipped unless `EVALSUITE_OFFICIAL` names a folder with clones of the repositories, each in a folder of its
-name: ELLA, geneval, T2I-CompBench, WISE, OneIG-Benchmark, UniGenBench, t2v_metrics, HPSv2, Step1X-Edit, ImgEdit.
+name: ELLA, geneval, T2I-CompBench, WISE, OneIG-Benchmark, UniGenBench, t2v_metrics, HPSv2, Step1X-Edit,
+ImgEdit.
 """
 
 from __future__ import annotations

@@ -8,8 +8,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import evalsuite_tasks
 import numpy as np
 import pytest
+import yaml
 from PIL import Image as pil
 
 from evalsuite.content import Image
@@ -19,10 +21,12 @@ from evalsuite.errors import DataError, UnavailableError
 from evalsuite.features import NetworkSpec, load_network
 from evalsuite.metrics.coverage import precision_recall
 from evalsuite.metrics.feature_sets import cmmd, kernel_distance
-from evalsuite.metrics.frechet import Gaussian
+from evalsuite.metrics.frechet import Gaussian, frechet_distance, gaussian_of
 from evalsuite.request import GenerateImages
 from evalsuite.stats import estimate
-from evalsuite.task import Task
+from evalsuite.task import Task, TaskEntry
+from evalsuite.task.benchmark import entries
+from evalsuite.task.entry import TaskOptions
 from tests.features.networks import write_clip
 from tests.tasks.asking import wording
 from tests.tasks.image_files import build, drawn, png, values
@@ -344,3 +348,43 @@ def test_prompts_of_hpsv2_that_are_wrong_are_one_error(tmp_path: Path, texts: An
     (hpsv2(tmp_path) / "benchmark/paintings.json").write_text(json.dumps(texts))
     with pytest.raises(DataError, match=said):
         list(build("hpsv2", tmp_path).samples())
+
+
+# MJHQ-30K: distances by category
+
+
+def mjhq(folder: Path, each: int = 5) -> Path:
+    rows = {
+        f"{category}{n}": {"category": category, "prompt": f"{category} {n}"}
+        for category in ("animals", "food")
+        for n in range(each)
+    }
+    (folder / "meta_data.json").write_text(json.dumps(rows))
+    for seed, (key, row) in enumerate(rows.items()):
+        path = folder / f"mjhq30k_imgs/{row['category']}/{key}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(noise(100 + seed).read())
+    return folder
+
+
+def test_mjhqs_distance_is_told_by_category(tmp_path: Path, clip: Path) -> None:
+    """Over a small network instead of Inception."""
+    made = yaml.safe_load((Path(evalsuite_tasks.__file__).parent / "image/mjhq-30k.yaml").read_text())
+    made["settings"]["networks"]["inception-clean"] |= {"kind": "clip", "source": str(clip)}
+    made["settings"]["networks"]["inception-clean"]["preprocess"] = "openai"
+    (tmp_path / "made.yaml").write_text(yaml.safe_dump(made))
+    (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
+    options = {"metrics": "FID clean"}
+    task: Any = entry.build(TaskOptions(protocol="any-size", data=mjhq(tmp_path), options=options))
+    samples = list(task.samples())
+    assert [s.labels["category"] for s in samples[4:6]] == ["animals", "food"]
+    drawn_images = [noise(i) for i in range(len(samples))]
+    scores = task.score([drawn(s, image) for s, image in zip(samples, drawn_images, strict=True)])
+    network: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
+    own = network.images([decode(image) for image in drawn_images])
+    real = network.images([decode(s.record.reference) for s in samples])
+    found = values(scores)
+    for group, at in (("", slice(None)), (" category=animals", slice(5)), (" category=food", slice(5, None))):
+        wanted = frechet_distance(gaussian_of(own[at]), gaussian_of(real[at]))
+        assert found[f"FID clean{group}"] == pytest.approx(wanted, rel=1e-3)
