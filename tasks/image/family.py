@@ -189,7 +189,7 @@ class ImageTask(FamilyTask):
         return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]
 
     def _reference_parts(self) -> dict[str, list[Image]]:
-        """`LABEL=VALUE` -> the images of the reference that belong to it; empty where distances are to all."""
+        """`LABEL=VALUE` -> the images of the reference that belong to it; none where distances are to all."""
         label, found = self.settings.distances_by, dict[str, list[Image]]()
         if label and self._reference_option is None:
             for prompt in self.prompts:
