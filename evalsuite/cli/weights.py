@@ -68,11 +68,16 @@ def fetch(
 
 @weights.command("convert")
 def convert_(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="hpsv2, hpsv2.1, image-reward or blip-vqa.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="hpsv2, hpsv2.1, hpsv3, image-reward or blip-vqa.")
+    ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The published weights file.")],
     tokenizer: Annotated[
         Path,
-        typer.Option(help="Folder with the tokenizer: CLIP's for HPSv2, bert-base-uncased's for the others."),
+        typer.Option(
+            help="Folder with the tokenizer: CLIP's for HPSv2, Qwen2-VL-7B-Instruct's with its config.json "
+            "for HPSv3, bert-base-uncased's for the others."
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -87,7 +92,8 @@ def convert_(
     from evalsuite.task.preference import PREFERENCES
 
     columns = {
-        "hpsv2": "HPSv2", "hpsv2.1": "HPSv2.1", "image-reward": "ImageReward", "blip-vqa": "BLIP-VQA",
+        "hpsv2": "HPSv2", "hpsv2.1": "HPSv2.1", "hpsv3": "HPSv3", "image-reward": "ImageReward",
+        "blip-vqa": "BLIP-VQA",
     }  # fmt: skip
     if kind not in columns:
         raise SpecError(f"There is no converter {kind!r}.", suggest(kind, columns))

@@ -22,7 +22,7 @@ from .importing import ROTATION
 OTHERS = ("inspect", "lm-eval", "lmms-eval")
 """Formats of whole runs; see `reports`."""
 IMAGES = (
-    "dpg", "geneval", "t2i-compbench", "wise", "oneig", "unigenbench", "genai", "mjhq", "gedit",
+    "dpg", "geneval", "t2i-compbench", "wise", "oneig", "unigenbench", "genai", "hpsv2", "mjhq", "gedit",
     "imgedit",
 )  # fmt: skip
 """Formats of folders of images; see `layouts`."""

@@ -124,14 +124,25 @@ def prepare_block(block: Block, networks: Mapping[str, Any]) -> Prepared:
 def _decoded(image: Image, networks: Mapping[str, Any]) -> _Ready:
     try:
         picture = decode(image)
-    except DataError as error:
+        return _Ready(_inputs(picture, networks))
+    except DataError as error:  # broken, or of a form that a network does not take
         return _Ready({}, str(error))
-    return _Ready({key: _input(network, picture) for key, network in networks.items()})
 
 
-def _input(network: Any, picture: PilImage) -> Any:
-    """What a network's own preparing makes of an image; the image where it has none."""
-    return network.prepare(picture) if hasattr(network, "prepare") else picture
+def _inputs(picture: PilImage, networks: Mapping[str, Any]) -> dict[str, Any]:
+    """By network, what its own preparing makes of an image; the image where it has none. What several
+    networks see alike is made once."""
+    shared: dict[object, Any] = {}
+    found: dict[str, Any] = {}
+    for key, network in networks.items():
+        if not hasattr(network, "prepare"):
+            found[key] = picture
+            continue
+        seen = getattr(network, "seen_as", key)
+        if seen not in shared:
+            shared[seen] = network.prepare(picture)
+        found[key] = shared[seen]
+    return found
 
 
 def rows_of_block(prepared: Prepared, networks: Mapping[str, Any]) -> BlockRows:

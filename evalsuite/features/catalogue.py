@@ -97,6 +97,12 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
                 licence="Apache-2.0",
             ),
             WeightsFile(
+                "HPSv3.safetensors",
+                f"{_HUB}MizzenAI/HPSv3/resolve/main/HPSv3.safetensors",
+                "about 16 GB",
+                licence="MIT",
+            ),
+            WeightsFile(
                 "ImageReward.pt",
                 f"{_HUB}THUDM/ImageReward/resolve/main/ImageReward.pt",
                 "about 1.8 GB",
@@ -130,6 +136,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "inception": ("pt_inception-2015-12-05-6726825d.pth",),
         "hpsv2.1": ("HPS_v2.1_compressed.pt",),
         "hpsv2": ("HPS_v2_compressed.pt",),
+        "hpsv3": ("HPSv3.safetensors",),
         "image-reward": ("ImageReward.pt",),
         "aesthetic-v2": ("sac+logos+ava1-l14-linearMSE.pth",),
         "blip-vqa": ("model_base_vqa_capfilt_large.pth",),

@@ -125,6 +125,7 @@ _BUILT_IN = {
         NetworkKind("sentence", _load("sentence", "SentenceNetwork"), _folder),
         NetworkKind("structure", _load("structure", "StructureNetwork"), _folder),
         NetworkKind("hpsv2", _load("scorers.clip_scores", "ClipScorer"), _folder),
+        NetworkKind("hpsv3", _load("scorers.hpsv3", "HpsV3"), _folder),
         NetworkKind("pickscore", _load("scorers.clip_scores", "ClipScorer"), _folder),
         NetworkKind("image-reward", _load("scorers.image_reward", "ImageReward"), _folder),
         NetworkKind("aesthetic", _load("scorers.aesthetic", "Aesthetic"), _aesthetic_files),

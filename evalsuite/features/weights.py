@@ -21,19 +21,23 @@ def weights_folder() -> Path:
 
 
 def find_folder(source: str, revision: str | None = None) -> Path:
-    """The folder of a checkpoint: itself, inside an installed package, or in the hub's cache.
+    """The folder of a checkpoint: itself, of that name in the weights folder, inside an installed package, or
+    in the hub's cache.
 
     Raises UnavailableError naming the folder or the command that fetches it.
     """
     if source.startswith("package:"):
         return _package_folder(source.removeprefix("package:"))
     folder = Path(source).expanduser()
+    if "/" not in source and not folder.is_dir():
+        # Where `evalsuite weights convert` writes.
+        folder = weights_folder() / source
     if folder.is_dir():
         _require_model_file(folder)
         return folder
     if source.count("/") != 1 or source.startswith((".", "/", "~")):
         raise UnavailableError(
-            f"There is no checkpoint folder {source}.",
+            f"There is no checkpoint folder {folder}.",
             "Give the folder that save_pretrained wrote, or a hub id owner/name.",
         )
     from huggingface_hub import snapshot_download

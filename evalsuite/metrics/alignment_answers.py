@@ -120,6 +120,16 @@ def _probability(reply: str, expected: Sequence[str]) -> list[float]:
     return [value]
 
 
+def _number(reply: str, expected: Sequence[str]) -> list[float]:
+    try:
+        value = float(reply)
+    except ValueError as error:
+        raise SampleError(f"{reply!r:.100} is no number") from error
+    if not math.isfinite(value):
+        raise SampleError(f"{reply!r:.100} is no finite number")
+    return [value]
+
+
 def likelihood_value(reply: str, expected: str, *, share: bool = False) -> float:
     """The probability of a right answer, from log-likelihoods of choices (JSON), or a probability as it
     stands.
@@ -187,13 +197,15 @@ REPLIES: Mapping[str, Callable[[str, Sequence[str]], list[float]]] = MappingProx
         "likelihood-share": _likelihood_share,
         "probability": _probability,
         "spellings": _spelled,
+        "number": _number,
     }
 )
 """Way of reading -> value of each question from the reply and the expected answers. `exact`: the very answer
 (DPG-Bench, OneIG, DSG); `loose`: without case and punctuation (DSG's GPT-4o); `lines`: `yes_no_lines`;
 `xml-lists`: `xml_scores`; `json-verdict`: `json_verdict` for all questions at once; `probability`: a number;
 `likelihood`, `likelihood-share`: `likelihood_value`, the judge is asked for likelihoods instead of words;
-`spellings`: one of a right answer's spellings (GenEval 2's TIFA)."""
+`spellings`: one of a right answer's spellings (GenEval 2's TIFA); `number`: a number that a network measured,
+as it stands (OneIG's reasoning, style, diversity)."""
 
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 

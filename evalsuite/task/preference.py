@@ -50,6 +50,7 @@ PREFERENCES: Mapping[str, Preference] = MappingProxyType(
         "HPSv2": Preference("hpsv2", "hps-v2", "hps", 2),
         "HPSv2.1 without antialias": Preference("hpsv2", "hps-v2.1", "hps-without-antialias", 2),
         "HPSv2 without antialias": Preference("hpsv2", "hps-v2", "hps-without-antialias", 2),
+        "HPSv3": Preference("hpsv3", "hps-v3", "qwen2-vl", 2),
         "PickScore": Preference("pickscore", "yuvalkirstain/PickScore_v1", "transformers", 2),
         "ImageReward": Preference("image-reward", "image-reward-v1.0", "openai", 3),
         "Aesthetic": Preference("aesthetic", "openai/clip-vit-large-patch14", "openai", 2),

@@ -72,7 +72,8 @@ def build(plan: Plan) -> ImageTask:
             needs[metric_name] += (settings.select,)
     optional = {name for name, column in settings.columns.items() if column.optional}
     columns = choose_columns(plan, settings.networks, needs, optional=optional, required=not settings.gallery)
-    plan.source.path("prompts" if plan.source.reader in TABLES else "captions")
+    for role in plan.source.files if plan.source.reader in TABLES else ("captions",):
+        plan.source.path(role)
     return ImageTask(plan, settings, columns, output.count)
 
 
@@ -170,7 +171,9 @@ class ImageTask(FamilyTask):
             any_caption=protocol.select_by == "any-caption",
             truth=self._truth,
             reference=self.reference(),
+            parts=self._reference_parts(),
             by=self.plan.benchmark.by,
+            deviation=self.settings.deviation,
         )
         return self.with_aggregates(scorer.score(answered))
 
@@ -184,6 +187,15 @@ class ImageTask(FamilyTask):
         if self.settings.reference == "listed":
             return list({p.image_id: p.reference for p in self.prompts if p.reference is not None}.values())
         return [] if self.plan.source.reader in TABLES else [one.image for one in self._captioned()]
+
+    def _reference_parts(self) -> dict[str, list[Image]]:
+        """`LABEL=VALUE` -> the images of the reference that belong to it; none where distances are to all."""
+        label, found = self.settings.distances_by, dict[str, list[Image]]()
+        if label and self._reference_option is None:
+            for prompt in self.prompts:
+                if label in prompt.labels and prompt.reference is not None:
+                    found.setdefault(f"{label}={prompt.labels[label]}", []).append(prompt.reference)
+        return dict(sorted(found.items()))
 
     @property
     def _reference_option(self) -> Path | None:

@@ -126,4 +126,4 @@ def list_digest(prompts: Sequence[Prompt]) -> str:
 
 def _prompt(image: Captioned, text: str, number: int = 0) -> Prompt:
     captions = tuple(caption.strip() for caption in image.captions)
-    return Prompt(image.id, text.strip(), captions, image.image, number)
+    return Prompt(image.id, text.strip(), captions, image.image, number, dict(image.labels))

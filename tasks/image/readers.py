@@ -39,8 +39,9 @@ def read_mjhq(source: Located) -> Iterator[Captioned]:
         prompt = field(row, "prompt", str, where)
         if not prompt.strip():
             raise DataError(f"{where}: the prompt is empty.", "Fetch the file again.")
-        image = source.image("images", category=field(row, "category", str, where), id=key)
-        yield Captioned(key, image, (prompt,))
+        category = field(row, "category", str, where)
+        image = source.image("images", category=category, id=key)
+        yield Captioned(key, image, (prompt,), labels=(("category", category),))
 
 
 CAPTIONED = MappingProxyType(
@@ -60,6 +61,24 @@ def read_table(source: Located) -> list[Prompt]:
     return [Prompt(f"{row.number:05}", row.text, (row.text,), None, labels=row.labels) for row in rows]
 
 
-TABLES = MappingProxyType({"prompt-table": read_table})
+def read_hpd(source: Located) -> list[Prompt]:
+    """HPSv2's prompts: a list of texts per style, the style being the file's role. Ids are STYLE/00000.
+
+    Raises DataError for a file of another form, and for a prompt that is empty.
+    """
+    found: list[Prompt] = []
+    for style in source.files:
+        path = source.path(style)
+        texts = read_json(path)
+        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"{path} must be a list of prompts.", "Is it a file of HPDv2's folder benchmark?")
+        for number, text in enumerate(texts):
+            if not text.strip():
+                raise DataError(f"{path}: prompt {number} is empty.", "Fetch the file again.")
+            found.append(Prompt(f"{style}/{number:05}", text, (text,), None, labels={"style": style}))
+    return found
+
+
+TABLES = MappingProxyType({"hpd-prompts": read_hpd, "prompt-table": read_table})
 """Files of prompts that are about no image."""
 READERS = MappingProxyType({**CAPTIONED, **TABLES})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,7 +30,7 @@ from evalsuite.task.readers import decode, lossy
 from . import distributions
 from .distributions import Distributions
 from .prompt_list import Prompt
-from .settings import ColumnSettings
+from .settings import ColumnSettings, Deviation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,6 +50,7 @@ class Scorer:
         select: key of the network that selects among them; "" takes the first.
         any_caption: selection looks at all captions of the reference image, not only at the prompt.
         reference: statistics file or images that distances are measured to.
+        parts: `LABEL=VALUE` -> the part of the reference that belongs to samples of that label.
     """
 
     columns: Columns
@@ -60,6 +61,8 @@ class Scorer:
     truth: PromptTruth | None
     reference: Path | Sequence[Image]
     by: Sequence[Breakdown]
+    parts: Mapping[str, Sequence[Image]] = field(default_factory=dict)
+    deviation: Deviation | None = None
 
     def score(self, answers: Iterable[Answered]) -> Scores:
         """Rows in the order of `answers`; a prompt with a broken image or too few of them is a failure."""
@@ -223,9 +226,59 @@ class Scorer:
                 continue
             try:
                 statistics.append(distances.statistic(metric, how, scored, drawn))
+                if how.measure == "frechet":
+                    statistics += self._by_parts(metric, how, rows, scored, drawn)
             except SampleError as error:
                 missing[name] = str(error)
-        return Scores(rows, statistics, missing, self.columns.details() | distances.record)
+        details = self.columns.details() | distances.record | self._deviations(rows)
+        return Scores(rows, statistics, missing, details)
+
+    def _by_parts(
+        self,
+        metric: Metric,
+        how: ColumnSettings,
+        rows: Sequence[SampleScore],
+        scored: Sequence[int],
+        drawn: np.ndarray,
+    ) -> list[Statistic]:
+        """Distances of the images of each label's value to their part of the reference, without intervals: at
+        2,048 dimensions each takes seconds, and an interval twenty of them."""
+        found: list[Statistic] = []
+        for group, images in self.parts.items():
+            label, _, value = group.partition("=")
+            at = [place for place, i in enumerate(scored) if rows[i].labels.get(label) == value]
+            if len(at) >= distributions.FEWEST:
+                part = Distributions(images, self.columns.network)
+                one = part.statistic(metric, how, [scored[place] for place in at], drawn[at])
+                found.append(replace(one, group=group, resampling="none", most_resamples=None))
+        return found
+
+    def _deviations(self, rows: Sequence[SampleScore]) -> dict[str, dict[str, dict[str, float]]]:
+        """By `COLUMN by LABEL` and the label's value: mean and deviation of the groups' means."""
+        if self.deviation is None:
+            return {}
+        label, found = self.deviation.by, {}
+        for name in (name for name, how in self.how.items() if how.measure == "score"):
+            values: dict[str, list[float]] = {}
+            for row in rows:
+                if name in row.values and label in row.labels:
+                    values.setdefault(row.labels[label], []).append(row.values[name])
+            found[f"{name} by {label}"] = {
+                value: dict(zip(("mean", "std"), grouped(scores, self.deviation.group), strict=True))
+                for value, scores in values.items()
+            }
+        return found
+
+
+def grouped(values: Sequence[float], size: int) -> tuple[float, float]:
+    """Mean and standard deviation (population) of the means of groups of `size` neighbouring values.
+
+    As HPSv2's script has it: a last, smaller group weighs as much as a full one.
+    """
+    import numpy as np
+
+    means = [np.mean(values[start : start + size]) for start in range(0, len(values), size)]
+    return float(np.mean(means)), float(np.std(means))
 
 
 def feature_key(how: ColumnSettings) -> str:

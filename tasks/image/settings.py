@@ -42,6 +42,17 @@ class ColumnSettings(BaseModel):
     """Of several images per prompt: the one selected, or the first, which is what one seed alone gives."""
 
 
+class Deviation(BaseModel):
+    """A standard deviation beside columns of scores: of the means of neighbouring prompts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: str
+    """Label: groups never hold prompts of two of its values."""
+    group: int = Field(ge=1)
+    """Prompts in a group; the last one of a label's value may have fewer."""
+
+
 class Settings(BaseModel):
     """What a text-to-image benchmark's file says under `settings`."""
 
@@ -57,6 +68,10 @@ class Settings(BaseModel):
     """Every caption is a prompt, none is sampled."""
     gallery: bool = False
     """Images are generated even where the headline's network is not here: they are made to be looked at."""
+    distances_by: str = ""
+    """Label: Fréchet distances are told for each of its values, too, to that part of the reference."""
+    deviation: Deviation | None = None
+    """What the run's record of details gets for every column of measure `score`."""
     select: str = ""
     """Network that selects among several images per prompt; empty: the first is taken."""
     reference: Literal["all", "listed"] = "all"

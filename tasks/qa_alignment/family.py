@@ -135,6 +135,8 @@ class AlignmentTask(JudgedFamilyTask):
         ]
 
     def question(self, answered: Answered, said: Sequence[Judgement]) -> Chat | None:
+        if self._settings.measured:
+            raise SpecError(f"{self.plan.benchmark.name}: no judge answers this.", self._from_file)
         prompt: QuestionedPrompt = answered.sample.record
         shown = self._shown(answered)
         unit = self._replies(prompt, len(shown)).next_unit(said)
@@ -197,9 +199,17 @@ class AlignmentTask(JudgedFamilyTask):
                 pools[place] = pool
         if not runs:
             bare = [replace(row, failure="") for row in rows]
-            return Scores(bare, (), {metric.name: unjudged(self) for metric in self.plan.info.metrics})
+            reason = self._from_file if self._settings.measured else unjudged(self)
+            return Scores(bare, (), {metric.name: reason for metric in self.plan.info.metrics})
         return self.scores(
             rows, self._metrics, more=self._pooled(rows, pools), details={"runs of the judge": runs}
+        )
+
+    @property
+    def _from_file(self) -> str:
+        return (
+            f"Measure the images with {self._settings.judge} in an environment of its own, and put {_FILE} "
+            "beside the data, or name it: --task-option answers=FILE."
         )
 
     def _pooled(self, rows: Sequence[SampleScore], pools: Mapping[int, Pool]) -> list[Statistic]:
@@ -239,7 +249,8 @@ class AlignmentTask(JudgedFamilyTask):
             for name, (total, count) in score.pool.items():
                 before = pool.get(name, (0.0, 0))
                 pool[name] = before[0] + total, before[1] + count
-        return made(values=values, parsed=_told(questions, found[0][1])), pool
+        told = _numbers(found[0][1]) if self._settings.measured else _told(questions, found[0][1])
+        return made(values=values, parsed=told), pool
 
     def _checked(
         self, one: Answered, questions: Sequence[AlignmentQuestion], answers: Sequence[Values]
@@ -275,6 +286,10 @@ class AlignmentTask(JudgedFamilyTask):
         replies = self._replies(prompt, len(shown))
         for said in one.judgements:
             yield replies.values(said, len(shown))
+
+
+def _numbers(values: Values) -> str:
+    return " | ".join(f"image {number}: {row[0]:.4g}" for number, row in enumerate(values, start=1))
 
 
 def _told(questions: Sequence[AlignmentQuestion], values: Values) -> str:

@@ -120,6 +120,29 @@ def read_oneig(source: Located) -> Iterator[QuestionedPrompt]:
             yield QuestionedPrompt(f"{name}/{key}", prompts[category, key], questions, {"set": name})
 
 
+def read_oneig_measured(source: Located) -> Iterator[QuestionedPrompt]:
+    """OneIG's prompts whose images a network measures, one number each: `prompts`, its table.
+
+    `settings.sets`: set -> category in the table; `settings.prompt`: the prompt's column; `settings.classes`:
+    only prompts with a `class` count, which becomes the label `style`. `texts`, where it is: id -> the text
+    that an image is compared with.
+
+    Raises DataError for a missing column, and for an id without a text.
+    """
+    column, sets, classes = (source.settings.get(name) for name in ("prompt", "sets", "classes"))
+    texts = read_json(source.path("texts")) if source.has("texts") else {}
+    names = {category: name for name, category in sets.items()}
+    for where, row in _rows(source.path("prompts"), ("category", "id", column, "class")):
+        name, style = names.get(row["category"]), row["class"].strip().lower().replace(" ", "_")
+        if name is None or (classes and not style):
+            continue
+        if source.has("texts") and row["id"] not in texts:
+            raise DataError(f"{where}: {source.path('texts')} has nothing for {row['id']}.", _WRONG_FILE)
+        question = AlignmentQuestion("value", texts.get(row["id"], ""))
+        labels = {"set": name, **({"style": style} if classes else {})}
+        yield QuestionedPrompt(f"{name}/{row['id']}", row[column], (question,), labels)
+
+
 def read_tifa(source: Located) -> Iterator[QuestionedPrompt]:
     """`questions`: TIFA's list of `{id, caption, question, choices, answer, element_type}`."""
     path = source.path("questions")
@@ -323,6 +346,7 @@ READERS = MappingProxyType(
         "geneval2-jsonl": read_geneval2,
         "geneval-plus-plus-jsonl": read_geneval_plus_plus,
         "oneig-folder": read_oneig,
+        "oneig-measured": read_oneig_measured,
         "question-table": read_question_table,
         "tifa-json": read_tifa,
         "tiif-folder": read_tiif,

@@ -100,6 +100,8 @@ class Settings(Strict):
 
     judge: str
     """The model that answers officially."""
+    measured: bool = False
+    """It is a network that measures images: no judge is asked, the numbers come from a file of answers."""
     answer: Asking = Asking()
     rules: dict[str, RuleSettings] = Field(min_length=1)
     """By the names in the benchmark's `rules`."""

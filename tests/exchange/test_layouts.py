@@ -38,6 +38,7 @@ from tests.tasks.test_qa_alignment import dpg, dpg_answers, oneig
 from tests.tasks.test_rubric import wise
 
 SIDE = 16
+STYLES = ("anime", "concept-art", "paintings", "photo")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _compbench(folder: Path) -> Path:
     folder.mkdir()
     rows = [
         {"id": n, "prompt": text, "questions": [{"id": 1, "text": "a cat?"}]}
-        for n, text in enumerate(("a red cat", "a blue_green dog and a cup"))
+        for n, text in enumerate(("a red cat", "a blue-green dog and a cup"))
     ]
     (folder / "color_questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return folder
@@ -102,6 +103,12 @@ def _mjhq(folder: Path) -> Path:
         path = folder / f"mjhq30k_imgs/{row['category']}/{key}.jpg"
         path.parent.mkdir(parents=True)
         path.write_bytes(encoded("JPEG"))
+    return folder
+
+
+def _hpsv2(folder: Path) -> Path:
+    for style in STYLES:
+        write_json(folder / f"benchmark/{style}.json", [f"{style} of a cat", f"{style} of ink"])
     return folder
 
 
@@ -137,8 +144,8 @@ CASES = [
         "t2i-compbench-color",
         _compbench,
         tuple(
-            f"samples/{prompt}_{i:06}.png"
-            for prompt in ("a red cat", "a blue_green dog and a cup")
+            f"samples/{prompt}_{10 * n + i:06}.png"
+            for n, prompt in enumerate(("a red cat", "a blue-green dog and a cup"))
             for i in range(10)
         ),
     ),
@@ -153,6 +160,12 @@ CASES = [
         "unigenbench", "unigenbench-en", _unigenbench, tuple(f"{n}_{i}.png" for n in (0, 1) for i in range(4))
     ),
     Case("genai", "genai-bench", genai, tuple(f"m/{n:05}.jpeg" for n in (1, 2, 3))),
+    Case(
+        "hpsv2",
+        "hpsv2",
+        _hpsv2,
+        tuple(f"{style}/{n:05}.jpg" for style in STYLES for n in (0, 1)),
+    ),
     Case("mjhq", "mjhq-30k", _mjhq, ("animals/ab.png", "art/cd.png"), protocol="any-size"),
     Case(
         "gedit",
@@ -394,10 +407,26 @@ def test_a_layout_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
     assert not (tmp_path / "out.part").exists()
 
 
-def test_a_prompt_that_is_no_file_name_is_refused(tmp_path: Path) -> None:
+def test_only_the_order_of_compbenchs_numbers_counts(tmp_path: Path) -> None:
+    """The official scripts count on over all prompts, others begin anew with each."""
+    case = next(case for case in CASES if case.form == "t2i-compbench")
+    data, folder = case.data(tmp_path / "data"), write_folder(case, tmp_path / "made")
+    brought(case, data, folder, tmp_path / "run")
+    for name in case.files:
+        prompt, _, number = (folder / name).stem.rpartition("_")
+        (folder / name).rename(folder / f"samples/{prompt}_{int(number) % 10:06}.png")
+    brought(case, data, folder, tmp_path / "other")
+    assert images_of(tmp_path / "other", case.task) == images_of(tmp_path / "run", case.task)
+    (folder / "samples/a red cat_000010.png").write_bytes(noise(99))
+    with pytest.raises(DataError, match=r"a red cat_000010\.png matches no prompt"):
+        brought(case, data, folder, tmp_path / "third")
+
+
+@pytest.mark.parametrize("prompt", ["a cat/dog", "a cat_dog"])
+def test_a_prompt_that_is_no_file_name_is_refused(prompt: str, tmp_path: Path) -> None:
     case = next(case for case in CASES if case.form == "t2i-compbench")
     data = case.data(tmp_path / "data")
-    row = {"id": 7, "prompt": "a cat/dog", "questions": [{"id": 1, "text": "a cat?"}]}
+    row = {"id": 7, "prompt": prompt, "questions": [{"id": 1, "text": "a cat?"}]}
     with (data / "color_questions.jsonl").open("a") as stream:
         stream.write("\n" + json.dumps(row))
     with pytest.raises(SpecError, match="sample '7' cannot be a file's name"):

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
+import numpy as np
 import torch
-from transformers import BertTokenizerFast  # type: ignore[attr-defined]
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import BertTokenizerFast, PreTrainedTokenizerFast  # type: ignore[attr-defined]
 
 from evalsuite.features.scorers.aesthetic import HEAD
 from evalsuite.features.scorers.clip_t5 import clip_t5
 from evalsuite.features.scorers.converting import convert
+from evalsuite.features.scorers.hpsv3 import asked
 from evalsuite.mini.training.tokenizer import make_tokenizer
 from tests.features.networks import write_clip
 
@@ -116,6 +121,90 @@ def write_aesthetic(folder: Path, width: int = 8) -> Path:
     return folder
 
 
+MARKS = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+    "<|video_pad|>",
+)  # fmt: skip
+
+
+def write_qwen(folder: Path) -> Path:
+    """A byte-level tokenizer with Qwen2-VL's marks, and the configuration of a tiny network of its kind."""
+    tokens = Tokenizer(models.BPE())
+    tokens.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokens.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=list(MARKS), initial_alphabet=alphabet)
+    tokens.train_from_iterator([asked("a cat and a dog")], trainer)
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=tokens, eos_token="<|im_end|>", pad_token="<|endoftext|>",
+        additional_special_tokens=list(MARKS[1:]),
+    )  # fmt: skip
+    made.save_pretrained(folder)
+    config = {
+        "model_type": "qwen2_vl", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 700, "rms_norm_eps": 1e-6,
+        "rope_theta": 1e6, "rope_scaling": {"type": "mrope", "mrope_section": [1, 1, 2]},
+        "tie_word_embeddings": False, "max_position_embeddings": 4096, "use_sliding_window": False,
+        "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 0, "vision_start_token_id": 3,
+        "vision_end_token_id": 4, "image_token_id": 5, "video_token_id": 6,
+        "vision_config": {
+            "depth": 2, "embed_dim": 32, "mlp_ratio": 2, "num_heads": 2, "in_chans": 3, "hidden_size": 32,
+            "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2, "spatial_patch_size": 14,
+        },
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def hpsv3_state(words: int) -> dict[str, torch.Tensor]:
+    """Tensors under the names of `HPSv3.safetensors`, each made from its name alone."""
+    width, inner, vision = 32, 48, 32
+    shapes: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (words, width), "model.norm.weight": (width,),
+        "lm_head.weight": (words, width), "visual.patch_embed.proj.weight": (vision, 3, 2, 14, 14),
+        "visual.merger.ln_q.weight": (vision,), "visual.merger.ln_q.bias": (vision,),
+        "visual.merger.mlp.0.weight": (4 * vision, 4 * vision), "visual.merger.mlp.0.bias": (4 * vision,),
+        "visual.merger.mlp.2.weight": (width, 4 * vision), "visual.merger.mlp.2.bias": (width,),
+        "rm_head.0.weight": (1024, width), "rm_head.0.bias": (1024,), "rm_head.3.weight": (16, 1024),
+        "rm_head.3.bias": (16,), "rm_head.5.weight": (2, 16), "rm_head.5.bias": (2,),
+    }  # fmt: skip
+    for number in range(2):
+        layer, block = f"model.layers.{number}", f"visual.blocks.{number}"
+        for name, size in (("q_proj", width), ("k_proj", width // 2), ("v_proj", width // 2)):
+            shapes[f"{layer}.self_attn.{name}.weight"] = (size, width)
+            shapes[f"{layer}.self_attn.{name}.bias"] = (size,)
+        shapes[f"{layer}.self_attn.o_proj.weight"] = (width, width)
+        shapes |= {f"{layer}.mlp.{name}_proj.weight": (inner, width) for name in ("gate", "up")}
+        shapes[f"{layer}.mlp.down_proj.weight"] = (width, inner)
+        shapes |= {f"{layer}.{name}_layernorm.weight": (width,) for name in ("input", "post_attention")}
+        for name, wide, narrow in (
+            ("attn.qkv", vision, 3 * vision), ("attn.proj", vision, vision),
+            ("mlp.fc1", vision, 2 * vision), ("mlp.fc2", 2 * vision, vision),
+        ):  # fmt: skip
+            shapes |= {f"{block}.{name}.weight": (narrow, wide), f"{block}.{name}.bias": (narrow,)}
+        for name in ("norm1", "norm2"):
+            shapes |= {f"{block}.{name}.weight": (vision,), f"{block}.{name}.bias": (vision,)}
+    return {name: _named(name, shape) for name, shape in shapes.items()}
+
+
+def _named(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+    values = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape).astype(np.float32)
+    scales = name.endswith("weight") and ("norm" in name or "ln_q" in name)
+    return torch.from_numpy(1 + 0.1 * values if scales else 0.2 * values)
+
+
+def write_hpsv3(root: Path, pixels: int = 0) -> Path:
+    """A converted folder; with fewer pixels than published where that is said."""
+    qwen = write_qwen(root / "qwen")
+    words = len(PreTrainedTokenizerFast.from_pretrained(qwen)) + 1
+    save_file(hpsv3_state(words), root / "HPSv3.safetensors")
+    folder = convert("hpsv3", root / "HPSv3.safetensors", qwen, root / "hps-v3")
+    if pixels:
+        written = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**written, "pixels": pixels}))
+    return folder
+
+
 def write_all(root: Path) -> dict[str, str]:
     """Column -> folder."""
     bert = write_bert(root / "bert")
@@ -129,6 +218,7 @@ def write_all(root: Path) -> dict[str, str]:
         "HPSv2": str(second),
         "HPSv2.1 without antialias": str(first),
         "HPSv2 without antialias": str(second),
+        "HPSv3": str(write_hpsv3(root / "hpsv3", pixels=16 * 28 * 28)),
         "PickScore": str(first),
         "ImageReward": str(root / "image-reward"),
         "Aesthetic": str(write_aesthetic(root / "aesthetic")),

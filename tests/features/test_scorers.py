@@ -9,24 +9,32 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from evalsuite.cli.app import app
+from evalsuite.data.images import decode
 from evalsuite.errors import CheckpointError, DataError, SpecError, UnavailableError
 from evalsuite.features import NetworkSpec, load_scorer, require_weights
+from evalsuite.features.extraction import image_features
 from evalsuite.features.scorers.aesthetic import HEAD, aesthetic, read_head
+from evalsuite.features.scorers.base import TorchScorer
 from evalsuite.features.scorers.blip import HEAD_WIDTH, text_config, vision_config
 from evalsuite.features.scorers.converting import convert
 from evalsuite.task.preference import PREFERENCES
 from tests.features.networks import pictures
 from tests.features.scorers import (
     blip_vqa_state,
+    hpsv3_state,
     image_reward_state,
     write_aesthetic,
     write_all,
     write_bert,
+    write_hpsv3,
+    write_qwen,
     write_vqascore,
 )
+from tests.tasks.image_files import png
 
 TEXTS = ["a cat", "a dog a cat", "a cat", "dog", "a a a a a cat dog"]
 
@@ -53,6 +61,35 @@ def test_a_score_depends_on_its_image_and_text_alone(column: str, weights: dict[
     other = scorer.scores([prepared[0]], ["dog dog"])
     assert (other[0] == pytest.approx(together[0], rel=1e-6)) == (column == "Aesthetic")
     assert scorer.scores([], []).shape == (0,)
+
+
+def test_what_networks_see_alike_is_prepared_once(
+    weights: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ("HPSv2.1", "HPSv2", "HPSv2.1 without antialias", "HPSv3")
+    networks = {column: _scorer(column, weights[column]) for column in columns}
+    made: list[str] = []
+    original = TorchScorer.prepare
+
+    def counted(self: TorchScorer, image: Image.Image) -> Any:
+        made.append(self.preprocess)
+        return original(self, image)
+
+    monkeypatch.setattr(TorchScorer, "prepare", counted)
+    images = [png(image) for image in pictures(2)]
+    found, _ = image_features(networks, images, ["a cat", "a dog"])
+    assert sorted(made) == ["hps"] * 2 + ["hps-without-antialias"] * 2
+    for column, network in networks.items():
+        alone = network.scores([network.prepare(decode(image)) for image in images], ["a cat", "a dog"])
+        assert found[column][:, 0] == pytest.approx(alone, rel=1e-5)
+
+
+def test_an_image_that_a_network_does_not_take_is_that_images_failure(weights: dict[str, str]) -> None:
+    networks = {column: _scorer(column, weights[column]) for column in ("HPSv2", "HPSv3")}
+    images = [png(Image.new("RGB", (1, 300))), png(Image.new("RGB", (30, 30), "red"))]
+    found, state = image_features(networks, images, ["a cat"] * 2)
+    assert "one side is more than 200 times the other" in state.failures[0]
+    assert np.isfinite(found["HPSv3"][1, 0])
 
 
 def test_fingerprints_tell_weights_kinds_and_preprocessing_apart(weights: dict[str, str]) -> None:
@@ -113,6 +150,44 @@ def test_another_checkpoint_is_one_error(kind: str, state: Any, tmp_path: Path) 
         convert(kind, file, bert, bert)
     with pytest.raises(SpecError, match="There is no converter"):
         convert("hpsv4", file, bert, tmp_path / "out")
+
+
+def test_another_hpsv3_is_one_error(tmp_path: Path) -> None:
+    qwen, file = write_qwen(tmp_path / "qwen"), tmp_path / "HPSv3.safetensors"
+    out, whole = tmp_path / "out", hpsv3_state(601)
+    for change, reason in (
+        ({"rm_head.5.weight": torch.zeros(1, 16)}, "1 outputs"),
+        (
+            {"model.embed_tokens.weight": torch.zeros(601, 16)},
+            "with width 32; the checkpoint is a qwen2_vl of width 16",
+        ),
+        ({"model.embed_tokens.weight": torch.zeros(600, 32)}, "has 600 tokens"),
+    ):
+        save_file({**whole, **change}, file)
+        with pytest.raises(CheckpointError, match=reason):
+            convert("hpsv3", file, qwen, out)
+    save_file({"something": torch.zeros(1)}, file)
+    with pytest.raises(CheckpointError, match=r"none of HPSv3: model\.embed_tokens\.weight is missing"):
+        convert("hpsv3", file, qwen, out)
+    file.write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        convert("hpsv3", file, qwen, out)
+    with pytest.raises(DataError, match=r"config\.json cannot be read"):
+        convert("hpsv3", file, write_bert(tmp_path / "bert"), out)
+    assert not out.exists()
+
+
+def test_a_damaged_folder_of_hpsv3_is_one_error(tmp_path: Path) -> None:
+    folder = write_hpsv3(tmp_path)
+    state = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()  # it is a link to the published file
+    save_file(
+        {name: one for name, one in state.items() if "layers.1.mlp" not in name}, folder / "model.safetensors"
+    )
+    with pytest.raises(CheckpointError, match="is missing or of another size"):
+        _scorer("HPSv3", str(folder))
+    with pytest.raises(SpecError, match="no preprocessing 'openai'"):
+        load_scorer(NetworkSpec("hpsv3", str(folder), "openai"), "cpu")
 
 
 def test_a_folder_of_another_network_is_one_error(weights: dict[str, str], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from evalsuite_tasks.image.scoring import grouped
 from PIL import Image
 from transformers import CLIPConfig, CLIPModel
 
@@ -111,6 +112,20 @@ def test_hpsv2_scores_agree_after_conversion(path: Path, compared: Compared) -> 
             np.array(official["benchmark (x 100)"]), abs=2e-4
         )
     compared("HPSv2: scores", len(cases))
+
+
+@_every("hpsv2")
+def test_hpsv2s_benchmark_is_aggregated_as_officially(path: Path, compared: Compared) -> None:
+    cases = [case for case in read_json(path)["cases"] if case["kind"] == "hpsv2 benchmark"]
+    for case in cases:
+        lines = []
+        for style, scores in case["input"].items():
+            mean, deviation = grouped(scores, 80)
+            lines.append(f"m {style:<15} {mean:.2f} \t {deviation:.4f}")
+        every = [score for scores in case["input"].values() for score in scores]
+        lines.append(f"m {'Average':<15} {np.mean(every):.2f} \t")
+        assert lines == case["official"]
+    compared("HPSv2: benchmark", len(cases))
 
 
 @dataclass(frozen=True)

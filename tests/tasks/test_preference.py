@@ -85,7 +85,7 @@ def test_every_model_is_a_column_beside_the_benchmarks_own(
     assert 0 <= found["VQAScore"] <= 1
     assert 0 <= found["BLIP-VQA"] <= 1
     assert found["HPSv2.1"] != found["HPSv2.1 without antialias"]
-    assert len(decoded) == len(set(decoded)) == 8, "each image is decoded once for all nine models"
+    assert len(decoded) == len(set(decoded)) == 8, "each image is decoded once for all ten models"
     with RunReader(tmp_path / "run") as reader:
         (result,) = reader.metrics()
         table = reader.scores("dpg-bench")
@@ -127,8 +127,8 @@ def test_columns_change_no_data_and_leave_the_unjudged_unjudged(
 
 def test_what_is_not_a_model_is_refused_before_anything_is_generated(tmp_path: Path) -> None:
     data = dpg(tmp_path / "data")
-    with pytest.raises(SpecError, match=r"no preference model 'HPSv3'"):
-        build("dpg-bench", data, options={"preference": "HPSv3"})
+    with pytest.raises(SpecError, match=r"no preference model 'HPSv4'"):
+        build("dpg-bench", data, options={"preference": "HPSv4"})
     with pytest.raises(SpecError, match="which is not asked for"):
         build("dpg-bench", data, options={"preference-weights": "HPSv2=x"})
     with pytest.raises(SpecError, match="is not NAME=FOLDER"):

@@ -8,8 +8,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import evalsuite_tasks
 import numpy as np
 import pytest
+import yaml
 from PIL import Image as pil
 
 from evalsuite.content import Image
@@ -19,10 +21,12 @@ from evalsuite.errors import DataError, UnavailableError
 from evalsuite.features import NetworkSpec, load_network
 from evalsuite.metrics.coverage import precision_recall
 from evalsuite.metrics.feature_sets import cmmd, kernel_distance
-from evalsuite.metrics.frechet import Gaussian
+from evalsuite.metrics.frechet import Gaussian, frechet_distance, gaussian_of
 from evalsuite.request import GenerateImages
 from evalsuite.stats import estimate
-from evalsuite.task import Task
+from evalsuite.task import Task, TaskEntry
+from evalsuite.task.benchmark import entries
+from evalsuite.task.entry import TaskOptions
 from tests.features.networks import write_clip
 from tests.tasks.asking import wording
 from tests.tasks.image_files import build, drawn, png, values
@@ -303,3 +307,84 @@ def test_the_columns_of_coco_say_their_mode(tmp_path: Path, monkeypatch: pytest.
         for name in ("coco-30k", "coco-30k-512", "ln-coco")
     }
     assert modes == {"coco-30k": "dreamllm", "coco-30k-512": "pytorch-fid-512", "ln-coco": "dreamllm"}
+
+
+# HPSv2's benchmark
+
+
+def hpsv2(folder: Path, count: int = 2) -> Path:
+    (folder / "benchmark").mkdir()
+    for style in ("anime", "concept-art", "paintings", "photo"):
+        (folder / f"benchmark/{style}.json").write_text(json.dumps([f"{style} {n}" for n in range(count)]))
+    return folder
+
+
+def test_hpsv2s_prompts_are_scored_by_style(tmp_path: Path, clip: Path) -> None:
+    task: Any = build("hpsv2", hpsv2(tmp_path), weights=f"hps21={clip}")
+    samples = list(task.samples())
+    assert [s.id for s in samples[:3]] == ["anime/00000", "anime/00001", "concept-art/00000"]
+    assert wording(task.request(samples[3])) == "concept-art 1"
+    scores = task.score([drawn(s, noise(i)) for i, s in enumerate(samples)])
+    found, rows = values(scores), [row.values["HPSv2.1"] for row in scores.rows]
+    assert found["HPSv2.1"] == pytest.approx(np.mean(rows))
+    assert found["HPSv2.1 style=photo"] == pytest.approx(np.mean(rows[6:]))
+    # Two prompts of a style are less than a group: its mean is theirs, without a deviation.
+    told = scores.details["HPSv2.1 by style"]["photo"]
+    assert told == {"mean": pytest.approx(np.mean(rows[6:])), "std": 0.0}
+
+
+def test_hpsv2s_images_are_generated_without_its_network(tmp_path: Path) -> None:
+    task: Any = build("hpsv2", hpsv2(tmp_path))
+    scores = task.score([drawn(s, noise(0)) for s in task.samples()])
+    assert "weights" in scores.missing["HPSv2.1"]
+    assert not scores.statistics
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [(["a", " "], "prompt 1 is empty"), ({"a": 1}, "must be a list of prompts"), ([], "must be a list")],
+)
+def test_prompts_of_hpsv2_that_are_wrong_are_one_error(tmp_path: Path, texts: Any, said: str) -> None:
+    (hpsv2(tmp_path) / "benchmark/paintings.json").write_text(json.dumps(texts))
+    with pytest.raises(DataError, match=said):
+        list(build("hpsv2", tmp_path).samples())
+
+
+# MJHQ-30K: distances by category
+
+
+def mjhq(folder: Path, each: int = 5) -> Path:
+    rows = {
+        f"{category}{n}": {"category": category, "prompt": f"{category} {n}"}
+        for category in ("animals", "food")
+        for n in range(each)
+    }
+    (folder / "meta_data.json").write_text(json.dumps(rows))
+    for seed, (key, row) in enumerate(rows.items()):
+        path = folder / f"mjhq30k_imgs/{row['category']}/{key}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(noise(100 + seed).read())
+    return folder
+
+
+def test_mjhqs_distance_is_told_by_category(tmp_path: Path, clip: Path) -> None:
+    """Over a small network instead of Inception."""
+    made = yaml.safe_load((Path(evalsuite_tasks.__file__).parent / "image/mjhq-30k.yaml").read_text())
+    made["settings"]["networks"]["inception-clean"] |= {"kind": "clip", "source": str(clip)}
+    made["settings"]["networks"]["inception-clean"]["preprocess"] = "openai"
+    (tmp_path / "made.yaml").write_text(yaml.safe_dump(made))
+    (entry,) = entries(tmp_path)
+    assert isinstance(entry, TaskEntry)
+    options = {"metrics": "FID clean"}
+    task: Any = entry.build(TaskOptions(protocol="any-size", data=mjhq(tmp_path), options=options))
+    samples = list(task.samples())
+    assert [s.labels["category"] for s in samples[4:6]] == ["animals", "food"]
+    drawn_images = [noise(i) for i in range(len(samples))]
+    scores = task.score([drawn(s, image) for s, image in zip(samples, drawn_images, strict=True)])
+    network: Any = load_network(NetworkSpec("clip", str(clip)), "cpu")
+    own = network.images([decode(image) for image in drawn_images])
+    real = network.images([decode(s.record.reference) for s in samples])
+    found = values(scores)
+    for group, at in (("", slice(None)), (" category=animals", slice(5)), (" category=food", slice(5, None))):
+        wanted = frechet_distance(gaussian_of(own[at]), gaussian_of(real[at]))
+        assert found[f"FID clean{group}"] == pytest.approx(wanted, rel=1e-3)

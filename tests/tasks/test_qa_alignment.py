@@ -19,7 +19,7 @@ from evalsuite.judging import Judged
 from evalsuite.request import ImageResponse
 from evalsuite.stats import estimate
 from evalsuite.task import Answered, Judgement, Sample, Scores
-from tests.tasks.asking import asked, build, wording
+from tests.tasks.asking import asked, build, wording, write_json
 
 HEADER = (
     "item_id,text,keywords,proposition_id,dependency,category_broad,category_detailed,tuple,"
@@ -319,6 +319,55 @@ def test_a_black_image_is_none(tmp_path: Path) -> None:
     with pytest.raises(SampleError, match="wholly black"):
         task.question(black, ())
     assert "wholly black" in task.score([black]).rows[0].failure
+
+
+def measured(folder: Path) -> Path:
+    """OneIG's table with a style and an answer."""
+    rows = [
+        "category,id,prompt_en,class",
+        "Anime_Stylization,000,ink,",
+        "Anime_Stylization,049,orange hair,LEGO",
+    ]
+    (folder / "OneIG-Bench.csv").write_text("\n".join([*rows, "Knowledge_Reasoning,007,five peaks,", ""]))
+    write_json(folder / "scripts/reasoning/gt_answer.json", {"007": "Everest, K2"})
+    return folder
+
+
+def test_numbers_that_a_network_measured_come_from_a_file(tmp_path: Path) -> None:
+    folder = measured(tmp_path)
+    rows = [("anime/049", image, "value", value) for image, value in enumerate((0.5, 0.25, 0.9, -0.05))]
+    path = answers(tmp_path / "told.jsonl", rows)
+    task = judged("oneig-style", folder, options={"answers": str(path), "judge": "CSD + SE"})
+    (sample,) = task.samples()
+    assert sample.labels == {"set": "anime", "style": "lego"}
+    images = [square(), square(), square("black"), square()]
+    scores = task.score([drawn(sample, 4, images=images)])
+    # The third tile is black, and no image.
+    assert scores.rows[0].values["score"] == pytest.approx((0.5 + 0.25 - 0.05) / 3)
+    assert scores.rows[0].parsed == "image 1: 0.5 | image 2: 0.25 | image 3: -0.05"
+    assert numbers(scores)["score style=lego"] == pytest.approx(0.7 / 3, abs=1e-6)
+    (said,) = judged("oneig-reasoning", folder).samples()
+    assert (said.id, said.record.questions[0].text) == ("reasoning/007", "Everest, K2")
+    assert len(list(judged("oneig-diversity", folder).samples())) == 3
+
+
+def test_no_judge_answers_what_a_network_measures(tmp_path: Path) -> None:
+    task = judged("oneig-diversity", measured(tmp_path))
+    sample = next(iter(task.samples()))
+    with pytest.raises(SpecError, match="no judge answers this"):
+        task.question(drawn(sample, 4), ())
+    scores = task.score([drawn(sample, 4)])
+    assert "DreamSim" in scores.missing["score"]
+    assert "answers=FILE" in scores.missing["score"]
+    path = answers(tmp_path / "told.jsonl", [(sample.id, 0, "value", "nan"), (sample.id, 1, "value", "near")])
+    task = judged("oneig-diversity", tmp_path, options={"answers": str(path), "judge": "DreamSim"})
+    assert "is no finite number" in task.score([drawn(sample, 4)]).rows[0].failure
+
+
+def test_a_prompt_without_its_right_answer_is_one_error(tmp_path: Path) -> None:
+    write_json(measured(tmp_path) / "scripts/reasoning/gt_answer.json", {"008": "x"})
+    with pytest.raises(DataError, match="has nothing for 007"):
+        list(judged("oneig-reasoning", tmp_path).samples())
 
 
 # TIIF and UniGenBench: wording from the user's copy, pooled dimensions

@@ -29,11 +29,12 @@ def _geneval_metadata(item: Item) -> dict[str, bytes]:
 
 
 def _compbench(item: Item, number: int) -> str:
-    name = f"{item.prompt}_{number:06}"
-    if "/" in item.prompt or len(name.encode()) + len(".png") > _NAME_LENGTH:
+    # Numbers go on over all prompts: the scorers sort by them, and 3_in_1.py takes each ten as a prompt's.
+    name = f"{item.prompt}_{item.number * item.count + number:06}"
+    if "/" in item.prompt or "_" in item.prompt or len(name.encode()) + len(".png") > _NAME_LENGTH:
         raise SpecError(
             f"The prompt of sample {item.sample.id!r} cannot be a file's name.",
-            "T2I-CompBench's scorers read prompts from the names of files.",
+            "T2I-CompBench's scorers read prompts from the names of files, up to the first underscore.",
         )
     return f"samples/{name}"
 
@@ -49,6 +50,10 @@ def _unigenbench(item: Item, number: int) -> str:
 
 def _genai(item: Item, number: int) -> str:
     return f"{item.model}/{item.sample.id}"
+
+
+def _hpsv2(item: Item, number: int) -> str:
+    return f"{item.label('style')}/{item.sample.id.rpartition('/')[2]}"
 
 
 def _mjhq(item: Item, number: int) -> str:
@@ -80,7 +85,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 ignored=re.compile(r"(?:.*/)?\d+/grid"),
                 beside=_geneval_metadata,
             ),
-            Layout("t2i-compbench", _compbench, re.compile(r"(?:.*/)?([^/]+)_(\d+)")),
+            Layout("t2i-compbench", _compbench, re.compile(r"(?:.*/)?([^/]+)_(\d+)"), counted=1),
             Layout("wise", _by_id, re.compile(r"([^/]+)")),
             Layout(
                 "oneig",
@@ -92,6 +97,8 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             ),
             Layout("unigenbench", _unigenbench, re.compile(r"([^/]+)_(\d+)")),
             Layout("genai", _genai, re.compile(r"(?:[^/]+/)?([^/]+)"), suffix=".jpeg"),
+            # evaluate_benchmark takes every folder for a style; PIL opens a PNG whatever its ending.
+            Layout("hpsv2", _hpsv2, re.compile(r"(?:.*/)?([^/]+)/([^/]+)"), suffix=".jpg"),
             Layout("mjhq", _mjhq, re.compile(r"(?:[^/]+/)?([^/]+)")),
             Layout(
                 "gedit",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +80,8 @@ class Layout:
         ignored: paths without their ending that hold no image of the model.
         beside: further files of a sample, by path.
         language: which group of the pattern is the language; images of others are left out.
+        counted: which group of the pattern is a number that goes on over all prompts: among files that are
+            alike but for it, only its order says which image is meant.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Layout:
     ignored: re.Pattern[str] | None = None
     beside: Callable[[Item], Mapping[str, bytes]] = field(default=_nothing)
     language: int | None = None
+    counted: int | None = None
 
     def key(self, path: str) -> tuple[str, ...] | None:
         """What identifies an image, of its path without ending; None for a path of another form."""
@@ -97,6 +101,19 @@ class Layout:
         if match is None:
             return None
         return tuple(str(int(part)) if part.isdecimal() else part for part in match.groups())
+
+    def ranked(self, keys: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+        """The keys with their places among those that are alike instead of counted numbers."""
+        if self.counted is None:
+            return list(keys)
+        at = self.counted
+        seen: Counter[tuple[str, ...]] = Counter()
+        found: list[tuple[str, ...]] = []
+        for key in keys:
+            alike = (*key[:at], *key[at + 1 :])
+            found.append((*key[:at], str(seen[alike]), *key[at + 1 :]))
+            seen[alike] += 1
+        return found
 
     def places(self, item: Item) -> list[tuple[str, tuple[int, ...]]]:
         """The files of a sample: path without ending, and the numbers of the images in it.

@@ -26,6 +26,8 @@ _TOGETHER = 16
 """Samples whose images are stored together: what is held in memory."""
 _IMAGES = ("image", "edit")
 _Files = Mapping[tuple[str, ...], Path]
+_Places = Sequence[tuple[str, tuple[str, ...]]]
+"""Of a sample: paths without ending, each with what identifies it in a folder."""
 
 
 def import_images(
@@ -65,17 +67,19 @@ def import_images(
     spec, built = specified(task, registry, _IMAGES, "images alone")
     layout, model = LAYOUTS[form], model or folder.name
     listed = list(items(built, language_of(built), model))
-    files = _matched(layout, listed, folder, ignore_unknown=ignore_unknown)
-    absent = _absent(layout, listed, files)
+    wanted = _wanted(layout, listed)
+    files = _matched(layout, listed, wanted, folder, ignore_unknown=ignore_unknown)
+    absent = [f"{path}{layout.suffix}" for its in wanted for path, key in its if key not in files]
     if absent and not partial:
         raise DataError(
             f"{folder} has no image {absent[0]} ({len(absent)} such).",
             "Complete the folder, or say that it is partial.",
         )
-    if len(absent) == sum(len(layout.places(item)) for item in listed):
+    if len(absent) == sum(map(len, wanted)):
         raise DataError(f"{folder} has no image of {task.name}.", "Is this the right task and format?")
+    together = list(zip(listed, wanted, strict=True))
     batches = (
-        list(_records(task.name, built, layout, listed[start : start + _TOGETHER], files))
+        list(_records(task.name, built, layout, together[start : start + _TOGETHER], files))
         for start in range(0, len(listed), _TOGETHER)
     )
     return write_imported(
@@ -84,33 +88,48 @@ def import_images(
     )  # fmt: skip
 
 
-def _matched(
-    layout: Layout, listed: Sequence[Item], folder: Path, *, ignore_unknown: bool
-) -> dict[tuple[str, ...], Path]:
-    """The folder's images by what identifies them, those of the task's samples only."""
-    wanted: dict[tuple[str, ...], str] = {}
-    for item in listed:
-        for place, _ in layout.places(item):
-            key = layout.key(place)
-            assert key is not None
-            if wanted.setdefault(key, item.sample.id) != item.sample.id:
+def _wanted(layout: Layout, listed: Sequence[Item]) -> list[_Places]:
+    """Per sample its files: path without ending, and what identifies it. Raises SpecError where two samples
+    would be one file."""
+    places = [[path for path, _ in layout.places(item)] for item in listed]
+    keys = iter(layout.ranked(key for its in places for path in its if (key := layout.key(path)) is not None))
+    found = [[(path, next(keys)) for path in its] for its in places]
+    owners: dict[tuple[str, ...], str] = {}
+    for item, its in zip(listed, found, strict=True):
+        for path, key in its:
+            if owners.setdefault(key, item.sample.id) != item.sample.id:
                 raise SpecError(
-                    f"Samples {wanted[key]!r} and {item.sample.id!r} would both be {place}.",
+                    f"Samples {owners[key]!r} and {item.sample.id!r} would both be {path}.",
                     "Choose the format of this benchmark.",
                 )
+    return found
+
+
+def _matched(
+    layout: Layout, listed: Sequence[Item], wanted: Sequence[_Places], folder: Path, *, ignore_unknown: bool
+) -> dict[tuple[str, ...], Path]:
+    """The folder's images by what identifies them, those of the task's samples only."""
+    owners = {key: item.sample.id for item, its in zip(listed, wanted, strict=True) for _, key in its}
     found: dict[tuple[str, ...], Path] = {}
     unknown: list[str] = []
+    keyed: list[tuple[Path, tuple[str, ...]]] = []
     for path, stem in _files(folder):
         if layout.ignored is not None and layout.ignored.fullmatch(stem):
             continue
         key = layout.key(stem)
-        if key is not None and layout.language is not None and key[layout.language] != listed[0].language:
-            continue
-        if key is None or key not in wanted:
+        if key is None:
+            unknown.append(str(path.relative_to(folder)))
+        elif layout.language is None or key[layout.language] == listed[0].language:
+            keyed.append((path, key))
+    if layout.counted is not None:
+        at = layout.counted
+        keyed.sort(key=lambda one: int(one[1][at]))
+    for (path, _), key in zip(keyed, layout.ranked(key for _, key in keyed), strict=True):
+        if key not in owners:
             unknown.append(str(path.relative_to(folder)))
         elif key in found:
             raise DataError(
-                f"{found[key]} and {path} are the same image of sample {wanted[key]!r}.",
+                f"{found[key]} and {path} are the same image of sample {owners[key]!r}.",
                 "Remove one of them.",
             )
         else:
@@ -133,24 +152,16 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, "/".join((*parts[:-1], path.name[: -len(path.suffix)]))
 
 
-def _absent(layout: Layout, listed: Sequence[Item], files: _Files) -> list[str]:
-    return [
-        f"{path}{layout.suffix}"
-        for item in listed
-        for path, _ in layout.places(item)
-        if layout.key(path) not in files
-    ]
-
-
-def _records(key: str, task: Any, layout: Layout, listed: Sequence[Item], files: _Files) -> Iterator[Record]:
-    for item in listed:
-        places = [layout.key(path) for path, _ in layout.places(item)]
-        if any(place not in files for place in places):
+def _records(
+    key: str, task: Any, layout: Layout, listed: Sequence[tuple[Item, _Places]], files: _Files
+) -> Iterator[Record]:
+    for item, places in listed:
+        if any(place not in files for _, place in places):
             continue
         shown, target = hashes_of(task, item.sample)
         sample = item.sample.id
         try:
-            images = _images(layout, item, [files[place] for place in places if place is not None])
+            images = _images(layout, item, [files[place] for _, place in places])
         except EvalsuiteError as error:
             failed = Record(key, sample, 0, None, str(error), sample_hash=shown, target_hash=target)
             yield failed

@@ -42,6 +42,11 @@ class TorchScorer(Described, ABC):
         self._geometry = geometry
         self._device = device_of(device)
 
+    @property
+    def seen_as(self) -> object:
+        """Networks of which this is equal prepare an image alike."""
+        return self.preprocess, self._geometry
+
     def prepare(self, image: PilImage) -> np.ndarray:
         """(3, side, side) float32, what the network sees of an RGB image; may run in any thread."""
         return self._transform(image, self._geometry)

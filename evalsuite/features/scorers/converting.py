@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import CheckpointError, DataError, SpecError, suggest
 from evalsuite.features.open_clip import convert_open_clip
-from evalsuite.features.scorers import blip_vqa, image_reward
+from evalsuite.features.scorers import blip_vqa, hpsv3, image_reward
 from evalsuite.features.scorers.base import CONFIG, WEIGHTS
 
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ def convert(kind: str, checkpoint: Path, tokenizer: Path, target: Path, *, heads
     """Writes a folder that a network of that kind reads.
 
     Args:
-        kind: a name in `CONVERTERS`: `hpsv2` (also 2.1), `image-reward`, `blip-vqa`.
+        kind: a name in `CONVERTERS`: `hpsv2` (also 2.1), `hpsv3`, `image-reward`, `blip-vqa`.
         checkpoint: the published file.
-        tokenizer: a folder with the tokenizer: CLIP's for `hpsv2`, bert-base-uncased's for the others.
+        tokenizer: a folder with the tokenizer: CLIP's for `hpsv2`, Qwen2-VL-7B-Instruct's with its
+            `config.json` for `hpsv3`, bert-base-uncased's for the others.
         heads: of the attention, which tensors do not tell; 0: as published.
 
     Raises:
@@ -79,6 +81,40 @@ def _image_reward(checkpoint: Path, tokenizer: Path, target: Path, heads: int) -
     _write(target, config, tensors, tokenizer)
 
 
+def _hpsv3(checkpoint: Path, tokenizer: Path, target: Path, heads: int) -> None:
+    """The file itself stays as it is, 16 GB under its published names: a link to it where the disk allows."""
+    from transformers import AutoTokenizer
+
+    try:
+        base = json.loads((tokenizer / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{tokenizer / CONFIG} cannot be read ({error}).",
+            "Name a folder with config.json and tokenizer of Qwen/Qwen2-VL-7B-Instruct.",
+        ) from error
+    words = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
+    words.add_special_tokens({"additional_special_tokens": [hpsv3.TOKEN]})
+    config = hpsv3.converted(_shapes(checkpoint), base, words.convert_tokens_to_ids(hpsv3.TOKEN))
+    target.mkdir(parents=True, exist_ok=True)
+    words.save_pretrained(target)
+    try:
+        os.link(checkpoint, target / WEIGHTS)
+    except OSError:  # another disk
+        shutil.copy(checkpoint, target / WEIGHTS)
+    (target / CONFIG).write_text(json.dumps(config, indent=2), encoding="utf-8")
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Sizes of a safetensors file's tensors. Raises CheckpointError for a damaged file."""
+    from safetensors import safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except Exception as error:  # safetensors raises its own kinds
+        raise CheckpointError(f"{path} cannot be read ({error}).", "Fetch it again.") from error
+
+
 def _blip_vqa(checkpoint: Path, tokenizer: Path, target: Path, heads: int) -> None:
     from transformers import BlipForQuestionAnswering
 
@@ -91,7 +127,7 @@ def _blip_vqa(checkpoint: Path, tokenizer: Path, target: Path, heads: int) -> No
 
 
 CONVERTERS: Mapping[str, Callable[[Path, Path, Path, int], None]] = MappingProxyType(
-    {"blip-vqa": _blip_vqa, "hpsv2": _hpsv2, "image-reward": _image_reward}
+    {"blip-vqa": _blip_vqa, "hpsv2": _hpsv2, "hpsv3": _hpsv3, "image-reward": _image_reward}
 )
 """Kind of network -> (checkpoint, tokenizer, target, heads) -> None."""
 
