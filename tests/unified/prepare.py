@@ -53,12 +53,18 @@ def prepare(folder: Path, home: str) -> None:
         )  # fmt: skip
         packages = Path(found.stdout.strip())
         if (packages / "torchvision").is_dir():
-            (packages / "torchvision" / "__init__.py").write_text(TORCHVISION)
+            _replace(packages / "torchvision" / "__init__.py", TORCHVISION)
         for package in STAND_INS.get(home, ()):
             shutil.copytree(HERE / "stand_ins" / package, packages / package, dirs_exist_ok=True)
         if tiny:
             maker = HERE / "tiny" / f"make_{tiny}.py"
             subprocess.run([python, str(maker), str(clone), str(place / f"tiny_{tiny}")], check=True)
+
+
+def _replace(file: Path, text: str) -> None:
+    """A new file under the name: the old one may be a link into the installer's cache."""
+    file.unlink()
+    file.write_text(text)
 
 
 if __name__ == "__main__":
