@@ -83,6 +83,13 @@ TINY = [
         },
     ),
     Tiny(
+        "show_o",
+        "showo1",
+        64,
+        "show-o",
+        {"steps": "3", "max_text": "96", "llm": "{weights}/llm", "vq": "{weights}/magvitv2"},
+    ),
+    Tiny(
         "bagel",
         "bagel",
         32,
@@ -112,7 +119,15 @@ TINY = [
         "mmada",
         {"steps": "3", "image_size": "32", "max_text": "64", "vq": "{weights}/magvitv2"},
     ),
-    Tiny("blip3o_next", "blip3o", 64, "blip3o-next", {"steps": "2", "image_tokens": "6"}, text=False),
+    Tiny("ovis_u1", "ovisu1", 32, "ovis-u1", {"steps": "3", "image_size": "32"}, edits=True),
+    Tiny(
+        "blip3o_next",
+        "blip3o",
+        64,
+        "blip3o-next",
+        {"steps": "2", "image_tokens": "6", "hub": "{weights}/hub"},
+        text=False,
+    ),
     Tiny("emu_3", "emu3", 32, "emu3", {"vq": "{weights}/vq", "attention": "eager"}),
 ]
 

@@ -19,14 +19,16 @@ HERE = Path(__file__).parent
 MODELS = {
     "janus": {"janus-pro": "janus_pro", "janusflow": "janus_flow"},
     "showo": {"show-o2": "show_o2"},
+    "showo1": {"show-o": "show_o"},
     "bagel": {"bagel": "bagel"},
     "omnigen2": {"omnigen2": "omnigen_2"},
     "mmada": {"mmada": "mmada"},
     "blip3o": {"blip3o-next": "blip3o_next"},
     "emu3": {"emu3": "emu_3"},
+    "ovisu1": {"ovis-u1": "ovis_u1"},
     "dreamllm": {"dreamllm-original": ""},  # its tiny model is in tests/golden
 }
-STAND_INS = {"bagel": ["flash_attn"]}
+STAND_INS = {"bagel": ["flash_attn"], "ovisu1": ["flash_attn"]}
 TORCHVISION = """# Test environment: the compiled operators of this wheel need CUDA; its transforms do not.
 from .version import __version__
 _HAS_OPS = False
