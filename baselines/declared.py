@@ -131,7 +131,7 @@ ISOLATED = (
     Option("python", "interpreter of the adapter's environment, or a command that runs one"),
     Option("startup_timeout", "seconds in which the model must be loaded", float, 1800.0, minimum=0),
     Option("silence", "seconds without a sign of life after which it is ended", float, 120.0, minimum=0),
-    Option("restarts", "deaths in a row after which the run stops", int, 3, minimum=0),
+    Option("restarts", "requests in a row that no child survived until the run stops", int, 3, minimum=0),
 )
 PASSED = "every other name, for the adapter file's load()"
 """What an adapter in another interpreter takes beyond `ISOLATED`; that file checks it."""

@@ -20,6 +20,7 @@ RESEARCH = (
     *(option for option in declared.ISOLATED if option.name != "python"),
     Option("python", "interpreter of its environment; by default the one that `models setup` made"),
     Option("repo", "clone of its official repository; by default where `models setup` looks for it"),
+    Option("hub", "folder of a Hugging Face cache from which alone what it asks of the hub is read, offline"),
 )
 """What every model of a research repository takes, beside `protocol` and the options of its card."""
 

@@ -60,4 +60,5 @@ def weights_text(one: Weights) -> str:
         )
     else:
         parts.append("size not published")
-    return "; ".join([*parts, *filter(None, [one.licence, one.note])])
+    parts.append(one.licence or "licence: see its page")
+    return "; ".join([*parts, *filter(None, [one.note])])

@@ -73,8 +73,8 @@ def setup(
     else:
         carry_out(todo, lambda line: messages().print(line, markup=False, soft_wrap=True))
         say(f"{name}: environment {todo.env} is complete (profile {todo.profile}).")
-    if todo.note:
-        say(todo.note)
+    for note in todo.notes:
+        say(note)
     if todo.lacking:
         say("To fetch yourself:")
         for line in todo.lacking:

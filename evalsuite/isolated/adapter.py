@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Image, Text
-from evalsuite.errors import AdapterError, OutOfMemoryError, SampleError, SpecError, UnavailableError
+from evalsuite.errors import (
+    AdapterError,
+    CheckpointError,
+    OutOfMemoryError,
+    SampleError,
+    SpecError,
+    UnavailableError,
+)
 from evalsuite.isolated.frames import encode_requests
-from evalsuite.isolated.host import Child, ChildDied
+from evalsuite.isolated.host import Child, ChildDied, ChildKilledError
 from evalsuite.model import ModelInfo, ModelOptions, Prepared
 from evalsuite.request import (
     ChoiceResponse,
@@ -21,6 +29,8 @@ from evalsuite.request import (
     fingerprint,
 )
 
+log = logging.getLogger(__name__)
+
 OWN = ("python", "silence", "startup_timeout", "restarts", "name")
 
 
@@ -28,11 +38,12 @@ class IsolatedModel:
     """An adapter file in its own interpreter.
 
     Options: `python`, the interpreter or a command that runs one; `startup_timeout` (1800 s); `silence` (120
-        s): how long a child may give no sign of life; `restarts` (3): deaths in a row, without an answer
-        between them, after which the run stops; `name`. Everything else goes to the adapter's `load`.
+        s): how long a child may give no sign of life; `restarts` (3): requests in a row that no child
+        survived, after which the run stops; `name`. Everything else goes to the adapter's `load`.
 
-    A child that dies fails the batch; the engine asks its requests one by one of a new child, so that only
-    the request that kills fails.
+    A child that dies fails the batch; the engine asks its requests one by one. A request whose child dies
+    while it is alone is asked once more of a new one: what was killed from outside costs no sample, and only
+    a request that kills twice fails.
 
     Args:
         adapter: the file; None takes the options' argument.
@@ -61,7 +72,7 @@ class IsolatedModel:
         )  # fmt: skip
         self._restarts = int(_number(given, "restarts", 3))
         self._deaths = 0
-        about = self._child.start()
+        about = self._started()
         weakref.finalize(self, Child.stop, self._child)
         self.capabilities = frozenset(about["capabilities"])
         versions = {"python": about["python"], **about["versions"]}
@@ -138,20 +149,37 @@ class IsolatedModel:
     def _answered(
         self, method: str, requests: list[dict[str, Any]], blobs: list[bytes]
     ) -> tuple[dict[str, Any], list[bytes]]:
-        if not self._child.alive:
-            self._child.start()
+        for again in (True, False) if len(requests) == 1 else (False,):
+            try:
+                if not self._child.alive:
+                    self._started()
+                answer = self._child.ask(method, requests, blobs)
+            except (ChildDied, CheckpointError) as error:
+                if not again:
+                    raise self._given_up(len(requests), error) from error
+                log.warning("%s: %s; asking once more", self._info.name, error.what)
+            else:
+                self._deaths = 0
+                return answer
+        raise AssertionError("unreachable")
+
+    def _started(self) -> dict[str, Any]:
+        """Starts the child; once more where something killed it while it loaded."""
         try:
-            answer = self._child.ask(method, requests, blobs)
-        except ChildDied as error:
-            self._deaths += 1
-            if self._deaths > self._restarts * max(1, len(requests)) and len(requests) == 1:
-                raise UnavailableError(
-                    f"{self._info.name} died {self._deaths} times without an answer between ({error.what}).",
-                    f"Its output is in {self._child.log}.",
-                ) from error
-            raise SampleError(f"{self._info.name}: {error.what}") from error
-        self._deaths = 0
-        return answer
+            return self._child.start()
+        except ChildKilledError as error:
+            log.warning("%s starting it once more", error.what)
+            return self._child.start()
+
+    def _given_up(self, count: int, error: ChildDied | CheckpointError) -> SampleError | UnavailableError:
+        """What the engine gets for requests that no child survived: after too many of them, the end."""
+        self._deaths += 1
+        if self._deaths > self._restarts and count == 1:
+            return UnavailableError(
+                f"{self._info.name} died over {self._deaths} requests in a row ({error.what}).",
+                f"Its output is in {self._child.log}.",
+            )
+        return SampleError(f"{self._info.name}: {error.what}")
 
 
 def _shifted(request: dict[str, Any], offset: int) -> dict[str, Any]:

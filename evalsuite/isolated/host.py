@@ -30,6 +30,10 @@ class ChildDied(AdapterError):
     """The child's process is gone; the batch that it had may be sent to a new one."""
 
 
+class ChildKilledError(CheckpointError):
+    """The child's process was ended by a signal while it loaded, mostly not by the adapter."""
+
+
 @dataclass(slots=True)
 class Child:
     """One child process, from its start to its end.
@@ -58,7 +62,7 @@ class Child:
 
         Raises:
             SpecError: there is no such interpreter, or it is too old.
-            CheckpointError: the adapter could not be loaded.
+            CheckpointError: the adapter could not be loaded; ChildKilledError: it was killed meanwhile.
             UnavailableError: it did not answer in time.
         """
         words = shlex.split(self.python)
@@ -88,7 +92,13 @@ class Child:
             })  # fmt: skip
             about, _ = self._receive(self.startup)
         except (ChildDied, frames.BrokenFrameError) as error:
+            killed = self._ended_by(self._process)
             self.stop()
+            if killed:
+                raise ChildKilledError(
+                    f"{self.adapter.name}: the child was ended by {killed} while it loaded.",
+                    f"Its output is in {self.log}. Is there memory enough for it?",
+                ) from error
             raise CheckpointError(
                 f"{self.adapter.name} cannot be loaded by {self.python}: {self.last_words() or error}",
                 f"Its output is in {self.log}. The interpreter must be Python 3.8 or newer.",
@@ -202,16 +212,23 @@ class Child:
             if got[0].get("kind") != "heartbeat":
                 return cast(tuple[dict[str, Any], list[bytes]], got)
 
-    @staticmethod
-    def _how(process: subprocess.Popen[bytes] | None) -> str:
+    @classmethod
+    def _how(cls, process: subprocess.Popen[bytes] | None) -> str:
         if process is None:
             return "the child is not running"
+        killed = cls._ended_by(process)
+        how = f"was ended by {killed}" if killed else f"ended with exit status {process.poll()}"
+        return f"the child {how}"
+
+    @staticmethod
+    def _ended_by(process: subprocess.Popen[bytes] | None) -> str:
+        """The name of the signal that ended it; empty where none did."""
+        if process is None:
+            return ""
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(2)
         code = process.poll()
-        if code is not None and code < 0:
-            return f"the child was ended by {signal.Signals(-code).name}"
-        return f"the child ended with exit status {code}"
+        return signal.Signals(-code).name if code is not None and code < 0 else ""
 
 
 def _listen(process: subprocess.Popen[bytes], found: queue.Queue[Any]) -> None:

@@ -15,6 +15,7 @@ from evalsuite.isolated.places import commit_of, folders, how_to_clone, interpre
 from evalsuite.model.card import Card
 
 Say = Callable[[str], None]
+_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Plan:
         commands: that make the environment, each as its words.
         check: that imports what must be there.
         lacking: in words, what the user has to fetch, with the commands.
-        note: of the profile.
+        notes: of the profile, and on the interpreter.
     """
 
     clone: Path
@@ -36,7 +37,7 @@ class Plan:
     commands: tuple[tuple[str, ...], ...]
     check: tuple[str, ...]
     lacking: tuple[str, ...]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def plan(
@@ -70,7 +71,13 @@ def plan(
     binary = str(interpreter(target))
     uv = shutil.which("uv")
     commands: list[tuple[str, ...]] = []
+    notes = [chosen.note] if chosen.note else []
     if not Path(binary).is_file():
+        if uv is None and python is None and made.python != _VERSION:
+            notes.append(
+                f"Its authors use Python {made.python}, this is {_VERSION}: packages may have no build for "
+                "it. --python PATH makes the environment with another interpreter."
+            )
         if uv is not None:
             commands.append((uv, "venv", "--python", python or made.python, str(target)))
         else:
@@ -79,8 +86,9 @@ def plan(
     commands.append((*install, *chosen.requirements))
     if chosen.afterwards:
         commands.append((*install, "--no-build-isolation", *chosen.afterwards))
-    check = (binary, "-c", "".join(f"import {module}\n" for module in made.modules))
-    return Plan(clone, target, name, tuple(commands), check, tuple(_lacking(card, clone)), chosen.note)
+    modules = [module for module in made.modules if module not in chosen.lacks]
+    check = (binary, "-c", "".join(f"import {module}\n" for module in modules))
+    return Plan(clone, target, name, tuple(commands), check, tuple(_lacking(card, clone)), tuple(notes))
 
 
 def _lacking(card: Card, clone: Path) -> list[str]:
@@ -97,9 +105,9 @@ def _lacking(card: Card, clone: Path) -> list[str]:
         for one in card.weights:
             size = one.memory()
             more = [f"about {size:.0f} GiB in bfloat16"] if size else []
-            more += [one.licence] if one.licence else []
+            more.append(one.licence or "licence: see its page")
             more += [one.note] if one.note else []
-            lines.append(f"  {one.name}" + (f" ({'; '.join(more)})" if more else ""))
+            lines.append(f"  {one.name} ({'; '.join(more)})")
     return lines
 
 
@@ -113,11 +121,12 @@ def carry_out(todo: Plan, say: Say) -> None:
         say(shlex.join(command))
         _run(command)
     if todo.check[-1]:
-        say(f"checking: {', '.join(line.removeprefix('import ') for line in todo.check[-1].splitlines())}")
-        _run(todo.check)
+        modules = [line.removeprefix("import ") for line in todo.check[-1].splitlines()]
+        say(f"checking: {', '.join(modules)}")
+        _run(todo.check, f"importing {', '.join(modules)} in {todo.env}")
 
 
-def _run(command: Sequence[str]) -> None:
+def _run(command: Sequence[str], what: str = "") -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:
@@ -127,6 +136,6 @@ def _run(command: Sequence[str]) -> None:
     if done.returncode != 0:
         words = " | ".join(line for line in (done.stderr or done.stdout).strip().splitlines()[-4:])
         raise UnavailableError(
-            f"{shlex.join(command)[:200]} failed: {words}",
+            f"{what or shlex.join(command)[:200]} failed: {words}",
             "Correct what it names, or choose another --profile; the command can be repeated.",
         )

@@ -55,6 +55,8 @@ class Profile(_Frozen):
     requirements: tuple[str, ...]
     afterwards: tuple[str, ...] = ()
     """Installed last, without build isolation: what is compiled against torch (flash-attn)."""
+    lacks: tuple[str, ...] = ()
+    """Of the environment's modules, those that these packages cannot bring; the note says what then."""
     note: str = ""
 
 

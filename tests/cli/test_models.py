@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from evalsuite.cli.outline import WIDTH
+from evalsuite.registry import load_registry
 from tests.cli.program import here
 
 
@@ -69,6 +71,44 @@ def test_show_model_is_a_card(capsys: pytest.CaptureFixture[str]) -> None:
                  "image_guidance_scale=2.0", "Tested", "one by one"):  # fmt: skip
         assert said in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= WIDTH
+
+
+def test_every_unified_model_says_what_issue_and_readers_ask() -> None:
+    cards = [entry.card for entry in load_registry().models.values()]
+    research = [card for card in cards if card is not None and card.environment is not None]
+    assert len(research) >= 11
+    for card in research:
+        assert card.environment is not None
+        for name in ("source", "licence", "capabilities", "weights", "protocols", "tested", "batching"):
+            assert getattr(card, name), f"{card.name} has no {name}"
+        assert all(one.memory() for one in card.weights), card.name
+        assert re.fullmatch("[0-9a-f]{40}", card.environment.commit)
+        assert all(re.search(r"20\d\d-\d\d-\d\d|not run", line) for line in card.tested), card.name
+        for profile in card.environment.profiles.values():
+            assert set(profile.lacks) <= set(card.environment.modules), card.name
+        for name, protocol in card.protocols.items():
+            assert set(protocol.options) <= set(card.options), f"{card.name}, {name}"
+            assert protocol.note, f"{card.name}, {name}"
+
+
+def test_a_module_that_a_profile_cannot_have_is_not_checked(tmp_path: Path) -> None:
+    from evalsuite.isolated.setup import plan
+
+    card = load_registry().models["bagel"].card
+    assert card is not None
+    assert "flash_attn" in plan(card, env=tmp_path).check[-1]
+    assert "flash_attn" not in plan(card, env=tmp_path, profile="tested").check[-1]
+
+
+def test_another_python_than_the_authors_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evalsuite.isolated import setup
+
+    card = load_registry().models["janus-pro"].card
+    assert card is not None
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    monkeypatch.setattr(setup, "_VERSION", "3.14")
+    assert any("use Python 3.10, this is 3.14" in note for note in setup.plan(card, env=tmp_path).notes)
+    assert not any("3.14" in note for note in setup.plan(card, env=tmp_path, python="python3.10").notes)
 
 
 def test_show_model_of_a_preset_says_its_size_and_licence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -138,7 +138,7 @@ def test_a_child_that_dies_is_replaced_and_its_batch_can_be_asked_one_by_one(tmp
     with pytest.raises(SampleError, match="SIGKILL"):
         ask(model, request("die"))
     assert ask(model, request("c"))[0].text == "C"
-    assert len(pids.read_text().split()) == 3
+    assert len(pids.read_text().split()) == 4, "the request that kills was asked of two children"
     model._child.stop()
     assert alive(pids) == []
 
@@ -147,8 +147,24 @@ def test_a_child_that_dies_again_and_again_stops_the_run() -> None:
     model = build(restarts=1)
     with pytest.raises(SampleError):
         ask(model, request("die"))
-    with pytest.raises(UnavailableError, match="died 2 times without an answer between"):
+    with pytest.raises(UnavailableError, match="died over 2 requests in a row"):
         ask(model, request("die"))
+
+
+def test_a_child_that_something_else_kills_costs_no_sample(tmp_path: Path) -> None:
+    once = tmp_path / "once"
+    model = build(dies_once=once)
+    assert ask(model, request("a"))[0].text == "A"
+    assert once.exists()
+
+
+def test_a_child_that_is_killed_while_it_loads_is_started_once_more(tmp_path: Path) -> None:
+    once = tmp_path / "once"
+    model = build(dies_loading=once)
+    assert once.exists()
+    assert ask(model, request("a"))[0].text == "A"
+    with pytest.raises(CheckpointError, match="ended by SIGKILL while it loaded"):
+        build(dies_loading="always")
 
 
 def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def test_an_environment_is_made_and_checked_and_the_model_answers_from_it(
     env = tmp_path / "env"
     todo = setup.plan(card, repo=tmp_path / "clone", env=env, profile="here")
     assert not env.exists()
-    assert todo.note == "for tests"
+    assert "for tests" in todo.notes
     said: list[str] = []
     setup.carry_out(todo, said.append)
     assert any("fake_package" in line for line in said)

@@ -19,14 +19,16 @@ HERE = Path(__file__).parent
 MODELS = {
     "janus": {"janus-pro": "janus_pro", "janusflow": "janus_flow"},
     "showo": {"show-o2": "show_o2"},
+    "showo1": {"show-o": "show_o"},
     "bagel": {"bagel": "bagel"},
     "omnigen2": {"omnigen2": "omnigen_2"},
     "mmada": {"mmada": "mmada"},
     "blip3o": {"blip3o-next": "blip3o_next"},
     "emu3": {"emu3": "emu_3"},
+    "ovisu1": {"ovis-u1": "ovis_u1"},
     "dreamllm": {"dreamllm-original": ""},  # its tiny model is in tests/golden
 }
-STAND_INS = {"bagel": ["flash_attn"]}
+STAND_INS = {"bagel": ["flash_attn"], "ovisu1": ["flash_attn"]}
 TORCHVISION = """# Test environment: the compiled operators of this wheel need CUDA; its transforms do not.
 from .version import __version__
 _HAS_OPS = False
@@ -53,12 +55,18 @@ def prepare(folder: Path, home: str) -> None:
         )  # fmt: skip
         packages = Path(found.stdout.strip())
         if (packages / "torchvision").is_dir():
-            (packages / "torchvision" / "__init__.py").write_text(TORCHVISION)
+            _replace(packages / "torchvision" / "__init__.py", TORCHVISION)
         for package in STAND_INS.get(home, ()):
             shutil.copytree(HERE / "stand_ins" / package, packages / package, dirs_exist_ok=True)
         if tiny:
             maker = HERE / "tiny" / f"make_{tiny}.py"
             subprocess.run([python, str(maker), str(clone), str(place / f"tiny_{tiny}")], check=True)
+
+
+def _replace(file: Path, text: str) -> None:
+    """A new file under the name: the old one may be a link into the installer's cache."""
+    file.unlink()
+    file.write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,10 @@
 """Unified models through their official code, with tiny random weights of their real classes, each in an
-environment of its own.
-
-`EVALSUITE_UNIFIED=FOLDER` names a folder with NAME/clone (the official repository), NAME/env (its
-environment) and NAME/tiny_ADAPTER (weights, made by tests/unified/tiny); tests/unified/README.md says how to
-make them.
-"""
+environment of its own (tests/unified/README.md)."""
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +12,6 @@ import pytest
 from evalsuite.content import Image, Message, Text
 from evalsuite.errors import SampleError
 from evalsuite.isolated.adapter import IsolatedModel
-from evalsuite.model import ModelOptions
 from evalsuite.request import (
     GenerateDocument,
     GenerateImages,
@@ -30,76 +21,10 @@ from evalsuite.request import (
     Request,
 )
 
+from .models import TINY, Tiny, build
 from .tiny.photo import photo
 
 pytestmark = pytest.mark.unified
-ADAPTERS = Path(__file__).parents[2] / "baselines" / "isolated" / "adapters"
-
-
-@dataclass(frozen=True)
-class Tiny:
-    """One tiny model: where it lives, its options, the side of its images."""
-
-    adapter: str
-    home: str
-    side: int
-    options: dict[str, str] = field(default_factory=dict)
-    text: bool = True
-    edits: bool = False
-    documents: bool = False
-
-
-TINY = [
-    Tiny("janus_pro", "janus", 32, {"image_size": "32"}),
-    Tiny("janus_flow", "janus", 384, {"steps": "2", "vae": "{weights}/vae"}),
-    Tiny(
-        "show_o2",
-        "showo",
-        32,
-        {
-            "steps": "3",
-            "max_seq_length": "80",
-            "llm": "{weights}/llm",
-            "vae": "{weights}/Wan2.1_VAE.pth",
-        },
-    ),
-    Tiny(
-        "bagel",
-        "bagel",
-        32,
-        {
-            "steps": "3",
-            "image_size": "32",
-            "vae_sizes": "48,32",
-            "vit_sizes": "56,28",
-            "max_think_tokens": "4",
-        },
-        edits=True,
-        documents=True,
-    ),
-    Tiny("omnigen_2", "omnigen2", 32, {"steps": "3", "image_size": "32", "max_pixels": "1024"}, edits=True),
-    Tiny(
-        "mmada",
-        "mmada",
-        32,
-        {"steps": "3", "image_size": "32", "max_text": "64", "vq": "{weights}/magvitv2"},
-    ),
-    Tiny("blip3o_next", "blip3o", 64, {"steps": "2", "image_tokens": "6"}, text=False),
-    Tiny("emu_3", "emu3", 32, {"vq": "{weights}/vq", "attention": "eager"}),
-]
-
-
-def build(tiny: Tiny) -> IsolatedModel:
-    given = os.environ.get("EVALSUITE_UNIFIED", "")
-    home = Path(given) / tiny.home
-    weights = home / f"tiny_{tiny.adapter}"
-    missing = [str(path) for path in (home / "clone", home / "env", weights) if not path.is_dir()]
-    if not given or missing:
-        pytest.skip(f"set EVALSUITE_UNIFIED (tests/unified/README.md); not there: {', '.join(missing)}")
-    options = {key: value.format(weights=weights, home=home) for key, value in tiny.options.items()}
-    options |= {"python": str(home / "env/bin/python"), "repo": str(home / "clone")}
-    adapter = ADAPTERS / f"{tiny.adapter}.py"
-    return IsolatedModel(ModelOptions(str(weights), "cpu", "float32", options), adapter)
 
 
 @pytest.fixture(scope="module", params=TINY, ids=lambda tiny: tiny.adapter)
@@ -182,9 +107,9 @@ def test_documents_hold_text_and_images(loaded: tuple[Tiny, IsolatedModel]) -> N
 
 def test_it_counts_its_weights(loaded: tuple[Tiny, IsolatedModel]) -> None:
     tiny, model = loaded
-    weights = Path(os.environ["EVALSUITE_UNIFIED"]) / tiny.home / f"tiny_{tiny.adapter}"
     assert model.info.parameters is not None
-    assert 1_000 < model.info.parameters <= sum(f.stat().st_size for f in weights.rglob("*") if f.is_file())
+    size = sum(file.stat().st_size for file in tiny.weights.rglob("*") if file.is_file())
+    assert 1_000 < model.info.parameters <= size
 
 
 def shown(answer: Any) -> Any:

@@ -8,7 +8,13 @@ import sys
 
 
 def repository(options, *folders):
-    """Puts the clone of the official repository (option `repo`), or folders of it, first on the path."""
+    """Puts the clone of the official repository (option `repo`), or folders of it, first on the path.
+
+    With the option `hub`, what is asked of the hub comes from that folder alone, from the first import on.
+    """
+    if options.get("hub"):
+        os.environ["HF_HUB_CACHE"] = os.path.abspath(options["hub"])
+        os.environ["HF_HUB_OFFLINE"] = "1"
     clone = options.get("repo", "")
     if not os.path.isdir(clone):
         raise ValueError("--option repo=FOLDER must name a clone of the official repository")
@@ -132,6 +138,24 @@ def several(generate, request):
         with seeded(request["seed"] + place):
             made.append(generate())
     return made
+
+
+def fixed_size_images(request, options, name, side, generate, guidance_scale, steps):
+    """The answer of a model that generates squares of one size from text alone.
+
+    `generate(text, steps, scale)` makes one image; `guidance_scale` and `steps` are the repository's own, for
+    requests and options that leave them open.
+    """
+    text, images = text_and_images(request)
+    require(not images, "%s generates images from text alone." % name)
+    output = request["output"]
+    wanted = output.get("width") or side, output.get("height") or side
+    require(wanted == (side, side), "%s: this checkpoint generates %dx%d pixels." % (name, side, side))
+    scale = output["guidance_scale"]
+    scale = number(options, "guidance_scale", guidance_scale) if scale is None else scale
+    steps = output["steps"] or number(options, "steps", steps)
+    made = several(lambda: generate(text, steps, scale), request)
+    return {"images": made, "details": {"guidance_scale": scale, "steps": steps}}
 
 
 def cut(text, stops):

@@ -27,21 +27,15 @@ class JanusFlow(Janus):
         }
 
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "JanusFlow generates images from text alone.")
-        output = request["output"]
-        width, height = output.get("width") or 384, output.get("height") or 384
-        tools.require(width == height == 384, "JanusFlow generates 384x384 pixels.")
-        turns = [{"role": "User", "content": text}, {"role": "Assistant", "content": ""}]
-        prompt = self._prompt(turns, "") + self.processor.image_gen_tag
-        scale = output["guidance_scale"] or tools.number(self.options, "guidance_scale", 2.0)
-        steps = output["steps"] or tools.number(self.options, "steps", 30)
-        made = tools.several(lambda: self._flow(prompt, steps, scale), request)
-        return {"images": made, "details": {"guidance_scale": scale, "steps": steps}}
+        return tools.fixed_size_images(
+            request, self.options, "JanusFlow", 384, self._flow, guidance_scale=2.0, steps=30
+        )
 
-    def _flow(self, prompt, steps, scale):
+    def _flow(self, text, steps, scale):
         """One image; the loop of demo/app_janusflow.py, which runs the prompt with every step, too."""
         model = self.model
+        turns = [{"role": "User", "content": text}, {"role": "Assistant", "content": ""}]
+        prompt = self._prompt(turns, "") + self.processor.image_gen_tag
         ids = torch.tensor(self.tokenizer.encode(prompt), device=self.device)
         pair = ids.repeat(2, 1)
         pair[1, 1:] = self.processor.pad_id

@@ -87,16 +87,9 @@ class MMaDA:
         return self.vq.get_code(prepared[None].to(self.device)) + len(self.tokenizer)
 
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "MMaDA generates images from text alone.")
-        output = request["output"]
-        width, height = output.get("width") or self.side, output.get("height") or self.side
-        tools.require(width == height == self.side, "MMaDA generates %d pixels." % self.side)
-        scale = output["guidance_scale"]
-        scale = tools.number(self.options, "guidance_scale", 3.5) if scale is None else scale
-        steps = output["steps"] or tools.number(self.options, "steps", 15)
-        made = tools.several(lambda: self._image(text, steps, scale), request)
-        return {"images": made, "details": {"guidance_scale": scale, "steps": steps}}
+        return tools.fixed_size_images(
+            request, self.options, "MMaDA", self.side, self._image, guidance_scale=3.5, steps=15
+        )
 
     def _image(self, text, steps, scale):
         """One image; as inference_t2i.py does it."""

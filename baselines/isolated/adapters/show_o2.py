@@ -114,16 +114,9 @@ class ShowO2:
         return omni_attn_mask_naive(B=1, LEN=length, modalities=places, device=self.device, inverted=True)
 
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "Show-o2 generates images from text alone.")
-        output = request["output"]
-        width, height = output.get("width") or self.side, output.get("height") or self.side
-        tools.require(width == height == self.side, "This checkpoint generates %d pixels." % self.side)
-        scale = output["guidance_scale"]
-        scale = tools.number(self.options, "guidance_scale", 5.0) if scale is None else scale
-        steps = output["steps"] or tools.number(self.options, "steps", 50)
-        made = tools.several(lambda: self._flow(text, steps, scale), request)
-        return {"images": made, "details": {"guidance_scale": scale, "steps": steps}}
+        return tools.fixed_size_images(
+            request, self.options, "Show-o2", self.side, self._flow, guidance_scale=5.0, steps=50
+        )
 
     def _flow(self, text, steps, scale):
         """One image; as inference_t2i.py does it, without its safety checker."""

@@ -1,6 +1,18 @@
+import os
+
 from common import arguments, byte_tokenizer, randomise, save_tokenizer
 
 clone, folder = arguments()
+# The code asks the hub for a file when it is imported: it finds an empty one, in a cache as the hub has it.
+# Generation uses none of it: the image tokenizer stays without weights.
+hub = os.path.abspath(os.path.join(folder, "hub"))
+home = os.path.join(hub, "models--csuhan--TA-Tok")
+os.makedirs(os.path.join(home, "snapshots", "0" * 40), exist_ok=True)
+os.makedirs(os.path.join(home, "refs"), exist_ok=True)
+open(os.path.join(home, "snapshots", "0" * 40, "ta_tok.pth"), "w").close()
+with open(os.path.join(home, "refs", "main"), "w") as stream:
+    stream.write("0" * 40)
+os.environ["HF_HUB_CACHE"], os.environ["HF_HUB_OFFLINE"] = hub, "1"
 import torch  # noqa: E402
 from blip3o.model import blip3oQwenForInferenceLM  # noqa: E402
 from blip3o.model.language_model.blip3o_qwen_inference import blip3oQwenConfig  # noqa: E402

@@ -22,14 +22,14 @@ Qwen2Config(
 ).save_pretrained(llm)  # fmt: skip
 small = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
 siglip = SiglipConfig(
-    vision_config=dict(small, image_size=32, patch_size=16), text_config=dict(small, vocab_size=300)
+    vision_config=dict(small, image_size=64, patch_size=16), text_config=dict(small, vocab_size=300)
 )
 siglip.torch_dtype = "float32"
 randomise(SiglipModel(siglip)).save_pretrained(folder + "/siglip")
 words, _ = get_text_tokenizer(llm, True, True, "qwen2_5")
 model = Showo2Qwen2_5(
-    llm_vocab_size=len(words), llm_model_path=llm, load_from_showo=True, image_latent_height=2,
-    image_latent_width=2, hidden_size=64, clip_latent_dim=32, num_diffusion_layers=1, add_qk_norm=True,
+    llm_vocab_size=len(words), llm_model_path=llm, load_from_showo=True, image_latent_height=4,
+    image_latent_width=4, hidden_size=64, clip_latent_dim=32, num_diffusion_layers=1, add_qk_norm=True,
     clip_pretrained_model_path=folder + "/siglip",
 )  # fmt: skip
 randomise(model).save_pretrained(folder, safe_serialization=False)
