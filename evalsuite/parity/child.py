@@ -35,6 +35,12 @@ def import_torchvision():
         import torchvision  # noqa: F401
 
 
+def with_torchvision():
+    """For packages that import torchvision where it is installed, and work without it."""
+    if version_of("torchvision"):
+        import_torchvision()
+
+
 KEPT = []
 """What must live as long as the process."""
 
@@ -233,6 +239,7 @@ def filled(metric, job):
 
 
 def torchmetrics_pairs(job, answers):
+    with_torchvision()
     import numpy as np
     import torch
     from PIL import Image
@@ -256,6 +263,7 @@ def torchmetrics_pairs(job, answers):
 
 
 def torchmetrics_yes_no(job, answers):
+    with_torchvision()
     import torch
     from torchmetrics.functional import classification
 
@@ -306,6 +314,7 @@ def pycocoevalcap(job, answers):
 
 
 def lm_eval(job, answers):
+    with_torchvision()
     import lm_eval
 
     config = {

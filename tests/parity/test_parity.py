@@ -184,3 +184,21 @@ def test_images_equal_with_made_up_weights(tmp_path: Path) -> None:
     )  # fmt: skip
     assert found.passed, found.lines
     assert found.compared >= 10
+
+
+@pytest.mark.skipif(not find_spec("torchmetrics"), reason="torchmetrics")
+def test_torchmetrics_comes_after_the_operators_that_a_torchvision_beside_it_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from evalsuite.parity import child
+
+    asked: list[str] = []
+    monkeypatch.setattr(child, "version_of", lambda name: "0.28.0" if name == "torchvision" else "")
+    monkeypatch.setattr(child, "import_torchvision", lambda: asked.append("torchvision"))
+    answers: Any = child.Answers()
+    child.torchmetrics_yes_no({"said": [1, 0], "truth": [1, 1]}, answers)
+    assert asked == ["torchvision"]
+    assert {one["metric"]: one["value"] for one in answers.values}["accuracy"] == 0.5
+    monkeypatch.setattr(child, "version_of", lambda name: "")
+    child.torchmetrics_yes_no({"said": [1, 0], "truth": [1, 1]}, answers)
+    assert asked == ["torchvision"]
