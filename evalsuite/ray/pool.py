@@ -34,7 +34,7 @@ from evalsuite.engine.pool import (
     Stopped,
     WorkerInfo,
 )
-from evalsuite.engine.streaming import Halt, Streamed
+from evalsuite.engine.streaming import Halt, Message, Streamed
 from evalsuite.engine.told import Answered, Asking, Remark, Through
 from evalsuite.errors import UnavailableError
 from evalsuite.ray.cluster import require_ray, resources, room_for
@@ -171,7 +171,7 @@ class RayPool:
             # Dead or out of reach: `events` reports it. The lease counts as sent, and comes back then.
             self._lost.append(worker)
             return
-        give = actor.handle.give.options(concurrency_group="control")
+        give = actor.handle.give.options(concurrency_group="control", num_returns=0)
         give.remote(shipped, dict(begun), findings)
         if not actor.tickets:
             actor.heard = time.monotonic()
@@ -293,9 +293,11 @@ class RayPool:
         while True:
             end: Event | None = None
             try:
-                found += self._told(actor, got := self._ray.get(next(actor.stream)))
-                if isinstance(got, Halt):
-                    end = Stopped(actor.number, got.reason)
+                message: Message = self._ray.get(next(actor.stream))
+                for got in message:
+                    found += self._told(actor, got)
+                    if isinstance(got, Halt):
+                        end = Stopped(actor.number, got.reason)
             except StopIteration:
                 end = Stopped(actor.number, "it was told to stop")
             except self._ray.exceptions.RayTaskError as error:
