@@ -38,8 +38,10 @@ SMALL: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 80 *
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ray gives a raylet 30 s to register: on a machine that is overloaded its agents need more to import."""
+    """Ray gives a raylet 30 s to register, and a worker 60: on an overloaded machine they need more."""
     from ray._private import services
+
+    monkeypatch.setenv("RAY_worker_register_timeout_seconds", "600")
 
     look = services.get_node
 
