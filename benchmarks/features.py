@@ -1,8 +1,9 @@
 """Features of a run's images: what a second scoring costs, how decoding spreads over cores, memory.
 
-    python benchmarks/features.py [--images N] [--json FILE]
+    python benchmarks/features.py [--images N] [--side PIXELS] [--json FILE]
+                                  [--part second|decoding|distances|memory]
 
-All in one run, on made-up images (256 × 256 PNG):
+All in one run, on made-up images (256 × 256 PNG, or as `--side` says):
 
 - `second / first`: wall time of reading kept features of N images against computing them (Inception's resize,
   a tiny network behind it, 2,048 dimensions);
@@ -70,14 +71,15 @@ class Preparing(Tiny):
         return np.zeros((len(prepared), 1), np.float32)
 
 
-def write_images(folder: Path, count: int) -> list[Image]:
+def write_images(folder: Path, count: int, side: int = 256) -> list[Image]:
     """Noise that compresses as photographs do."""
     folder.mkdir()
     found = []
     for number in range(count):
-        small = np.random.RandomState(number).randint(0, 256, (48, 48, 3)).astype(np.uint8)
+        coarse = 3 * side // 16
+        small = np.random.RandomState(number).randint(0, 256, (coarse, coarse, 3)).astype(np.uint8)
         path = folder / f"{number}.png"
-        pil.fromarray(small).resize((256, 256), pil.Resampling.BICUBIC).save(path)
+        pil.fromarray(small).resize((side, side), pil.Resampling.BICUBIC).save(path)
         found.append(Image(path=path))
     return found
 
@@ -148,19 +150,24 @@ def peak(folder: Path, repeats: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=600)
+    parser.add_argument("--side", type=int, default=256)
+    parser.add_argument("--part", choices=("second", "decoding", "distances", "memory"))
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
+    found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
-        images = write_images(root / "images", asked.images)
+        images = write_images(root / "images", asked.images, asked.side)
         (root / "run").mkdir()
-        found = {
-            "second score": second_score(images, root / "run"),
-            "decoding": spread(images),
-            "distances": distances(max(asked.images, 3 * DIMENSIONS), root / "run"),
-        }
-        memory = [peak(root / "images", repeats) for repeats in (1, 4)]
-        found["memory"] = {"MiB of N": memory[0], "MiB of 4 N": memory[1], "more": memory[1] - memory[0]}
+        if asked.part in (None, "second"):
+            found["second score"] = second_score(images, root / "run")
+        if asked.part in (None, "decoding"):
+            found["decoding"] = spread(images)
+        if asked.part in (None, "distances"):
+            found["distances"] = distances(max(asked.images, 3 * DIMENSIONS), root / "run")
+        if asked.part in (None, "memory"):
+            memory = [peak(root / "images", repeats) for repeats in (1, 4)]
+            found["memory"] = {"MiB of N": memory[0], "MiB of 4 N": memory[1], "more": memory[1] - memory[0]}
     for what, numbers in found.items():
         print(f"{what:14}" + "  ".join(f"{name} {value:.3f}" for name, value in numbers.items()))
     if asked.json is not None:

@@ -116,4 +116,7 @@ def _drive(
     with RunWriter.open(out, spec, [record], options) as writer:
         ledger = Ledger(cut("t", samples, lease_size(batch), weigh=held_bytes, most=2**26))
         behind = min(16, workers)
-        Driver(pool, ledger, writer, NullProgress(), lambda worker: (), {"t": set()}, behind=behind).run()
+        Driver(
+            pool, ledger, writer, NullProgress(), lambda worker: (), {"t": set()}, behind=behind,
+            prepare=writer.prepare,
+        ).run()  # fmt: skip

@@ -77,6 +77,21 @@ class _Watch:
     def on_end(self) -> None: ...
 
 
+def _note_first_worker() -> list[float]:
+    """A list that gets the moments at which workers were taken on."""
+    from evalsuite.engine.ledger import Ledger
+
+    moments: list[float] = []
+    join = Ledger.join
+
+    def noted(ledger: Ledger, worker: int, node: str) -> bool:
+        moments.append(time.perf_counter())
+        return join(ledger, worker, node)
+
+    Ledger.join = noted  # type: ignore[method-assign]
+    return moments
+
+
 def _anonymous_mib() -> float:
     for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("RssAnon"):
@@ -99,6 +114,7 @@ def _measure(
     )
     watch = _Watch()
     _watch_memory()
+    ready = _note_first_worker()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         how = ExecutionOptions(batch_size=options.batch, workers=workers or None, cpus_per_worker=0.1)
@@ -113,6 +129,7 @@ def _measure(
         "samples_per_second": counted / wall,
         "driver_ms_per_sample": 1000 * (watch.last[1] - watch.first[1]) / counted,
         "seconds_to_first_answer": watch.first[0] - started,
+        "seconds_from_first_worker_to_first_answer": watch.first[0] - ready[0],
         "driver_anonymous_mib": _peak_mib(),
     }
 
@@ -149,16 +166,19 @@ def _images(count: int, batch: int, size: int = 517 * 1024) -> dict[str, float]:
     from played_pool import drive_images, write_bare
 
     with tempfile.TemporaryDirectory() as folder:
-        bare, driven, cpu = [], [], []
+        bare, driven, bare_cpu, cpu = [], [], [], []
         for turn in range(3):
-            bare.append(write_bare(Path(folder) / f"bare-{turn}", count, batch, size))
             before = _cpu()
+            bare.append(write_bare(Path(folder) / f"bare-{turn}", count, batch, size))
+            between = _cpu()
             driven.append(drive_images(Path(folder) / f"run-{turn}", count, batch, size))
-            cpu.append(_cpu() - before)
+            bare_cpu.append(between - before)
+            cpu.append(_cpu() - between)
     return {
         "bare_images_per_second": count / min(bare),
         "images_per_second": count / min(driven),
         "ratio": min(bare) / min(driven),
+        "bare_cpu_ms_per_image": 1000 * min(bare_cpu) / count,
         "cpu_ms_per_image": 1000 * min(cpu) / count,
     }
 
@@ -220,7 +240,8 @@ def main() -> None:
                 f"N={workers} {row['as']}: {row['samples_per_second']:.1f}/s = "
                 f"{100 * row['efficiency']:.0f} % of {workers} x one; driver "
                 f"{row['driver_ms_per_sample']:.3f} CPU ms a sample, {row['driver_anonymous_mib']:.0f} MiB; "
-                f"first answer after {row['seconds_to_first_answer']:.1f} s",
+                f"first answer after {row['seconds_to_first_answer']:.1f} s, "
+                f"{row['seconds_from_first_worker_to_first_answer']:.2f} s after the first worker",
                 flush=True,
             )
     if options.json:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
+from evalsuite.content import Image
 from evalsuite.engine.findings import Findings
 from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.leases import Lease
@@ -32,7 +33,7 @@ from evalsuite.engine.pool import (
     WorkerInfo,
 )
 from evalsuite.engine.progress import Progress
-from evalsuite.engine.saver import BEHIND, Saver, encoding_threads
+from evalsuite.engine.saver import BEHIND, Saver, encode, encoding_threads
 from evalsuite.errors import EvalsuiteError, StoreError, UnavailableError
 from evalsuite.store.records import Record
 from evalsuite.task import Sample
@@ -87,6 +88,7 @@ class Driver:
         noted: task and text of notes that earlier sessions kept; they are not reported again.
         numbered: records carry the number of their worker.
         behind: batches that may wait to be saved: what a kill of the driver can cost beside those in flight.
+        prepare: what saving needs to know of an image, done by other threads; a run's writer digests it.
         most_deaths_loading: workers that may die while they load on one node before it is left out.
     """
 
@@ -99,6 +101,7 @@ class Driver:
     noted: set[tuple[str, str]] = field(default_factory=set)
     numbered: bool = True
     behind: int = BEHIND
+    prepare: Callable[[Image], object] = encode
     most_deaths_loading: int = 3
     account: Account = field(default_factory=Account)
     _saver: Saver = field(init=False)
@@ -115,7 +118,7 @@ class Driver:
             UnavailableError: no worker is left; what was answered is saved.
             EvalsuiteError: the model could be loaded by no worker.
         """
-        with Saver(self.store.save, encoders=encoding_threads()) as self._saver:
+        with Saver(self.store.save, encoders=encoding_threads(), prepare=self.prepare) as self._saver:
             try:
                 while not self.ledger.done:
                     self._hand_out()

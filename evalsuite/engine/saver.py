@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from evalsuite.content import ImageEncoding, RawImage
+from evalsuite.content import Image, ImageEncoding, RawImage
 from evalsuite.request import DocumentResponse, ImageResponse, Response
 from evalsuite.store.records import Record
 
@@ -23,18 +23,23 @@ Save = Callable[[Sequence[Record]], None]
 class Saver:
     """Saves batches in their order, behind the device.
 
-    Images that an adapter handed back unencoded are encoded by a pool of threads. Batches that are ready
+    Images that an adapter handed back unencoded are encoded by a pool of threads, which also does what else
+    saving needs to know of an image (`prepare`). Batches that are ready
     while an earlier one is being saved share the next commit. Nothing counts before it is on disk: `saved`
     gives the records that are, in the thread that asks.
 
     Args:
         save: makes records durable; called in one thread that is not the caller's, one call at a time. Not
             needed where everything goes through `call`.
-        encoders: threads that encode images.
+        prepare: does that, once for each image of a record and before it is saved; by default, it encodes.
+        encoders: threads that do.
     """
 
-    def __init__(self, save: Save | None = None, *, encoders: int) -> None:
+    def __init__(
+        self, save: Save | None = None, *, encoders: int, prepare: Callable[[Image], object] | None = None
+    ) -> None:
         self._save = save
+        self._prepare = prepare or encode
         self._encoders = ThreadPoolExecutor(encoders, thread_name_prefix="evalsuite-encode")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="evalsuite-save")
         self._waiting: deque[_Batch] = deque()
@@ -68,10 +73,9 @@ class Saver:
             if records:
                 yield records
 
-    def _encode(self, records: Sequence[Record]) -> list[Future[bytes]]:
-        return [
-            self._encoders.submit(image.read) for record in records for image in raw_images(record.response)
-        ]
+    def _encode(self, records: Sequence[Record]) -> list[Future[object]]:
+        images = [image for record in records for image in images_of(record.response)]
+        return [self._encoders.submit(self._prepare, image) for image in images]
 
     def _submit(self, what: _Batch) -> None:
         self._waiting.append(what)
@@ -123,7 +127,7 @@ class _Batch:
     """Records to be saved, or something else to be done, and the encodings that it waits for."""
 
     records: Sequence[Record]
-    encoding: Sequence[Future[bytes]]
+    encoding: Sequence[Future[object]]
     action: Callable[[], None] | None
 
     @property
@@ -136,13 +140,19 @@ class _Batch:
             future.result()
 
 
-def raw_images(response: Response | None) -> list[RawImage]:
-    """The images of a response that are not encoded yet."""
+def encode(image: Image) -> None:
+    """Encodes an image that is not encoded yet."""
+    if isinstance(image, RawImage):
+        image.read()
+
+
+def images_of(response: Response | None) -> list[Image]:
+    """The images of a response."""
     match response:
         case ImageResponse(images=images):
-            return [image for image in images if isinstance(image, RawImage)]
+            return list(images)
         case DocumentResponse(parts=parts):
-            return [part for part in parts if isinstance(part, RawImage)]
+            return [part for part in parts if isinstance(part, Image)]
         case _:
             return []
 

@@ -14,6 +14,9 @@ from evalsuite.errors import SpecError, UnavailableError
 
 _TOKEN = Path("~/.ray/auth_token")
 _ATTEMPTS = 3
+_REGISTERING = "600"
+"""Seconds in which a worker process must report to its machine's raylet; Ray's own 60 are too few on an
+overloaded machine, which then kills worker after worker while they import."""
 
 
 def require_ray() -> Any:
@@ -48,6 +51,7 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     try:
         if address is None:
             needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
+            os.environ.setdefault("RAY_worker_register_timeout_seconds", _REGISTERING)
             # "local": without it Ray joins a cluster that somebody else started on this machine.
             _start(ray, address="local", num_cpus=needed, include_dashboard=False, **quiet)
             return f"ray {ray.__version__}, local"

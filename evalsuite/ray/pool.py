@@ -34,7 +34,7 @@ from evalsuite.engine.pool import (
     Stopped,
     WorkerInfo,
 )
-from evalsuite.engine.streaming import Halt, Streamed
+from evalsuite.engine.streaming import Halt, Message, Streamed
 from evalsuite.engine.told import Answered, Asking, Remark, Through
 from evalsuite.errors import UnavailableError
 from evalsuite.ray.cluster import require_ray, resources, room_for
@@ -79,6 +79,8 @@ class _Actor:
     """Of the leases that it holds."""
     knows: dict[str, bool] = field(default_factory=dict)
     """Task -> whether its images are shipped as bytes, because this machine does not see them."""
+    give: Any = None
+    """Its method of that name, with what Ray is to know about calls of it."""
     heard: float = 0.0
     reported_silent: bool = False
 
@@ -171,8 +173,7 @@ class RayPool:
             # Dead or out of reach: `events` reports it. The lease counts as sent, and comes back then.
             self._lost.append(worker)
             return
-        give = actor.handle.give.options(concurrency_group="control")
-        give.remote(shipped, dict(begun), findings)
+        actor.give.remote(shipped, dict(begun), findings)
         if not actor.tickets:
             actor.heard = time.monotonic()
         actor.tickets.add(lease.ticket)
@@ -259,13 +260,14 @@ class RayPool:
             time.sleep(min(timeout, 0.05))
             return []
         ready, _ = self._ray.wait(list(pending), num_returns=1, timeout=timeout)
-        if ready:  # whatever else is there, without waiting: one commit for all of it
-            ready, _ = self._ray.wait(list(pending), num_returns=len(pending), timeout=0)
-        found: list[Event] = []
-        for reference in ready:
-            actor = pending[reference]
-            found += self._loaded(actor) if actor.info is None else self._read(actor)
-        return found
+        if not ready:
+            return []
+        actor = pending[ready[0]]
+        if actor.info is None:
+            return self._loaded(actor)
+        # Ray looks in this order: whoever was heard is asked last.
+        self._actors[actor.number] = self._actors.pop(actor.number)
+        return self._read(actor)
 
     def _loaded(self, actor: _Actor) -> list[Event]:
         try:
@@ -280,36 +282,36 @@ class RayPool:
         actor.info = got
         actor.node = got.node
         actor.heard = time.monotonic()
+        actor.give = actor.handle.give.options(concurrency_group="control", num_returns=0)
         answer = actor.handle.answer.options(num_returns="streaming", concurrency_group="answer")
         actor.stream = answer.remote()
         return [Ready(got)]
 
     def _read(self, actor: _Actor) -> list[Event]:
-        """What a worker has sent; reads on while there is more without waiting."""
+        """One message of a worker, or its end; each call of Ray's costs as much as what it brings."""
         found: list[Event] = []
         now = time.monotonic()
         self._slowest = max(self._slowest, now - actor.heard if actor.tickets else 0.0)
         actor.heard, actor.reported_silent = now, False
-        while True:
-            end: Event | None = None
-            try:
-                found += self._told(actor, got := self._ray.get(next(actor.stream)))
+        end: Event | None = None
+        try:
+            message: Message = self._ray.get(next(actor.stream))
+            for got in message:
+                found += self._told(actor, got)
                 if isinstance(got, Halt):
                     end = Stopped(actor.number, got.reason)
-            except StopIteration:
-                end = Stopped(actor.number, "it was told to stop")
-            except self._ray.exceptions.RayTaskError as error:
-                # The loop itself failed: a bug of an adapter or of ours; the worker lives.
-                end = Stopped(actor.number, _reason(error))
-            except Exception as error:  # the process is gone
-                end = Died(actor.number, self._node(actor), _reason(error))
-            if end is not None:
-                del self._actors[actor.number]
-                self._ray.kill(actor.handle, no_restart=True)
-                return [*found, end]
-            ready, _ = self._ray.wait([actor.stream], timeout=0)
-            if not ready:
-                return found
+        except StopIteration:
+            end = Stopped(actor.number, "it was told to stop")
+        except self._ray.exceptions.RayTaskError as error:
+            # The loop itself failed: a bug of an adapter or of ours; the worker lives.
+            end = Stopped(actor.number, _reason(error))
+        except Exception as error:  # the process is gone
+            end = Died(actor.number, self._node(actor), _reason(error))
+        if end is not None:
+            del self._actors[actor.number]
+            self._ray.kill(actor.handle, no_restart=True)
+            found.append(end)
+        return found
 
     @staticmethod
     def _told(actor: _Actor, got: Streamed) -> list[Event]:

@@ -18,7 +18,7 @@ from evalsuite.engine.hashing import sample_hash
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.plan import TaskPlan
 from evalsuite.engine.pool import Begun, WorkerInfo
-from evalsuite.engine.streaming import Streamed, stream
+from evalsuite.engine.streaming import Message, stream
 from evalsuite.errors import EvalsuiteError
 from evalsuite.model.reasoning import without_reasoning
 from evalsuite.spec import ExecutionOptions, RunSpec
@@ -115,8 +115,8 @@ class LeaseWorker:
         self._stopping.set()
         self._leases.put(None)
 
-    def answer(self) -> Iterator[Streamed]:
-        """Answers leases as they come, until `stop`; yields what is answered and noted, batch by batch."""
+    def answer(self) -> Iterator[Message]:
+        """Answers leases as they come, until `stop`; yields what is answered and noted."""
         yield from stream(
             lambda: self._answering.loop.run(self._take),
             alone=lambda ticket: self._alone[ticket],

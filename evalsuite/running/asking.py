@@ -71,6 +71,7 @@ def driver(
         noted={(note.task, note.text) for note in writer.notes()},
         numbered=numbered,
         behind=min(MOST_BEHIND, max(BEHIND, workers)),
+        prepare=writer.prepare,
         account=account or Account(),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from evalsuite.content import Image
 from evalsuite.engine import NullProgress, Progress, TaskPlan
 from evalsuite.features.blocks import Block, Done
 from evalsuite.features.leases import KEY, MODEL, FeatureTask, rows_of, uses_as_text
@@ -78,6 +79,9 @@ class _Sink:
                 self._done(block, rows_of(record.response, record.error, block))
         if failed is not None:
             rows_of(None, failed.error, self._blocks[failed.sample])
+
+    def prepare(self, image: Image) -> None:
+        """Rows hold no images."""
 
     def note(self, task: str, text: str) -> None:
         self._writer.note(task, text)

@@ -47,12 +47,15 @@ def reference_of(data: bytes) -> ImageReference:
     return ImageReference(hashlib.sha256(data).hexdigest(), suffix)
 
 
-def store(root: Path, data: bytes) -> ImageReference:
+def store(root: Path, data: bytes, reference: ImageReference | None = None) -> ImageReference:
     """Writes and syncs an encoded image unless it is there already.
+
+    Args:
+        reference: what refers to the image, where it is known: it takes a digest of the whole.
 
     Raises AdapterError for bytes that are not PNG, JPEG or WebP, StoreError when the disk is full.
     """
-    reference = reference_of(data)
+    reference = reference or reference_of(data)
     target = locate(root, reference)
     if not target.exists():
         with reporting(target):

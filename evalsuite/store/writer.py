@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Literal
 
 import evalsuite
+from evalsuite.content import Image
 from evalsuite.errors import StoreError
 from evalsuite.model import ModelInfo
 from evalsuite.model.steps import Place, joined, place_of_model
@@ -169,6 +170,10 @@ class RunWriter:
         current = current.model_copy(update={"environment": here})
         info = replace(info, details=storable(info.details))
         self._update(model=info, sessions=(*before, current))
+
+    def prepare(self, image: Image) -> None:
+        """Digests an image that is going to be saved, in whatever thread, so that `save` need not."""
+        self._images.prepare(image)
 
     def save(self, records: Iterable[Record]) -> None:
         """Makes records durable: images first, then all rows in one commit. When it returns, they count."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -137,3 +139,25 @@ def test_core_imports_nothing_heavy() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_an_image_of_bytes_comes_back_from_a_pickle(size: int, protocol: int) -> None:
+    image = Image(b"x" * size, name="a.png")
+    assert pickle.loads(pickle.dumps(image, protocol)) == image
+    assert copy.deepcopy(image) == image
+    broken = Image(b"", name="b.png", problem="it is not there")
+    assert pickle.loads(pickle.dumps(broken, protocol)) == broken
+
+
+def test_large_bytes_travel_beside_the_pickle_and_are_not_copied_into_it() -> None:
+    image = Image(b"x" * 100_000, name="a.png")
+    aside: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps([image, Image(path=Path("b.png"))], 5, buffer_callback=aside.append)
+    assert len(pickled) < 1000
+    assert aside[0].raw().obj is image.data
+    again, file = pickle.loads(pickled, buffers=[memoryview(bytearray(image.data or b""))])
+    assert again == image
+    assert isinstance(again.data, bytes)
+    assert file == Image(path=Path("b.png"))

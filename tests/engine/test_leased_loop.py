@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
+from evalsuite.content import Image
 from evalsuite.engine import LocalExecutor, RequestLoop, Source, TaskPlan, Worker
 from evalsuite.engine.findings import Findings
 from evalsuite.engine.leases import Lease, cut
 from evalsuite.engine.prepare import held_bytes
 from evalsuite.engine.sizing import FixedSize, lease_size
-from evalsuite.engine.streaming import Halt, stream
+from evalsuite.engine.streaming import Halt, Message, Streamed, stream
 from evalsuite.engine.told import Answered, Remark, Through, Told
 from evalsuite.errors import UnavailableError
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.request import Request, TextResponse
+from evalsuite.request import DocumentResponse, ImageResponse, Request, Response, TextResponse
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store import RunReader
 from evalsuite.store.records import Record
@@ -137,16 +138,20 @@ def streaming(events: list[Told | BaseException], **options: Any) -> Iterator[An
     return stream(tell, **options)
 
 
+def flat(messages: Iterator[Message]) -> list[Streamed]:
+    return [one for message in messages for one in message]
+
+
 def test_a_stream_tells_in_order_and_ends() -> None:
     events: list[Told | BaseException] = [Remark("t", "so"), answered(0, "0"), Through(0), answered(1, "1")]
-    assert list(streaming(events)) == events
+    assert flat(streaming(events)) == events
 
 
 def test_what_was_answered_comes_before_the_reason_for_which_nothing_more_does() -> None:
-    found = list(streaming([answered(0, "0"), UnavailableError("The quota is used up.")]))
+    found = flat(streaming([answered(0, "0"), UnavailableError("The quota is used up.")]))
     assert found == [answered(0, "0"), Halt("The quota is used up.")]
     with pytest.raises(ZeroDivisionError):
-        list(streaming([answered(0, "0"), ZeroDivisionError()]))
+        flat(streaming([answered(0, "0"), ZeroDivisionError()]))
 
 
 def test_a_sample_that_is_asked_alone_has_been_read_before_the_next_is_asked() -> None:
@@ -166,10 +171,47 @@ def test_a_sample_that_is_asked_alone_has_been_read_before_the_next_is_asked() -
 def test_a_stream_that_is_told_to_stop_ends_after_its_batch() -> None:
     stopping = threading.Event()
     stopping.set()
-    assert list(streaming([answered(0, "0"), answered(0, "1")], stopping=stopping)) == [answered(0, "0")]
+    assert flat(streaming([answered(0, "0"), answered(0, "1")], stopping=stopping)) == [answered(0, "0")]
 
 
 def test_news_are_told_once() -> None:
     news: list[Findings | None] = [Findings(alone=frozenset({("t", "m", "o", "g")})), None]
-    found = list(streaming([answered(0, "0"), answered(0, "1")], news=lambda: news.pop(0)))
+    found = flat(streaming([answered(0, "0"), answered(0, "1")], news=lambda: news.pop(0)))
     assert [type(one) for one in found] == [Answered, Findings, Answered]
+
+
+def test_short_answers_of_fast_batches_are_sent_together_and_a_lease_that_is_through_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("evalsuite.engine.streaming._PACE", 60.0)
+    lease = [*(answered(0, name) for name in "0123"), Through(0)]
+    first, *others = streaming([*lease, *lease, *lease])
+    assert first[0] == lease[0], "nothing was sent before: it goes at once"
+    assert [len(message) for message in others] == [4, 5, 5] or len(first) > 1
+    assert [one for message in (first, *others) for one in message] == lease * 3
+    assert all(message[-1] == Through(0) for message in others)
+
+
+def test_images_and_long_texts_are_sent_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalsuite.engine.streaming._PACE", 60.0)
+    large: list[Response] = [ImageResponse((Image(b"x"),)), TextResponse("x" * 5000), DocumentResponse(())]
+    events: list[Told | BaseException] = [
+        Answered(0, (Record("t", str(number), 0, response),)) for number, response in enumerate(large * 2)
+    ]
+    assert list(streaming(events)) == [(event,) for event in events]
+
+
+def test_what_has_waited_is_sent_when_half_a_second_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evalsuite.engine.streaming._PACE", 0.05)
+    over = threading.Event()
+
+    def tell() -> Iterator[Told]:
+        yield from (answered(0, name) for name in "0123")
+        assert over.wait(10), "the answers were held back until the next batch"
+
+    found = stream(tell, alone=lambda ticket: False, news=lambda: None, stopping=threading.Event())
+    got: list[Streamed] = []
+    while len(got) < 4:
+        got += next(found)
+    over.set()
+    assert list(found) == []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image as pil
 
-from evalsuite.content import Image, ImageEncoding, RawImage
+from evalsuite.content import Image, ImageEncoding, RawImage, Text
 from evalsuite.engine import LocalExecutor, RequestLoop, Source, TaskPlan, Worker
 from evalsuite.engine.leases import Lease
 from evalsuite.engine.saver import Saver, encoded_as
@@ -18,7 +18,7 @@ from evalsuite.engine.sizing import FixedSize
 from evalsuite.engine.told import Answered
 from evalsuite.errors import DataError, StoreError
 from evalsuite.model import ModelInfo, Prepared
-from evalsuite.request import ImageResponse, Request, Response, TextResponse
+from evalsuite.request import DocumentResponse, ImageResponse, Request, Response, TextResponse
 from evalsuite.spec import ExecutionOptions
 from evalsuite.store.records import Record
 from tests.engine.support import ask_here
@@ -208,6 +208,24 @@ def test_raw_images_are_encoded_by_other_threads_before_they_are_saved() -> None
     assert seen != [threading.get_ident()]
     assert len(seen) == 1
     assert written == [image.read()]
+
+
+def test_what_saving_needs_to_know_of_an_image_is_found_by_other_threads() -> None:
+    images = [Image(b"one"), RawImage(pixels=noise()), Image(b"in a document")]
+    found: list[tuple[Image, int]] = []
+
+    def prepare(image: Image) -> None:
+        found.append((image, threading.get_ident()))
+
+    def save(rows: Sequence[Record]) -> None:
+        assert [image for image, _ in found] == images
+
+    with Saver(save, encoders=1, prepare=prepare) as saver:
+        drawn = ImageResponse(tuple(images[:2]))
+        written = DocumentResponse((Text("Look:"), images[2]))
+        saver.add([record("0", drawn), record("1", written), record("2", TextResponse("none"))])
+        list(saver.saved(at_most_behind=0))
+    assert threading.get_ident() not in {thread for _, thread in found}
 
 
 @pytest.mark.parametrize("level", [None, 0, 9])

@@ -33,6 +33,30 @@ GRACE = 2.0
 """Seconds of life after which a worker has loaded its model: deaths while loading are another test's."""
 
 
+SMALL: dict[str, Any] = {"include_dashboard": False, "object_store_memory": 80 * 2**20}
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray gives a raylet 30 s to register, and a worker 60: on an overloaded machine they need more."""
+    from ray._private import services
+
+    monkeypatch.setenv("RAY_worker_register_timeout_seconds", "600")
+
+    look = services.get_node
+
+    def wait(gcs_address: str, node: str) -> Any:
+        until = time.monotonic() + 600
+        while True:
+            try:
+                return look(gcs_address, node)
+            except RuntimeError:
+                if time.monotonic() > until:
+                    raise
+
+    monkeypatch.setattr(services, "get_node", wait)
+
+
 class Storm:
     """A cluster of machines on this one, and a driver that is started again when it is killed."""
 
@@ -43,10 +67,14 @@ class Storm:
         self.pids, self.log, self.slow = folder / "pids", folder / "log", folder / "slow"
         self.slow.touch()
         os.environ["RAY_AUTH_MODE"] = "disabled"
-        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-        self.nodes = [self.cluster.add_node(num_cpus=2) for _ in range(NODES)]
+        self.cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
+        self.nodes = [self.machine() for _ in range(NODES)]
         self.kills: Counter[str] = Counter()
         self.driver: subprocess.Popen[bytes] | None = None
+
+    def machine(self) -> Any:
+        """A new one, with room for two workers."""
+        return self.cluster.add_node(num_cpus=2, **SMALL)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -89,7 +117,7 @@ class Storm:
             node = chance.choice(self.nodes)
             self.cluster.remove_node(node, allow_graceful=False)
             self.nodes.remove(node)
-            self.nodes.append(self.cluster.add_node(num_cpus=2))
+            self.nodes.append(self.machine())
         else:
             living = self.living()
             if len(living) < 2:

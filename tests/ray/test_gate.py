@@ -187,3 +187,23 @@ def test_a_local_ray_that_a_busy_machine_keeps_from_starting_is_started_again(
     with pytest.raises(UnavailableError, match="No such option"):
         cluster.connect(None, workers=2, cpus_per_worker=1)
     assert len(other) == 1
+
+
+@pytest.mark.parametrize(("address", "given", "found"), [
+    (None, None, "600"),
+    (None, "90", "90"),
+    ("head:6379", None, None),
+])  # fmt: skip
+def test_workers_of_a_local_ray_are_given_time_to_report_on_a_busy_machine(
+    address: str | None, given: str | None, found: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import os
+
+    name = "RAY_worker_register_timeout_seconds"
+    monkeypatch.setenv(name, given or "")
+    if given is None:
+        monkeypatch.delenv(name)
+    refusing(monkeypatch, Exception("No such option"), tmp_path / "token")
+    with pytest.raises(UnavailableError):
+        cluster.connect(address, workers=2, cpus_per_worker=1)
+    assert os.environ.get(name) == found

@@ -16,10 +16,11 @@ from PIL import Image as pil
 
 from evalsuite.content import Image
 from evalsuite.data.images import decode
-from evalsuite.errors import DataError, StoreError
+from evalsuite.errors import AdapterError, DataError, StoreError
 from evalsuite.request import ImageResponse
 from evalsuite.store import Record, RunReader, RunWriter, database, shards, verify
 from evalsuite.store import image_sink as sink
+from evalsuite.store.images import reference_of
 from tests.engine.support import run_sums, sums_spec
 
 
@@ -103,6 +104,30 @@ def test_an_image_is_kept_once_and_a_full_shard_is_followed_by_another(store: Pa
     found = places(store)
     assert [place.shard for place in found] == [0, 0, 0, 1, 1, 1, 2]
     assert [shards.image_at(store, place).read() for place in found] == images
+
+
+@pytest.mark.parametrize("per_shard", [0, 3])
+def test_an_image_that_was_digested_ahead_is_not_digested_again(
+    store: Path, per_shard: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digested: list[bytes] = []
+    monkeypatch.setattr(
+        "evalsuite.store.images.reference_of", lambda data: (digested.append(data), reference_of(data))[1]
+    )
+    connection = database.connect_for_writing(store)
+    images_ = sink.ImageSink(store, connection, per_shard)
+    image, twin, none = Image(encoded(0)), Image(encoded(0)), Image(b"no image")
+    for one in (image, none):
+        images_.prepare(one)
+    with pytest.raises(AdapterError, match="not PNG"):
+        images_.put(none)
+    digested.clear()
+    assert images_.put(image) == reference_of(encoded(0))
+    assert not digested
+    assert images_.put(twin) == images_.put(image) == reference_of(encoded(0))
+    assert len(digested) == 2, "what was known ahead is forgotten when it is put"
+    images_.close()
+    connection.close()
 
 
 def test_every_shard_keeps_the_end_that_tar_wants_also_where_a_run_went_on(store: Path) -> None:
