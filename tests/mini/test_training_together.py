@@ -78,7 +78,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work
 
 
-def _wait(condition: Any, seconds: float = 120) -> bool:
+def _wait(condition: Any, seconds: float = 600) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
