@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,23 @@ def collect(items: Sequence[Any], dim: int, step: Callable[[Sequence[Any]], torc
     return found
 
 
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Inside, transformers shows no bars and warns of nothing."""
+    from transformers.utils import logging
+
+    transformers_logging: Any = logging  # without types
+    verbosity, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bar:
+            transformers_logging.enable_progress_bar()
+
+
 def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
     """A transformers model from a folder, float32, evaluation mode, never executing remote code.
 
@@ -69,28 +87,19 @@ def load_pretrained(kind: Any, folder: Path, source: str) -> Any:
     damaged.
     """
     import torch
-    from transformers.utils import logging
-
-    transformers_logging: Any = logging  # without types
 
     _require_kind(kind, folder, source)
-    verbosity, bar = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
     try:
-        model, info = kind.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
-        )
+        with quiet_loading():
+            model, info = kind.from_pretrained(
+                folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
+            )
     except (
         Exception
     ) as error:  # safetensors, pickle and transformers each raise their own kinds for damaged files
         raise CheckpointError(
             f"The weights of {source} in {folder} cannot be loaded ({error}).", "Fetch them again."
         ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if bar:
-            transformers_logging.enable_progress_bar()
     absent = sorted(key for key in info["missing_keys"] if "position_ids" not in key)
     missing = [key for key in absent if "pooler" not in key]
     if missing:

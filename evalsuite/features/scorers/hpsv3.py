@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evalsuite.errors import CheckpointError, DataError, SpecError
-from evalsuite.features._torch import Described, batched, device_of
+from evalsuite.features._torch import Described, batched, device_of, quiet_loading
 from evalsuite.features.base import NetworkSpec
 from evalsuite.features.preprocess import CLIP_MEAN, CLIP_STD
 from evalsuite.features.scorers.base import WEIGHTS, find_checkpoint, read_config
@@ -61,7 +61,7 @@ def resized_to(width: int, height: int, factor: int, pixels: int = PIXELS) -> tu
     Raises DataError for an image more than 200 times as long as wide.
 
     >>> resized_to(1024, 1024, 28), resized_to(640, 360, 28), resized_to(100, 100, 28)
-    ((448, 448), (588, 308), (448, 448))
+    ((448, 448), (588, 336), (448, 448))
     """
     if max(width, height) > _RATIO * min(width, height):
         raise DataError(
@@ -216,7 +216,8 @@ def load_network(folder: Path, config: Mapping[str, Any], dtype: torch.dtype) ->
         unknown = next(iter(state.keys() - wanted.keys()), None)
         if unknown:
             raise ValueError(f"{unknown} is unknown")
-        model: Any = Qwen2VLModel.from_pretrained(None, config=base, state_dict=state, dtype=dtype)
+        with quiet_loading():
+            model: Any = Qwen2VLModel.from_pretrained(None, config=base, state_dict=state, dtype=dtype)
     except Exception as error:  # safetensors, torch and transformers each raise their own kinds
         raise CheckpointError(
             f"{path} cannot be loaded ({error}).", "Convert the published file again."
@@ -236,7 +237,7 @@ class HpsV3(Described):
 
     def __init__(self, spec: NetworkSpec, device: str = "auto") -> None:
         import torch
-        from transformers import AutoTokenizer
+        from transformers import AutoTokenizer, Qwen2VLConfig
 
         if spec.preprocess != PREPROCESS:
             raise SpecError(
@@ -250,7 +251,9 @@ class HpsV3(Described):
         super().__init__(spec, fingerprint([model, head]), PIXELS, _instruction())
         self.dtype = str(dtype).removeprefix("torch.")
         self._model, self._head = model.to(self._device), head.to(self._device)
-        self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = AutoTokenizer.from_pretrained(
+            folder, config=Qwen2VLConfig(**config["base"]), local_files_only=True
+        )
         self._reward = int(config["reward_token"])
         self._patch = int(config["base"]["vision_config"].get("patch_size", 14))
         self._merge = int(config["base"]["vision_config"].get("spatial_merge_size", 2))
