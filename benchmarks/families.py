@@ -1,12 +1,12 @@
-"""Which types of transformers work through the generic adapters: the table of docs/families.md, measured
-with tiny random models.
+"""Which types of transformers and pipelines of diffusers work through the generic adapters: the tables of
+docs/families.md, measured with tiny random models.
 
     OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl           # measures what is missing
     OMP_NUM_THREADS=1 python benchmarks/families.py results.jsonl --write   # and writes docs/families.md
     python benchmarks/families.py results.jsonl --only qwen2_vl,glm4v       # some
 
-Each is measured in a process of its own, which has 120 seconds. A line per family is appended to the file, so
-that a run that was killed resumes where it stopped.
+Each is measured in a process of its own, which has 120 seconds (`--seconds`). A line per family is appended
+to the file, so that a run that was killed resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for the tests' builders
 DOCUMENT = ROOT / "docs" / "families.md"
 SECONDS = 120
-KINDS = {"transformers": "tests.baselines.measure_types"}
+KINDS = {"transformers": "tests.baselines.measure_types", "diffusers": "tests.baselines.measure_pipelines"}
 
 
-def measured(kind: str, name: str) -> dict[str, Any]:
+def measured(kind: str, name: str, seconds: float) -> dict[str, Any]:
     """One family, in a child that is forked from this process, which has the libraries loaded."""
     row: dict[str, Any] = {"kind": kind, "name": name}
     ours, theirs = multiprocessing.Pipe(duplex=False)
@@ -34,7 +34,7 @@ def measured(kind: str, name: str) -> dict[str, Any]:
     child.start()
     theirs.close()
     try:
-        found = ours.recv() if ours.poll(SECONDS) else {"why": f"not measured: more than {SECONDS} s"}
+        found = ours.recv() if ours.poll(seconds) else {"why": f"not measured: more than {seconds:.0f} s"}
     except EOFError:
         child.join()
         found = {"why": f"the process ended with {child.exitcode}"}
@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--only", default="")
     parser.add_argument("--kind", choices=tuple(KINDS))
+    parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
     lines = chosen.file.read_text(encoding="utf-8").splitlines() if chosen.file.is_file() else []
@@ -63,18 +64,18 @@ def main() -> None:
         for name in import_module(KINDS[kind]).names():
             if (kind, name) in rows or (only and name not in only):
                 continue
-            rows[kind, name] = row = measured(kind, name)
+            rows[kind, name] = row = measured(kind, name, chosen.seconds)
             with chosen.file.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             print(f"{name}: {row.get('why') or 'works'}", flush=True)
     if chosen.write:
-        write(list(rows.values()))
+        write(list(rows.values()), [chosen.kind] if chosen.kind else list(KINDS))
 
 
-def write(rows: list[dict[str, Any]]) -> None:
-    """Puts the tables between their marks in the document."""
+def write(rows: list[dict[str, Any]], kinds: list[str]) -> None:
+    """Puts the tables of these kinds between their marks in the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    for kind in KINDS:
+    for kind in kinds:
         own = sorted((row for row in rows if row["kind"] == kind), key=lambda row: str(row["name"]).lower())
         begin, end = f"<!-- {kind} -->", f"<!-- end of {kind} -->"
         head, rest = text.split(begin)

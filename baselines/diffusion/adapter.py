@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,13 @@ from evalsuite.request import GenerateImages, ImageResponse, Request
 from evalsuite.task.readers import decode
 
 from ..checkpoint import explaining
+from ..image_text.videoless import without_videos
 from ..images import encoded
 from ..lora import NONE
-from ..options import switch
+from ..options import number, switch
 from .arguments import call_arguments, check_options, signature
+from .guiders import set_guidance
+from .kinds import images_of, kind_of
 from .timesteps import keep_on_host
 from .weights import check_pipeline
 
@@ -34,9 +38,6 @@ TASKS = {
     "inpainting": "AutoPipelineForInpainting",
 }
 """Values of the option `task` -> the class of diffusers that switches to it."""
-
-ONE_AT_A_TIME = ("QwenImageEditPipeline", "QwenImageEditPlusPipeline")
-"""Pipelines that take a list of images for the sources of one edit, not for a batch."""
 
 
 class DiffusersPipeline:
@@ -62,8 +63,9 @@ class DiffusersPipeline:
         pipeline = self._load(options.argument)
         if "task" in self._options:
             pipeline = self._switched(pipeline)
-        takes_image = "image" in signature(pipeline)
-        self._draw = pipeline if not takes_image or _draws_too(pipeline) else None
+        self._kind = kind_of(pipeline)
+        takes_image = bool(self._kind.source)
+        self._draw = pipeline if not takes_image or self._kind.draws else None
         self._edit = pipeline if takes_image else _image_to_image(pipeline)
         self._masked = self._edit is not None and "mask_image" in signature(self._edit)
         pipelines = [each for each in (self._draw, self._edit) if each is not None]
@@ -73,7 +75,6 @@ class DiffusersPipeline:
         modules = [m for m in pipeline.components.values() if hasattr(m, "parameters")]
         self.networks = tuple(modules)  # for the engine's self-check
         kind = type(pipeline).__name__
-        self._alone = kind in ONE_AT_A_TIME
         self._info = ModelInfo(
             self._options.get("name", Path(options.argument).name),
             fingerprint(modules),
@@ -106,10 +107,11 @@ class DiffusersPipeline:
                 f"{name} ({kind}) repaints under a mask: the prompt needs two images, source and mask, not "
                 f"{len(sources)}."
             )
-        if len(sources) > 1 and not self._masked:
+        if len(sources) > 1 and not (self._masked or self._kind.several):
             raise SampleError(f"{name} takes one image in a prompt, not {len(sources)}.")
         images = [decode(image) for image in sources]
-        group = (output, *(image.size for image in images), request.seed if self._alone else None)
+        alone = self.one_at_a_time(bool(sources))
+        group = (output, *(image.size for image in images), request.seed if alone else None)
         return Prepared(request, (prompt, images), float(output.count), group)
 
     def generate_images(self, batch: Sequence[Prepared]) -> list[ImageResponse]:
@@ -122,37 +124,45 @@ class DiffusersPipeline:
         pipeline = self._edit if editing else self._draw
         assert pipeline is not None
         self._set_scheduler(pipeline, output)
-        arguments = call_arguments(pipeline, output, self._options, editing=editing)
+        guidance = output.guidance_scale
+        set_guidance(pipeline, number(self._options, "guidance_scale") if guidance is None else guidance)
         pictures: list[PilImage] = []
         black: list[bool] = []
-        for some in [[row] for row in rows] if self._alone else [rows]:
+        alone = self.one_at_a_time(editing)
+        recorded = call_arguments(pipeline, output, self._options, editing=editing)
+        for some in [[row] for row in rows] if alone else [rows]:
+            prompts = 0 if kind_of(pipeline).one_prompt else len(some)
+            arguments = call_arguments(pipeline, output, self._options, editing=editing, count=prompts)
             call = {
-                "prompt": [item.payload[0] for item, _ in some],
                 # on the CPU, so that a seed means the same on every device
                 "generator": [torch.Generator("cpu").manual_seed(item.request.seed + i) for item, i in some],
-                **self._sources(some),
+                **self._sources(pipeline, some),
             }
-            with torch.inference_mode():
+            with torch.inference_mode(), _seeded(some[0] if alone else None, self._device):
                 made = pipeline(**call, output_type="pil", **arguments)
-            pictures += made.images
+            pictures += images_of(made)
             black += getattr(made, "nsfw_content_detected", None) or [False] * len(some)
         images = [encoded(picture) for picture in pictures]
         responses = []
         for start in range(0, len(images), output.count):
             own = slice(start, start + output.count)
-            details = dict(arguments)
+            details = dict(recorded)
             if any(black[own]):
                 details["painted_black"] = [i for i, is_black in enumerate(black[own]) if is_black]
             responses.append(ImageResponse(tuple(images[own]), details))
         return responses
 
-    def _sources(self, rows: Sequence[tuple[Prepared, int]]) -> dict[str, Any]:
+    def one_at_a_time(self, editing: bool) -> bool:
+        """Whether images are asked for one by one, each in a call of its own."""
+        pipeline = self._edit if editing else self._draw
+        return kind_of(pipeline).alone(editing)
+
+    def _sources(self, pipeline: Any, rows: Sequence[tuple[Prepared, int]]) -> dict[str, Any]:
+        """The prompts, and the source images under the argument that takes them."""
+        prompts = [item.payload[0] for item, _ in rows]
         images = [item.payload[1] for item, _ in rows]
-        if not images[0]:
-            return {}
-        first = [own[0] for own in images]
-        found: dict[str, Any] = {"image": first[0] if self._alone else first}
-        if self._masked:
+        found = kind_of(pipeline).inputs(prompts, images)
+        if images[0] and self._masked:
             found["mask_image"] = [own[1].convert("L") for own in images]
         return found
 
@@ -184,7 +194,7 @@ class DiffusersPipeline:
             arguments["device_map"] = self._options["device_map"]
         if not switch(self._options, "safety_checker", default=True):
             arguments["safety_checker"] = None
-        with explaining(source, "a diffusers pipeline"):
+        with explaining(source, "a diffusers pipeline"), without_videos():
             pipeline = diffusers.DiffusionPipeline.from_pretrained(
                 folder, dtype=self._dtype, use_safetensors=True, **arguments
             )
@@ -222,6 +232,20 @@ class DiffusersPipeline:
                 f"diffusers has no {wanted} pipeline for a {type(pipeline).__name__}.",
                 "Omit the option task.",
             ) from error
+
+
+@contextmanager
+def _seeded(row: tuple[Prepared, int] | None, device: Any) -> Iterator[None]:
+    """Inside, an image that is asked for alone has its seed in torch's own generators, too, which pipelines
+    draw from that write a prior with a language model (GLM-Image)."""
+    import torch
+
+    if row is None:
+        yield
+        return
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(row[0].request.seed + row[1])
+        yield
 
 
 def _require_pipeline(source: str) -> None:
@@ -265,13 +289,6 @@ def _put_on(pipeline: Any, adapter: str) -> None:
 
 def _size(pipeline: Any) -> int:
     return count([m for m in pipeline.components.values() if hasattr(m, "parameters")])
-
-
-def _draws_too(pipeline: Any) -> bool:
-    """Whether a pipeline that takes an image works without one, as Flux Kontext does."""
-    from diffusers.pipelines import auto_pipeline
-
-    return type(pipeline) in auto_pipeline.AUTO_TEXT2IMAGE_PIPELINES_MAPPING.values()
 
 
 def _image_to_image(pipeline: Any) -> Any | None:

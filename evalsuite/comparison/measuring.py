@@ -195,6 +195,7 @@ class _Half:
         self.key = measured[0].key
         self._registry = registry
         self._computed: list[dict[tuple[str, str], _Function]] = []
+        self._last: dict[int, tuple[Any, pandas.Series | None]] = {}
         self._obstacle: EvalsuiteError | None = None
 
     @cached_property
@@ -221,10 +222,19 @@ class _Half:
     @cached_property
     def clusters(self) -> Mapping[str, str]:
         table = self._tables[0]
-        return dict(zip(table["id"], table["cluster"], strict=True))
+        columns = [table[name].to_numpy(dtype=object) for name in ("id", "cluster")]  # faster to walk
+        return dict(zip(*columns, strict=True))
 
     def _column(self, i: int, metric: str, group: str) -> pandas.Series | None:
-        """Scores by sample of one run; None where there is no such column or label."""
+        """Scores by sample of one run; None where there is no such column or label. The last is kept: a number
+        is asked for several times in a row."""
+        key, found = self._last.get(i, ("", None))
+        if key != (metric, group):
+            found = self._filtered(i, metric, group)
+            self._last[i] = (metric, group), found
+        return found
+
+    def _filtered(self, i: int, metric: str, group: str) -> pandas.Series | None:
         table, name = self._tables[i], f"value.{metric}"
         label, _, value = group.partition("=")
         if name not in table or (group and f"label.{label}" not in table):

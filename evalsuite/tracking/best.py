@@ -108,15 +108,29 @@ def _resampled(sums: Floats, sizes: Floats, resamples: int, rng: np.random.Gener
     kinds, counts = np.unique(table, axis=0, return_counts=True) if len(table) > 64 else (table, None)
     if counts is None or 4 * len(kinds) > len(table):
         kinds, counts = table, np.ones(len(table), dtype=np.int64)
-    number = int(counts.sum())
     found = np.empty((resamples, len(sums)))
     block = max(1, _BLOCK // len(kinds))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
-        weights = rng.multinomial(number, counts / number, size=stop - start).astype(np.float64)
-        total = weights @ kinds
+        total = _drawn(counts, stop - start, rng) @ kinds
         found[start:stop] = total[:, :-1] / total[:, -1:]
     return found
+
+
+_last: dict[str, Any] = {}
+"""The last draws, by what they were drawn with: curves of as many clusters and steps have the same."""
+
+
+def _drawn(counts: Any, size: int, rng: np.random.Generator) -> Floats:
+    """How often each kind is in each of so many bootstrap samples, shape (size, kinds)."""
+    before = rng.bit_generator.state
+    key = (size, counts.tobytes(), repr(before))
+    if _last.get("key") != key:
+        number = int(counts.sum())
+        weights = rng.multinomial(number, counts / number, size=size).astype(np.float64)
+        _last.update(key=key, weights=weights, after=rng.bit_generator.state)
+    rng.bit_generator.state = _last["after"]
+    return _last["weights"]  # type: ignore[no-any-return]
 
 
 def _told(
