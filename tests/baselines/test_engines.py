@@ -97,7 +97,7 @@ def test_transformers_serve_answers_as_the_adapter_does_and_is_started_again(tin
     local = ask(build(f"causal:{tiny}", template="chat"), *texts)
     assert [answer.text for answer in served] == [answer.text for answer in local]
     for engine in engines_of(psutil.Process()):
-        if "serve" in engine.cmdline() and engine.name().startswith(("python", "transformers")):
+        if "serve" in _words(engine) and engine.name().startswith(("python", "transformers")):
             engine.send_signal(signal.SIGKILL)
     assert [answer.text for answer in ask(model, *texts)] == [answer.text for answer in served]
 
