@@ -88,7 +88,7 @@ def _note_first_worker() -> list[float]:
         moments.append(time.perf_counter())
         return join(ledger, worker, node)
 
-    Ledger.join = noted  # type: ignore[method-assign]
+    Ledger.join = noted  # type: ignore[method-assign, assignment]
     return moments
 
 

@@ -129,7 +129,8 @@ def read_oneig_measured(source: Located) -> Iterator[QuestionedPrompt]:
 
     Raises DataError for a missing column, and for an id without a text.
     """
-    column, sets, classes = (source.settings.get(name) for name in ("prompt", "sets", "classes"))
+    column, sets = str(source.settings["prompt"]), dict(source.settings["sets"])
+    classes = bool(source.settings.get("classes"))
     texts = read_json(source.path("texts")) if source.has("texts") else {}
     names = {category: name for name, category in sets.items()}
     for where, row in _rows(source.path("prompts"), ("category", "id", column, "class")):

@@ -105,7 +105,7 @@ def test_another_python_than_the_authors_is_said(tmp_path: Path, monkeypatch: py
 
     card = load_registry().models["janus-pro"].card
     assert card is not None
-    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    monkeypatch.setattr("evalsuite.isolated.setup.shutil.which", lambda name: None)
     monkeypatch.setattr(setup, "_VERSION", "3.14")
     assert any("use Python 3.10, this is 3.14" in note for note in setup.plan(card, env=tmp_path).notes)
     assert not any("3.14" in note for note in setup.plan(card, env=tmp_path, python="python3.10").notes)

@@ -184,7 +184,7 @@ def test_short_answers_of_fast_batches_are_sent_together_and_a_lease_that_is_thr
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("evalsuite.engine.streaming._PACE", 60.0)
-    lease = [*(answered(0, name) for name in "0123"), Through(0)]
+    lease: list[Told | BaseException] = [*(answered(0, name) for name in "0123"), Through(0)]
     first, *others = streaming([*lease, *lease, *lease])
     assert first[0] == lease[0], "nothing was sent before: it goes at once"
     assert [len(message) for message in others] == [4, 5, 5] or len(first) > 1

@@ -10,6 +10,7 @@ import signal
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image as pil
@@ -111,9 +112,12 @@ def test_an_image_that_was_digested_ahead_is_not_digested_again(
     store: Path, per_shard: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digested: list[bytes] = []
-    monkeypatch.setattr(
-        "evalsuite.store.images.reference_of", lambda data: (digested.append(data), reference_of(data))[1]
-    )
+
+    def counted(data: bytes) -> Any:
+        digested.append(data)
+        return reference_of(data)
+
+    monkeypatch.setattr("evalsuite.store.images.reference_of", counted)
     connection = database.connect_for_writing(store)
     images_ = sink.ImageSink(store, connection, per_shard)
     image, twin, none = Image(encoded(0)), Image(encoded(0)), Image(b"no image")

@@ -93,7 +93,9 @@ def _wanted(layout: Layout, listed: Sequence[Item]) -> list[_Places]:
     would be one file."""
     places = [[path for path, _ in layout.places(item)] for item in listed]
     keys = iter(layout.ranked(key for its in places for path in its if (key := layout.key(path)) is not None))
-    found = [[(path, next(keys)) for path in its] for its in places]
+    found: list[Sequence[tuple[str, tuple[str, ...]]]] = [
+        [(path, next(keys)) for path in its] for its in places
+    ]
     owners: dict[tuple[str, ...], str] = {}
     for item, its in zip(listed, found, strict=True):
         for path, key in its:

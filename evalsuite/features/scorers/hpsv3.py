@@ -87,9 +87,10 @@ def patches_of(image: PilImage, patch: int = 14, merge: int = 2, pixels: int = P
     size = resized_to(*image.size, patch * merge, pixels)
     resized = image.resize(size, pil.Resampling.BICUBIC)
     array = np.asarray(resized, dtype=np.float32) * np.float32(1 / 255)
-    array = ((array - np.float32(CLIP_MEAN)) / np.float32(CLIP_STD)).transpose(2, 0, 1)
+    mean, deviation = (np.array(one, dtype=np.float32) for one in (CLIP_MEAN, CLIP_STD))
+    scaled: np.ndarray = ((array - mean) / deviation).transpose(2, 0, 1)
     rows, columns = size[1] // patch, size[0] // patch
-    cut = array.reshape(3, rows // merge, merge, patch, columns // merge, merge, patch)
+    cut = scaled.reshape(3, rows // merge, merge, patch, columns // merge, merge, patch)
     # (row, column, row within, column within, channel, y, x)
     cut = cut.transpose(1, 4, 2, 5, 0, 3, 6).reshape(rows * columns, 3, 1, patch, patch)
     return Patches(np.repeat(cut, 2, axis=2).reshape(rows * columns, -1), rows, columns)
