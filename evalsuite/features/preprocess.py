@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalsuite.errors import CheckpointError, SpecError
+from evalsuite.errors import CheckpointError, DataError, SpecError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -160,6 +160,8 @@ def hps(image: PilImage, geometry: Geometry, *, antialias: bool = True) -> np.nd
     scale = size / max(height, width)
     if scale != 1:
         target = (round(height * scale), round(width * scale))
+        if not min(target):
+            raise DataError(f"The image is {width}×{height}: at {size} pixels nothing is left of one side.")
         pixels = torch.nn.functional.interpolate(
             pixels, size=target, mode="bicubic", align_corners=False, antialias=antialias
         )
