@@ -94,7 +94,7 @@ def _hpsv3(checkpoint: Path, tokenizer: Path, target: Path, heads: int) -> None:
         ) from error
     words = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True)
     words.add_special_tokens({"additional_special_tokens": [hpsv3.TOKEN]})
-    (token,) = words.convert_tokens_to_ids([hpsv3.TOKEN])
+    token: Any = words.convert_tokens_to_ids(hpsv3.TOKEN)
     config = hpsv3.converted(_shapes(checkpoint), base, token)
     target.mkdir(parents=True, exist_ok=True)
     words.save_pretrained(target)
