@@ -20,7 +20,14 @@ from typing import Any
 
 SIDE = 32
 SIDES = dict.fromkeys(
-    ("Flux2Pipeline", "Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline"), 64
+    (
+        "Flux2Pipeline",
+        "Flux2KleinPipeline",
+        "Flux2KleinKVPipeline",
+        "Flux2KleinInpaintPipeline",
+        "ZImageOmniPipeline",
+    ),
+    64,
 )
 """Pixels of a side where a class wants more."""
 STRONG = 60.0
