@@ -226,8 +226,8 @@ class _Half:
         return dict(zip(*columns, strict=True))
 
     def _column(self, i: int, metric: str, group: str) -> pandas.Series | None:
-        """Scores by sample of one run; None where there is no such column or label. The last is kept: a number
-        is asked for several times in a row."""
+        """Scores by sample of one run; None where there is no such column or label. The last is kept: a
+        number is asked for several times in a row."""
         key, found = self._last.get(i, ("", None))
         if key != (metric, group):
             found = self._filtered(i, metric, group)
