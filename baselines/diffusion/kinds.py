@@ -19,12 +19,14 @@ SEVERAL = frozenset({
 
 EDITS_ALONE = SEVERAL | {
     "ChronoEditPipeline", "DreamLiteMobilePipeline", "DreamLitePipeline", "LongCatImageEditPipeline",
-    "QwenImageEditInpaintPipeline", "QwenImageEditPipeline", "QwenImageLayeredPipeline",
+    "KandinskyV22InpaintCombinedPipeline", "QwenImageEditInpaintPipeline", "QwenImageEditPipeline",
+    "QwenImageLayeredPipeline",
 }  # fmt: skip
 """Pipelines that edit one image in a call."""
 
 GENERATES_ALONE = frozenset({
     "CogView4Pipeline", "DreamLiteMobilePipeline", "DreamLitePipeline", "GlmImagePipeline",
+    "Kandinsky3Pipeline",
 })  # fmt: skip
 """Pipelines that take one prompt in a call, whose batches change images, or that draw numbers from torch's
 own generator, which a batch would share."""

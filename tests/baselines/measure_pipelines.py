@@ -20,7 +20,14 @@ from typing import Any
 
 SIDE = 32
 SIDES = dict.fromkeys(
-    ("Flux2Pipeline", "Flux2KleinPipeline", "Flux2KleinKVPipeline", "Flux2KleinInpaintPipeline"), 64
+    (
+        "Flux2Pipeline",
+        "Flux2KleinPipeline",
+        "Flux2KleinKVPipeline",
+        "Flux2KleinInpaintPipeline",
+        "ZImageOmniPipeline",
+    ),
+    64,
 )
 """Pixels of a side where a class wants more."""
 STRONG = 60.0
@@ -124,8 +131,14 @@ def _measured(model: Any) -> dict[str, Any]:
         except Exception as error:
             last = error
             continue
-        alone = [_pixels(model.generate_images([one])[0]) for one in prepared]
-        together = [_pixels(response) for response in _batched(model, prepared)]
+        try:
+            alone = [_pixels(model.generate_images([one])[0]) for one in prepared]
+            together = [_pixels(response) for response in _batched(model, prepared)]
+        except Exception as error:
+            if not does:
+                raise
+            does.append(f"{mode} fails ({type(error).__name__})")
+            continue
         difference = max(float(abs(a - b).max()) for a, b in zip(alone, together, strict=True))
         does.append("edit several" if mode == "inpaint" and not model._masked else mode)
         batches.append("yes" if difference <= 2 else f"differ by {difference:.0f}")

@@ -218,7 +218,7 @@ def chatglm(kind: Any) -> Any:
     return kind(ChatGLMConfig(
         num_layers=2, padded_vocab_size=400, hidden_size=32, ffn_hidden_size=32, kv_channels=8,
         num_attention_heads=4, seq_length=256, multi_query_attention=True, multi_query_group_num=2,
-        add_qkv_bias=True))  # fmt: skip
+        add_qkv_bias=True, original_rope=True))  # fmt: skip
 
 
 def chatglm_words(kind: Any) -> Any:
