@@ -85,7 +85,7 @@ def load(name: str, folder: Path, **options: str) -> Any:
     own = {"steps": "2", "strength": "0.8", **sizes, **OPTIONS.get(name, {}), **options}
     if "use_resolution_binning" in takes:
         own["use_resolution_binning"] = "False"
-    model = entry.build(ModelOptions(argument=argument, device="cpu", options=own))
+    model: Any = entry.build(ModelOptions(argument=argument, device="cpu", options=own))
     for pipeline in {model._draw, model._edit} - {None}:
         _small(pipeline)
     return model
@@ -121,7 +121,8 @@ def _measured(model: Any) -> dict[str, Any]:
     from evalsuite_baselines.diffusion.arguments import guidance_name, negative_name, signature
 
     side = SIDES.get(model.info.details["pipeline"], SIDE)
-    does, batches = [], []
+    does: list[str] = []
+    batches: list[str] = []
     last: Exception | None = None
     used = ""
     for mode, images in MODES.items():

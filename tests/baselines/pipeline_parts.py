@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers as hf
 from evalsuite_baselines.image_text.videoless import without_videos
 
 from tests.baselines import tiny
 
 LENGTH = 512
 CLIP_LENGTH = 77
+hf: Any = import_module("transformers")
 
 
 def words(length: int = LENGTH) -> Any:

@@ -27,7 +27,7 @@ UNGUIDED = {"Flux2KleinKVPipeline", "JoyImageEditPlusPipeline"}
     [
         ("QwenImagePipeline", "generate, edit", "`true_cfg_scale`"),
         ("Lumina2Pipeline", "generate", "`guidance_scale`"),
-        ("ZImagePipeline", "generate, edit", "`guidance_scale`"),
+        ("SanaPipeline", "generate", "`guidance_scale`"),
         ("Kandinsky5T2IPipeline", "generate", "`guidance_scale`"),
         ("StableDiffusion3InpaintPipeline", "inpaint", "`guidance_scale`"),
     ],
