@@ -48,6 +48,15 @@ if TYPE_CHECKING:
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
+    from evalsuite.metrics.puzzle_grids import (
+        Grid,
+        frames_right,
+        maze_frames,
+        read_maze,
+        read_tiles,
+        readable,
+    )
+    from evalsuite.metrics.puzzles import maze_moves, moves_right
     from evalsuite.metrics.rubric import (
         dreambench_grade,
         kris_dual_grades,
@@ -93,6 +102,7 @@ __all__ = [
     "Detection",
     "FeatureSet",
     "Gaussian",
+    "Grid",
     "Pool",
     "PopeReport",
     "PromptScore",
@@ -114,6 +124,7 @@ __all__ = [
     "dreambench_grade",
     "drift_decay",
     "extract_choice",
+    "frames_right",
     "frechet_infinity",
     "frechet_influence",
     "gaussian_of",
@@ -130,12 +141,15 @@ __all__ = [
     "longtext_clean",
     "longtext_counts",
     "marked_steps",
+    "maze_frames",
+    "maze_moves",
     "mean_drift",
     "meteor",
     "meteor_obstacle",
     "mmie_entries",
     "mmie_grade",
     "mmmu_open_hit",
+    "moves_right",
     "mse",
     "normalize_answer",
     "omnicontext_grade",
@@ -153,6 +167,9 @@ __all__ = [
     "psnr",
     "quoted_words",
     "read_letter",
+    "read_maze",
+    "read_tiles",
+    "readable",
     "relative_score",
     "relaxed_match",
     "reply_says",
@@ -210,6 +227,8 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.likelihood": "choose",
             "evalsuite.metrics.meteor": "meteor meteor_obstacle",
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
+            "evalsuite.metrics.puzzle_grids": "Grid frames_right maze_frames read_maze read_tiles readable",
+            "evalsuite.metrics.puzzles": "maze_moves moves_right",
             "evalsuite.metrics.ptb": "tokenize_captions",
             "evalsuite.metrics.rubric": (
                 "dreambench_grade kris_dual_grades kris_grade mmie_grade omnicontext_grade omnicontext_reply"

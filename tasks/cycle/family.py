@@ -39,11 +39,11 @@ from evalsuite.task.aggregates import MetricSpec, leaves
 from evalsuite.task.aggregating import aggregate, values_within
 from evalsuite.task.miniature import PromptTruth
 from evalsuite.task.networks import choose_columns
+from evalsuite.task.other_run import OtherImages
 from evalsuite.task.readers import decode
 from evalsuite.task.rules import Rule
 
 from .calls import Call, calls_of, given_images, values_of
-from .other_run import OtherImages
 from .puzzles import puzzle_rows
 from .readers import READERS
 from .records import CycleQuestion, CycleSample

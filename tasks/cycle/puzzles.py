@@ -7,17 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from evalsuite.content import Image, Text
-from evalsuite.metrics.puzzle_grids import (
+from evalsuite.request import Response
+from evalsuite.task import Sample, SampleScore
+from evalsuite.task.metrics import (
     Grid,
     frames_right,
     maze_frames,
+    maze_moves,
+    moves_right,
     read_maze,
     read_tiles,
     readable,
 )
-from evalsuite.metrics.puzzles import maze_moves, moves_right
-from evalsuite.request import Response
-from evalsuite.task import Sample, SampleScore
 from evalsuite.task.readers import decode
 
 from .calls import Call, document_of
