@@ -123,24 +123,23 @@ def prepare_block(block: Block, networks: Mapping[str, Any]) -> Prepared:
 
 def _decoded(image: Image, networks: Mapping[str, Any]) -> _Ready:
     try:
-        picture = decode(image)
-        return _Ready(_inputs(picture, networks))
+        return _Ready(_inputs(decode(image), networks))
     except DataError as error:  # broken, or of a form that a network does not take
         return _Ready({}, str(error))
 
 
-def _inputs(picture: PilImage, networks: Mapping[str, Any]) -> dict[str, Any]:
+def _inputs(image: PilImage, networks: Mapping[str, Any]) -> dict[str, Any]:
     """By network, what its own preparing makes of an image; the image where it has none. What several
     networks see alike is made once."""
     shared: dict[object, Any] = {}
     found: dict[str, Any] = {}
     for key, network in networks.items():
         if not hasattr(network, "prepare"):
-            found[key] = picture
+            found[key] = image
             continue
         seen = getattr(network, "seen_as", key)
         if seen not in shared:
-            shared[seen] = network.prepare(picture)
+            shared[seen] = network.prepare(image)
         found[key] = shared[seen]
     return found
 

@@ -69,7 +69,7 @@ class Settings(BaseModel):
     gallery: bool = False
     """Images are generated even where the headline's network is not here: they are made to be looked at."""
     distances_by: str = ""
-    """Label: Fréchet distances are told for each of its values, too, to that part of the reference."""
+    """Label: Fréchet distances are also reported for each of its values, to that part of the reference."""
     deviation: Deviation | None = None
     """What the run's record of details gets for every column of measure `score`."""
     select: str = ""

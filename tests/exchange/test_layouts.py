@@ -408,7 +408,7 @@ def test_a_layout_refuses_what_it_cannot_hold(tmp_path: Path) -> None:
 
 
 def test_only_the_order_of_compbenchs_numbers_counts(tmp_path: Path) -> None:
-    """The official scripts count on over all prompts, others begin anew with each."""
+    """For the official scripts numbers continue over all prompts; elsewhere they restart with each."""
     case = next(case for case in CASES if case.form == "t2i-compbench")
     data, folder = case.data(tmp_path / "data"), write_folder(case, tmp_path / "made")
     brought(case, data, folder, tmp_path / "run")
