@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,10 @@ _ATTEMPTS = 3
 _REGISTERING = "600"
 """Seconds in which a worker process must report to its machine's raylet; Ray's own 60 are too few on an
 overloaded machine, which then kills worker after worker while they import."""
+_STARTED: set[str] = set()
+"""Node ids of the local Rays that `connect` started in this process."""
+_FREED = 10.0
+"""Seconds in which Ray gives back the cores of workers that were just stopped."""
 
 
 def require_ray() -> Any:
@@ -44,16 +50,17 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
         # this variable once, when it is imported.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     ray = require_ray()
-    if ray.is_initialized():
+    needed = max(os.cpu_count() or 1, math.ceil((workers or 1) * cpus_per_worker))
+    if ray.is_initialized() and not (address is None and _outgrown(ray, needed)):
         return f"ray {ray.__version__}, {'cluster' if address else 'local'}"
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     handlers = _signal_handlers()
     try:
         if address is None:
-            needed = max(os.cpu_count() or 1, int(-(-(workers or 1) * cpus_per_worker // 1)))
             os.environ.setdefault("RAY_worker_register_timeout_seconds", _REGISTERING)
             # "local": without it Ray joins a cluster that somebody else started on this machine.
             _start(ray, address="local", num_cpus=needed, include_dashboard=False, **quiet)
+            _STARTED.add(ray.get_runtime_context().get_node_id())
             return f"ray {ray.__version__}, local"
         _require_reachable(address)
         ray.init(address=address, **quiet)
@@ -73,6 +80,23 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
         # Ray ends the process at SIGTERM by itself: what is in flight would be lost, and the run not marked.
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _outgrown(ray: Any, needed: int) -> bool:
+    """Ends the local Ray of an earlier run of this process that has too few cores; whether it did.
+
+    Ray cannot be given more cores later. One that other workers still use, or that somebody else
+    started, is left as it is.
+    """
+    if ray.get_runtime_context().get_node_id() not in _STARTED or resources()[1] >= needed:
+        return False
+    until = time.monotonic() + _FREED
+    while ray.available_resources().get("CPU", 0) < resources()[1]:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    ray.shutdown()
+    return True
 
 
 def _signal_handlers() -> dict[int, Any]:
@@ -147,9 +171,11 @@ def workers_for(
             f"{where}.",
             f"Use --workers {room}, or fewer --gpus-per-worker (0.5 puts two workers on one GPU).",
         )
+    # A local Ray is made as large as needed: a small one is another's, or other workers still use it.
+    having = "the cluster" if cluster else "the Ray that runs in this process already"
     raise SpecError(
         f"--workers {workers} with {cpus_per_worker:g} cores each need more than the {cpus:g} cores of "
-        f"{where}.",
+        f"{having}.",
         f"Use --workers {room}, or fewer --cpus-per-worker.",
     )
 

@@ -174,6 +174,32 @@ def test_a_run_that_was_begun_in_one_process_is_finished_by_workers(
     assert rows(out) == rows(undisturbed)
 
 
+def test_a_second_run_of_one_process_may_have_more_workers_than_the_first() -> None:
+    """In a process of its own: Ray's cores are fixed when it starts, two where a first run wanted no more."""
+    code = (
+        "import os, ray\n"
+        "from evalsuite.errors import SpecError\n"
+        "from evalsuite.ray.cluster import connect, resources, workers_for\n"
+        "many = (os.cpu_count() or 1) + 2\n"
+        "connect(None, workers=1, cpus_per_worker=1)\n"
+        "@ray.remote(num_cpus=1)\n"
+        "class Holds:\n    def here(self): return True\n"
+        "other = Holds.remote()\n"
+        "ray.get(other.here.remote())\n"
+        "connect(None, workers=many, cpus_per_worker=1)\n"
+        "try:\n    workers_for(many, 0, cluster=False)\n"
+        "except SpecError as error:\n    print(error)\n"
+        "ray.kill(other)\n"
+        "connect(None, workers=many, cpus_per_worker=1)\n"
+        "print(workers_for(many, 0, cluster=False) == many, resources()[1] == many)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False
+    )
+    assert "cores of the Ray that runs in this process already" in done.stdout, done.stderr[-2000:]
+    assert done.stdout.endswith("True True\n"), done.stdout + done.stderr[-2000:]
+
+
 def test_an_address_where_nothing_answers_is_one_clear_error() -> None:
     code = (
         "from evalsuite.errors import UnavailableError\n"
