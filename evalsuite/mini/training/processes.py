@@ -56,6 +56,8 @@ def train_in_processes(
         EvalsuiteError: a stage failed; the others are ended and can be resumed.
     """
     waiting = dict(stages)
+    started: dict[str, float] = {}
+    spent = 0.0
     running: dict[str, subprocess.Popen[bytes]] = {}
     try:
         while waiting or running:
@@ -69,12 +71,18 @@ def train_in_processes(
                         f"Stage {name!r} of the training ended with code {code}.",
                         f"Its messages are above; the same command resumes it. Work folder: {work}.",
                     )
-                log.info("stage %s is done, %d left", name, len(waiting) + len(running))
+                minutes = (time.monotonic() - started[name]) / 60
+                spent += minutes
+                log.info(
+                    "stage %s is done after %.1f min, %d left; %.1f core minutes so far",
+                    name, minutes, len(waiting) + len(running), spent,
+                )  # fmt: skip
             unfinished = {*waiting, *running}
             for name, stage in list(waiting.items()):
                 if len(running) < processes and not unfinished & set(stage.needs):
                     del waiting[name]
                     log.info("stage %s starts beside %s", name, ", ".join(running) or "nothing")
+                    started[name] = time.monotonic()
                     running[name] = _start(recipe, work, resume, name)
             time.sleep(_POLL)
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from .optimizer import muon_for
 from .precision import fastest
@@ -147,6 +147,7 @@ def fit(
         data_collator=collate,
         callbacks=[clock, *checks, *callbacks],
     )
+    trainer.remove_callback(PrinterCallback)  # the clock says it, with the time left
     last = last_checkpoint(folder) if resume else None
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     model.eval()
