@@ -28,6 +28,9 @@ def make(
         Path | None, typer.Argument(help="New folder; the standard world in the cache by default.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of another world.")] = None,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Three objects, unseen combinations and relations.")
+    ] = False,
 ) -> None:
     """Generate a world of simple scenes in the official formats of the real benchmarks."""
     from evalsuite.mini.data import SEED, ensure_world
@@ -35,19 +38,20 @@ def make(
 
     seed = SEED if seed is None else seed
     if out is None:
-        out = ensure_world(seed)
+        out = ensure_world(seed, hard=hard)
     else:
-        with new_folder(out, partial(_is_world, seed=seed), what="this world") as folder:
-            write_world(folder, seed)
+        with new_folder(out, partial(_is_world, seed=seed, hard=hard), what="this world") as folder:
+            write_world(folder, seed, hard=hard)
     say(str(out))
 
 
-def _is_world(folder: Path, seed: int) -> bool:
+def _is_world(folder: Path, seed: int, hard: bool) -> bool:
     """Whether a folder holds the world of that seed, so that it may be written again."""
     from evalsuite.mini.write import read_manifest
 
     try:
-        return read_manifest(folder).seed == seed
+        found = read_manifest(folder)
+        return (found.seed, found.hard) == (seed, hard)
     except DataError:
         return False
 

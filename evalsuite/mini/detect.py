@@ -55,6 +55,7 @@ class Match:
         where: one thing: in the same place (of nine); two: in the same relation; three: always true.
         all: everything above.
         bound: every colour-shape combination asked for is there as one thing, and nothing else.
+        relation: the first two things are in the relation that the scene has them in; true for one thing.
         shift: the largest distance of a centre from where the scene has it, in pixels; infinite where the
             count is wrong.
     """
@@ -66,6 +67,7 @@ class Match:
     where: bool
     all: bool
     bound: bool
+    relation: bool
     shift: float
 
     def satisfies(self, attributes: Sequence[str]) -> bool:
@@ -81,7 +83,7 @@ class Match:
             "shape": self.shape,
             "size": self.size,
             "place": self.where,
-            "relation": self.where,
+            "relation": self.relation,
         }
         unknown = set(attributes) - set(known)
         if unknown:
@@ -124,7 +126,7 @@ def matches(scene: Scene, detections: Sequence[Detection]) -> Match:
     things = scene.things
     count = len(detections) == len(things)
     if not count:
-        return Match(False, False, False, False, False, False, False, float("inf"))
+        return Match(False, False, False, False, False, False, False, False, float("inf"))
     best = max(permutations(detections), key=lambda seen: _agreement(scene, seen))
     colour, shape, size = (
         all(getattr(t, name) == getattr(d, name) for t, d in zip(things, best, strict=True))
@@ -133,7 +135,8 @@ def matches(scene: Scene, detections: Sequence[Detection]) -> Match:
     where = _where(scene, best)
     shift = max(float(np.hypot(t.x - d.x, t.y - d.y)) for t, d in zip(things, best, strict=True))
     bound = colour and shape
-    return Match(True, colour, shape, size, where, bound and size and where, bound, shift)
+    related = _related(scene.things) is None or _related(best) == _related(scene.things)
+    return Match(True, colour, shape, size, where, bound and size and where, bound, related, shift)
 
 
 def _agreement(scene: Scene, seen: Sequence[Detection]) -> tuple[int, float]:
@@ -153,6 +156,13 @@ def _where(scene: Scene, seen: Sequence[Detection]) -> bool:
     if scene.relation is not None:
         return relation_of(seen[0].x - seen[1].x, seen[0].y - seen[1].y) == scene.relation
     return True
+
+
+def _related(things: Sequence[Thing | Detection]) -> str | None:
+    """Relation of the first of several to the second."""
+    if len(things) < 2:
+        return None
+    return relation_of(things[0].x - things[1].x, things[0].y - things[1].y)
 
 
 def _colours(image: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@
     dreambooth/dataset/...                      DreamBench's data set; dreambooth/subjects.jsonl
     manifest.json                               seed, sizes, fingerprint, checksum of every file
 
-Every scene is of the split "test". The questions and the captions are about different images.
+Every scene is of the split "test". The questions and the captions are about different images. The harder
+world (`hard.py`) has images, questions and captions only.
 """
 
 import json
@@ -32,6 +33,7 @@ from .formats.mmbench import write_mmbench
 from .formats.sink import Sink
 from .formats.truth import SCENES, scene_row
 from .formats.vqa import write_vqa
+from .hard import describe_hard, hard_questions, hard_scenes
 from .render import render
 from .stories import sample_story
 from .subjects import sample_subjects
@@ -65,6 +67,10 @@ class Sizes:
     subjects: int = 16
 
 
+HARD_SIZES = Sizes(vqa_images=200, choices=0, captioned=200, edits=0, stories=0, subjects=0)
+"""Of the harder world."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What a written world is.
@@ -73,6 +79,7 @@ class Manifest:
         version, seed, sizes: what it was made from.
         content: sha256 of texts and pixels, the same on every machine.
         files: sha256 of every file on this disk, by name relative to the folder.
+        hard: whether its scenes are those of `hard.py`.
     """
 
     version: int
@@ -80,17 +87,21 @@ class Manifest:
     sizes: Sizes
     content: str
     files: dict[str, str]
+    hard: bool = False
 
 
-def write_world(folder: Path, seed: int, sizes: Sizes | None = None) -> Manifest:
+def write_world(folder: Path, seed: int, sizes: Sizes | None = None, *, hard: bool = False) -> Manifest:
     """Write a world into a folder that is empty or does not exist yet.
 
     Each part has its own random stream, so that another size of one part leaves the others as they are.
 
+    Args:
+        hard: the harder world, which has images with questions and captioned images only.
+
     Raises:
         DataError: the folder holds something, or cannot be written.
     """
-    sizes = sizes or Sizes()
+    sizes = sizes or (HARD_SIZES if hard else Sizes())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
@@ -98,8 +109,8 @@ def write_world(folder: Path, seed: int, sizes: Sizes | None = None) -> Manifest
         if sizes.vqa_images >= FIRST_CAPTIONED:
             raise DataError(f"At most {FIRST_CAPTIONED - 1} images can have questions.", "Ask for fewer.")
         sink = Sink(folder)
-        _write(sink, seed, sizes)
-        manifest = Manifest(VERSION, seed, sizes, sink.content, dict(sorted(sink.files.items())))
+        (_write_hard if hard else _write)(sink, seed, sizes)
+        manifest = Manifest(VERSION, seed, sizes, sink.content, dict(sorted(sink.files.items())), hard)
         (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise DataError(
@@ -120,7 +131,7 @@ def read_manifest(folder: Path) -> Manifest:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return Manifest(
             int(data["version"]), int(data["seed"]), Sizes(**data["sizes"]), str(data["content"]),
-            {str(name): str(digest) for name, digest in data["files"].items()},
+            {str(name): str(digest) for name, digest in data["files"].items()}, bool(data.get("hard", False)),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(
@@ -134,14 +145,7 @@ def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
 
     images = sample_scenes(stream(0), sizes.vqa_images)
     captioned = sample_scenes(stream(1), sizes.captioned)
-    by_id = dict(enumerate(images, start=1))
-    captioned_by_id = dict(enumerate(captioned, start=FIRST_CAPTIONED))
-    rows = []
-    for image_id, scene in (by_id | captioned_by_id).items():
-        name = f"{FOLDER}/{file_name(image_id)}"
-        sink.image(name, render(scene))
-        rows.append(scene_row(name, scene, image_id=image_id))
-    sink.jsonl(SCENES, rows)
+    by_id, captioned_by_id = _write_images(sink, images, captioned)
     write_vqa(sink, by_id, stream(2))
     write_captions(sink, captioned_by_id, stream(3))
     write_mmbench(sink, _alternating(stream(4), sizes.choices), stream(5))
@@ -152,6 +156,32 @@ def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
     stories = stream(7)
     write_stories(sink, [sample_story(stories, "test") for _ in range(sizes.stories)])
     write_dreambooth(sink, sample_subjects(stream(8), sizes.subjects))
+
+
+def _write_hard(sink: Sink, seed: int, sizes: Sizes) -> None:
+    def stream(part: int) -> np.random.Generator:
+        return np.random.default_rng([seed, 100 + part])
+
+    images = hard_scenes(stream(0), sizes.vqa_images)
+    captioned = hard_scenes(stream(1), sizes.captioned)
+    by_id, captioned_by_id = _write_images(sink, images, captioned)
+    write_vqa(sink, by_id, stream(2), ask=hard_questions)
+    write_captions(sink, captioned_by_id, stream(3), say=describe_hard)
+
+
+def _write_images(
+    sink: Sink, images: list[Scene], captioned: list[Scene]
+) -> tuple[dict[int, Scene], dict[int, Scene]]:
+    """Writes the images and their scenes; returns both kinds by image id."""
+    by_id = dict(enumerate(images, start=1))
+    captioned_by_id = dict(enumerate(captioned, start=FIRST_CAPTIONED))
+    rows = []
+    for image_id, scene in (by_id | captioned_by_id).items():
+        name = f"{FOLDER}/{file_name(image_id)}"
+        sink.image(name, render(scene))
+        rows.append(scene_row(name, scene, image_id=image_id))
+    sink.jsonl(SCENES, rows)
+    return by_id, captioned_by_id
 
 
 def sample_scenes(rng: np.random.Generator, count: int) -> list[Scene]:

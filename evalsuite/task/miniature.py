@@ -6,7 +6,7 @@ Official files say nothing of the kind, so the miniature has it in files of its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Self
@@ -114,9 +114,10 @@ class PromptTruth(SceneTruth):
         """Whether an image shows what its prompt states; what the prompt leaves open may be anything.
 
         Columns: `overall` (all that is stated), `colour`, `shape` (of every thing), `single object` (one
-        thing: colour and shape right), `objects+relation` (two things: both bound to their colours and
-        shapes, in the relation); the last two only for prompts of that kind. Another number of things is
-        wrong everywhere.
+        thing: colour and shape right), `objects+relation` (two or three things: all bound to their colours
+        and shapes, the first two in the relation); the last two only for prompts of that kind. Another
+        number of things is wrong everywhere but in `objects found`: the share of things that are there in
+        their colour and shape, of as many as are asked for or, where those are more, seen.
 
         Raises DataError for a prompt that is not in the truth.
         """
@@ -128,13 +129,13 @@ class PromptTruth(SceneTruth):
             )
         scene = self.scene(name)
         match, found = _look(scene, picture)
-        values = {"overall": float(match.satisfies(states))}
+        values = {"overall": float(match.satisfies(states)), "objects found": _found(scene, found)}
         for attribute in ("colour", "shape"):
             if attribute in states:
                 values[attribute] = float(match.satisfies([attribute]))
         if len(scene.things) == 1:
             values["single object"] = float(match.bound)
-        elif len(scene.things) == 2 and "relation" in states:
+        elif "relation" in states:
             values["objects+relation"] = float(match.satisfies(["colour", "shape", "relation"]))
         return Seen(values, describe(found))
 
@@ -232,6 +233,17 @@ def describe(found: list[Detection]) -> str:
     'small red circle at (10, 12)'
     """
     return ", ".join(f"{d.size} {d.colour} {d.shape} at ({d.x:.0f}, {d.y:.0f})" for d in found) or "nothing"
+
+
+def _found(scene: Scene, found: Sequence[Detection]) -> float:
+    """Share of things found, of those asked for or those seen, whichever are more.
+
+    >>> _found(Scene((), (250, 250, 250)), [])
+    0.0
+    """
+    seen = {(one.colour, one.shape) for one in found}
+    right = sum(thing.combination in seen for thing in scene.things)
+    return right / max(len(scene.things), len(found), 1)
 
 
 def _look(scene: Scene, picture: PilImage) -> tuple[Match, list[Detection]]:

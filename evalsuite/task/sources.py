@@ -63,8 +63,8 @@ class Source(BaseModel):
     examples: Examples | None = None
     """The split that in-context examples are drawn from."""
     place: str = ""
-    """Where the files are when the user names no folder: `mini-world`, `package:NAME/FOLDER`, or
-    `folder:PATH`."""
+    """Where the files are when the user names no folder: `mini-world`, `mini-hard-world`,
+    `package:NAME/FOLDER`, or `folder:PATH`."""
     hub: Hub | None = None
     get: str = ""
     """Where people find the files."""
@@ -248,6 +248,12 @@ def _mini_world(_: str) -> Path:
     return Path(ensure_world())
 
 
+def _mini_hard_world(_: str) -> Path:
+    from evalsuite.mini.data import ensure_world
+
+    return Path(ensure_world(hard=True))
+
+
 def _package(name: str) -> Path:
     package, _, rest = name.partition("/")
     found = importlib.util.find_spec(package)
@@ -257,12 +263,12 @@ def _package(name: str) -> Path:
 
 
 PLACES: Mapping[str, Callable[[str], Path]] = MappingProxyType(
-    {"mini-world": _mini_world, "package": _package, "folder": Path}
+    {"mini-world": _mini_world, "mini-hard-world": _mini_hard_world, "package": _package, "folder": Path}
 )
 """Kinds of places by the name before the colon; each makes the folder from what stands behind it."""
 
 
-MADE = frozenset({"mini-world"})
+MADE = frozenset({"mini-world", "mini-hard-world"})
 """Places whose files are made when a task is built."""
 
 

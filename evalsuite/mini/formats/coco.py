@@ -1,11 +1,11 @@
 """COCO captions: `captions_val2014.json` and Karpathy's `dataset_coco.json`, with the prompts' truth."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ..language import describe
+from ..language import Caption, describe
 from ..world import CANVAS, Scene
 from .sink import Sink
 from .truth import PROMPTS
@@ -20,8 +20,13 @@ def file_name(image_id: int) -> str:
     return f"COCO_val2014_{image_id:012d}.png"
 
 
-def write_captions(sink: Sink, scenes: Mapping[int, Scene], rng: np.random.Generator) -> None:
-    """Write five captions of every scene (by image id) in both layouts, and `prompts.jsonl`.
+def write_captions(
+    sink: Sink,
+    scenes: Mapping[int, Scene],
+    rng: np.random.Generator,
+    say: Callable[[Scene, np.random.Generator, int], list[Caption]] = describe,
+) -> None:
+    """Write five captions by `say` of every scene (by image id) in both layouts, and `prompts.jsonl`.
 
     The caption file alone is also the file of text-to-image prompts, as it is for MS-COCO. The images are
     written by the caller.
@@ -32,7 +37,7 @@ def write_captions(sink: Sink, scenes: Mapping[int, Scene], rng: np.random.Gener
     prompts: list[dict[str, Any]] = []
     for position, (image_id, scene) in enumerate(scenes.items()):
         name = file_name(image_id)
-        captions = list(enumerate(describe(scene, rng, 5), start=5 * position + 1))
+        captions = list(enumerate(say(scene, rng, 5), start=5 * position + 1))
         images.append({
             "license": 1, "file_name": name, "coco_url": "", "height": CANVAS, "width": CANVAS,
             "date_captured": "", "flickr_url": "", "id": image_id,

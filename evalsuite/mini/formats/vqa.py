@@ -1,6 +1,6 @@
 """VQAv2: the official questions and annotations files, ten answers per question."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,14 @@ _TYPES = (
 _OTHER_WORDS = {"purple": "violet", "large": "big", "0": "zero", "1": "one", "2": "two", "3": "three"}
 
 
-def write_vqa(sink: Sink, scenes: Mapping[int, Scene], rng: np.random.Generator, per_image: int = 4) -> None:
-    """Write `per_image` questions about every scene (by image id).
+def write_vqa(
+    sink: Sink,
+    scenes: Mapping[int, Scene],
+    rng: np.random.Generator,
+    per_image: int = 4,
+    ask: Callable[[Scene, np.random.Generator], list[Question]] = questions,
+) -> None:
+    """Write `per_image` of the questions that `ask` makes about every scene (by image id).
 
     Half are of the answer type "other", the rest "yes/no" and "number" in turn 3 : 1, which is near VQAv2's
     own mix; within a type every topic is as likely as any other. The images are written by the caller.
@@ -33,7 +39,7 @@ def write_vqa(sink: Sink, scenes: Mapping[int, Scene], rng: np.random.Generator,
     wanted = (("other", "yes/no", "other", "number"), ("other", "yes/no", "other", "yes/no"))
     for position, (image_id, scene) in enumerate(scenes.items()):
         kinds = [wanted[position % 2][i % 4] for i in range(per_image)]
-        for k, question in enumerate(_choose(questions(scene, rng), kinds, rng)):
+        for k, question in enumerate(_choose(ask(scene, rng), kinds, rng)):
             question_id = image_id * 1000 + k
             asked.append({"image_id": image_id, "question": question.text, "question_id": question_id})
             annotations.append({
