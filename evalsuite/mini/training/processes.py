@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import EvalsuiteError
+from .memory import ENVIRONMENT
 from .progress import PARENT
 from .stages import Stage
 
@@ -21,18 +22,6 @@ log = logging.getLogger(__name__)
 
 _POLL = 0.2
 """Seconds between two looks at the running stages."""
-
-MEMORY = {
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16",
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_MMAP_THRESHOLD_": "64000000",
-    "MALLOC_TRIM_THRESHOLD_": "512000000",
-}
-"""Environment of a worker, where the user's says nothing else. Packed rows have another length in every
-batch: with a compiled kernel kept for each of the last 1024 shapes, and freed memory kept by every arena of
-the allocator, the language model's stage grew to 10 GB within 300 steps. A lower threshold keeps it at 2.6 GB
-instead of 4 and costs more than half of the time: every activation is then mapped, zeroed by the kernel and
-unmapped again (432 million page faults in 540 steps; 2.9 s a step instead of 1.3)."""
 
 
 @contextmanager
@@ -96,5 +85,5 @@ def train_in_processes(
 
 def _start(recipe: Path, work: Path, resume: bool, stage: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", f"{__package__}.worker", str(recipe), str(work), stage]
-    environment = {**MEMORY, **os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
+    environment = {**ENVIRONMENT, **os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
     return subprocess.Popen([*command, *([] if resume else ["--fresh"])], env=environment)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
+from .memory import GiveBack
 from .optimizer import muon_for
 from .precision import fastest
 from .progress import CHECKED, Check, Clock
@@ -145,7 +146,7 @@ def fit(
         args=args,
         train_dataset=_Positions(schedule.steps * schedule.batch),
         data_collator=collate,
-        callbacks=[clock, *checks, *callbacks],
+        callbacks=[clock, GiveBack(), *checks, *callbacks],
     )
     trainer.remove_callback(PrinterCallback)  # the clock says it, with the time left
     last = last_checkpoint(folder) if resume else None
