@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evalsuite.errors import suggest
+from evalsuite.task.networks import NetworkSettings
 from evalsuite.task.wording import Wording
 
 from .rubrics import RUBRICS
@@ -53,6 +54,14 @@ class Combined(Strict):
     """Each mean is rounded to so many places first."""
 
 
+class Similarity(Strict):
+    """A column that is the cosine of the generated image, in a network's features, with the first image that
+    the model was given (`source`: DINO, CLIP-I) or with the instruction (`text`: CLIP-T)."""
+
+    network: str
+    to: Literal["source", "text"]
+
+
 class Settings(Strict):
     """What a benchmark's file says under `settings`."""
 
@@ -90,6 +99,8 @@ class Settings(Strict):
     weighted: dict[str, Weighted] = Field(default_factory=dict)
     pooled: dict[str, Pooled] = Field(default_factory=dict)
     combined: dict[str, Combined] = Field(default_factory=dict)
+    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
+    similarities: dict[str, Similarity] = Field(default_factory=dict)
 
     @field_validator("rubric")
     @classmethod
