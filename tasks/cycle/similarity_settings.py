@@ -18,6 +18,8 @@ class Similarity(BaseModel):
     """The step whose images or texts are compared."""
     to: str
     """A text or image of the sample."""
+    optional: bool = False
+    """A sample without it has no such row; otherwise it is an error."""
 
 
 class Decay(BaseModel):

@@ -109,7 +109,10 @@ def read_ueg(source: Located) -> Iterator[CycleSample]:
 
 
 def read_jigsaw(source: Located) -> Iterator[CycleSample]:
-    """`questions` (`metadata.json`): a 2×2 image with a hidden cell and two candidates for it (Uni-MMMU)."""
+    """`questions` (`metadata.json`): a 2×2 image with a hidden cell and two candidates for it (Uni-MMMU).
+
+    Where it names the completed images, `true_first` and `true_second` are those with either candidate.
+    """
     path = source.path("questions")
     for row in _rows(path, "items"):
         name = field(row, "id", str, str(path))
@@ -123,6 +126,9 @@ def read_jigsaw(source: Located) -> Iterator[CycleSample]:
             raise DataError(f"{where} has {len(candidates)} candidates instead of 2.")
         names = [field(panel, "ref_image_path", str, where), *map(str, candidates)]
         shown = dict(zip(("reference", "first", "second"), names, strict=True))
+        both = [row.get(f"gt_{name}_2x2_path") for name in ("completed", "wrong")]
+        if all(isinstance(one, str) for one in both):
+            shown |= zip(("true_first", "true_second"), both[:: -1 if label else 1], strict=True)
         images = {key: (source.image("images", image=one),) for key, one in shown.items()}
         question = CycleQuestion("", (str(label),), kind="open")
         yield CycleSample(name, {}, (question,), images)
