@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Document, Text
@@ -13,6 +14,7 @@ from evalsuite.request import DocumentResponse, GenerateDocument, GenerateImages
 from evalsuite.task import (
     Answered,
     Judgement,
+    Option,
     Plan,
     Sample,
     SampleScore,
@@ -31,12 +33,16 @@ from .chats import Chats
 from .mini import TARGET
 from .readers import READERS
 from .records import RubricItem, RubricQuestion
+from .rivals import AGAINST, Rivals
 from .rubrics import RUBRICS, Graded
 from .scoring import own_statistics
 from .settings import ProtocolSettings, Settings
 from .similarities import similarities
 
-OPTIONS = networks.OPTIONS
+OPTIONS = (
+    Option(AGAINST, "runs whose documents are compared with the model's: RUN,RUN"),
+    *networks.OPTIONS,
+)
 TRUTH, AGREEMENT = "truth", "agreement"
 """Where the data know what the image must show: whether it does, and whether the judge says the same."""
 
@@ -51,6 +57,12 @@ def build(plan: Plan) -> RubricTask:
         raise SpecError(f"{plan.benchmark.name}: one image is graded.", "Correct the protocol's decoding.")
     if settings.layout and settings.similarities:
         raise SpecError(f"{plan.benchmark.name}: similarities are of images.", "Remove them, or the layout.")
+    if bool(settings.against) != (AGAINST in plan.options):
+        raise SpecError(
+            f"{plan.benchmark.name} compares "
+            + ("documents with those of other runs." if settings.against else "nothing with other runs."),
+            f"Name them: {AGAINST}=RUN,RUN." if settings.against else f"Leave out {AGAINST}=.",
+        )
     needs = {name: (one.network,) for name, one in settings.similarities.items()}
     columns = choose_columns(plan, settings.networks, needs)
     plan.source.paths(next(iter(plan.source.files)))
@@ -65,6 +77,8 @@ class RubricTask(JudgedFamilyTask):
         super().__init__(plan)
         self._settings = settings
         self._columns = columns
+        runs = [Path(one).expanduser() for one in plan.options.get(AGAINST, "").split(",") if one]
+        self._rivals = Rivals(runs, settings.against) if runs else None
         self._rubric = RUBRICS[settings.rubric]
         self._read = partial(plan.reader(READERS), plan.source)
         self._where = plan.settings(ProtocolSettings, protocol=True).where
@@ -75,7 +89,10 @@ class RubricTask(JudgedFamilyTask):
 
     @property
     def info(self) -> TaskInfo:
-        return replace(super().info, metrics=self._columns.info.metrics)
+        found = replace(super().info, metrics=self._columns.info.metrics)
+        if self._rivals is None:
+            return found
+        return replace(found, protocol=f"{found.protocol}, against {', '.join(self._rivals.models)}")
 
     @property
     def judge(self) -> str:
@@ -83,6 +100,8 @@ class RubricTask(JudgedFamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for item in self._read():
+            if self._rivals is not None:
+                item = replace(item, labels={**item.labels, **self._rivals.labels(item.id)})
             if all(item.labels.get(name) == value for name, value in self._where.items()):
                 yield Sample(item.id, item, labels=dict(item.labels))
 
@@ -109,6 +128,8 @@ class RubricTask(JudgedFamilyTask):
         item: RubricItem = answered.sample.record
         result = self._result(answered)
         asked = self._next(item.questions, said)
+        if asked is not None and self._rivals is not None:
+            item = replace(item, rival=self._rivals.document(item.id))
         return None if asked is None else self._chats.chat(item, asked, result)
 
     def prepared(self, answered: Answered, chat: Chat) -> Chat:

@@ -76,8 +76,10 @@ class Settings(Strict):
     """The readers' keys -> turns before the question."""
     format: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """The readers' keys -> `response_format` of the request, for judges behind a server."""
-    layout: Literal["", "mmie", "opening"] = ""
+    layout: Literal["", "mmie", "opening", "opening-pair"] = ""
     """How a judge is shown a document that was written; see `layouts`."""
+    against: tuple[str, ...] = ()
+    """Documents are compared with those of runs of one of these benchmarks, which `against=RUN` names."""
     tries: int = Field(default=1, ge=1)
     """How often a question is asked whose reply cannot be read."""
     every_round: bool = False
