@@ -122,7 +122,7 @@ class Settings(BaseModel):
     def columns(self) -> tuple[str, ...]:
         """The columns that these settings fill."""
         judged = self.judge.columns if self.judge else ()
-        both = [one.both for one in self.nearest.values() if one.both]
+        both = [name for one in self.nearest.values() for name in one.both]
         moved = self.puzzle.columns if self.puzzle else ()
         return (*judged, *self.similarities, *self.nearest, *both, *moved)
 

@@ -139,6 +139,10 @@ class MmeUnifySettings(TableSettings):
 
     pictures: dict[str, str] = Field(default_factory=dict)
     """Field of templates and comparisons -> its key in `data`."""
+    explained: bool = False
+    """Options are texts to compare an explanation with: the fields `place_1` to `place_4` and `letter_1` to
+    `letter_4` hold them, the right one first. By letter that is the option marked with the answer; by place,
+    as the authors' script counts, the answer D is the fourth, however the options are marked."""
 
 
 @reader(
@@ -172,7 +176,22 @@ def read_mme_unify(source: Located, settings: MmeUnifySettings) -> Iterator[Cycl
         }
         shown = {letter: options[letter] for letter in sorted(options)}
         question = CycleQuestion(str(row.get("question", "")), (right,), shown)
-        yield CycleSample(str(place), {}, (question,), images)
+        texts = _explanations(row["choice"], options, right, where) if settings.explained else {}
+        yield CycleSample(str(place), texts, (question,), images)
+
+
+def _explanations(
+    listed: Sequence[str], options: Mapping[str, str], right: str, where: str
+) -> dict[str, str]:
+    """Raises DataError where the answer's place is none of the options'."""
+    by_place, by_letter = _LETTERS.index(right), list(options).index(right)
+    if by_place >= len(listed):
+        raise DataError(f"{where}: the answer {right} of {len(listed)} options has no place among them.")
+    found = {}
+    for name, at in (("place", by_place), ("letter", by_letter)):
+        ordered = [listed[at], *(one for k, one in enumerate(listed) if k != at)]
+        found |= {f"{name}_{k}": text for k, text in enumerate(ordered, start=1)}
+    return found
 
 
 def _rows(path: Any, under: str = "") -> list[Any]:
