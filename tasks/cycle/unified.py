@@ -187,7 +187,7 @@ def _explanations(
     by_place, by_letter = _LETTERS.index(right), list(options).index(right)
     if by_place >= len(listed):
         raise DataError(f"{where}: the answer {right} of {len(listed)} options has no place among them.")
-    found = {}
+    found: dict[str, str] = {}
     for name, at in (("place", by_place), ("letter", by_letter)):
         ordered = [listed[at], *(one for k, one in enumerate(listed) if k != at)]
         found |= {f"{name}_{k}": text for k, text in enumerate(ordered, start=1)}

@@ -106,8 +106,9 @@ class AlignmentTask(JudgedFamilyTask):
                 "Correct the benchmark's file.",
             )
         self._read = partial(read_checked, plan.source, plan.reader(READERS))
-        needs = {SCORE: (NETWORK,)} if settings.networks and self._answers is None else {}
-        self._columns = choose_columns(plan, settings.networks, needs, required=False)
+        measuring = {} if settings.distance is None else {NETWORK: settings.distance}
+        needs = {SCORE: (NETWORK,)} if measuring and self._answers is None else {}
+        self._columns = choose_columns(plan, measuring, needs, required=False)
         own = {QUESTIONS, *settings.dimensions}
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in own]
         plan.check_metrics((*COLUMNS, *((TRUTH, AGREEMENT) if settings.truth else ())), self._metrics)

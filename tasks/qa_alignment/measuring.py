@@ -12,7 +12,7 @@ from evalsuite.task.networks import Columns, image_features
 from .answers import Values
 
 NETWORK = "distance"
-"""Key of the network in the benchmark's settings."""
+"""Key of the network, in the option `weights` too."""
 
 
 def distances(columns: Columns, prompts: Sequence[Sequence[Image]], *, jpeg: bool) -> list[Values | str]:

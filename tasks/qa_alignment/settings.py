@@ -103,9 +103,9 @@ class Settings(Strict):
     """The model that answers officially."""
     measured: bool = False
     """It is a network that measures images: no judge is asked, the numbers come from a file of answers."""
-    networks: dict[Literal["distance"], NetworkSettings] = Field(default_factory=dict)
-    """`distance`: the network by whose features each image's mean distance (1 - cosine) to the prompt's other
-    images is measured where there is no file; images are encoded as `answer.jpeg` says."""
+    distance: NetworkSettings | None = None
+    """By whose features each image's mean distance (1 - cosine) to the prompt's other images is measured
+    where there is no file; images are encoded as `answer.jpeg` says."""
     answer: Asking = Asking()
     rules: dict[str, RuleSettings] = Field(min_length=1)
     """By the names in the benchmark's `rules`."""

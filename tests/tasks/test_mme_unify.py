@@ -16,7 +16,7 @@ from tests.tasks.asking import asked, build, wording, write_json
 from tests.tasks.tables import PHOTOS
 
 FILE = "Image_Editing_and_Explaning/Unified_Explanation.json"
-ROW = {
+ROW: dict[str, Any] = {
     "question": "Add a fork.",
     "choice": ["D: a plate and a fork", "C: the sea", "B: cat", "A: dog a dog a dog"],
     "answer": "D",
