@@ -180,6 +180,10 @@ class RubricTask(JudgedFamilyTask):
             return self.scores(rows, shown, missing=known, details=details)
         wanted = {metric.name for metric in self.info.metrics}
         shown = [spec for spec in graded if spec.name in wanted] + shown
+        given = {name for row in rows if not row.failure for name in row.values}
+        empty = {spec.name for spec in shown if given and spec.plain and spec.name not in given}
+        known |= dict.fromkeys(empty, "no answer that was graded has one")
+        shown = [spec for spec in shown if spec.name not in empty]
         own = [spec.metric() for spec in self.plan.benchmark.metrics if spec.name in wanted]
         found, lacking = own_statistics(own, self._settings, rows)
         details["runs of the judge"] = runs

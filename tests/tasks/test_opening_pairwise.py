@@ -104,6 +104,9 @@ def test_win_rates_count_ties_in_four_ways(data: Path, rival: Path) -> None:
     shares = [found[name] for name in ("FDT", "w/o Tie", "w/ Tie (0)", "w/ Tie (.5)")]
     assert shares == pytest.approx([2 / 3, 1 / 2, 1 / 3, 1 / 2], abs=1e-6)
     assert found["FDT rival=writer-one"] == found["FDT"]
+    ties = task.score([written(sample, document("x"), ["Tie(A)"]) for sample in samples])
+    assert "w/o Tie" in ties.missing
+    assert numbers(ties)["w/ Tie (.5)"] == 0.5
 
 
 def test_several_runs_are_met_by_turns_and_travel(data: Path, rival: Path, tmp_path: Path) -> None:
