@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from evalsuite.metrics.frechet import Means
 
 Kind = str
-"""`clip`, `dino`, `inception`, `lpips`, `sentence`, `structure`, or the name of a kind that a plugin adds."""
+"""`clip`, `dino`, `dreamsim`, `inception`, `lpips`, `sentence`, `structure`, or the name of a
+kind that a plugin adds."""
 
 
 @dataclass(frozen=True, slots=True)

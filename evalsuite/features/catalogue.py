@@ -123,6 +123,19 @@ FILES: Mapping[str, WeightsFile] = MappingProxyType(
                 "size unknown",
                 licence="BSD-3-Clause",
             ),
+            WeightsFile(
+                "dreamsim_ensemble_checkpoint.zip",
+                "https://github.com/ssundaram21/dreamsim/releases/download/v0.2.0-checkpoints/"
+                "dreamsim_ensemble_checkpoint.zip",
+                "size unknown",
+                licence="MIT",
+            ),
+            WeightsFile(
+                "dino_vitbase16_pretrain.pth",
+                "https://dl.fbaipublicfiles.com/dino/dino_vitbase16_pretrain/dino_vitbase16_pretrain.pth",
+                "343 MB",
+                licence="Apache-2.0",
+            ),
             _heads("alex", "6 kB", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
             _heads("vgg", "7 kB", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
             _heads("squeeze", "11 kB", "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
@@ -140,6 +153,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "image-reward": ("ImageReward.pt",),
         "aesthetic-v2": ("sac+logos+ava1-l14-linearMSE.pth",),
         "blip-vqa": ("model_base_vqa_capfilt_large.pth",),
+        "dreamsim": ("dreamsim_ensemble_checkpoint.zip", "dino_vitbase16_pretrain.pth"),
         "lpips-alex": ("alexnet-owt-7be5be79.pth", "lpips-v0.1-alex.pth"),
         "lpips-vgg": ("vgg16-397923af.pth", "lpips-v0.1-vgg.pth"),
         "lpips-squeeze": ("squeezenet1_1-b8a52dc0.pth", "lpips-v0.1-squeeze.pth"),

@@ -106,6 +106,12 @@ def _vqascore_files(spec: NetworkSpec) -> None:
     require_vqascore(spec)
 
 
+def _dreamsim_files(spec: NetworkSpec) -> None:
+    from evalsuite.features.dreamsim import require_dreamsim
+
+    require_dreamsim(spec)
+
+
 def _load(module: str, name: str) -> Load:
     """A class of this room, imported when the first network of its kind is loaded."""
 
@@ -120,6 +126,7 @@ _BUILT_IN = {
     for kind in (
         NetworkKind("clip", _load("clip", "ClipNetwork"), _folder),
         NetworkKind("dino", _load("dino", "DinoNetwork"), _folder),
+        NetworkKind("dreamsim", _load("dreamsim", "DreamSim"), _dreamsim_files),
         NetworkKind("inception", _load("inception", "InceptionNetwork"), _file),
         NetworkKind("lpips", _load("lpips", "Lpips"), _lpips_files),
         NetworkKind("sentence", _load("sentence", "SentenceNetwork"), _folder),

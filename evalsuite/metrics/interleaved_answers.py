@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 
 from evalsuite.errors import SampleError
 
-__all__ = ["OPENING_METRICS", "marked_steps", "mmie_entries", "opening_grades"]
+__all__ = [
+    "OPENING_METRICS",
+    "OPENING_RATES",
+    "marked_steps",
+    "mmie_entries",
+    "opening_battle",
+    "opening_grades",
+    "opening_winner",
+]
 
 _Image = TypeVar("_Image")
 
@@ -117,6 +125,48 @@ def opening_grades(reply: str) -> dict[str, float]:
             raise SampleError(f"the reply has no {name} from 0 to 10: {reply!r:.200}")
         grades[name] = float(score)
     return grades
+
+
+OPENING_RATES = ("FDT", "w/o Tie", "w/ Tie (0)", "w/ Tie (.5)")
+
+
+def opening_winner(reply: str) -> str:
+    """OpenING: which of two documents a judge prefers, `A`, `B`, or a tie that leans, `Tie(A)`, `Tie(B)`.
+
+    As GPT_judge_AB.py and IntJudge_judge_AB.py read it: by the first letter, or its first five where
+    it begins with `Tie`; else a tie that leans to the first A or B of the reply. A tie that leans to nobody
+    is kept as it is.
+
+    Raises SampleError for a reply without any, for which the scripts draw a side at random.
+
+    >>> opening_winner("Tie(B is better)"), opening_winner("Both, or A"), opening_winner("A is better")
+    ('Tie(B)', 'Tie(B)', 'A')
+    """
+    if reply[:1] in ("A", "B"):
+        return reply[0]
+    if reply[:3].lower() == "tie":
+        return f"{reply[:5]})"
+    side = next((letter for letter in reply if letter in "AB"), "")
+    if not side:
+        raise SampleError(f"the reply prefers neither A nor B: {reply!r:.200}")
+    return f"Tie({side})"
+
+
+def opening_battle(winner: str, side: str) -> dict[str, float]:
+    """OpenING (calculate_model_winrate.py): what a comparison counts for the document shown as `side`.
+
+    Ties count for whom they lean to (FDT), not at all (`w/o Tie`, absent then), nothing, or half.
+
+    >>> opening_battle("Tie(A)", "A")
+    {'FDT': 1.0, 'w/ Tie (0)': 0.0, 'w/ Tie (.5)': 0.5}
+    """
+    won = winner == side
+    found = {
+        "FDT": float(won or winner == f"Tie({side})"),
+        "w/ Tie (0)": float(won),
+        "w/ Tie (.5)": 1.0 if won else 0.5 * ("Tie" in winner),
+    }
+    return found | ({"w/o Tie": float(won)} if winner in ("A", "B") else {})
 
 
 def _object(reply: str) -> dict[str, Any]:

@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from evalsuite.metrics.influence import cmmd_influence, frechet_influence, kernel_influence
     from evalsuite.metrics.interleaved_answers import (
         OPENING_METRICS,
+        OPENING_RATES,
         marked_steps,
         mmie_entries,
+        opening_battle,
         opening_grades,
+        opening_winner,
     )
     from evalsuite.metrics.judge import (
         imgedit_grade,
@@ -92,6 +95,7 @@ __all__ = [
     "COLORS",
     "LETTER_RULES",
     "OPENING_METRICS",
+    "OPENING_RATES",
     "POPE_RULES",
     "REPLIES",
     "SINGLE_PRECISION",
@@ -155,7 +159,9 @@ __all__ = [
     "omnicontext_grade",
     "omnicontext_reply",
     "oneig_reading",
+    "opening_battle",
     "opening_grades",
+    "opening_winner",
     "parse_grade",
     "parse_pair",
     "parse_parents",
@@ -217,7 +223,8 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.inception_score": "inception_score",
             "evalsuite.metrics.influence": "cmmd_influence frechet_influence kernel_influence",
             "evalsuite.metrics.interleaved_answers": (
-                "OPENING_METRICS marked_steps mmie_entries opening_grades"
+                "OPENING_METRICS OPENING_RATES marked_steps mmie_entries opening_battle opening_grades"
+                " opening_winner"
             ),
             "evalsuite.metrics.judge": (
                 "imgedit_grade parse_grade parse_pair parse_viescore relative_score viescore"

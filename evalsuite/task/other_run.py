@@ -1,4 +1,4 @@
-"""The images that another run generated, as a task's samples ask about them (`--task-option images=RUN`)."""
+"""What another run generated, for tasks that show it: images (`--task-option images=RUN`), documents."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from evalsuite.content import Image
-from evalsuite.errors import SpecError
-from evalsuite.request import ImageResponse
+from evalsuite.content import Document, Image
+from evalsuite.errors import SampleError, SpecError
+from evalsuite.request import DocumentResponse, ImageResponse, Response
 from evalsuite.store import RunReader
 
 
-class OtherImages:
-    """The generated images of a run's samples, read one sample at a time.
+class OtherRun:
+    """The responses of a run's samples, read one sample at a time.
 
     Args:
         path: the run.
-        task: name of the benchmark whose images are meant; the run must have it, in any protocol.
+        tasks: names of the benchmarks of which the run must have one, in any protocol.
+        option: that names the run, for messages.
 
     Raises:
         SpecError: the run has no such task, or several.
     """
 
-    def __init__(self, path: Path, task: str) -> None:
+    def __init__(self, path: Path, *tasks: str, option: str) -> None:
         self.path = path
         self._open = threading.local()
-        found = [
-            key for key in self._run.task_keys if key == task or key.startswith((f"{task}@", f"{task}/"))
-        ]
+        begins = tuple(f"{task}{mark}" for task in tasks for mark in "@/")
+        found = [key for key in self._run.task_keys if key in tasks or key.startswith(begins)]
         if len(found) != 1:
             raise SpecError(
-                f"images={path}: the run has {len(found)} tasks {task!r} "
+                f"{option}={path}: the run has {len(found)} tasks {' or '.join(map(repr, tasks))} "
                 f"(it has: {', '.join(self._run.task_keys)}).",
-                "Name a run that generated this benchmark's images once.",
+                "Name a run that answered this benchmark once.",
             )
         (self._key,) = found
 
@@ -42,11 +42,9 @@ class OtherImages:
         """The model that generated them."""
         return self._run.model_name
 
-    def of(self, sample: str) -> list[tuple[Image, ...]]:
-        """The images of a sample: one tuple per response that holds images, in order."""
-        records = self._run.steps(self._key, sample)
-        responses = [record.response for record in records]
-        return [one.images for one in responses if isinstance(one, ImageResponse)]
+    def responses(self, sample: str) -> list[Response | None]:
+        """Those of a sample, in the order of its steps; None where one failed."""
+        return [record.response for record in self._run.steps(self._key, sample)]
 
     @property
     def _run(self) -> RunReader:
@@ -63,3 +61,25 @@ class OtherImages:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._open = threading.local()
+
+
+class OtherImages(OtherRun):
+    """The generated images of a run of the benchmark `task`."""
+
+    def __init__(self, path: Path, task: str) -> None:
+        super().__init__(path, task, option="images")
+
+    def of(self, sample: str) -> list[tuple[Image, ...]]:
+        """The images of a sample: one tuple per response that holds images, in order."""
+        return [one.images for one in self.responses(sample) if isinstance(one, ImageResponse)]
+
+
+class OtherDocuments(OtherRun):
+    """The documents of a run of one of several benchmarks that ask for the same."""
+
+    def of(self, sample: str) -> Document:
+        """The document of a sample. Raises SampleError where the run has none."""
+        found = [one for one in self.responses(sample) if isinstance(one, DocumentResponse)]
+        if not found:
+            raise SampleError(f"the run {self.path} has no document of this sample")
+        return found[-1].parts

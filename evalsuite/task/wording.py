@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -90,14 +90,15 @@ def _parsed(path: Path) -> ast.Module:
 
 
 def python_texts(path: Path, least: int = 40) -> Mapping[str, list[str]]:
-    """Name of a module's constant or function -> its texts of `least` characters and more, in their order.
+    """Name of a module's constant or function -> its texts of `least` characters and more, in their order;
+    also of what stands below an `if`.
 
     What an f-string fills in becomes a field named by its last part: `{data['Prompt']}` is `{Prompt}`.
 
     Raises DataError for a file that is no Python.
     """
     found: dict[str, list[str]] = {}
-    for node in _parsed(path).body:
+    for node in _statements(_parsed(path).body):
         for name in _names(node):
             found.setdefault(name, []).extend(text for text in _texts(node) if len(text) >= least)
     return found
@@ -135,6 +136,14 @@ def _literal(node: ast.expr) -> Any:
         return ast.literal_eval(node)
     except ValueError:
         return _NONE
+
+
+def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    for node in body:
+        if isinstance(node, ast.If):
+            yield from _statements(node.body)
+        else:
+            yield node
 
 
 def _names(node: ast.stmt) -> list[str]:

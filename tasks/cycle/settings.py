@@ -102,8 +102,8 @@ class Settings(BaseModel):
     """A judge of what a sample ends with; its answers then are all that is scored."""
     networks: dict[str, NetworkSettings] = Field(default_factory=dict)
     """Feature networks by name."""
-    similarities: dict[str, Similarity] = Field(default_factory=dict)
-    """Column -> how like the beginning the results of a step are."""
+    similarities: dict[str, tuple[Similarity, ...]] = Field(default_factory=dict)
+    """Column -> how like the beginning the results of a step are; several comparisons fill it together."""
     decays: dict[str, Decay] = Field(default_factory=dict)
     """Metric -> a parameter of the curve through similarities by generation."""
     nearest: dict[str, Nearest] = Field(default_factory=dict)
@@ -111,11 +111,18 @@ class Settings(BaseModel):
     puzzle: Puzzle | None = None
     """Images that show the moves of a puzzle, one after the other."""
 
+    @field_validator("similarities", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: (one,) if isinstance(one, dict) else one for name, one in value.items()}
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that these settings fill."""
         judged = self.judge.columns if self.judge else ()
-        both = [one.both for one in self.nearest.values() if one.both]
+        both = [name for one in self.nearest.values() for name in one.both]
         moved = self.puzzle.columns if self.puzzle else ()
         return (*judged, *self.similarities, *self.nearest, *both, *moved)
 

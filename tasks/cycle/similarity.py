@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.content import Image
@@ -29,9 +30,9 @@ _TEXT = "caption"
 def needed_networks(metrics: Iterable[MetricSpec], settings: Settings) -> dict[str, tuple[str, ...]]:
     """Metric -> the networks that it needs. Raises SpecError for a decay of what is no similarity."""
     specs = {spec.name: spec for spec in metrics}
-    of = {name: one.network for name, one in settings.similarities.items()}
-    of |= {name: one.network for name, one in settings.nearest.items()}
-    of |= {one.both: one.network for one in settings.nearest.values() if one.both}
+    of = {name: {one.network for one in several} for name, several in settings.similarities.items()}
+    of |= {name: {one.network} for name, one in settings.nearest.items()}
+    of |= {name: {one.network} for one in settings.nearest.values() for name in one.both}
     found = {}
     for name in specs:
         if name in settings.decays:
@@ -40,8 +41,8 @@ def needed_networks(metrics: Iterable[MetricSpec], settings: Settings) -> dict[s
                 raise SpecError(f"settings.decays: {name}: there is no similarity {unknown[0]!r}.")
         else:
             columns = tuple(sorted(leaves(name, specs)))
-        if keys := tuple(dict.fromkeys(of[one] for one in columns if one in of)):
-            found[name] = keys
+        if keys := {key for one in columns for key in of.get(one, ())}:
+            found[name] = tuple(sorted(keys))
     return found
 
 
@@ -51,7 +52,11 @@ class Similarities:
     def __init__(self, columns: Columns, settings: Settings) -> None:
         self._columns = columns
         here = columns.networks
-        self._how = {name: how for name, how in settings.similarities.items() if how.network in here}
+        self._how = {
+            name: several
+            for name, several in settings.similarities.items()
+            if all(how.network in here for how in several)
+        }
         self._nearest = {name: how for name, how in settings.nearest.items() if how.network in here}
         self._decays = {name: how for name, how in settings.decays.items() if name in columns.names}
 
@@ -69,12 +74,12 @@ class Similarities:
 
         Raises SampleError where an image is broken, or the sample lacks what results are compared with.
         """
-        record: CycleSample = sample.record
         found: list[SampleScore] = []
-        for name, how in self._how.items():
-            found += self._column(sample, name, how, calls, responses)
+        for name, several in self._how.items():
+            rows = [row for how in several for row in self._column(sample, name, how, calls, responses)]
+            found += [replace(row, id=f"{sample.id}/{name}#{k + 1}") for k, row in enumerate(rows)]
         for name, near in self._nearest.items():
-            found.append(self._like(sample, record, name, near, calls, responses, asked))
+            found.append(self._like(sample, name, near, calls, responses, (*asked, *found)))
         return found
 
     def _column(
@@ -88,46 +93,53 @@ class Similarities:
             given = [written(call, response)] if call.step.verb == _TEXT else given_images(call, response)
             results += given
             places += [call.place] * len(given)
-        if not results:
+        if not results or (how.optional and not self._has(sample.record, how.to)):
             return []
         began = self._features(how.network, [self._beginning(sample.record, how.to)])
         values = cosines(self._features(how.network, results), began.repeat(len(results), axis=0))
         return [
             SampleScore(
-                f"{sample.id}/{name}#{k + 1}",
+                sample.id,
                 {name: float(value)},
                 sample.id,
                 {**sample.labels, "step": how.of, GENERATION: str(place)},
             )
-            for k, (place, value) in enumerate(zip(places, values, strict=True))
+            for place, value in zip(places, values, strict=True)
         ]
 
     def _like(
         self,
         sample: Sample,
-        record: CycleSample,
         name: str,
         near: Nearest,
         calls: Sequence[Call],
         responses: Sequence[Response],
-        asked: Sequence[SampleScore],
+        earlier: Sequence[SampleScore],
     ) -> SampleScore:
-        made = [
-            image
-            for call, response in zip(calls, responses, strict=True)
-            if call.step.called == near.of and call.step.images
-            for image in given_images(call, response)
-        ]
+        record: CycleSample = sample.record
+        made: list[str | Image] = []
+        for call, response in zip(calls, responses, strict=True):
+            if call.step.called == near.of:
+                text = call.step.verb == _TEXT
+                made += [written(call, response)] if text else given_images(call, response)
         if not made:
-            raise SampleError(f"no step {near.of!r} gave an image")
-        others = [self._beginning(record, one) for one in near.among if one in record.images]
-        own = self._features(near.network, made[-1:])
-        values = cosines(self._features(near.network, others), own.repeat(len(others), axis=0))
-        right = float(int(values.argmax()) == 0)
-        given = [value for row in asked for key, value in row.values.items() if key == "accuracy"]
-        both = {near.both: min(right, *given)} if near.both and given else {}
+            raise SampleError(f"no step {near.of!r} gave an image or a text")
+        own, right = made[-1], 0.0
+        others = [self._beginning(record, one) for one in near.among if self._has(record, one)]
+        if not isinstance(own, str) or own.strip():
+            mine = self._features(near.network, [own]).repeat(len(others), axis=0)
+            values = cosines(self._features(near.network, others), mine)
+            right = float(int(values.argmax()) == 0)
+        both = {}
+        for column, other in near.both.items():
+            if given := [row.values[other] for row in earlier if other in row.values]:
+                both[column] = min(right, *given)
         labels = {**sample.labels, "step": near.of}
         return SampleScore(f"{sample.id}/{name}", {name: right, **both}, sample.id, labels)
+
+    @staticmethod
+    def _has(record: CycleSample, name: str) -> bool:
+        return name in record.fields or bool(record.images.get(name))
 
     @staticmethod
     def _beginning(record: CycleSample, name: str) -> str | Image:

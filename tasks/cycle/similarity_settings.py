@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Similarity(BaseModel):
@@ -18,6 +18,8 @@ class Similarity(BaseModel):
     """The step whose images or texts are compared."""
     to: str
     """A text or image of the sample."""
+    optional: bool = False
+    """A sample without it has no such row; otherwise it is an error."""
 
 
 class Decay(BaseModel):
@@ -31,13 +33,20 @@ class Decay(BaseModel):
 
 
 class Nearest(BaseModel):
-    """1 where a step's image is nearer to the first than to any other of the sample's images."""
+    """1 where a step's image is nearer to the first than to any other of the sample's images; likewise its
+    text among texts, where a text without words is 0."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: str
     of: str
     among: tuple[str, ...] = Field(min_length=2)
-    """Images of the sample, the right one first."""
-    both: str = ""
-    """A further column, 1 where the image and every answer of the sample are right."""
+    """Images, or texts, of the sample, the right one first."""
+    both: dict[str, str] = Field(default_factory=dict)
+    """Further column -> another one: 1 where that is 1 throughout the sample, and this. A name alone stands
+    for `{NAME: accuracy}`, the sample's answers."""
+
+    @field_validator("both", mode="before")
+    @classmethod
+    def _of_answers(cls, value: object) -> object:
+        return {value: "accuracy"} if isinstance(value, str) else value

@@ -109,7 +109,10 @@ def read_ueg(source: Located) -> Iterator[CycleSample]:
 
 
 def read_jigsaw(source: Located) -> Iterator[CycleSample]:
-    """`questions` (`metadata.json`): a 2×2 image with a hidden cell and two candidates for it (Uni-MMMU)."""
+    """`questions` (`metadata.json`): a 2×2 image with a hidden cell and two candidates for it (Uni-MMMU).
+
+    Where it names the completed images, `true_first` and `true_second` are those with either candidate.
+    """
     path = source.path("questions")
     for row in _rows(path, "items"):
         name = field(row, "id", str, str(path))
@@ -123,6 +126,9 @@ def read_jigsaw(source: Located) -> Iterator[CycleSample]:
             raise DataError(f"{where} has {len(candidates)} candidates instead of 2.")
         names = [field(panel, "ref_image_path", str, where), *map(str, candidates)]
         shown = dict(zip(("reference", "first", "second"), names, strict=True))
+        both = [row.get(f"gt_{name}_2x2_path") for name in ("completed", "wrong")]
+        if all(isinstance(one, str) for one in both):
+            shown |= zip(("true_first", "true_second"), both[:: -1 if label else 1], strict=True)
         images = {key: (source.image("images", image=one),) for key, one in shown.items()}
         question = CycleQuestion("", (str(label),), kind="open")
         yield CycleSample(name, {}, (question,), images)
@@ -133,6 +139,10 @@ class MmeUnifySettings(TableSettings):
 
     pictures: dict[str, str] = Field(default_factory=dict)
     """Field of templates and comparisons -> its key in `data`."""
+    explained: bool = False
+    """Options are texts to compare an explanation with: the fields `place_1` to `place_4` and `letter_1` to
+    `letter_4` hold them, the right one first. By letter that is the option marked with the answer; by place,
+    as the authors' script counts, the answer D is the fourth, however the options are marked."""
 
 
 @reader(
@@ -166,7 +176,22 @@ def read_mme_unify(source: Located, settings: MmeUnifySettings) -> Iterator[Cycl
         }
         shown = {letter: options[letter] for letter in sorted(options)}
         question = CycleQuestion(str(row.get("question", "")), (right,), shown)
-        yield CycleSample(str(place), {}, (question,), images)
+        texts = _explanations(row["choice"], options, right, where) if settings.explained else {}
+        yield CycleSample(str(place), texts, (question,), images)
+
+
+def _explanations(
+    listed: Sequence[str], options: Mapping[str, str], right: str, where: str
+) -> dict[str, str]:
+    """Raises DataError where the answer's place is none of the options'."""
+    by_place, by_letter = _LETTERS.index(right), list(options).index(right)
+    if by_place >= len(listed):
+        raise DataError(f"{where}: the answer {right} of {len(listed)} options has no place among them.")
+    found: dict[str, str] = {}
+    for name, at in (("place", by_place), ("letter", by_letter)):
+        ordered = [listed[at], *(one for k, one in enumerate(listed) if k != at)]
+        found |= {f"{name}_{k}": text for k, text in enumerate(ordered, start=1)}
+    return found
 
 
 def _rows(path: Any, under: str = "") -> list[Any]:

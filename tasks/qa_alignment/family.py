@@ -22,6 +22,7 @@ from evalsuite.task import (
     Statistic,
     TaskInfo,
     generated_images,
+    networks,
     row_of,
 )
 from evalsuite.task.images_as import chat_as_jpeg, shown_images
@@ -35,9 +36,11 @@ from evalsuite.task.judged import (
 )
 from evalsuite.task.metrics import Pool, PromptScore, alignment_score, spellings
 from evalsuite.task.miniature import holds
+from evalsuite.task.networks import choose_columns
 from evalsuite.task.wording import filled
 
 from .answers import FileAnswers, Replies, Values, answered_by, read_answers, values_of
+from .measuring import NETWORK, distances, given
 from .readers import READERS, read_checked
 from .records import AlignmentQuestion, QuestionedPrompt
 from .scoring import (
@@ -58,6 +61,7 @@ _FILE = "answers.jsonl"
 OPTIONS = (
     Option("answers", "answers made elsewhere; by default answers.jsonl in the data folder", Path),
     Option("judge", "which model gave them, as it is to stand beside the number"),
+    *(one for one in networks.OPTIONS if one.name != "metrics"),
 )
 
 
@@ -102,6 +106,9 @@ class AlignmentTask(JudgedFamilyTask):
                 "Correct the benchmark's file.",
             )
         self._read = partial(read_checked, plan.source, plan.reader(READERS))
+        measuring = {} if settings.distance is None else {NETWORK: settings.distance}
+        needs = {SCORE: (NETWORK,)} if measuring and self._answers is None else {}
+        self._columns = choose_columns(plan, measuring, needs, required=False)
         own = {QUESTIONS, *settings.dimensions}
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in own]
         plan.check_metrics((*COLUMNS, *((TRUTH, AGREEMENT) if settings.truth else ())), self._metrics)
@@ -110,11 +117,18 @@ class AlignmentTask(JudgedFamilyTask):
     def info(self) -> TaskInfo:
         path = self._answers
         told = super().info
+        if self._measures:
+            return replace(told, judge=self._settings.judge)
         return told if path is None or told.judge else replace(told, judge=answered_by(path))
 
     @property
     def judge(self) -> str:
         return self._settings.judge
+
+    @property
+    def _measures(self) -> bool:
+        """Whether the settings' network, whose weights are here, measures the images."""
+        return NETWORK in self._columns.networks
 
     @cached_property
     def _answers(self) -> Path | None:
@@ -190,20 +204,31 @@ class AlignmentTask(JudgedFamilyTask):
     def score(self, answered: Sequence[Answered]) -> Scores:
         rows: list[SampleScore] = []
         pools: dict[int, Pool] = {}
-        runs = int(self._file is not None)
+        runs = int(self._file is not None or self._measures)
+        measured = self._distances(answered) if self._measures else None
         for place, one in enumerate(answered):
             runs = max(runs, len(one.judgements))
-            row, pool = self._row(one)
+            row, pool = self._row(one, measured[place] if measured else None)
             rows.append(row)
             if pool is not None:
                 pools[place] = pool
         if not runs:
             bare = [replace(row, failure="") for row in rows]
             reason = self._from_file if self._settings.measured else unjudged(self)
-            return Scores(bare, (), {metric.name: reason for metric in self.plan.info.metrics})
-        return self.scores(
-            rows, self._metrics, more=self._pooled(rows, pools), details={"runs of the judge": runs}
-        )
+            missing = {metric.name: reason for metric in self.plan.info.metrics}
+            missing |= {name: f"{why} Or: {reason}" for name, why in self._columns.missing.items()}
+            return Scores(bare, (), missing)
+        details = self._columns.details() if self._measures else {"runs of the judge": runs}
+        return self.scores(rows, self._metrics, more=self._pooled(rows, pools), details=details)
+
+    def _distances(self, answered: Sequence[Answered]) -> list[Values | str]:
+        def shown(one: Answered) -> list[Image]:
+            try:
+                return [image for _, image in self._shown(one)]
+            except (SampleError, DataError):  # its row says why
+                return []
+
+        return distances(self._columns, [shown(one) for one in answered], jpeg=self._asking.jpeg)
 
     @property
     def _from_file(self) -> str:
@@ -224,14 +249,14 @@ class AlignmentTask(JudgedFamilyTask):
                 found += dimension_statistics(spec.metric(), how, rows, pools)
         return found
 
-    def _row(self, one: Answered) -> tuple[SampleScore, Pool | None]:
+    def _row(self, one: Answered, measured: Values | str | None = None) -> tuple[SampleScore, Pool | None]:
         made, prompt = row_of(one), one.sample.record
         questions = [q for q in prompt.questions if not (self._chosen.skip_first and q.first)]
         kept = [place for place, q in enumerate(prompt.questions) if q in questions]
         try:
             found: list[tuple[PromptScore, Values]] = []
-            for given in self._values(one):
-                asked = [[row[place] for place in kept] for row in given]
+            for run in self._values(one, measured):
+                asked = [[row[place] for place in kept] for row in run]
                 found.append((self._score(questions, asked), asked))
         except (SampleError, DataError) as error:
             return made(failure=str(error)), None
@@ -276,9 +301,12 @@ class AlignmentTask(JudgedFamilyTask):
         ids, parents = [one.id for one in questions], [one.parents for one in questions]
         return alignment_score(values, ids, parents, self._rule, groups)
 
-    def _values(self, one: Answered) -> Iterator[Values]:
+    def _values(self, one: Answered, measured: Values | str | None) -> Iterator[Values]:
         """Of each run of the judge. Raises SampleError."""
         prompt, shown = one.sample.record, self._shown(one)
+        if measured is not None:
+            yield given(measured)
+            return
         if self._file is not None:
             places = [place for place, _ in shown]
             yield values_of(self._file, prompt.id, self._asking, prompt.questions, places)

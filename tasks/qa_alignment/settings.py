@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evalsuite.errors import suggest
 from evalsuite.task.metrics import REPLIES, AlignmentRule
+from evalsuite.task.networks import NetworkSettings
 from evalsuite.task.wording import Wording
 
 
@@ -102,6 +103,9 @@ class Settings(Strict):
     """The model that answers officially."""
     measured: bool = False
     """It is a network that measures images: no judge is asked, the numbers come from a file of answers."""
+    distance: NetworkSettings | None = None
+    """By whose features each image's mean distance (1 - cosine) to the prompt's other images is measured
+    where there is no file; images are encoded as `answer.jpeg` says."""
     answer: Asking = Asking()
     rules: dict[str, RuleSettings] = Field(min_length=1)
     """By the names in the benchmark's `rules`."""

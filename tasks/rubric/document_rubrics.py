@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from evalsuite.errors import SampleError
-from evalsuite.task.metrics import OPENING_METRICS, mmie_grade, opening_grades
+from evalsuite.task.metrics import (
+    OPENING_METRICS,
+    OPENING_RATES,
+    mmie_grade,
+    opening_battle,
+    opening_grades,
+    opening_winner,
+)
 
 from .grading import Graded, Replies
 from .records import RubricItem
+from .rivals import SHOWN
 
 
 class Mmie:
@@ -38,3 +46,16 @@ class Opening:
 
     def grade(self, item: RubricItem, replies: Replies) -> Graded:
         return Graded(opening_grades(replies["scores"][-1]))
+
+
+class OpeningPair:
+    """OpenING's comparison of two documents; what a document wins, by four ways of counting ties."""
+
+    columns: tuple[str, ...] = OPENING_RATES
+
+    def readable(self, reply: str) -> bool:
+        return bool(reply)
+
+    def grade(self, item: RubricItem, replies: Replies) -> Graded:
+        winner = opening_winner(replies["scores"][-1])
+        return Graded(opening_battle(winner, item.labels[SHOWN]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from evalsuite.content import Document, Text
@@ -13,25 +14,35 @@ from evalsuite.request import DocumentResponse, GenerateDocument, GenerateImages
 from evalsuite.task import (
     Answered,
     Judgement,
+    Option,
     Plan,
     Sample,
     SampleScore,
     Scores,
+    TaskInfo,
     generated_images,
+    networks,
     row_of,
 )
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
 from evalsuite.task.miniature import SceneTruth
+from evalsuite.task.networks import Columns, choose_columns
 from evalsuite.task.readers import decode
 
 from .chats import Chats
 from .mini import TARGET
 from .readers import READERS
 from .records import RubricItem, RubricQuestion
+from .rivals import AGAINST, Rivals
 from .rubrics import RUBRICS, Graded
 from .scoring import own_statistics
 from .settings import ProtocolSettings, Settings
+from .similarities import similarities
 
+OPTIONS = (
+    Option(AGAINST, "runs whose documents are compared with the model's: RUN,RUN"),
+    *networks.OPTIONS,
+)
 TRUTH, AGREEMENT = "truth", "agreement"
 """Where the data know what the image must show: whether it does, and whether the judge says the same."""
 
@@ -44,24 +55,44 @@ def build(plan: Plan) -> RubricTask:
         raise SpecError(f"{plan.benchmark.name}: a layout shows documents.", "Correct its capability.")
     if not settings.layout and not (isinstance(output, GenerateImages) and output.count == 1):
         raise SpecError(f"{plan.benchmark.name}: one image is graded.", "Correct the protocol's decoding.")
+    if settings.layout and settings.similarities:
+        raise SpecError(f"{plan.benchmark.name}: similarities are of images.", "Remove them, or the layout.")
+    if bool(settings.against) != (AGAINST in plan.options):
+        raise SpecError(
+            f"{plan.benchmark.name} compares "
+            + ("documents with those of other runs." if settings.against else "nothing with other runs."),
+            f"Name them: {AGAINST}=RUN,RUN." if settings.against else f"Leave out {AGAINST}=.",
+        )
+    needs = {name: (one.network,) for name, one in settings.similarities.items()}
+    columns = choose_columns(plan, settings.networks, needs)
     plan.source.paths(next(iter(plan.source.files)))
-    return RubricTask(plan, settings)
+    return RubricTask(plan, settings, columns)
 
 
 class RubricTask(JudgedFamilyTask):
     """A rubric benchmark in one protocol; template fields: `instruction`, `images` for editing, and
     `document` where the model is given text and images in an order of their own."""
 
-    def __init__(self, plan: Plan, settings: Settings) -> None:
+    def __init__(self, plan: Plan, settings: Settings, columns: Columns) -> None:
         super().__init__(plan)
         self._settings = settings
+        self._columns = columns
+        runs = [Path(one).expanduser() for one in plan.options.get(AGAINST, "").split(",") if one]
+        self._rivals = Rivals(runs, settings.against) if runs else None
         self._rubric = RUBRICS[settings.rubric]
         self._read = partial(plan.reader(READERS), plan.source)
         self._where = plan.settings(ProtocolSettings, protocol=True).where
         self._chats = Chats(plan.benchmark.name, settings, plan.source)
         self._metrics = [spec for spec in plan.benchmark.metrics if spec.name not in settings.own_columns]
         more = (TRUTH, AGREEMENT) if settings.truth else ()
-        plan.check_metrics((*self._rubric.columns, *more), self._metrics)
+        plan.check_metrics((*self._rubric.columns, *more, *settings.similarities), self._metrics)
+
+    @property
+    def info(self) -> TaskInfo:
+        found = replace(super().info, metrics=self._columns.info.metrics)
+        if self._rivals is None:
+            return found
+        return replace(found, protocol=f"{found.protocol}, against {', '.join(self._rivals.models)}")
 
     @property
     def judge(self) -> str:
@@ -69,6 +100,8 @@ class RubricTask(JudgedFamilyTask):
 
     def _samples(self) -> Iterator[Sample]:
         for item in self._read():
+            if self._rivals is not None:
+                item = replace(item, labels={**item.labels, **self._rivals.labels(item.id)})
             if all(item.labels.get(name) == value for name, value in self._where.items()):
                 yield Sample(item.id, item, labels=dict(item.labels))
 
@@ -95,6 +128,8 @@ class RubricTask(JudgedFamilyTask):
         item: RubricItem = answered.sample.record
         result = self._result(answered)
         asked = self._next(item.questions, said)
+        if asked is not None and self._rivals is not None:
+            item = replace(item, rival=self._rivals.document(item.id))
         return None if asked is None else self._chats.chat(item, asked, result)
 
     def prepared(self, answered: Answered, chat: Chat) -> Chat:
@@ -128,15 +163,31 @@ class RubricTask(JudgedFamilyTask):
 
     def score(self, answered: Sequence[Answered]) -> Scores:
         runs = max((len(one.judgements) for one in answered), default=0)
+        alike = {n: how for n, how in self._settings.similarities.items() if n in self._columns.names}
         rows = [self._row(one) for one in answered]
         if not runs:
-            bare = [replace(row, failure="") for row in rows]
-            return Scores(bare, (), {metric.name: unjudged(self) for metric in self.plan.info.metrics})
-        metrics = [spec.metric() for spec in self.plan.benchmark.metrics]
-        more, missing = own_statistics(metrics, self._settings, rows)
-        return self.scores(
-            rows, self._metrics, more=more, missing=missing, details={"runs of the judge": runs}
-        )
+            rows = [replace(row, failure="") for row in rows]
+        if alike:
+            more = similarities(answered, self._columns, alike)
+            rows = [replace(row, values={**row.values, **one}) for row, one in zip(rows, more, strict=True)]
+        known = dict(self._columns.missing)
+        graded = [spec for spec in self._metrics if spec.name not in self._settings.similarities]
+        shown = [spec for spec in self._metrics if spec.name in alike]
+        details: dict[str, Any] = {"networks": self._columns.details()} if alike else {}
+        if not runs:
+            judged = [m.name for m in self.info.metrics if m.name not in self._settings.similarities]
+            known |= dict.fromkeys(judged, unjudged(self))
+            return self.scores(rows, shown, missing=known, details=details)
+        wanted = {metric.name for metric in self.info.metrics}
+        shown = [spec for spec in graded if spec.name in wanted] + shown
+        given = {name for row in rows if not row.failure for name in row.values}
+        empty = {spec.name for spec in shown if given and spec.plain and spec.name not in given}
+        known |= dict.fromkeys(empty, "no answer that was graded has one")
+        shown = [spec for spec in shown if spec.name not in empty]
+        own = [spec.metric() for spec in self.plan.benchmark.metrics if spec.name in wanted]
+        found, lacking = own_statistics(own, self._settings, rows)
+        details["runs of the judge"] = runs
+        return self.scores(rows, shown, more=found, missing={**known, **lacking}, details=details)
 
     def _row(self, one: Answered) -> SampleScore:
         made = row_of(one)

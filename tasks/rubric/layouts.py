@@ -11,6 +11,7 @@ from evalsuite.errors import SampleError
 from evalsuite.task.metrics import marked_steps, mmie_entries
 
 from .records import RubricItem
+from .rivals import SHOWN
 
 _MMIE_MOST = 4
 """MMIE's script leaves out what has more images than this."""
@@ -55,6 +56,23 @@ def _opening(item: RubricItem, written: Document, text: str) -> Document:
     return (*_parts(asked), *_parts(said), Text(text))
 
 
+def _opening_pair(item: RubricItem, written: Document, text: str) -> Document:
+    """GPT_judge_AB.py: the question, then both documents, images numbered through all three."""
+    both = (written, item.rival)
+    first, second = both if item.labels[SHOWN] == "A" else both[::-1]
+    parts: list[str | Image] = []
+    for document, mark in ((item.document, "<INPUT>: "), (first, "<OUTPUT_A>: "), (second, "\n<OUTPUT_B>: ")):
+        entries = [(said or "", image) for said, image in _in_steps(document)]
+        if document is not item.document:
+            entries = [(said.strip(), image) for said, image in entries]
+        shown = sum(not isinstance(part, str) for part in parts)
+        if entries and entries[0] != ("", None):
+            parts += marked_steps(entries, mark, shown)
+        else:
+            parts += [f"\n{mark.strip()}", *marked_steps(entries, "", shown)[1:]]
+    return (*_parts([part for part in parts if part != ""]), Text(text))
+
+
 def _filled(text: str, documents: Mapping[str, Sequence[Part]], fields: Mapping[str, str]) -> Document:
     """The text with documents and texts in place of its fields in braces; what they hold stays as it is."""
     given = {**{name: [Text(value)] for name, value in fields.items()}, **documents}
@@ -69,6 +87,6 @@ def _filled(text: str, documents: Mapping[str, Sequence[Part]], fields: Mapping[
 
 
 LAYOUTS: Mapping[str, Callable[[RubricItem, Document, str], Document]] = MappingProxyType(
-    {"mmie": _mmie, "opening": _opening}
+    {"mmie": _mmie, "opening": _opening, "opening-pair": _opening_pair}
 )
 """Layout -> the user's turn, made of the item, what the model wrote, and the wording."""

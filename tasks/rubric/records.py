@@ -52,6 +52,7 @@ class RubricItem:
         labels: for breakdowns and aggregations.
         free_column: RISEBench's data have the column `consistency_free`; see `metrics.rubric.rise_score`.
         document: what the model gets where that is text and images in an order of its own.
+        rival: what another model wrote, where two documents are compared.
     """
 
     id: str
@@ -63,3 +64,4 @@ class RubricItem:
     labels: Mapping[str, str] = field(default_factory=dict)
     free_column: bool = False
     document: Document = field(default=(), metadata=ADDED)
+    rival: Document = field(default=(), metadata=ADDED)

@@ -20,7 +20,7 @@ from evalsuite.task.metrics import (
     wise_verdict,
 )
 
-from .document_rubrics import Mmie, Opening
+from .document_rubrics import Mmie, Opening, OpeningPair
 from .edit_rubrics import ComplexEdit, DreamBenchPlusPlus, Kris
 from .grading import Graded as Graded
 from .grading import Replies, Rubric
@@ -127,6 +127,7 @@ RUBRICS: Mapping[str, Rubric] = MappingProxyType(
         "mmie": Mmie(),
         "omnicontext": OmniContext(),
         "opening": Opening(),
+        "opening-pair": OpeningPair(),
         "rise": Rise(),
         "wise": Wise(),
         "wise-verified": WiseVerified(),

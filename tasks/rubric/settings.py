@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from evalsuite.errors import suggest
+from evalsuite.task.networks import NetworkSettings
 from evalsuite.task.wording import Wording
 
 from .rubrics import RUBRICS
@@ -53,6 +54,14 @@ class Combined(Strict):
     """Each mean is rounded to so many places first."""
 
 
+class Similarity(Strict):
+    """A column that is the cosine of the generated image, in a network's features, with the first image that
+    the model was given (`source`: DINO, CLIP-I) or with the instruction (`text`: CLIP-T)."""
+
+    network: str
+    to: Literal["source", "text"]
+
+
 class Settings(Strict):
     """What a benchmark's file says under `settings`."""
 
@@ -67,8 +76,10 @@ class Settings(Strict):
     """The readers' keys -> turns before the question."""
     format: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """The readers' keys -> `response_format` of the request, for judges behind a server."""
-    layout: Literal["", "mmie", "opening"] = ""
+    layout: Literal["", "mmie", "opening", "opening-pair"] = ""
     """How a judge is shown a document that was written; see `layouts`."""
+    against: tuple[str, ...] = ()
+    """Documents are compared with those of runs of one of these benchmarks, which `against=RUN` names."""
     tries: int = Field(default=1, ge=1)
     """How often a question is asked whose reply cannot be read."""
     every_round: bool = False
@@ -90,6 +101,8 @@ class Settings(Strict):
     weighted: dict[str, Weighted] = Field(default_factory=dict)
     pooled: dict[str, Pooled] = Field(default_factory=dict)
     combined: dict[str, Combined] = Field(default_factory=dict)
+    networks: dict[str, NetworkSettings] = Field(default_factory=dict)
+    similarities: dict[str, Similarity] = Field(default_factory=dict)
 
     @field_validator("rubric")
     @classmethod

@@ -81,6 +81,21 @@ def write_dino(folder: Path) -> Path:
     return folder
 
 
+def write_dinov2(folder: Path) -> Path:
+    """A DINOv2 of 28-pixel positions that is given 14 pixels out of 16, with its processor's file."""
+    from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
+
+    torch.manual_seed(1)
+    config = Dinov2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=2, image_size=28, patch_size=7
+    )
+    Dinov2Model(config).save_pretrained(folder)
+    size: dict[str, Any] = {"size": {"shortest_edge": 16}, "crop_size": {"height": 14, "width": 14}}
+    mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+    BitImageProcessor(**size, image_mean=mean, image_std=std).save_pretrained(folder)
+    return folder
+
+
 def pictures(count: int = 5, seed: int = 0) -> list[Image.Image]:
     """Noise of different sizes and aspects."""
     random = np.random.RandomState(seed)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from PIL import Image as pil
+from transformers import BitImageProcessor, CLIPImageProcessorPil, CLIPModel, Dinov2Model
 
-from evalsuite.content import Text
+from evalsuite.content import Image, Text
 from evalsuite.data.images import decode
 from evalsuite.errors import DataError
-from tests.tasks.asking import asked, wording, write_json, write_table
+from evalsuite.request import ImageResponse
+from evalsuite.task import Answered, Judgement
+from tests.features.networks import write_clip, write_dino, write_dinov2
+from tests.tasks.asking import asked, build, wording, write_json, write_table
 from tests.tasks.test_rubric import conversation, judged, made, numbers, png, shown
 
 # KRIS-Bench
@@ -255,3 +264,65 @@ def test_a_caption_file_without_nine_prompts_is_one_error(tmp_path: Path) -> Non
     task = judged("dreambench-plus-plus", dreambench(tmp_path, prompts=8))
     with pytest.raises(DataError, match="8 prompts, not 9"):
         list(task.samples())
+
+
+def encoded(image: pil.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def said(*runs: Sequence[str]) -> tuple[tuple[Judgement, ...], ...]:
+    return tuple(tuple(map(Judgement, run)) for run in runs)
+
+
+def official_features(folder: Path, name: str, image: pil.Image) -> torch.Tensor:
+    """Unit features as eval_clip_and_dino.py makes them, with transformers' own processors."""
+    if name == "clip":
+        clip: Any = CLIPModel.from_pretrained(folder / name)
+        pixels = CLIPImageProcessorPil.from_pretrained(folder / name)(image, return_tensors="pt")
+        found = clip.visual_projection(clip.vision_model(pixels["pixel_values"])[1])
+    else:
+        dino: Any = Dinov2Model.from_pretrained(folder / name)
+        pixels = BitImageProcessor.from_pretrained(folder / name)(image, return_tensors="pt")
+        found = dino(pixels["pixel_values"]).last_hidden_state[:, 0]
+    unit: torch.Tensor = torch.nn.functional.normalize(found)[0]
+    return unit
+
+
+def test_dreambench_plus_plus_has_similarities_beside_the_grades(tmp_path: Path) -> None:
+    folders = [
+        write_clip(tmp_path / "clip"),
+        write_dino(tmp_path / "dino"),
+        write_dinov2(tmp_path / "dinov2"),
+    ]
+    weights = ",".join(f"{folder.name}={folder}" for folder in folders)
+    task: Any = build("dreambench-plus-plus", dreambench(tmp_path), options={"weights": weights})
+    noise = pil.effect_noise((40, 29), 90).convert("RGB")
+    source = tmp_path / "data/images/live_subject/animal/00.jpg"
+    pil.effect_noise((23, 31), 60).convert("RGB").save(source)
+    samples = list(task.samples())[:3]
+    broken = Answered(samples[2], (ImageResponse((Image(b"no image"),)),))
+    answered = [Answered(one, (ImageResponse((Image(encoded(noise)),)),)) for one in samples[:2]]
+    scores = task.score([*answered, broken])
+    with torch.inference_mode(), pil.open(source) as real:
+        for name, column in (("clip", "CLIP-I ViT-B/32"), ("dinov2", "DINOv2 ViT-S/14")):
+            mine, theirs = (official_features(tmp_path, name, image) for image in (noise, real))
+            assert scores.rows[0].values[column] == pytest.approx(float(mine @ theirs), abs=1e-5)
+    assert scores.rows[0].values["CLIP-T ViT-B/32"] != scores.rows[1].values["CLIP-T ViT-B/32"]
+    assert scores.rows[0].values["DINO ViT-S/8"] == scores.rows[1].values["DINO ViT-S/8"]
+    assert scores.rows[2].values == {}
+    # Without a judge the similarities are there all the same, with it the grades are beside them.
+    assert set(scores.missing) == {"CP * PF", "CP", "PF"}
+    assert set(numbers(scores)) >= {"DINO ViT-S/8", "CLIP-T ViT-B/32 kind=photorealistic"}
+    graded = task.score([replace(one, judgements=said(["Score: 4", "Score: 2"])) for one in answered])
+    assert graded.rows[0].values == {"CP": 1.0, "PF": 0.5, **scores.rows[0].values}
+    assert numbers(graded)["CP * PF"] == 0.5
+
+
+def test_dreambench_plus_plus_is_judged_without_weights_too(tmp_path: Path) -> None:
+    task: Any = build("dreambench-plus-plus", dreambench(tmp_path), options={"metrics": "PF,CLIP-T ViT-B/32"})
+    scores = task.score([made(next(iter(task.samples())), ["Score: 4", "Score: 4"])])
+    assert [metric.name for metric in task.info.metrics] == ["PF", "CLIP-T ViT-B/32"]
+    assert "openai/clip-vit-base-patch32" in scores.missing["CLIP-T ViT-B/32"]
+    assert {one.metric.name for one in scores.statistics} == {"PF"}

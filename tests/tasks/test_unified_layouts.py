@@ -172,6 +172,12 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Any], str, float]] = {
             fakes("img_diff_a", "img_diff_a_negative", img_a="a.png", img_b="b.png"),
         ), "B", 1,
     ),
+    "mme-unify-edit-explain": (
+        mme_unify(
+            "Image_Editing_and_Explaning/Unified_Explanation.json",
+            {"image": "source.png"} | fakes("edited_image", "fake_image"),
+        ), "B: Mars", math.nan,
+    ),
     "telephone-text-first": (nd400, "a bowl", float("nan")),
     "telephone-image-first": (nd400, "a bowl", float("nan")),
     "ueval": (ueval, "", float("nan")),
