@@ -279,7 +279,12 @@ def convert_dreamllm(
 
 
 def train_mini(
-    work: Path | str, recipe: Path | str = "mini", *, stages: Sequence[str] | None = None, resume: bool = True
+    work: Path | str,
+    recipe: Path | str = "mini",
+    *,
+    stages: Sequence[str] | None = None,
+    resume: bool = True,
+    seed: int | None = None,
 ) -> Path:
     """Trains the miniature's models from scratch; called again, it resumes. The folder of the checkpoints.
 
@@ -288,10 +293,11 @@ def train_mini(
         recipe: name of a shipped recipe, or a YAML file.
         stages: only these.
         resume: False trains from scratch.
+        seed: of every stage, in place of the recipe's.
 
     Raises:
-        EvalsuiteError: an unknown recipe or stage.
+        EvalsuiteError: an unknown recipe or stage; a folder that holds a training by another recipe.
     """
     from evalsuite.mini.training.run import train
 
-    return train(recipe, Path(work), resume=resume, stages=stages)
+    return train(recipe, Path(work), resume=resume, stages=stages, seed=seed)

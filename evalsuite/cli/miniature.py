@@ -63,6 +63,10 @@ def train(
     stage: Annotated[
         list[str] | None, typer.Option("--stage", help="Only this stage; repeatable. See `--list`.")
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of every stage in place of the recipe's; data stay the same."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train from scratch instead of resuming.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List the stages and exit.")] = False,
 ) -> None:
@@ -74,5 +78,5 @@ def train(
         say("\n".join(stage_names(recipe)))
         return
     logging.getLogger("evalsuite").setLevel(logging.INFO)
-    shipped = start(recipe, work, resume=not fresh, stages=stage)
+    shipped = start(recipe, work, resume=not fresh, stages=stage, seed=seed)
     messages().print(f"checkpoints: {shipped}", markup=False)

@@ -175,6 +175,27 @@ def test_the_shipped_recipe_reads(tmp_path: Path) -> None:
     assert {"dream-joint", "dream-comprehension", "dream-creation"} <= set(names)
 
 
+def test_a_folder_is_trained_by_one_recipe_and_one_seed(tmp_path: Path) -> None:
+    from evalsuite.mini.training.recipe import load_recipe
+    from evalsuite.mini.training.run import train
+
+    work = tmp_path / "work"
+    recipe = _write(tmp_path, _toy())
+    train(recipe, work, stages=["data"], seed=3)
+    kept = load_recipe(work / "recipe.yaml")
+    assert (kept.seed, kept.clip.schedule.seed, kept.data.seed) == (3, 3, load_recipe(recipe).data.seed)
+    assert all(stage.schedule.seed == 3 for chain in kept.dream.values() for stage in chain.stages)
+    train(recipe, work, stages=["data"], seed=3, processes=1)  # resumed
+    with pytest.raises(EvalsuiteError, match=r"another recipe: seed 3 there, 0 here; vae\.schedule\.seed 3"):
+        train(recipe, work, stages=["data"])
+    other = _toy()
+    other["data"]["ones"] += 1  # type: ignore[index]
+    with pytest.raises(EvalsuiteError, match=r"data\.ones"):
+        train(_write(tmp_path, other), work, stages=["data"], seed=3)
+    train(_write(tmp_path, other), work, stages=["data"], seed=4, resume=False)
+    assert load_recipe(work / "recipe.yaml").data.ones == other["data"]["ones"]
+
+
 def test_mistakes_in_a_recipe_are_named(tmp_path: Path) -> None:
     from evalsuite.mini.training.run import train
 

@@ -1,8 +1,10 @@
 """The recipe file: every hyper-parameter and seed of the miniature, read from YAML and checked."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict
 
 from ...data.yamlfile import read_yaml, validated
@@ -164,3 +166,60 @@ def load_recipe(path: Path) -> Recipe:
     if not path.is_file():
         raise EvalsuiteError(f"There is no recipe file {path}.", "Recipes lie in baselines/mini/recipes.")
     return validated(path, read_yaml(path), Recipe)
+
+
+def seeded(recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with another seed of every stage. The data stay the same, so that the difference between two
+    seeds is the noise of training."""
+    found: dict[str, Any] = recipe.model_dump()
+
+    def change(part: Any) -> None:
+        if isinstance(part, dict):
+            if "schedule" in part:
+                part["schedule"]["seed"] = seed
+            for one in part.values():
+                change(one)
+        elif isinstance(part, (list, tuple)):
+            for one in part:
+                change(one)
+
+    change(found)
+    return Recipe.model_validate(found | {"seed": seed})
+
+
+def keep_recipe(recipe: Recipe, work: Path, *, resume: bool) -> Path:
+    """Writes the recipe beside what is trained by it, in `work/recipe.yaml`; returns that file.
+
+    Raises:
+        EvalsuiteError: the folder holds stages of a recipe that says otherwise, and `resume` would mix them.
+    """
+    path = work / "recipe.yaml"
+    wanted = recipe.model_dump(mode="json")
+    if resume and path.is_file():
+        differences = list(_differences(load_recipe(path).model_dump(mode="json"), wanted))
+        if differences:
+            raise EvalsuiteError(
+                f"{work} holds a training by another recipe: {'; '.join(differences[:5])}.",
+                "Name another folder, or train these stages from scratch with --fresh.",
+            )
+    work.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(yaml.safe_dump(wanted, sort_keys=False))
+    part.replace(path)
+    return path
+
+
+_FREE = ("name", "processes")
+"""Keys of a recipe on which the result does not depend."""
+
+
+def _differences(before: Any, now: Any, where: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            if where or key not in _FREE:
+                yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for place, (old, new) in enumerate(zip(before, now, strict=True)):
+            yield from _differences(old, new, f"{where}[{place}]")
+    elif before != now:
+        yield f"{where} {before} there, {now} here"

@@ -10,7 +10,7 @@ import torch
 
 from ...errors import EvalsuiteError, suggest
 from .processes import hold, train_in_processes
-from .recipe import load_recipe
+from .recipe import keep_recipe, load_recipe, seeded
 from .stages import make_stages
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ def train(
     resume: bool = True,
     stages: Sequence[str] | None = None,
     processes: int | None = None,
+    seed: int | None = None,
 ) -> Path:
     """Train the miniature.
 
@@ -51,20 +52,22 @@ def train(
         stages: which to run, from `stage_names`; None for all. Each needs what comes before it.
         processes: how many stages may run beside each other, each on one core; by default what the recipe
             says, and never more than there are cores. The result does not depend on it.
+        seed: of every stage, in place of the recipe's; the data stay the same.
 
     Returns:
         The folder with the finished checkpoints, laid out as they are shipped: `work/ship`.
 
     Raises:
-        EvalsuiteError: the recipe is missing or malformed, a stage is unknown, or a stage failed in a
-            process of its own.
+        EvalsuiteError: the recipe is missing or malformed, a stage is unknown, `work` holds a training by
+            another recipe or seed, or a stage failed in a process of its own.
     """
-    path = find_recipe(recipe)
-    plan = load_recipe(path)
+    plan = load_recipe(find_recipe(recipe))
+    plan = plan if seed is None else seeded(plan, seed)
     known = make_stages(plan, work, resume)
     for name in stages or ():
         if name not in known:
             raise EvalsuiteError(f"Recipe {plan.name!r} has no stage {name!r}.", suggest(name, known))
+    path = keep_recipe(plan, work, resume=resume)
     chosen = {
         name: stage
         for name, stage in known.items()
