@@ -26,7 +26,7 @@ def wanted(seed: int = 1, text: str = "a dog", **output: Any) -> dict[str, Any]:
 
 class Draws(tools.OneByOne):  # type: ignore[misc]
     def _images(self, request: dict[str, Any]) -> dict[str, Any]:
-        return tools.fixed_size_images(  # type: ignore[no-any-return]
+        return tools.fixed_size_images(
             request, {"steps": "7"}, "It", 64, self._one, guidance_scale=2.0, num_steps=30
         )
 
@@ -45,12 +45,12 @@ def test_a_model_can_what_it_has_an_answer_for() -> None:
         True,
         False,
     ]
-    assert Reads().generate_text([wanted(text="a"), wanted(text="b")]) == ["a", "b"]  # type: ignore[attr-defined]
-    assert Reads.generate_images  # type: ignore[attr-defined]
+    assert Reads().generate_text([wanted(text="a"), wanted(text="b")]) == ["a", "b"]
+    assert Reads.generate_images
 
 
 def test_a_refused_request_fails_alone_and_any_other_error_is_the_batchs() -> None:
-    first, refused, last = Draws().generate_images(  # type: ignore[attr-defined]
+    first, refused, last = Draws().generate_images(
         [wanted(), wanted(width=32, height=64), wanted(guidance_scale=0.0, steps=3)]
     )
     assert isinstance(refused, tools.Refused)
@@ -58,12 +58,12 @@ def test_a_refused_request_fails_alone_and_any_other_error_is_the_batchs() -> No
     assert first["details"] == {"guidance_scale": 2.0, "steps": 7}
     assert last["details"] == {"guidance_scale": 0.0, "steps": 3}  # no guidance is a wish, too
     with pytest.raises(KeyError):
-        Draws().generate_images([{"messages": []}])  # type: ignore[attr-defined]
+        Draws().generate_images([{"messages": []}])
 
 
 def test_each_image_comes_from_its_own_seed() -> None:
     def made(request: dict[str, Any]) -> list[Any]:
-        (answer,) = Draws().generate_images([request])  # type: ignore[attr-defined]
+        (answer,) = Draws().generate_images([request])
         return list(answer["images"])
 
     assert made(wanted(5, count=2)) == [*made(wanted(5)), *made(wanted(6))]

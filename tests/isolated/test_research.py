@@ -75,7 +75,7 @@ def test_an_adapter_is_one_file_of_old_python_that_imports_nothing_of_evalsuite(
             if called.endswith(("options.get", ".number", "switch")):
                 place = 0 if called.endswith("options.get") else 1
                 if len(node.args) > place and isinstance(node.args[place], ast.Constant):
-                    read.add(node.args[place].value)  # type: ignore[arg-type]
+                    read.add(node.args[place].value)  # type: ignore[attr-defined]
     assert read - {"title"} <= set(entry.card.options) | {"image_size"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -27,7 +28,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
             python.touch()
 
     monkeypatch.setattr(environments, "_run", run)
-    monkeypatch.setattr(environments.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     return calls
 
 
