@@ -1,7 +1,8 @@
-"""A report on many runs: CPU seconds of writing it, beside those of reading the leaderboard's numbers once.
+"""A report on many runs: CPU seconds of writing it, beside those of reading the leaderboard's numbers once,
+and those of the curves of as many checkpoints of one training.
 
-The runs are synthetic and small: what is measured is what grows with runs and tasks, leaderboard, pages and
-comparisons.
+The runs are synthetic and small: what is measured is what grows with runs and tasks, leaderboard, pages,
+comparisons and curves.
 
     python benchmarks/report_runs.py [--runs 200] [--tasks 20] [--samples 10] [--json FILE]
 """
@@ -137,11 +138,18 @@ def main() -> None:
         start = time.process_time()
         written = write_report([root / "runs"], root / "site")
         took = time.process_time() - start
+        for i in range(given.runs):
+            copy_run(root / "runs" / str(i % DIFFERENT), root / "training" / f"step-{i + 1}", 0)
+        start = time.process_time()
+        evalsuite.track(root / "training")
+        tracked = time.process_time() - start
     found = {"runs": given.runs, "tasks": given.tasks, "made": made, "leaderboard": floor, "report": took}
+    found["track"] = tracked
     print(
         f"{given.runs} runs × {given.tasks} tasks × {given.samples} samples (made in {made:.0f} CPU s): "
         f"leaderboard {floor:.1f} CPU s, report {took:.1f} CPU s ({took / floor:.1f} × the leaderboard), "
-        f"{written.bytes / 1e6:.1f} MB"
+        f"{written.bytes / 1e6:.1f} MB; "
+        f"track {tracked:.1f} CPU s"
     )
     if given.json:
         given.json.write_text(json.dumps(found, indent=1) + "\n")

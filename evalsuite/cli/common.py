@@ -64,6 +64,16 @@ PluginOption = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="Python file with your own tasks or models; repeatable."),
 ]
+OnlyTasksOption = Annotated[
+    list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
+]
+AllMetricsOption = Annotated[
+    bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
+]
+GroupsOption = Annotated[bool, typer.Option("--groups", help="Include breakdowns.")]
+ResamplesOption = Annotated[
+    int, typer.Option("--resamples", min=100, help="Number of bootstrap resamples and permutations.")
+]
 
 
 def output() -> Console:

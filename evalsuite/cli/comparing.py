@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with
+from evalsuite.cli.common import (
+    AllMetricsOption,
+    GroupsOption,
+    OnlyTasksOption,
+    PluginOption,
+    ResamplesOption,
+    messages,
+    output,
+    registry_with,
+)
 from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
@@ -44,13 +53,9 @@ def compare(
             help="The candidate may lack this task of the base, or this number (TASK/METRIC); repeatable.",
         ),
     ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
-    all_metrics: Annotated[
-        bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
-    ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Include breakdowns.")] = False,
+    task: OnlyTasksOption = None,
+    all_metrics: AllMetricsOption = False,
+    groups: GroupsOption = False,
     flips: Annotated[
         int, typer.Option("--flips", min=0, help="List the N samples per task whose score changed most.")
     ] = 0,
@@ -71,9 +76,7 @@ def compare(
             "--images", help="Folder for the flips' images, beside the Markdown file that links them."
         ),
     ] = None,
-    resamples: Annotated[
-        int, typer.Option("--resamples", min=100, help="Number of bootstrap resamples and permutations.")
-    ] = 10_000,
+    resamples: ResamplesOption = 10_000,
     plugin: PluginOption = None,
 ) -> None:
     """Compare a candidate with a base on the same samples, and say whether it passes.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, registry_with
+from evalsuite.cli.common import OnlyTasksOption, PluginOption, messages, registry_with
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +23,7 @@ def report(
         Path, typer.Option("--out", "-o", help="Folder of the site; an earlier report there is replaced.")
     ],
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Evaluation report",
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
+    task: OnlyTasksOption = None,
     max_samples: Annotated[
         int | None, typer.Option(min=0, help="Maximum samples per task to show. Default: all.")
     ] = None,

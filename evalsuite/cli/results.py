@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, output, registry_with
+from evalsuite.cli.common import (
+    AllMetricsOption,
+    GroupsOption,
+    OnlyTasksOption,
+    PluginOption,
+    messages,
+    output,
+    registry_with,
+)
 from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
 
@@ -31,17 +39,13 @@ def leaderboard(
         typer.Option("--format", "-f", help="md, latex, html (tables); csv, json, parquet (all numbers)."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write.")] = None,
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
+    task: OnlyTasksOption = None,
     suite: Annotated[
         str | None,
         typer.Option("--suite", help="Only this suite's tasks, with the average that its file declares."),
     ] = None,
-    all_metrics: Annotated[
-        bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
-    ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Include breakdowns.")] = False,
+    all_metrics: AllMetricsOption = False,
+    groups: GroupsOption = False,
     published: Annotated[
         list[str] | None,
         typer.Option("--published", help="Published results beside the runs, e.g. dreamllm; repeatable."),

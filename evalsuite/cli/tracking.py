@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, messages, registry_with, say
+from evalsuite.cli.common import (
+    AllMetricsOption,
+    GroupsOption,
+    OnlyTasksOption,
+    PluginOption,
+    ResamplesOption,
+    messages,
+    registry_with,
+    say,
+)
 from evalsuite.cli.logging import LogOption, LogProjectOption, destinations, log_runs
 from evalsuite.durable import write_file
 from evalsuite.errors import SpecError, suggest
@@ -29,13 +38,9 @@ def track(
         list[Path] | None,
         typer.Option("--out", "-o", help="File to write: .png, .svg, .pdf, .csv, .json or .md; repeatable."),
     ] = None,
-    task: Annotated[
-        list[str] | None, typer.Option("--task", "-t", help="Only this task; repeatable.")
-    ] = None,
-    all_metrics: Annotated[
-        bool, typer.Option("--all-metrics", help="Every metric instead of each task's headline.")
-    ] = False,
-    groups: Annotated[bool, typer.Option("--groups", help="Include breakdowns.")] = False,
+    task: OnlyTasksOption = None,
+    all_metrics: AllMetricsOption = False,
+    groups: GroupsOption = False,
     exact: Annotated[
         bool,
         typer.Option(
@@ -43,9 +48,7 @@ def track(
         ),
     ] = False,
     every: Annotated[bool, typer.Option("--steps", help="Print a line per step.")] = False,
-    resamples: Annotated[
-        int, typer.Option("--resamples", min=100, help="Number of bootstrap resamples and permutations.")
-    ] = 2000,
+    resamples: ResamplesOption = 2000,
     log_to: LogOption = None,
     log_project: LogProjectOption = None,
     plugin: PluginOption = None,

@@ -30,6 +30,7 @@ from evalsuite.stats import (
     unpaired_means,
     with_seeds,
 )
+from evalsuite.store.results import score_columns
 from evalsuite.task import Metric, SampleScore, Statistic
 
 if TYPE_CHECKING:
@@ -185,6 +186,8 @@ class TaskPair:
 
 _Scores = dict[str, np.ndarray]
 """Sample -> its score in each run of a side."""
+_Column = tuple[Any, Any]
+"""Ids and scores, in the order of the table."""
 
 
 class _Half:
@@ -195,7 +198,8 @@ class _Half:
         self.key = measured[0].key
         self._registry = registry
         self._computed: list[dict[tuple[str, str], _Function]] = []
-        self._last: dict[int, tuple[Any, pandas.Series | None]] = {}
+        self._last: dict[int, tuple[Any, _Column | None]] = {}
+        self._clusters: Mapping[str, str] = {}
         self._obstacle: EvalsuiteError | None = None
 
     @cached_property
@@ -221,12 +225,14 @@ class _Half:
 
     @cached_property
     def clusters(self) -> Mapping[str, str]:
+        if self._clusters:  # read beside a score
+            return self._clusters
         table = self._tables[0]
         columns = [table[name].to_numpy(dtype=object) for name in ("id", "cluster")]  # faster to walk
         return dict(zip(*columns, strict=True))
 
-    def _column(self, i: int, metric: str, group: str) -> pandas.Series | None:
-        """Scores by sample of one run; None where there is no such column or label.
+    def _column(self, i: int, metric: str, group: str) -> _Column | None:
+        """Ids and scores of one run's samples that have one; None where there is no such column or label.
 
         The last is kept: a number is asked for several times in a row."""
         key, found = self._last.get(i, ("", None))
@@ -235,30 +241,35 @@ class _Half:
             self._last[i] = (metric, group), found
         return found
 
-    def _filtered(self, i: int, metric: str, group: str) -> pandas.Series | None:
-        table, name = self._tables[i], f"value.{metric}"
+    def _filtered(self, i: int, metric: str, group: str) -> _Column | None:
+        one = self.measured[i]
         label, _, value = group.partition("=")
-        if name not in table or (group and f"label.{label}" not in table):
+        read = score_columns(one.run.path, one.key, one.result.rules, one.result.judge, metric, label)
+        if read is None:
+            _ = self._tables[i]  # raises where the table itself is the reason
             return None
-        rows = (table["failure"] == "") & table[name].notna()
+        ids, values, labels, clusters = read
+        if i == 0 and not self._clusters:
+            self._clusters = dict(zip(ids, clusters, strict=True))
+        rows = ~np.isnan(values)
         if group:
-            rows &= table[f"label.{label}"] == value
-        return table[rows].set_index("id")[name]
+            rows &= np.array([own == value for own in labels], dtype=bool)
+        return ids[rows], values[rows]
 
     def is_mean(self, metric: str, group: str) -> bool:
         """Whether the number of every run is the mean of its column: no task is needed to repeat it."""
         for i, numbers in enumerate(self._numbers):
             column, estimate = self._column(i, metric, group), numbers.get((metric, group))
-            if column is None or estimate is None or len(column) != estimate.n or not len(column):
+            if column is None or estimate is None or len(column[1]) != estimate.n or not estimate.n:
                 return False
-            if not math.isclose(float(column.mean()), estimate.value, rel_tol=1e-9, abs_tol=1e-12):
+            if not math.isclose(float(column[1].mean()), estimate.value, rel_tol=1e-9, abs_tol=1e-12):
                 return False
         return True
 
     def means(self, metric: str, group: str) -> _Scores:
         """The scores of the samples that all runs have scored."""
         columns = [self._column(i, metric, group) for i in range(len(self.measured))]
-        dicts = [column.to_dict() for column in columns if column is not None]
+        dicts = [dict(zip(*column, strict=True)) for column in columns if column is not None]
         shared = [i for i in dicts[0] if all(i in other for other in dicts[1:])]
         return {str(i): np.array([float(scores[i]) for scores in dicts]) for i in shared}
 

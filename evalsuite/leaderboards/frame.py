@@ -123,7 +123,11 @@ def frame_of(runs: Sequence[RunReader], *, unscored: bool = False) -> pandas.Dat
 
 def _of_run(run: RunReader, unscored: bool) -> list[dict[str, Any]]:
     results, counts = run.metrics(), run.counts()
-    rows = [row for result in results for row in _rows(run, result, counts)]
+    doubts: dict[str, list[str]] = {}
+    for note in run.notes():
+        if WARNING in note.text:
+            doubts.setdefault(note.task, []).append(note.text)
+    rows = [row for result in results for row in _rows(run, result, counts, doubts.get(result.task, []))]
     if unscored:
         scored = {(result.task, result.rules) for result in results}
         absent = (task for task in run.manifest.tasks if (task.key, task.info.rules) not in scored)
@@ -179,7 +183,9 @@ def _of_metric(metric: Metric, info: TaskInfo) -> dict[str, Any]:
     }
 
 
-def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> list[dict[str, Any]]:
+def _rows(
+    run: RunReader, result: TaskResult, counts: Mapping[str, Counts], doubts: Sequence[str]
+) -> list[dict[str, Any]]:
     from evalsuite.stats import Estimate
 
     info = result.info
@@ -200,9 +206,7 @@ def _rows(run: RunReader, result: TaskResult, counts: Mapping[str, Counts]) -> l
         "unread": result.unread,
         "form": result.form or form_of(run.manifest.model, info.capability),
         "answers": result.answers.summary(KEPT in result.form) if result.answers else "",
-        "doubts": "; ".join(
-            note.text for note in run.notes() if note.task == result.task and WARNING in note.text
-        ),
+        "doubts": "; ".join(doubts),
     }
     numbers = result.numbers()
     if not result.n and not any(e.metric.name == info.headline.name and not e.group for e in numbers):

@@ -48,7 +48,7 @@ def lost(run: RunReader, result: TaskResult) -> dict[str, str]:
     if (
         headline not in found
         and result.n
-        and not any(e.metric.name == headline and not e.group for e in result.numbers())
+        and not any(e.metric.name == headline and not e.group for e in result.estimates)
     ):
         found[headline] = "its scorer gave no number"
     return found

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from evalsuite.data.images import decode
 from evalsuite.loggers.entries import Entry
+from evalsuite.loggers.per_series import RunPerSeries
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 STEP = "training step"
 """A metric of its own as x-axis: wandb's own step must never go back, and checkpoints may come late."""
@@ -18,35 +21,17 @@ def open_sink(where: str, project: str) -> Wandb:
     return Wandb(where, project)
 
 
-class Wandb:
-    """One wandb run at a time."""
+class Wandb(RunPerSeries):
+    """A series' run has an id of its project and name, by which a later call finds it."""
 
-    def __init__(self, where: str, project: str) -> None:
-        self._where = where
-        self._project = project
-        self._run: Any = None
-        self._series: str | None = None
-
-    def write(self, entry: Entry) -> None:
+    def _opened(self, entry: Entry) -> Any:
         import wandb
 
-        run = self._of(entry)
-        told: dict[str, Any] = {STEP: entry.step, **entry.scalars}
-        for picture in entry.pictures:
-            told[picture.key] = wandb.Image(decode(picture.image).convert("RGB"))
-        run.log(told)
-
-    def _of(self, entry: Entry) -> Any:
-        import wandb
-
-        if self._series == entry.series:
-            return self._run
-        self.close()
-        offline = self._where == "offline"
-        name = hashlib.sha256(f"{self._project}\0{entry.series}".encode()).hexdigest()[:16]
-        self._run = wandb.init(
-            project=self._project,
-            entity=None if offline else self._where or None,
+        offline = self.where == "offline"
+        name = hashlib.sha256(f"{self.project}\0{entry.series}".encode()).hexdigest()[:16]
+        run = wandb.init(
+            project=self.project,
+            entity=None if offline else self.where or None,
             id=name,
             name=entry.series,
             resume=None if offline else "allow",
@@ -55,12 +40,17 @@ class Wandb:
             reinit="create_new",  # a trainer may have a run of its own
             settings=wandb.Settings(init_timeout=_WAIT, silent=True, console="off"),
         )
-        self._run.define_metric(STEP)
-        self._run.define_metric("*", step_metric=STEP)
-        self._series = entry.series
-        return self._run
+        run.define_metric(STEP)
+        run.define_metric("*", step_metric=STEP)
+        return run
 
-    def close(self) -> None:
-        if self._run is not None:
-            self._run.finish()
-        self._run, self._series = None, None
+    def _picture(self, image: Image) -> Any:
+        import wandb
+
+        return wandb.Image(image)
+
+    def _log(self, run: Any, told: dict[str, Any], step: int) -> None:
+        run.log({STEP: step, **told})
+
+    def _finish(self, run: Any) -> None:
+        run.finish()

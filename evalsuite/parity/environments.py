@@ -74,8 +74,8 @@ def interpreter(named: str) -> str:
 def made(package: Package, folder: Path) -> str:
     """The interpreter of `FOLDER/PACKAGE`, which is made with the package where it is not there yet.
 
-    `uv` makes it where it is on the PATH, else venv and pip. torch gets the version of this environment, so
-    that differences are the package's own.
+    `uv` makes it where it is on the PATH, else venv and pip. torch and transformers get the versions of this
+    environment, so that differences are the package's own.
 
     Raises UnavailableError with the installer's last words; what was made is removed then.
     """
@@ -110,11 +110,16 @@ def made(package: Package, folder: Path) -> str:
     return python
 
 
+_SHARED = ("torch", "transformers")
+"""What both sides compute with."""
+
+
 def _pinned(requirement: str) -> str:
-    if requirement != "torch":
+    """A shared package at this environment's version; a build's name (`+cpu`) is the installer's to find."""
+    if requirement not in _SHARED:
         return requirement
     try:
-        return f"torch=={metadata.version('torch').partition('+')[0]}"
+        return f"{requirement}=={metadata.version(requirement).partition('+')[0]}"
     except metadata.PackageNotFoundError:
         return requirement
 

@@ -13,7 +13,7 @@ class Package:
 
     Args:
         name: its distribution, as pip calls it.
-        requirements: what pip installs for it; `torch` gets the version of this environment.
+        requirements: what pip installs; `torch` and `transformers` get the versions of this environment.
         source: where its code is.
         needs: what pip cannot install.
     """
@@ -34,7 +34,8 @@ PACKAGES: Mapping[str, Package] = MappingProxyType(
     {
         package.name: package
         for package in (
-            Package("clean-fid", ("torch", "torchvision", "clean-fid"), "GaParmar/clean-fid"),
+            # clean-fid and pytorch-fid pass `disp` to scipy's sqrtm, which SciPy 1.18 no longer takes.
+            Package("clean-fid", ("torch", "torchvision", "clean-fid", "scipy<1.18"), "GaParmar/clean-fid"),
             Package("torch-fidelity", ("torch", "torchvision", "torch-fidelity"), "toshas/torch-fidelity"),
             Package(
                 "pytorch-fid", ("torch", "torchvision", "pytorch-fid", "scipy<1.18"), "mseitzer/pytorch-fid"
@@ -45,7 +46,7 @@ PACKAGES: Mapping[str, Package] = MappingProxyType(
                 "Lightning-AI/torchmetrics",
             ),
             Package("pycocoevalcap", ("pycocoevalcap",), "salaniz/pycocoevalcap", "and a Java runtime"),
-            Package("lm-eval", ("torch", "lm-eval[hf]"), "EleutherAI/lm-evaluation-harness"),
+            Package("lm-eval", ("torch", "transformers", "lm-eval[hf]"), "EleutherAI/lm-evaluation-harness"),
         )
     }
 )

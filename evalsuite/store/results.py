@@ -195,7 +195,8 @@ class TaskResult(_Part):
         """The estimates in the task's order."""
         from evalsuite.stats import Estimate
 
-        return [Estimate(**{name: getattr(e, name) for name in type(e).model_fields}) for e in self.estimates]
+        names = tuple(_StoredEstimate.model_fields)
+        return [Estimate(**{name: getattr(e, name) for name in names}) for e in self.estimates]
 
     def headline(self) -> Estimate:
         """The task's one number over all its samples. Raises StoreError when it has none."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from evalsuite.stats import Clusters, repeated_mean
-from evalsuite.stats.resampling import Floats
+from evalsuite.stats.resampling import Floats, Ints
 
 RESAMPLES = 2000
 _BLOCK = 1 << 22
@@ -43,6 +43,33 @@ class Best:
     paired: bool
 
 
+class Draws:
+    """How often each cluster is in each bootstrap sample; the last table is kept.
+
+    Curves of as many clusters and steps draw from the same seed, so their tables are the same: a training's
+    curves share one object of this class, which draws it once.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[int, bytes, str] | None = None
+        self._weights: Floats = np.empty((0, 0))
+        self._after: Any = None
+
+    def of(self, counts: Ints, size: int, rng: np.random.Generator) -> Floats:
+        """Shape (size, kinds), multinomial; `rng` is left as drawing leaves it.
+
+        Args:
+            counts: clusters of each kind, shape (kinds,).
+        """
+        key = (size, counts.tobytes(), repr(rng.bit_generator.state))
+        if key != self._key:
+            number = int(counts.sum())
+            self._weights = rng.multinomial(number, counts / number, size=size).astype(np.float64)
+            self._key, self._after = key, rng.bit_generator.state
+        rng.bit_generator.state = self._after
+        return self._weights
+
+
 def best_of_means(
     steps: Sequence[int],
     scores: Sequence[Floats],
@@ -52,17 +79,19 @@ def best_of_means(
     level: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    draws: Draws | None = None,
 ) -> Best:
     """The best of several steps by the mean of per-sample scores.
 
     Args:
         scores: of each step, shape (seeds, n), over the same n samples in the same order.
         clusters: of the samples.
+        draws: shared by calls that draw alike; the result is the same without.
     """
     rng = np.random.default_rng([seed, len(steps), clusters.count])
     means = np.array([float(one.mean()) for one in scores])
     sums = np.stack([clusters.sums(one.mean(axis=0)) for one in scores])
-    drawn = _resampled(sums, clusters.sizes.astype(np.float64), resamples, rng)
+    drawn = _resampled(sums, clusters.sizes.astype(np.float64), resamples, rng, draws or Draws())
     # A bootstrap sees the sample's variance, which falls short of the population's.
     if clusters.count > 1:
         drawn = means + (drawn - means) * (clusters.count / (clusters.count - 1)) ** 0.5
@@ -98,39 +127,24 @@ def best_of_intervals(
     return _told(steps, means, drawn, 1000, higher_is_better, level, paired=False)
 
 
-def _resampled(sums: Floats, sizes: Floats, resamples: int, rng: np.random.Generator) -> Floats:
+def _resampled(sums: Floats, sizes: Floats, resamples: int, rng: np.random.Generator, draws: Draws) -> Floats:
     """Means of bootstrap samples of clusters, the same clusters for all steps; shape (resamples, steps).
 
     Clusters that are alike at every step are interchangeable: where there are few kinds (right and wrong at a
     few steps) the number drawn of each comes from its multinomial distribution.
     """
     table = np.vstack([sums, sizes]).T
-    kinds, counts = np.unique(table, axis=0, return_counts=True) if len(table) > 64 else (table, None)
-    if counts is None or 4 * len(kinds) > len(table):
-        kinds, counts = table, np.ones(len(table), dtype=np.int64)
+    kinds, counts = table, np.ones(len(table), dtype=np.int64)
+    # Their number by hashing first: at hundreds of steps hardly two are alike, and sorting them is work.
+    if len(table) > 64 and 4 * len({row.tobytes() for row in table + 0.0}) <= len(table):
+        kinds, counts = np.unique(table, axis=0, return_counts=True)
     found = np.empty((resamples, len(sums)))
     block = max(1, _BLOCK // len(kinds))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
-        total = _drawn(counts, stop - start, rng) @ kinds
+        total = draws.of(counts, stop - start, rng) @ kinds
         found[start:stop] = total[:, :-1] / total[:, -1:]
     return found
-
-
-_last: dict[str, Any] = {}
-"""The last draws, by what they were drawn with: curves of as many clusters and steps have the same."""
-
-
-def _drawn(counts: Any, size: int, rng: np.random.Generator) -> Floats:
-    """How often each kind is in each of so many bootstrap samples, shape (size, kinds)."""
-    before = rng.bit_generator.state
-    key = (size, counts.tobytes(), repr(before))
-    if _last.get("key") != key:
-        number = int(counts.sum())
-        weights = rng.multinomial(number, counts / number, size=size).astype(np.float64)
-        _last.update(key=key, weights=weights, after=rng.bit_generator.state)
-    rng.bit_generator.state = _last["after"]
-    return _last["weights"]  # type: ignore[no-any-return]
 
 
 def _told(

@@ -208,3 +208,10 @@ def test_two_loads_of_every_pipeline_give_one_fingerprint(folders: Path) -> None
         first = build(folder).info.fingerprint
         torch.manual_seed(2)
         assert build(folder).info.fingerprint == first, folder.name
+
+
+def test_presets_say_where_their_settings_stand() -> None:
+    from evalsuite_baselines import diffusion, presets
+
+    rows = presets.read(Path(str(diffusion.__file__)).with_name("presets.yaml"))
+    assert [row.name for row in rows if not row.source] == []

@@ -69,13 +69,22 @@ def test_an_adapter_is_one_file_of_old_python_that_imports_nothing_of_evalsuite(
     assert any(isinstance(node, ast.FunctionDef) and node.name == "load" for node in tree.body)
     read = set()
     for node in ast.walk(tree):  # the options that it reads are declared in its card
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-            ("options.get", ".number", "switch")
-        ):
-            place = 0 if ast.unparse(node.func).endswith("options.get") else 1
-            if len(node.args) > place and isinstance(node.args[place], ast.Constant):
-                read.add(node.args[place].value)  # type: ignore[attr-defined]
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            read |= READ_BY_TOOLS.get(called, set())
+            if called.endswith(("options.get", ".number", "switch")):
+                place = 0 if called.endswith("options.get") else 1
+                if len(node.args) > place and isinstance(node.args[place], ast.Constant):
+                    read.add(node.args[place].value)  # type: ignore[attr-defined]
     assert read - {"title"} <= set(entry.card.options) | {"image_size"}
+
+
+READ_BY_TOOLS = {
+    "tools.guidance": {"guidance_scale"},
+    "tools.steps": {"steps"},
+    "tools.fixed_size_images": {"guidance_scale", "steps"},
+}
+"""Options that functions of adapter_tools read for an adapter."""
 
 
 def repository(folder: Path) -> str:

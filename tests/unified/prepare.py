@@ -24,6 +24,7 @@ MODELS = {
     "omnigen2": {"omnigen2": "omnigen_2"},
     "mmada": {"mmada": "mmada"},
     "blip3o": {"blip3o-next": "blip3o_next"},
+    "blip3o1": {"blip3o": "blip_3o"},
     "emu3": {"emu3": "emu_3"},
     "ovisu1": {"ovis-u1": "ovis_u1"},
     "dreamllm": {"dreamllm-original": ""},  # its tiny model is in tests/golden

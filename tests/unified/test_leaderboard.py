@@ -35,7 +35,8 @@ PATIENCE = 3000.0
 
 
 def here() -> list[Tiny]:
-    found = [tiny for tiny in TINY if not tiny.missing]
+    # One that is small only through a file of the tests cannot be named as a user names it.
+    found = [tiny for tiny in TINY if not tiny.missing and not tiny.through]
     if len(found) < LEAST:
         pytest.skip(
             f"set EVALSUITE_UNIFIED (tests/unified/README.md): {len(found)} of {LEAST} tiny models are there"

@@ -64,6 +64,12 @@ def opened(image):
     return shown.convert("RGB")
 
 
+def said(parts):
+    """(text, images) of one turn: its words in one string, its images in order."""
+    text = "".join(part for part in parts if isinstance(part, str))
+    return text, [part for part in parts if not isinstance(part, str)]
+
+
 def parts(request):
     """Texts and RGB images of all turns in order, the beginning of the answer left out."""
     return [
@@ -104,10 +110,24 @@ def seeded(seed):
         yield
 
 
-def size(output, options, default):
+def size(output, options, default, multiple, name):
     """(width, height): what the request wants, else option `image_size`, else the default."""
     side = number(options, "image_size", default)
-    return output.get("width") or side, output.get("height") or side
+    width, height = output.get("width") or side, output.get("height") or side
+    fits = width % multiple == height % multiple == 0
+    require(fits, "%s generates multiples of %d pixels." % (name, multiple))
+    return width, height
+
+
+def guidance(output, options, default):
+    """Scale of the guidance: the request's, else option `guidance_scale`, else the default."""
+    scale = output["guidance_scale"]
+    return number(options, "guidance_scale", default) if scale is None else scale
+
+
+def steps(output, options, default):
+    """Denoising steps: the request's, else option `steps`, else the default."""
+    return output["steps"] or number(options, "steps", default)
 
 
 def require(answerable, why):
@@ -120,42 +140,92 @@ class Refused(Exception):
     """This request cannot be answered; the others can."""
 
 
-def one_by_one(answer, batch):
-    """Each request by itself, so that an answer cannot depend on what else is in the batch."""
-    answers = []
-    for request in batch:
-        try:
-            answers.append(answer(request))
-        except Refused as error:
-            answers.append(error)
-    return answers
+class OneByOne:
+    """Answers each request by itself, so that an answer cannot depend on what else is in its batch.
+
+    A model has those of `_text(request)`, `_images(request)` and `_document(request)` that it can; the
+    methods that evalsuite calls for them are made here.
+    """
+
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
+        for method, answer in (
+            ("generate_text", "_text"),
+            ("generate_images", "_images"),
+            ("generate_documents", "_document"),
+        ):
+            if hasattr(cls, answer) and not hasattr(cls, method):
+                setattr(cls, method, _one_by_one(answer))
+
+
+def _one_by_one(name):
+    def method(self, batch):
+        answers = []
+        for request in batch:
+            try:
+                answers.append(getattr(self, name)(request))
+            except Refused as error:
+                answers.append(error)
+        return answers
+
+    return method
 
 
 def several(generate, request):
-    """`generate()` once for each image that is wanted, each from a seed of its own."""
+    """`generate(seed)` once for each image that is wanted, each from a seed of its own."""
     made = []
     for place in range(request["output"]["count"]):
-        with seeded(request["seed"] + place):
-            made.append(generate())
+        seed = request["seed"] + place
+        with seeded(seed):
+            made.append(generate(seed))
     return made
 
 
-def fixed_size_images(request, options, name, side, generate, guidance_scale, steps):
-    """The answer of a model that generates squares of one size from text alone.
-
-    `generate(text, steps, scale)` makes one image; `guidance_scale` and `steps` are the repository's own, for
-    requests and options that leave them open.
-    """
+def text_alone(request, name):
+    """The text of a request for an image; refuses one that shows an image."""
     text, images = text_and_images(request)
     require(not images, "%s generates images from text alone." % name)
+    return text
+
+
+def fixed_size_images(request, options, name, side, generate, guidance_scale, num_steps):
+    """The answer of a model that generates squares of one size from text alone.
+
+    `generate(text, steps, scale)` makes one image; `guidance_scale` and `num_steps` are the repository's own,
+    for requests and options that leave them open.
+    """
+    text = text_alone(request, name)
     output = request["output"]
+    square(output, side, name)
+    scale, count = guidance(output, options, guidance_scale), steps(output, options, num_steps)
+    made = several(lambda seed: generate(text, count, scale), request)
+    return {"images": made, "details": {"guidance_scale": scale, "steps": count}}
+
+
+def square(output, side, name):
+    """Refuses a request for another size than the checkpoint's squares."""
     wanted = output.get("width") or side, output.get("height") or side
     require(wanted == (side, side), "%s: this checkpoint generates %dx%d pixels." % (name, side, side))
-    scale = output["guidance_scale"]
-    scale = number(options, "guidance_scale", guidance_scale) if scale is None else scale
-    steps = output["steps"] or number(options, "steps", steps)
-    made = several(lambda: generate(text, steps, scale), request)
-    return {"images": made, "details": {"guidance_scale": scale, "steps": steps}}
+
+
+def as_pixels(image, side):
+    """A PIL image as (3, side, side) in [-1, 1]: its shorter side resized, its middle cut out."""
+    from torchvision import transforms as T
+
+    return T.Compose([
+        T.Resize(side, T.InterpolationMode.BICUBIC), T.CenterCrop((side, side)), T.ToTensor(),
+        T.Normalize([0.5] * 3, [0.5] * 3),
+    ])(image)  # fmt: skip
+
+
+def as_image(pixels):
+    """(3, height, width) in [-1, 1], clipped, as a PIL image of 8 bits, rounded down as all of these
+    repositories do it."""
+    import torch
+    from PIL import Image
+
+    values = (pixels.float().clamp(-1, 1) + 1) / 2 * 255
+    return Image.fromarray(values.to(torch.uint8).permute(1, 2, 0).cpu().numpy())
 
 
 def cut(text, stops):

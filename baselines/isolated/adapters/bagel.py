@@ -11,7 +11,7 @@ SAME_DEVICE = (
 )  # fmt: skip
 
 
-class Bagel:
+class Bagel(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from data.transforms import ImageTransform
@@ -73,15 +73,6 @@ class Bagel:
         )
         return model.eval(), vae.to(self.device, self.dtype).eval(), tokenizer, ids
 
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
-
-    def generate_documents(self, batch):
-        return tools.one_by_one(self._document, batch)
-
     def _text(self, request):
         output = request["output"]
         tools.require(output["num_beams"] == 1, "BAGEL's code has no beam search.")
@@ -100,24 +91,22 @@ class Bagel:
     def _settings(self, output, edits):
         """Guidance and steps: the request's, else the options', else those of the repository."""
         number = tools.number
-        low = number(self.options, "cfg_interval", 0.0 if edits else 0.4)
         text_scale = output["guidance_scale"]
         return {
             "cfg_text_scale": number(self.options, "cfg_text_scale", 4.0)
             if text_scale is None
             else text_scale,
             "cfg_img_scale": number(self.options, "cfg_img_scale", 2.0 if edits else 1.0),
-            "cfg_interval": [low, 1.0],
+            "cfg_interval": [number(self.options, "cfg_interval", 0.0 if edits else 0.4), 1.0],
             "cfg_renorm_min": number(self.options, "cfg_renorm_min", 0.0),
             "cfg_renorm_type": self.options.get("cfg_renorm_type", "text_channel" if edits else "global"),
             "timestep_shift": number(self.options, "timestep_shift", 3.0),
-            "num_timesteps": output["steps"] or number(self.options, "steps", 50),
+            "num_timesteps": tools.steps(output, self.options, 50),
         }
 
     def _generate(self, request, output, think):
         parts = tools.parts(request)
-        width, height = tools.size(output, self.options, 1024)
-        tools.require(width % 16 == height % 16 == 0, "BAGEL generates multiples of 16 pixels.")
+        width, height = tools.size(output, self.options, 1024, 16, "BAGEL")
         # Images first, as in the repository's calls; an edit has the size of its last image.
         parts = [part for part in parts if not isinstance(part, str)] + [
             part for part in parts if isinstance(part, str)
@@ -135,7 +124,7 @@ class Bagel:
 
     def _images(self, request):
         output, think = request["output"], tools.switch(self.options, "think")
-        made = tools.several(lambda: self._generate(request, output, think), request)
+        made = tools.several(lambda seed: self._generate(request, output, think), request)
         details = dict(made[0][1], think=think)
         if think:
             details["thoughts"] = [parts[0] for parts, _ in made]

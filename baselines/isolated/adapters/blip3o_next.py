@@ -7,7 +7,7 @@ import torch
 PROMPT = "Please generate image based on the following caption: "
 
 
-class Blip3oNext:
+class Blip3oNext(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from blip3o.model import blip3oQwenForInferenceLM
@@ -26,28 +26,20 @@ class Blip3oNext:
             "capabilities": ["image"],
         }
 
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
-
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "BLIP3o-NEXT's code generates images from text alone.")
+        inputs = self._prompt(tools.text_alone(request, "BLIP3o-NEXT's code"))
         output, number = request["output"], tools.number
         vae = self.model.model.sana_vae
-        side = 32 * 2 ** (len(vae.config.encoder_block_out_channels) - 1)
-        wanted = output.get("width") or side, output.get("height") or side
-        tools.require(wanted == (side, side), "BLIP3o-NEXT generates %d pixels." % side)
-        scale = output["guidance_scale"]
+        tools.square(output, 32 * 2 ** (len(vae.config.encoder_block_out_channels) - 1), "BLIP3o-NEXT")
         settings = {
-            "guidance_scale": number(self.options, "guidance_scale", 2.0) if scale is None else scale,
-            "num_inference_steps": output["steps"] or number(self.options, "steps", 30),
+            "guidance_scale": tools.guidance(output, self.options, 2.0),
+            "num_inference_steps": tools.steps(output, self.options, 30),
             "max_new_tokens": number(self.options, "image_tokens", 729),
             "top_p": number(self.options, "top_p", 0.95),
             "top_k": number(self.options, "top_k", 1200),
             "temperature": number(self.options, "temperature", 1.0),
         }
-        inputs = self._prompt(text)
-        made = tools.several(lambda: self.model.generate_images(*inputs, **settings)[1][0], request)
+        made = tools.several(lambda seed: self.model.generate_images(*inputs, **settings)[1][0], request)
         return {"images": made, "details": settings}
 
     def _prompt(self, text):

@@ -9,7 +9,7 @@ import torch
 GENERATED = 64  # tokens of an answer whose request gives no limit
 
 
-class Original:
+class Original(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from omni.models.dreamllm.configuration_dreamllm import DreamLLMConfig
@@ -35,12 +35,6 @@ class Original:
             "name": options.get("title", "dreamllm-original"),
             "parameters": tools.parameters(self.model),
         }
-
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
 
     def measure(self, batch):
         """One answer for each request: tensors as raw float32 bytes under `images`, their shapes and token
@@ -93,15 +87,10 @@ class Original:
         return tools.text_answer(text, len(made), output)
 
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "DreamLLM's own code generates images from text alone.")
-        output = request["output"]
-        scale = output["guidance_scale"]
-        scale = tools.number(self.options, "guidance_scale", 7.5) if scale is None else scale
-        steps = output["steps"] or tools.number(self.options, "steps", 50)
-        made = []
-        for place in range(output["count"]):
-            made += self._drawn(text, steps, scale, request["seed"] + place, output, "pil")
+        text, output = tools.text_alone(request, "DreamLLM's own code"), request["output"]
+        scale = tools.guidance(output, self.options, 7.5)
+        steps = tools.steps(output, self.options, 50)
+        made = tools.several(lambda seed: self._drawn(text, steps, scale, seed, output, "pil")[0], request)
         return {"images": made, "details": {"guidance_scale": scale, "steps": steps}}
 
     def _drawn(self, text, steps, scale, seed, output, kind):

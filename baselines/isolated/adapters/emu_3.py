@@ -11,7 +11,7 @@ NEGATIVE = (
 )  # both from image_generation.py of the repository
 
 
-class Emu3:
+class Emu3(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from emu3.mllm import Emu3ForCausalLM, Emu3Tokenizer
@@ -34,12 +34,6 @@ class Emu3:
             "parameters": tools.parameters(self.model, vq),
             "capabilities": ["text", "image"],
         }
-
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
 
     def _text(self, request):
         text, images = tools.text_and_images(request)
@@ -69,17 +63,15 @@ class Emu3:
         return tools.text_answer(text, len(made), output)
 
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "Emu3 generates images from text alone.")
-        output = request["output"]
+        text, output = tools.text_alone(request, "Emu3"), request["output"]
         area = tools.number(self.options, "image_area", self.model.config.image_area)
         width, height = output.get("width"), output.get("height")
         ratio = "%d:%d" % (width, height) if width and height else "1:1"
         area = width * height if width and height else area
-        scale = output["guidance_scale"] or tools.number(self.options, "guidance_scale", 3.0)
+        scale = tools.guidance(output, self.options, 3.0)
         positive = self.options.get("positive", POSITIVE)
         negative = output["negative"] or self.options.get("negative", NEGATIVE)
-        made = tools.several(lambda: self._image(text + positive, negative, ratio, area, scale), request)
+        made = tools.several(lambda seed: self._image(text + positive, negative, ratio, area, scale), request)
         details = {"guidance_scale": scale, "positive": positive, "negative": negative}
         return {"images": made, "details": details}
 

@@ -3,7 +3,6 @@
 import adapter_tools as tools
 import torch
 from janus_pro import Janus
-from PIL import Image
 
 
 class JanusFlow(Janus):
@@ -28,7 +27,7 @@ class JanusFlow(Janus):
 
     def _images(self, request):
         return tools.fixed_size_images(
-            request, self.options, "JanusFlow", 384, self._flow, guidance_scale=2.0, steps=30
+            request, self.options, "JanusFlow", 384, self._flow, guidance_scale=2.0, num_steps=30
         )
 
     def _flow(self, text, steps, scale):
@@ -53,8 +52,7 @@ class JanusFlow(Janus):
             hidden = hidden.transpose(1, 2).reshape(2, -1, 24, 24)
             with_text, without = model.vision_gen_dec_model(hidden, skips, t_emb).chunk(2)
             z = z + (scale * with_text - (scale - 1.0) * without) / steps
-        pixels = self.vae.decode(z / self.vae.config.scaling_factor).sample[0].float().clip(-1, 1)
-        return Image.fromarray(((pixels + 1) / 2 * 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy())
+        return tools.as_image(self.vae.decode(z / self.vae.config.scaling_factor).sample[0])
 
 
 def load(options):

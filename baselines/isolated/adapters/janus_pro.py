@@ -2,10 +2,9 @@
 # questions about images, generates images as 576 discrete tokens by autoregression with guidance.
 import adapter_tools as tools
 import torch
-from PIL import Image
 
 
-class Janus:
+class Janus(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from janus.models import MultiModalityCausalLM, VLChatProcessor
@@ -22,12 +21,6 @@ class Janus:
             "capabilities": ["text", "image"],
         }
 
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
-
     def _conversation(self, request):
         """The repository's form: each image is a placeholder and a line feed before the turn's text."""
         turns, images = [], []
@@ -35,8 +28,7 @@ class Janus:
             if role == "system":
                 self.processor.system_prompt = "".join(parts)
                 continue
-            found = [part for part in parts if not isinstance(part, str)]
-            text = "".join(part for part in parts if isinstance(part, str))
+            text, found = tools.said(parts)
             content = "<image_placeholder>\n" * len(found) + text
             turns.append({"role": "User" if role == "user" else "Assistant", "content": content})
             images += found
@@ -72,15 +64,13 @@ class Janus:
         )
 
     def _images(self, request):
-        text, images = tools.text_and_images(request)
-        tools.require(not images, "Janus generates images from text alone.")
-        output = request["output"]
-        width, height = tools.size(output, self.options, 384)
-        tools.require(width == height and width % 16 == 0, "Janus generates squares of a multiple of 16.")
+        text, output = tools.text_alone(request, "Janus"), request["output"]
+        width, height = tools.size(output, self.options, 384, 16, "Janus")
+        tools.require(width == height, "Janus generates squares.")
         turns = [{"role": "User", "content": text}, {"role": "Assistant", "content": ""}]
         prompt = self._prompt(turns, "") + self.processor.image_start_tag
-        scale = output["guidance_scale"] or tools.number(self.options, "guidance_scale", 5.0)
-        made = tools.several(lambda: self._image(prompt, width, scale), request)
+        scale = tools.guidance(output, self.options, 5.0)
+        made = tools.several(lambda seed: self._image(prompt, width, scale), request)
         return {"images": made, "details": {"guidance_scale": scale, "image_size": width}}
 
     def _image(self, prompt, side, scale):
@@ -101,9 +91,7 @@ class Janus:
             embeds = self.model.prepare_gen_img_embeds(token.repeat(2, 1))
         shape = [1, 8, side // 16, side // 16]
         codes = torch.stack(tokens, 1).to(torch.int)
-        pixels = self.model.gen_vision_model.decode_code(codes, shape=shape)[0].float()
-        pixels = ((pixels + 1) / 2 * 255).clamp(0, 255).to(torch.uint8)
-        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+        return tools.as_image(self.model.gen_vision_model.decode_code(codes, shape=shape)[0])
 
 
 def load(options):

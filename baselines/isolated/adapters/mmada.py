@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import adapter_tools as tools
 import torch
-from PIL import Image
 
 SPECIALS = (
     "<|soi|>", "<|eoi|>", "<|sov|>", "<|eov|>", "<|t2i|>", "<|mmu|>", "<|t2v|>", "<|v2v|>", "<|lvg|>",
@@ -12,7 +11,7 @@ SPECIALS = (
 TOKENS_OF_A_BLOCK = 8
 
 
-class MMaDA:
+class MMaDA(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from models import MAGVITv2, MMadaModelLM
@@ -39,19 +38,13 @@ class MMaDA:
             "capabilities": ["text", "image"],
         }
 
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
-
     def _text(self, request):
         """As inference_mmu.py does it: half as many steps as tokens, in four blocks."""
         output, images, messages = request["output"], [], []
         tools.require(output["num_beams"] == 1, "MMaDA generates by diffusion, without beams.")
         for role, parts in tools.turns(request):
-            images += [part for part in parts if not isinstance(part, str)]
-            text = "".join(part for part in parts if isinstance(part, str))
+            text, found = tools.said(parts)
+            images += found
             messages.append({"role": role, "content": text})
         tools.require(len(images) < 2, "MMaDA's prompt has room for one image.")
         ids = self.tokenizer.apply_chat_template(
@@ -77,18 +70,12 @@ class MMaDA:
         return self.prompting.sptids_dict["<|%s|>" % name].view(1, 1).to(self.device)
 
     def _codes(self, image):
-        from torchvision import transforms as T
-
-        side = self.side
-        prepared = T.Compose([
-            T.Resize(side, T.InterpolationMode.BICUBIC), T.CenterCrop((side, side)), T.ToTensor(),
-            T.Normalize([0.5] * 3, [0.5] * 3),
-        ])(image)  # fmt: skip
-        return self.vq.get_code(prepared[None].to(self.device)) + len(self.tokenizer)
+        pixels = tools.as_pixels(image, self.side)[None].to(self.device)
+        return self.vq.get_code(pixels) + len(self.tokenizer)
 
     def _images(self, request):
         return tools.fixed_size_images(
-            request, self.options, "MMaDA", self.side, self._image, guidance_scale=3.5, steps=15
+            request, self.options, "MMaDA", self.side, self._image, guidance_scale=3.5, num_steps=15
         )
 
     def _image(self, text, steps, scale):
@@ -115,9 +102,7 @@ class MMaDA:
             mask_token_id=self.mask,
             resolution=self.longest,  # where the prompt ends: the code's default is 512 for both
         )
-        pixels = self.vq.decode_code(codes.clamp(0, 8191))[0].float()
-        pixels = (((pixels + 1) / 2).clamp(0, 1) * 255).to(torch.uint8)
-        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+        return tools.as_image(self.vq.decode_code(codes.clamp(0, 8191))[0])
 
 
 def load(options):

@@ -10,7 +10,7 @@ NEGATIVE = (
 )  # the repository's default
 
 
-class OmniGen2:
+class OmniGen2(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from diffusers.models.autoencoders import AutoencoderKL
@@ -39,12 +39,6 @@ class OmniGen2:
             "parameters": tools.parameters(self.pipeline.transformer, self.pipeline.vae, self.pipeline.mllm),
         }
 
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
-
     def _text(self, request):
         """The answer of the repository's chat mode, which has one turn and its images before the text."""
         from omnigen2.pipelines.omnigen2.pipeline_omnigen2_chat import OmniGen2ChatPipeline as Chat
@@ -68,14 +62,10 @@ class OmniGen2:
     def _images(self, request):
         text, images = tools.text_and_images(request)
         output, number = request["output"], tools.number
-        width, height = tools.size(output, self.options, 1024)
-        tools.require(width % 16 == height % 16 == 0, "OmniGen2 generates multiples of 16 pixels.")
-        scale = output["guidance_scale"]
+        width, height = tools.size(output, self.options, 1024, 16, "OmniGen2")
         settings = {
-            "num_inference_steps": output["steps"] or number(self.options, "steps", 50),
-            "text_guidance_scale": number(self.options, "guidance_scale", 5.0 if images else 4.0)
-            if scale is None
-            else scale,
+            "num_inference_steps": tools.steps(output, self.options, 50),
+            "text_guidance_scale": tools.guidance(output, self.options, 5.0 if images else 4.0),
             "image_guidance_scale": number(self.options, "image_guidance_scale", 2.0),
             "cfg_range": (
                 number(self.options, "cfg_range_start", 0.0),
@@ -84,25 +74,24 @@ class OmniGen2:
         }
         # An edit of one image has its size, as the repository's `align_res` says.
         more = {} if len(images) == 1 and not output.get("width") else {"align_res": False}
-        made = []
-        for place in range(output["count"]):
-            seed = request["seed"] + place
-            with tools.seeded(seed):
-                made += self.pipeline(
-                    prompt=text,
-                    negative_prompt=output["negative"] or self.options.get("negative", NEGATIVE),
-                    input_images=images or None,
-                    width=width,
-                    height=height,
-                    max_pixels=number(self.options, "max_pixels", 1024 * 1024),
-                    max_input_image_side_length=number(self.options, "max_input_side", 2048),
-                    max_sequence_length=1024,
-                    generator=torch.Generator(self.device).manual_seed(seed % 2**63),
-                    output_type="pil",
-                    **settings,
-                    **more,
-                ).images
-        return {"images": made, "details": settings}
+
+        def generated(seed):
+            return self.pipeline(
+                prompt=text,
+                negative_prompt=output["negative"] or self.options.get("negative", NEGATIVE),
+                input_images=images or None,
+                width=width,
+                height=height,
+                max_pixels=number(self.options, "max_pixels", 1024 * 1024),
+                max_input_image_side_length=number(self.options, "max_input_side", 2048),
+                max_sequence_length=1024,
+                generator=torch.Generator(self.device).manual_seed(seed % 2**63),
+                output_type="pil",
+                **settings,
+                **more,
+            ).images[0]
+
+        return {"images": tools.several(generated, request), "details": settings}
 
 
 def load(options):

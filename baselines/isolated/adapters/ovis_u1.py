@@ -7,7 +7,7 @@ import adapter_tools as tools
 import torch
 
 
-class OvisU1:
+class OvisU1(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from transformers import AutoModelForCausalLM
@@ -31,12 +31,6 @@ class OvisU1:
             "precision": "bfloat16",
             "capabilities": ["text", "image", "edit"],
         }
-
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
 
     def _text(self, request):
         """As test_img_to_txt.py and test_multi_img_to_txt.py ask; without an image, text alone."""
@@ -66,8 +60,8 @@ class OvisU1:
         """Turns in the code's form: one image stands before its text, several are numbered."""
         turns, images = [], []
         for role, parts in tools.turns(request):
-            found = [part for part in parts if not isinstance(part, str)]
-            said = "".join(part for part in parts if isinstance(part, str)).replace("<image>", "")
+            said, found = tools.said(parts)
+            said = said.replace("<image>", "")
             if len(found) == 1:
                 said = "<image>\n" + said
             elif found:
@@ -80,12 +74,9 @@ class OvisU1:
         text, images = tools.text_and_images(request)
         output, number = request["output"], tools.number
         tools.require(len(images) < 2, "Ovis-U1's code edits one image.")
-        scale = output["guidance_scale"]
         settings = {
-            "steps": output["steps"] or number(self.options, "steps", 50),
-            "guidance_scale": number(self.options, "guidance_scale", 6.0 if images else 5.0)
-            if scale is None
-            else scale,
+            "steps": tools.steps(output, self.options, 50),
+            "guidance_scale": tools.guidance(output, self.options, 6.0 if images else 5.0),
         }
         if images:
             settings["image_guidance_scale"] = number(self.options, "image_guidance_scale", 1.5)
@@ -93,23 +84,16 @@ class OvisU1:
             if output.get("width") and output.get("height"):
                 image = image.resize((output["width"], output["height"]))
         else:
-            width, height = tools.size(output, self.options, 1024)
-            tools.require(width % 16 == height % 16 == 0, "Ovis-U1 generates multiples of 16 pixels.")
+            width, height = tools.size(output, self.options, 1024, 16, "Ovis-U1")
         text = text.replace("<image>", "")
-        made = []
-        for place in range(output["count"]):
-            seed = request["seed"] + place
-            with tools.seeded(seed):
-                common = settings["steps"], settings["guidance_scale"]
-                if images:
-                    made += self.edit.pipe_img_edit(
-                        self.model, image, text, *common, settings["image_guidance_scale"], seed=seed % 2**63
-                    )
-                else:
-                    made += self.generate.pipe_t2i(
-                        self.model, text, height, width, *common, seed=seed % 2**63
-                    )
-        return {"images": made, "details": settings}
+        common = tuple(settings.values())
+
+        def generated(seed):
+            if images:
+                return self.edit.pipe_img_edit(self.model, image, text, *common, seed=seed % 2**63)[0]
+            return self.generate.pipe_t2i(self.model, text, height, width, *common, seed=seed % 2**63)[0]
+
+        return {"images": tools.several(generated, request), "details": settings}
 
 
 def _decode_in_its_precision(vae):

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import adapter_tools as tools
 import torch
-from PIL import Image
 
 SPECIALS = (
     "<|soi|>", "<|eoi|>", "<|sov|>", "<|eov|>", "<|t2i|>", "<|mmu|>", "<|t2v|>", "<|v2v|>", "<|lvg|>",
@@ -15,7 +14,7 @@ SYSTEM = (
 )  # of the checkpoints with CLIP
 
 
-class ShowO:
+class ShowO(tools.OneByOne):
     def __init__(self, options):
         tools.repository(options)
         from models import CLIPVisionTower, MAGVITv2, Showo
@@ -47,12 +46,6 @@ class ShowO:
             "capabilities": ["text", "image"],
         }
 
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
-
     def _text(self, request):
         """As inference_mmu.py does it; without an image, text alone behind its beginning, as in training."""
         output = request["output"]
@@ -80,8 +73,8 @@ class ShowO:
         ask, answer = ("USER: ", " ASSISTANT:") if self.clip is not None else ("USER: \n", " ASSISTANT:")
         text, images = "", []
         for role, parts in tools.turns(request):
-            images += [part for part in parts if not isinstance(part, str)]
-            said = "".join(part for part in parts if isinstance(part, str))
+            said, found = tools.said(parts)
+            images += found
             text += {"user": ask + said + answer, "assistant": " " + said + " "}.get(role, said)
         return text + (" " + request["prefill"] if request["prefill"] else ""), images
 
@@ -133,7 +126,7 @@ class ShowO:
 
     def _images(self, request):
         return tools.fixed_size_images(
-            request, self.options, "Show-o", self.side, self._image, guidance_scale=5.0, steps=50
+            request, self.options, "Show-o", self.side, self._image, guidance_scale=5.0, num_steps=50
         )
 
     def _image(self, text, steps, scale):
@@ -166,9 +159,7 @@ class ShowO:
             noise_schedule=get_mask_chedule(self.options.get("mask_schedule", "cosine")),
             config=config,
         )
-        pixels = self.vq.decode_code(codes.clamp(0, self.model.config.codebook_size - 1))[0].float()
-        pixels = (((pixels + 1) / 2).clamp(0, 1) * 255).to(torch.uint8)
-        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+        return tools.as_image(self.vq.decode_code(codes.clamp(0, self.model.config.codebook_size - 1))[0])
 
 
 def load(options):

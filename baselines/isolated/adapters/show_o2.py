@@ -2,12 +2,11 @@
 # images, generates images by flow matching in Wan 2.1's latents.
 import adapter_tools as tools
 import torch
-from PIL import Image
 
 SYSTEM = "system\nYou are a helpful assistant.<|im_end|>"
 
 
-class ShowO2:
+class ShowO2(tools.OneByOne):
     def __init__(self, options):
         clone = tools.repository(options, "show-o2")
         from models import Showo2Qwen2_5, WanVAE
@@ -31,12 +30,6 @@ class ShowO2:
             "parameters": tools.parameters(self.model, self.vae.model),
             "capabilities": ["text", "image"],
         }
-
-    def generate_text(self, batch):
-        return tools.one_by_one(self._text, batch)
-
-    def generate_images(self, batch):
-        return tools.one_by_one(self._images, batch)
 
     def _text(self, request):
         output = request["output"]
@@ -88,14 +81,7 @@ class ShowO2:
 
     def _seen(self, image):
         """Embeddings of an image: the autoencoder's latents on both paths, fused, behind the time 1."""
-        from torchvision import transforms as T
-
-        side = self.side
-        prepared = T.Compose([
-            T.Resize(side, T.InterpolationMode.BICUBIC), T.CenterCrop((side, side)), T.ToTensor(),
-            T.Normalize([0.5] * 3, [0.5] * 3),
-        ])(image).to(self.device)  # fmt: skip
-        model = self.model
+        prepared, model = tools.as_pixels(image, self.side).to(self.device), self.model
         latents = self.vae.sample(prepared[None, :, None]).squeeze(2).to(self.dtype)
         und = model.image_embedder_und(latents) + model.position_embedding(model.image_position_ids)
         und = model.und_trans(und)["last_hidden_state"]
@@ -115,7 +101,7 @@ class ShowO2:
 
     def _images(self, request):
         return tools.fixed_size_images(
-            request, self.options, "Show-o2", self.side, self._flow, guidance_scale=5.0, steps=50
+            request, self.options, "Show-o2", self.side, self._flow, guidance_scale=5.0, num_steps=50
         )
 
     def _flow(self, text, steps, scale):
@@ -153,9 +139,7 @@ class ShowO2:
             modality_positions=positions, output_hidden_states=True, max_seq_len=longest,
             guidance_scale=scale,
         )[-1].chunk(2)[0]  # fmt: skip
-        pixels = self.vae.batch_decode(latents.unsqueeze(2)).squeeze(2)[0].float()
-        pixels = ((pixels.clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8)
-        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+        return tools.as_image(self.vae.batch_decode(latents.unsqueeze(2)).squeeze(2)[0])
 
 
 def load(options):
