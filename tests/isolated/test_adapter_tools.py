@@ -24,7 +24,7 @@ def wanted(seed: int = 1, text: str = "a dog", **output: Any) -> dict[str, Any]:
     return {"messages": [message], "output": given, "seed": seed}
 
 
-class Draws(tools.OneByOne):  # type: ignore[misc]
+class Draws(tools.OneByOne):
     def _images(self, request: dict[str, Any]) -> dict[str, Any]:
         return tools.fixed_size_images(
             request, {"steps": "7"}, "It", 64, self._one, guidance_scale=2.0, num_steps=30
