@@ -75,8 +75,8 @@ def test_a_sample_that_kills_its_worker_fails_alone_after_three_deaths(
     assert bad == [("sums", "sums-33", 0)]
     assert "2 times while it answered this sample alone" in found[bad[0]][3]
     assert outcome.failed == 1
-    # Three deaths that are counted; before each, on a busy machine, one of a worker that died before its word of
-    # what it asks had left it.
+    # Three deaths that are counted; before each, on a busy machine, one of a worker that died before its word
+    # of what it asks had left it.
     assert len(pids.read_text().split()) <= 2 + 6
 
 
