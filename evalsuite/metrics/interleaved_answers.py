@@ -139,7 +139,7 @@ def opening_winner(reply: str) -> str:
 
     Raises SampleError for a reply without any, for which the scripts draw a side at random.
 
-    >>> opening_winner("Tie(B is better)"), opening_winner("Both, or A"), opening_winner("A is better")
+    >>> opening_winner("Tie(B is better)"), opening_winner("I prefer B"), opening_winner("A is better")
     ('Tie(B)', 'Tie(B)', 'A')
     """
     if reply[:1] in ("A", "B"):
