@@ -17,6 +17,7 @@ world (`hard.py`) has images, questions and captions only.
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,9 +141,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
-    def stream(part: int) -> np.random.Generator:
-        return np.random.default_rng([seed, part])
-
+    stream = partial(_stream, seed)
     images = sample_scenes(stream(0), sizes.vqa_images)
     captioned = sample_scenes(stream(1), sizes.captioned)
     by_id, captioned_by_id = _write_images(sink, images, captioned)
@@ -159,14 +158,17 @@ def _write(sink: Sink, seed: int, sizes: Sizes) -> None:
 
 
 def _write_hard(sink: Sink, seed: int, sizes: Sizes) -> None:
-    def stream(part: int) -> np.random.Generator:
-        return np.random.default_rng([seed, 100 + part])
-
-    images = hard_scenes(stream(0), sizes.vqa_images)
-    captioned = hard_scenes(stream(1), sizes.captioned)
+    stream = partial(_stream, seed)
+    images = hard_scenes(stream(100), sizes.vqa_images)
+    captioned = hard_scenes(stream(101), sizes.captioned)
     by_id, captioned_by_id = _write_images(sink, images, captioned)
-    write_vqa(sink, by_id, stream(2), ask=hard_questions)
-    write_captions(sink, captioned_by_id, stream(3), say=describe_hard)
+    write_vqa(sink, by_id, stream(102), ask=hard_questions)
+    write_captions(sink, captioned_by_id, stream(103), say=describe_hard)
+
+
+def _stream(seed: int, part: int) -> np.random.Generator:
+    """Chance of one part of a world, independent of the other parts."""
+    return np.random.default_rng([seed, part])
 
 
 def _write_images(
