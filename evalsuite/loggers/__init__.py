@@ -7,9 +7,17 @@ that could not be reached gets it later, and none gets it twice.
 """
 
 from evalsuite.loggers.destinations import NAMES, Destination, destination
-from evalsuite.loggers.entries import Entry, Picture, entry_of
+from evalsuite.loggers.entries import Entry, LoggedImage, entry_of
 from evalsuite.loggers.logging import Outcome, forget, log_all
 
 __all__ = [
-    "NAMES", "Destination", "Entry", "Outcome", "Picture", "destination", "entry_of", "forget", "log_all",
+    "NAMES",
+    "Destination",
+    "Entry",
+    "LoggedImage",
+    "Outcome",
+    "destination",
+    "entry_of",
+    "forget",
+    "log_all",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ IMAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class LoggedImage:
     """A generated image.
 
     Args:
@@ -48,13 +48,13 @@ class Entry:
     run: str
     scalars: Mapping[str, float]
     parameters: Mapping[str, str]
-    pictures: tuple[Picture, ...] = field(default=(), repr=False)
+    images: tuple[LoggedImage, ...] = field(default=(), repr=False)
 
     @property
     def digest(self) -> str:
         """Of all that is logged, images by their names."""
         told = [self.series, self.step, dict(self.scalars), dict(self.parameters)]
-        told.append([picture.key for picture in self.pictures])
+        told.append([one.key for one in self.images])
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -74,8 +74,8 @@ def entry_of(run: RunReader, *, images: int = IMAGES, groups: bool = False) -> E
     scalars: dict[str, float] = {}
     for result in results:
         scalars.update(_scalars(result, groups))
-    pictures = [p for result in results for p in _pictures(run, result, images)] if images else []
-    return Entry(series, place.step or 0, str(run.path), scalars, _parameters(run, results), tuple(pictures))
+    logged = [p for result in results for p in _logged_images(run, result, images)] if images else []
+    return Entry(series, place.step or 0, str(run.path), scalars, _parameters(run, results), tuple(logged))
 
 
 def _scalars(result: TaskResult, groups: bool) -> Iterator[tuple[str, float]]:
@@ -108,7 +108,7 @@ def _parameters(run: RunReader, results: list[TaskResult]) -> dict[str, str]:
     return {name: str(value) for name, value in told.items()}
 
 
-def _pictures(run: RunReader, result: TaskResult, most: int) -> Iterator[Picture]:
+def _logged_images(run: RunReader, result: TaskResult, most: int) -> Iterator[LoggedImage]:
     if not result.cost.images:
         return
     found = 0
@@ -121,7 +121,7 @@ def _pictures(run: RunReader, result: TaskResult, most: int) -> Iterator[Picture
             case _:
                 continue
         if made:
-            yield Picture(f"{result.task}/sample {record.sample}", made[0])
+            yield LoggedImage(f"{result.task}/sample {record.sample}", made[0])
             found += 1
         if found == most:
             return

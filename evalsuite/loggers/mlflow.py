@@ -53,9 +53,9 @@ class MlFlow:
         ]
         if new:
             self._client.log_batch(run.info.run_id, params=new[:100])
-        for picture in entry.pictures:
-            name = f"images/{_key(picture.key)}/step-{entry.step}.png"
-            self._client.log_image(run.info.run_id, decode(picture.image).convert("RGB"), name)
+        for one in entry.images:
+            name = f"images/{_key(one.key)}/step-{entry.step}.png"
+            self._client.log_image(run.info.run_id, decode(one.image).convert("RGB"), name)
 
     def _run(self, entry: Entry) -> Any:
         quoted = entry.series.replace("'", "")

@@ -32,8 +32,8 @@ class RunPerSeries(ABC):
             self._run = self._opened(entry)
             self._series = entry.series
         told: dict[str, Any] = dict(entry.scalars)
-        for picture in entry.pictures:
-            told[picture.key] = self._picture(decode(picture.image).convert("RGB"))
+        for one in entry.images:
+            told[one.key] = self._shown(decode(one.image).convert("RGB"))
         self._log(self._run, told, entry.step)
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class RunPerSeries(ABC):
         """The tracker's run of the entry's series; the one that is there goes on."""
 
     @abstractmethod
-    def _picture(self, image: Image) -> Any:
+    def _shown(self, image: Image) -> Any:
         """An RGB image as the tracker takes it."""
 
     @abstractmethod

@@ -50,11 +50,11 @@ def _events(entry: Entry) -> list[Any]:
     from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
     values = [Summary.Value(tag=name, simple_value=value) for name, value in entry.scalars.items()]
-    for picture in entry.pictures:
-        image = decode(picture.image)
+    for one in entry.images:
+        image = decode(one.image)
         values.append(
             Summary.Value(
-                tag=picture.key,
+                tag=one.key,
                 image=Summary.Image(
                     height=image.height, width=image.width, colorspace=3,
                     encoded_image_string=_png(image),

@@ -30,7 +30,7 @@ class Trackio(RunPerSeries):
                 resume="allow", embed=False, auto_log_gpu=False, auto_log_cpu=False,
             )  # fmt: skip
 
-    def _picture(self, image: Image) -> Any:
+    def _shown(self, image: Image) -> Any:
         import trackio
 
         return trackio.Image(image)

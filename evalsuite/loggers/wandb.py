@@ -44,7 +44,7 @@ class Wandb(RunPerSeries):
         run.define_metric("*", step_metric=STEP)
         return run
 
-    def _picture(self, image: Image) -> Any:
+    def _shown(self, image: Image) -> Any:
         import wandb
 
         return wandb.Image(image)

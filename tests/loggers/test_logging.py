@@ -50,8 +50,8 @@ def test_an_entry_has_numbers_intervals_counts_images_and_the_step(runs: list[Pa
     assert entry.scalars["shapes/n"] == 24
     assert entry.scalars["edits/failures"] == 0
     assert not any("colour=" in name for name in entry.scalars)
-    assert len(entry.pictures) == loggers.entries.IMAGES
-    assert all(picture.key.startswith("edits/sample ") for picture in entry.pictures)
+    assert len(entry.images) == loggers.entries.IMAGES
+    assert all(one.key.startswith("edits/sample ") for one in entry.images)
     assert entry.parameters["model"] == "exact"
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as pil
 
 from evalsuite.content import Image
-from evalsuite.loggers.entries import Entry, Picture
+from evalsuite.loggers.entries import Entry, LoggedImage
 from evalsuite.loggers.per_series import RunPerSeries
 
 
@@ -27,7 +27,7 @@ class Told(RunPerSeries):
         self.calls.append(("open", entry.series))
         return entry.series
 
-    def _picture(self, image: pil.Image) -> Any:
+    def _shown(self, image: pil.Image) -> Any:
         return image.mode, image.size
 
     def _log(self, run: Any, told: dict[str, Any], step: int) -> None:
@@ -37,8 +37,8 @@ class Told(RunPerSeries):
         self.calls.append(("finish", run))
 
 
-def entry(series: str, step: int, *pictures: Picture) -> Entry:
-    return Entry(series, step, "run", {"task/accuracy": 50.0}, {}, pictures)
+def entry(series: str, step: int, *images: LoggedImage) -> Entry:
+    return Entry(series, step, "run", {"task/accuracy": 50.0}, {}, images)
 
 
 def test_a_series_has_one_run_which_ends_when_another_begins() -> None:
@@ -57,7 +57,7 @@ def test_numbers_and_rgb_images_are_logged_by_name() -> None:
     stream = io.BytesIO()
     pil.new("LA", (3, 2)).save(stream, "PNG")
     told = Told()
-    told.write(entry("a", 7, Picture("task/sample 1", Image(stream.getvalue()))))
+    told.write(entry("a", 7, LoggedImage("task/sample 1", Image(stream.getvalue()))))
     assert told.calls[-1] == (
         "log", "a", 7, {"task/accuracy": 50.0, "task/sample 1": ("RGB", (3, 2))},
     )  # fmt: skip
