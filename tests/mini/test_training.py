@@ -176,7 +176,7 @@ def test_the_shipped_recipe_reads(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_trained_by_one_recipe_and_one_seed(tmp_path: Path) -> None:
-    from evalsuite.mini.training.recipe import load_recipe
+    from evalsuite.mini.training.recipe import keep_recipe, load_recipe
     from evalsuite.mini.training.run import train
 
     work = tmp_path / "work"
@@ -192,7 +192,9 @@ def test_a_folder_is_trained_by_one_recipe_and_one_seed(tmp_path: Path) -> None:
     other["data"]["ones"] += 1  # type: ignore[index]
     with pytest.raises(EvalsuiteError, match=r"data\.ones"):
         train(_write(tmp_path, other), work, stages=["data"], seed=3)
-    train(_write(tmp_path, other), work, stages=["data"], seed=4, resume=False)
+    with pytest.raises(EvalsuiteError, match="train all stages from scratch"):
+        train(_write(tmp_path, other), work, stages=["data"], seed=3, resume=False)
+    keep_recipe(load_recipe(_write(tmp_path, other)), work, resume=False)
     assert load_recipe(work / "recipe.yaml").data.ones == kept.data.ones + 1
 
 

@@ -200,7 +200,7 @@ def keep_recipe(recipe: Recipe, work: Path, *, resume: bool) -> Path:
         if differences:
             raise EvalsuiteError(
                 f"{work} holds a training by another recipe: {'; '.join(differences[:5])}.",
-                "Name another folder, or train these stages from scratch with --fresh.",
+                "Name another folder, or train all stages from scratch with --fresh.",
             )
     work.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

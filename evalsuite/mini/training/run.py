@@ -67,7 +67,8 @@ def train(
     for name in stages or ():
         if name not in known:
             raise EvalsuiteError(f"Recipe {plan.name!r} has no stage {name!r}.", suggest(name, known))
-    path = keep_recipe(plan, work, resume=resume)
+    # Some stages from scratch leave the others, which must be of the same recipe.
+    path = keep_recipe(plan, work, resume=resume or stages is not None)
     chosen = {
         name: stage
         for name, stage in known.items()
