@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, SupportsIndex
 
 from evalsuite.errors import DataError
+from evalsuite.pickling import quick_state
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -25,6 +26,7 @@ _LARGE = 16 * 2**10
 Role = Literal["system", "user", "assistant"]
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Text:
     """A run of text."""
@@ -32,6 +34,7 @@ class Text:
     text: str
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class FileSlice:
     """A part of a larger file that holds an image, such as a member of a tar archive."""
@@ -41,6 +44,7 @@ class FileSlice:
     size: int
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Image:
     """An encoded image (PNG, JPEG, WebP …), decoded only where it is needed.
@@ -213,6 +217,7 @@ Part = Text | Image
 Document = tuple[Part, ...]
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation: who speaks, and the text and images in their order."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 from evalsuite.content import Document, Image, Message, Text, images_of
 from evalsuite.errors import SampleError
+from evalsuite.pickling import quick_state
 
 Capability = Literal["text", "choices", "image", "edit", "interleaved"]
 """What a task can need: generate text, score choices, generate images from text, or from text and images
@@ -158,6 +159,7 @@ def require_length(text: str, what: str) -> None:
         )
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class TextResponse:
     """Generated text, without the prefill.
@@ -174,6 +176,7 @@ class TextResponse:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class ChoiceResponse:
     """Natural-log likelihood of each choice given the prompt, summed over tokens, in the request's order."""
@@ -188,6 +191,7 @@ class ChoiceResponse:
         return max(range(len(self.log_likelihoods)), key=self.log_likelihoods.__getitem__)
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class ImageResponse:
     """Generated images, lossless PNG. Adapters hand them back as `RawImage`: the engine has them encoded."""
@@ -196,6 +200,7 @@ class ImageResponse:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class DocumentResponse:
     """A generated document; text and images in the order they were made."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from evalsuite.pickling import quick_state
 from evalsuite.task import Sample
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Lease:
     """Samples that one worker asks about.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalsuite.pickling import quick_state
 from evalsuite.store.records import Record
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Answered:
     """Records of one batch of a lease, in order; their images may have to be encoded still."""
@@ -23,6 +25,7 @@ class Remark:
     text: str
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Through:
     """Every sample of a lease has its last record."""

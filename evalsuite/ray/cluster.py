@@ -58,6 +58,8 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     try:
         if address is None:
             os.environ.setdefault("RAY_worker_register_timeout_seconds", _REGISTERING)
+            # A history of tasks for Ray's dashboard, which a local Ray of ours does not have.
+            os.environ.setdefault("RAY_task_events_report_interval_ms", "0")
             # "local": without it Ray joins a cluster that somebody else started on this machine.
             _start(ray, address="local", num_cpus=needed, include_dashboard=False, **quiet)
             _STARTED.add(ray.get_runtime_context().get_node_id())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from evalsuite.engine.pool import WorkerInfo
 from evalsuite.errors import CheckpointError, SpecError
-from evalsuite.store.environment import collect
+from evalsuite.store.environment import Environment, collect
 
 
-@dataclass(slots=True)
+@dataclass
 class Gate:
     """Compares each worker with the driver's code and with the first worker's model.
 
@@ -27,12 +28,17 @@ class Gate:
     _first: WorkerInfo | None = None
     _gpus: frozenset[str] = frozenset()
 
+    @cached_property
+    def _driver(self) -> Environment:
+        """Looked at once: with many workers it would cost more than their first answers."""
+        return collect(self.plugins)
+
     def admit(self, info: WorkerInfo) -> list[str]:
         """Notes on the worker.
 
         Raises CheckpointError or SpecError, with what differs, for a worker that gets no work.
         """
-        here = collect(self.plugins)
+        here = self._driver
         if info.versions.get("evalsuite") != here.packages.get("evalsuite"):
             raise SpecError(
                 f"It has evalsuite {info.versions.get('evalsuite')}, "

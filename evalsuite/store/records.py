@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from evalsuite.pickling import quick_state
 from evalsuite.request import Response
 
 Status = Literal["answered", "failed"]
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Record:
     """One answered or failed request. Primary key: task, sample, step.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from evalsuite.content import Image
 from evalsuite.deprecation import renamed
+from evalsuite.pickling import quick_state
 from evalsuite.request import GENERATES_IMAGES, Capability, Request, Response, all_needs
 
 
@@ -81,6 +82,7 @@ class TaskInfo:
         return next((m for m in self.metrics if m.headline), self.metrics[0])
 
 
+@quick_state
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One item of a benchmark.
