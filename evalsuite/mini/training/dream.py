@@ -60,8 +60,8 @@ def generates(chain: DreamRecipe) -> bool:
     return any(stage.vm_weight for stage in chain.stages)
 
 
-def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path, *, decoder: bool) -> DreamLLMForCausalLM:
-    """A DreamLLM of the stage-0 parts, projectors and queries fresh.
+def build_dream(recipe: Recipe, chain: str, work: Path, *, decoder: bool) -> DreamLLMForCausalLM:
+    """The DreamLLM of a chain of that name, of the stage-0 parts, projectors and queries fresh.
 
     The parts are those that will be shipped, in half precision, so that training sees what users will
     load.
@@ -90,7 +90,8 @@ def build_dream(recipe: Recipe, chain: DreamRecipe, work: Path, *, decoder: bool
     tokenizer = FastTokenizer(AutoTokenizer.from_pretrained(work / "parts" / "lm"))
     return DreamLLMForCausalLM.from_parts(
         llama=llama, vision=clip, unet=unet, vae=vae, scheduler_config=scheduler,
-        special_tokens=special_tokens(tokenizer), num_dream_queries=chain.queries, seed=recipe.seed,
+        special_tokens=special_tokens(tokenizer), num_dream_queries=recipe.dream[chain].queries,
+        seed=recipe.seed_of(chain),
     )  # fmt: skip
 
 
@@ -101,6 +102,21 @@ def learnt_state(model: DreamLLMForCausalLM) -> dict[str, torch.Tensor]:
         for name, value in model.state_dict().items()
         if not name.startswith(FROZEN)
     }
+
+
+def _as_many(states: torch.Tensor, queries: int) -> torch.Tensor:
+    """What the queries are pulled towards: the encoder's states (n, T, D), or, where there are fewer queries,
+    the means of as many runs of neighbouring states; further queries are left free."""
+    if queries >= states.shape[1]:
+        return states
+    return functional.adaptive_avg_pool1d(states.transpose(1, 2), queries).transpose(1, 2)
+
+
+def _first(pool: np.ndarray, labelled: int | None, images: int) -> np.ndarray:
+    """The first rows of a pool, as many as its part of `labelled` of all `images`; at least one."""
+    if labelled is None:
+        return pool
+    return pool[: max(1, round(len(pool) * min(1.0, labelled / images)))]
 
 
 class DreamTraining(nn.Module):
@@ -139,7 +155,8 @@ class DreamTraining(nn.Module):
             states = gather(found.last_hidden_state, rows, columns, config.num_dream_queries)
             said = self.model.condition_projector(states).float()
             with torch.no_grad():
-                meant = self.teacher(input_ids=caption_ids).last_hidden_state.float()[:, : said.shape[1]]
+                meant = _as_many(self.teacher(input_ids=caption_ids).last_hidden_state.float(), said.shape[1])
+            said = said[:, : meant.shape[1]]
             loss = loss + self.align_weight * functional.mse_loss(said, meant) / meant.var()
         return {"loss": loss}
 
@@ -147,7 +164,14 @@ class DreamTraining(nn.Module):
 class Batches:
     """Draws documents of the kinds that a stage names and turns them into tensors."""
 
-    def __init__(self, recipe: Recipe, model: DreamLLMForCausalLM, work: Path, kind: str) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: DreamLLMForCausalLM,
+        work: Path,
+        kind: str,
+        labelled: int | None = None,
+    ) -> None:
         data = work / "data"
         self.kind = kind
         self.images = {"train": load_images(data, "train"), "valid": load_images(data, "valid")}
@@ -164,6 +188,8 @@ class Batches:
         things = np.array([self.images["train"].entries[int(r)].things for r in rows])
         self.pools = [rows[things == n] for n in (1, 2, 3)]
         self.shares = np.array(recipe.diffusion.shares) / sum(recipe.diffusion.shares)
+        self.labelled = [_first(pool, labelled, len(rows)) for pool in self.pools]
+        self.labelled_easy = 1.0 if labelled is None else min(1.0, labelled / len(rows))
         self.edits = load_edits(data / "edits.jsonl")
         self.valid_edits = load_edits(data / "valid-edits.jsonl")
         self.stories = load_stories(data / "stories.jsonl")
@@ -201,6 +227,10 @@ class Batches:
     def _row(self, rng: np.random.Generator) -> int:
         return int(rng.choice(self.pools[int(rng.choice(3, p=self.shares))]))
 
+    def _labelled_row(self, rng: np.random.Generator) -> int:
+        """An image that has questions."""
+        return int(rng.choice(self.labelled[int(rng.choice(3, p=self.shares))]))
+
     def _pair(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         easy = "easy" in self.images and rng.random() < 0.2
         cache = "easy" if easy else "train"
@@ -229,18 +259,18 @@ class Batches:
         return self.writer.draw(text, Drawing(CachedImage("train", row), meant))
 
     def _chat(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        row = self._row(rng)
+        row = self._labelled_row(rng)
         return self.chat("train", row, rng, SHORT if rng.random() < 0.5 else VICUNA)
 
     def _drill(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        row = self._row(rng)
+        row = self._labelled_row(rng)
         entry = self.images["train"].entries[row]
         assert entry.scene is not None
         return self.writer.drill(CachedImage("train", row), "", drills(scene_from_json(entry.scene), rng, 24))
 
     def _text(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         """Drills about a caption instead of a image: the same thinking at a fifth of the cost."""
-        entry = self.images["train"].entries[self._row(rng)]
+        entry = self.images["train"].entries[self._labelled_row(rng)]
         assert entry.scene is not None
         turns = drills(scene_from_json(entry.scene), rng, 14)
         return self.writer.drill(None, entry.caption + " . ", turns)
@@ -259,12 +289,12 @@ class Batches:
 
     def _choice(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         """Multiple-choice questions about a image, as the miniature's benchmark words them."""
-        row = self._row(rng)
+        row = self._labelled_row(rng)
         return self.writer.chat(CachedImage("train", row), "", self._lettered(row, rng), SHORT)
 
     def _text_choice(self, rng: np.random.Generator, stage: DreamStage) -> Document:
         """The same about a caption instead of a image."""
-        row = self._row(rng)
+        row = self._labelled_row(rng)
         context = self.images["train"].entries[row].caption + " . "
         return self.writer.chat(None, context, self._lettered(row, rng), SHORT)
 
@@ -286,7 +316,7 @@ class Batches:
         return self.writer.chat(CachedImage(cache, row), "", turns, template)  # type: ignore[arg-type]
 
     def _easy(self, rng: np.random.Generator, stage: DreamStage) -> Document:
-        row = int(rng.integers(len(self.images["easy"].entries)))
+        row = int(rng.integers(max(1, round(self.labelled_easy * len(self.images["easy"].entries)))))
         entry = self.images["easy"].entries[row]
         turns = [(question, answer) for question, answer, _ in entry.questions]
         return self.writer.chat(CachedImage("easy", row), "", turns, SHORT if rng.random() < 0.5 else VICUNA)
@@ -335,16 +365,16 @@ def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Rec
     from .checks import make_check
 
     chain = recipe.dream[name]
-    kind = name if name in TRAINED_AT else "joint"
-    torch.manual_seed(recipe.seed)
-    model = build_dream(recipe, chain, work, decoder=generates(chain))
+    kind = recipe.kind_of(name)
+    torch.manual_seed(recipe.seed_of(name))
+    model = build_dream(recipe, name, work, decoder=generates(chain))
     encoder = work / "parts" / "sd" / "text_encoder"
     teacher = (
         CLIPTextModel.from_pretrained(encoder, attn_implementation="eager", dtype=torch.float32)
         if any(stage.align_weight for stage in chain.stages)
         else None
     )
-    batches = Batches(recipe, model, work, kind)
+    batches = Batches(recipe, model, work, kind, chain.labelled)
     folder = work / "dream" / name
     folder.mkdir(parents=True, exist_ok=True)
     records = []
@@ -362,7 +392,7 @@ def train_chain(recipe: Recipe, name: str, work: Path, resume: bool) -> list[Rec
         record = fit(
             f"dream/{name}/{stage.stage}", DreamTraining(model, teacher, stage.align_weight), make,
             stage.schedule, work, resume=resume,
-            check=make_check(batches, model, kind, work), check_every=stage.check_every,
+            check=make_check(batches, model, kind, work, chain.check_scenes), check_every=stage.check_every,
         )  # fmt: skip
         save_file(learnt_state(model), done)
         record.save(folder / f"stage-{stage.stage}.json")

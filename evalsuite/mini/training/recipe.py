@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from ...data.yamlfile import read_yaml, validated
 from ...errors import EvalsuiteError
@@ -136,19 +136,44 @@ class DreamStage(_Part):
     schedule: Schedule
 
 
+Kind = Literal["joint", "comprehension", "creation"]
+"""What a chain learns: to read and to generate, or one of them."""
+
+
 class DreamRecipe(_Part):
-    """A chain of stages that ends in one checkpoint."""
+    """A chain of stages that ends in one checkpoint.
+
+    Args:
+        queries: number of dream queries.
+        kind: what is learnt; by default what the chain's name says, else "joint".
+        labelled: how many images of the world have questions, from 1; None: all. Captions and images are not
+            limited. A smaller set is part of every larger one.
+        check_scenes: validation scenes of one and of two objects each that a check looks at.
+        seed: of this chain alone, in place of the recipe's. In a recipe file, `seeds: [0, 1, 2]` makes a
+            chain of each, called NAME-s0 and so on, whose schedules have that seed too.
+    """
 
     queries: int
     stages: tuple[DreamStage, ...]
+    kind: Kind | None = None
+    labelled: PositiveInt | None = None
+    check_scenes: PositiveInt = 32
+    seed: int | None = None
 
 
 class Recipe(_Part):
-    """A whole recipe; `processes`: how many stages run beside each other, each on one core."""
+    """A whole recipe.
+
+    Args:
+        processes: how many stages run beside each other, each on one core.
+        parts: "train" trains the encoder, the decoder and the language model first; "shipped" takes those of
+            `baselines/mini/checkpoints`, so that only the chains of `dream` are trained.
+    """
 
     name: str
     seed: int
     processes: int = 1
+    parts: Literal["train", "shipped"] = "train"
     data: DataRecipe
     vae: VaeRecipe
     clip: ClipRecipe
@@ -156,34 +181,78 @@ class Recipe(_Part):
     language: LanguageRecipe
     dream: dict[str, DreamRecipe]
 
+    def kind_of(self, chain: str) -> Kind:
+        """What a chain learns."""
+        named = self.dream[chain].kind
+        return named or (chain if chain in ("comprehension", "creation") else "joint")  # type: ignore[return-value]
+
+    def seed_of(self, chain: str) -> int:
+        """The seed of a chain's fresh weights."""
+        own = self.dream[chain].seed
+        return self.seed if own is None else own
+
 
 def load_recipe(path: Path) -> Recipe:
-    """Read a recipe file.
+    """Read a recipe file. `base: NAME` takes every key that it lacks from `NAME.yaml` beside it.
 
     Raises:
         EvalsuiteError: the file is missing, is not YAML, or a key is missing, unknown or of the wrong type.
     """
+    values = _with_base(path)
+    if isinstance(values, dict) and isinstance(values.get("dream"), dict):
+        values = values | {"dream": _with_seeds(values["dream"])}
+    return validated(path, values, Recipe)
+
+
+def _with_base(path: Path, seen: tuple[Path, ...] = ()) -> Any:
     if not path.is_file():
         raise EvalsuiteError(f"There is no recipe file {path}.", "Recipes lie in baselines/mini/recipes.")
-    return validated(path, read_yaml(path), Recipe)
+    values = read_yaml(path)
+    if not isinstance(values, dict) or "base" not in values:
+        return values
+    if path in seen:
+        raise EvalsuiteError(f"{path} is its own base.", "Remove one of the `base` keys.")
+    base = _with_base(path.with_name(f"{values['base']}.yaml"), (*seen, path))
+    return {**base, **{key: value for key, value in values.items() if key != "base"}}
+
+
+def _with_seeds(chains: dict[str, Any]) -> dict[str, Any]:
+    """Each chain with `seeds` becomes one for each seed; what is not of that form is left to the check."""
+    found: dict[str, Any] = {}
+    for name, chain in chains.items():
+        if not isinstance(chain, dict) or not isinstance(chain.get("seeds"), list):
+            found[name] = chain
+            continue
+        rest = {key: value for key, value in chain.items() if key != "seeds"}
+        for seed in chain["seeds"]:
+            found[f"{name}-s{seed}"] = _reseeded(rest, seed) | {"seed": seed}
+    return found
+
+
+def _reseeded(part: Any, seed: Any) -> Any:
+    """The same values, the seed of every schedule in them replaced."""
+    if isinstance(part, dict):
+        return {
+            key: ({**value, "seed": seed} if key == "schedule" else _reseeded(value, seed))
+            for key, value in part.items()
+        }
+    return [_reseeded(one, seed) for one in part] if isinstance(part, (list, tuple)) else part
 
 
 def seeded(recipe: Recipe, seed: int) -> Recipe:
     """The recipe with another seed of every stage. The data stay the same, so that the difference between two
-    seeds is the noise of training."""
-    found: dict[str, Any] = recipe.model_dump()
+    seeds is the noise of training.
 
-    def change(part: Any) -> None:
-        if isinstance(part, dict):
-            if "schedule" in part:
-                part["schedule"]["seed"] = seed
-            for one in part.values():
-                change(one)
-        elif isinstance(part, (list, tuple)):
-            for one in part:
-                change(one)
-
-    change(found)
+    Raises:
+        EvalsuiteError: the recipe's chains have seeds of their own.
+    """
+    own = [name for name, chain in recipe.dream.items() if chain.seed is not None]
+    if own:
+        raise EvalsuiteError(
+            f"Recipe {recipe.name!r} names the seeds itself ({', '.join(own[:3])}).",
+            "Leave --seed out, or change `seeds` in a copy of the recipe.",
+        )
+    found = _reseeded(recipe.model_dump(), seed)
     return Recipe.model_validate(found | {"seed": seed})
 
 

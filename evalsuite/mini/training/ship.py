@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, CLIPModel
 
 from .clip import save_clip
 from .dream import build_dream
-from .recipe import DreamRecipe, Recipe
+from .recipe import Recipe
 
 FOLDERS = {"joint": "dreamllm", "comprehension": "dreamllm-comprehension", "creation": "dreamllm-creation"}
 """Chain -> folder of its last stage; other chains get "dreamllm-" and their name."""
@@ -38,16 +38,16 @@ def ship(recipe: Recipe, work: Path) -> None:
     """Write every chain's last stage, and the joint chain's stage I, to `work/ship`."""
     for name, chain in recipe.dream.items():
         folder = FOLDERS.get(name, f"dreamllm-{name}")
-        save_dream(recipe, chain, work, name, chain.stages[-1].stage, folder)
+        save_dream(recipe, work, name, chain.stages[-1].stage, folder)
         if name == "joint":
-            save_dream(recipe, chain, work, name, chain.stages[0].stage, f"{folder}-stage1")
+            save_dream(recipe, work, name, chain.stages[0].stage, f"{folder}-stage1")
     (work / "ship" / "done.txt").write_text("\n".join(sorted(recipe.dream)) + "\n")
 
 
-def save_dream(recipe: Recipe, chain: DreamRecipe, work: Path, name: str, stage: int, folder: str) -> None:
+def save_dream(recipe: Recipe, work: Path, name: str, stage: int, folder: str) -> None:
     """Write one DreamLLM folder: learnt weights in half precision, frozen parts by reference, tokenizer,
     record."""
-    model = build_dream(recipe, chain, work, decoder=True)
+    model = build_dream(recipe, name, work, decoder=True)
     found = model.load_state_dict(
         load_file(work / "dream" / name / f"stage-{stage}.safetensors"), strict=False
     )
@@ -58,7 +58,9 @@ def save_dream(recipe: Recipe, chain: DreamRecipe, work: Path, name: str, stage:
     model.save_pretrained(target, reference=REFERENCES, dtype=torch.float16)
     AutoTokenizer.from_pretrained(work / "parts" / "lm").save_pretrained(target)
     earlier = [work / "language" / "training.json"]
-    earlier += [work / "dream" / name / f"stage-{s.stage}.json" for s in chain.stages if s.stage <= stage]
+    earlier += [
+        work / "dream" / name / f"stage-{s.stage}.json" for s in recipe.dream[name].stages if s.stage <= stage
+    ]
     _record(target, earlier)
 
 

@@ -16,6 +16,7 @@ from .dream import generates, train_chain
 from .language import train_language
 from .recipe import Recipe
 from .ship import round_parts, ship
+from .shipped import take_parts
 from .vae import train_vae
 
 
@@ -42,8 +43,12 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
     """
     data = work / "data"
 
-    def images() -> list[ImageSet]:
-        return list(training_images(recipe.data, data))
+    if recipe.parts == "shipped":
+        parts = {"parts": Stage(work / "ship" / "sd" / "model_index.json", lambda: take_parts(work))}
+        vae = clip = language = "parts"
+    else:
+        parts = _trained_parts(recipe, work, resume)
+        vae, clip, language = "vae", "clip", "language"
 
     def latents() -> None:
         seen = load_images(data, "train")
@@ -52,18 +57,49 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
     def features() -> None:
         from transformers import CLIPModel
 
-        round_parts(work, ("clip",))
+        if recipe.parts == "train":
+            round_parts(work, ("clip",))
         make_documents(recipe, data)
-        clip: Any = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32)
-        clip.eval()
-        make_features(recipe, clip.vision_model, data)
+        model: Any = CLIPModel.from_pretrained(work / "ship" / "clip", dtype=torch.float32)
+        model.eval()
+        make_features(recipe, model.vision_model, data)
         make_latents(_vae(work), data)
 
-    found = {
+    known = {
         "data": Stage(
             data / ("easy.jsonl" if recipe.data.easy_vqa else "valid.jsonl"),
             lambda: make_data(recipe.data, data),
         ),
+        **parts,
+        "latents": Stage(data / "train-latents.npy", latents, ("data", vae)),
+        "features": Stage(data / "stories-latents.npy", features, ("data", clip, vae)),
+    }
+    order = (*_ORDER, "parts") if recipe.parts == "train" else ("parts", *_ORDER)
+    found = {name: known[name] for name in order if name in known}
+    for name, chain in recipe.dream.items():
+        needs = ("features", "latents", language, *(("parts",) if generates(chain) else ()))
+        found[f"dream-{name}"] = Stage(
+            work / "dream" / name / f"stage-{chain.stages[-1].stage}.safetensors",
+            partial(train_chain, recipe, name, work, resume),
+            needs,
+        )
+    chains = tuple(name for name in found if name.startswith("dream-"))
+    found["ship"] = Stage(work / "ship" / "done.txt", lambda: ship(recipe, work), ("parts", *chains))
+    return found
+
+
+_ORDER = ("data", "vae", "clip", "latents", "diffusion", "language", "features")
+"""Stages before the chains; "parts" are rounded after they were trained, or copied before all else."""
+
+
+def _trained_parts(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
+    """Stage 0: encoder, decoder and language model, from nothing."""
+    data = work / "data"
+
+    def images() -> list[ImageSet]:
+        return list(training_images(recipe.data, data))
+
+    return {
         "vae": Stage(
             work / "vae" / "training.json",
             lambda: train_vae(recipe.vae, images(), work, resume),
@@ -74,7 +110,6 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
             lambda: train_clip(recipe.clip, images(), load_images(data, "valid"), work, resume),
             ("data",),
         ),
-        "latents": Stage(data / "train-latents.npy", latents, ("vae",)),
         "diffusion": Stage(
             work / "diffusion" / "training.json",
             lambda: train_diffusion(
@@ -87,21 +122,10 @@ def make_stages(recipe: Recipe, work: Path, resume: bool) -> dict[str, Stage]:
             lambda: train_language(recipe.language, images(), work, resume),
             ("data",),
         ),
-        "features": Stage(data / "stories-latents.npy", features, ("clip", "vae")),
         "parts": Stage(
             work / "ship" / "sd" / "model_index.json", lambda: round_parts(work, ("sd",)), ("diffusion",)
         ),
     }
-    for name, chain in recipe.dream.items():
-        needs = ("features", "latents", "language", *(("parts",) if generates(chain) else ()))
-        found[f"dream-{name}"] = Stage(
-            work / "dream" / name / f"stage-{chain.stages[-1].stage}.safetensors",
-            partial(train_chain, recipe, name, work, resume),
-            needs,
-        )
-    chains = tuple(name for name in found if name.startswith("dream-"))
-    found["ship"] = Stage(work / "ship" / "done.txt", lambda: ship(recipe, work), ("parts", *chains))
-    return found
 
 
 def _vae(work: Path) -> object:
