@@ -105,6 +105,8 @@ def _tell_source(source: SourceReport, used: bool) -> None:
     if source.get:
         size = f" ({source.size})" if source.size else ""
         console.print(f"  get      {source.get}{size}", markup=False)
+    if source.note:
+        console.print(f"  note     {source.note}", markup=False)
 
 
 def _size(count: int) -> str:

@@ -225,6 +225,10 @@ def _source_lines(source: Source) -> list[str]:
                 value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True
             )
             lines.append(f"{name}: {text.strip()}")
+    if source.protocols:
+        lines.append(f"protocols: {', '.join(source.protocols)}")
+    if source.note:
+        lines.append(f"note: {source.note}")
     if source.examples is not None:
         lines.append(f"examples (shots=): split {source.examples.split}")
     return lines

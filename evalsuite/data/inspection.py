@@ -41,6 +41,7 @@ class SourceReport:
         reader: its name; `--task-option source=` chooses it.
         folder: where it was looked for; None where no folder is known.
         get, size: where people find the files, and how large they are.
+        note: how this copy differs from the official set.
     """
 
     reader: str
@@ -48,6 +49,7 @@ class SourceReport:
     files: tuple[FileReport, ...]
     get: str = ""
     size: str = ""
+    note: str = ""
 
     @property
     def complete(self) -> bool:

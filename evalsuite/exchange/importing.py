@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import ast
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.content import Text
 from evalsuite.engine.hashing import describe, remembering, sample_hash
@@ -26,6 +28,15 @@ class KnowsForeignIds(Protocol):
 
     def foreign_id(self, number: int) -> str:
         """The sample that such a file knows by this number; empty where none does."""
+        ...
+
+
+@runtime_checkable
+class KnowsForeignNames(Protocol):
+    """A task whose samples have other ids in other tools' files; optional."""
+
+    def foreign_name(self, key: str) -> str:
+        """The sample that such a file knows by this id; empty where none does."""
         ...
 
 
@@ -94,9 +105,11 @@ def _match(
 ) -> dict[str, list[str]]:
     """Sample id -> its answers, one for each question that is asked about it."""
     samples: dict[str, tuple[int, str]] = {}
+    right: dict[str, tuple[Any, Mapping[str, str]]] = {}
     of_image: dict[str, list[str]] = {}
     for sample in task.samples():
         samples[sample.id] = _turns(sample), _question(sample)
+        right[sample.id] = task.target(sample), _options(sample)
         of_image.setdefault(sample.cluster, []).append(sample.id)
     order = list(samples)
     foreign = _foreign(task, given, samples)
@@ -112,6 +125,10 @@ def _match(
         elif name not in samples and name.isdecimal() and len(name) <= 18:
             turn, rest = divmod(int(name), ROTATION)
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
+        if name not in samples and one.other in samples:
+            name = one.other
+        if name not in samples and isinstance(task, KnowsForeignNames):
+            name = task.foreign_name(name) or name
         if name not in samples and one.prompt:
             # LLaVA's answers to TextVQA have the image's id, and the question in the prompt.
             about = [each for each in of_image.get(name, ()) if _asks(one.prompt, samples[each][1])]
@@ -119,13 +136,21 @@ def _match(
         if name not in samples:
             unknown.append(one)
             continue
-        if one.prompt and not _asks(one.prompt, samples[name][1]):
+        asks = _asks(one.prompt, samples[name][1]) or (one.exact and _asks(samples[name][1], one.prompt))
+        if one.prompt and not asks:
             place = f"question {name!r}" if one.position is None else f"position {one.position}"
             raise DataError(
                 f"{one.where}: {place} of {task.info.name} is {samples[name][1]!r:.80} here, "
                 f"and the file asked {one.prompt!r:.80}.",
                 "The file numbers another version of the benchmark, or has another order: use the data set "
                 "that it was made with (--data, or the hub's).",
+            )
+        if one.right and turn == 0 and not _same_answer(one.right, *right[name]):
+            raise DataError(
+                f"{one.where}: the right answer to question {name!r} of {task.info.name} is "
+                f"{right[name][0]!r:.60} here, and {one.right!r:.60} in the file.",
+                "The file numbers or answers another version of the benchmark: use the table that it was made"
+                " with (--data).",
             )
         if turn in found.get(name, {}):
             raise DataError(
@@ -183,6 +208,41 @@ def _question(sample: Sample) -> str:
     if isinstance(text, tuple):
         return max((part.text for part in text if isinstance(part, Text)), key=len, default="")
     return text if isinstance(text, str) else ""
+
+
+def _options(sample: Sample) -> Mapping[str, str]:
+    """Letter -> the option's text; none where the question has no options."""
+    texts = getattr(sample.record, "texts", None)
+    found = texts() if callable(texts) else {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _same_answer(given: str, target: Any, options: Mapping[str, str]) -> bool:
+    """Whether the right answer that a file records can be ours.
+
+    Ours is a letter, an answer, or a list of those that count; the file's a letter, the text of an option, an
+    answer, or the text of a list. One in common is enough, but for case, white space and the form of numbers;
+    where either side has none, nothing is said.
+    """
+    ours = target if isinstance(target, list) else [target]
+    known = [one for one in ours if isinstance(one, str) and one.strip()]
+    if not known:
+        return True
+    theirs: list[Any] = [given]
+    if given.lstrip().startswith("["):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            parsed = ast.literal_eval(given.strip())
+            theirs += parsed if isinstance(parsed, list) else []
+    known += [options[one] for one in known if one in options]
+    return not {_plain(one) for one in known}.isdisjoint(_plain(str(one)) for one in theirs)
+
+
+def _plain(text: str) -> str | float:
+    text = " ".join(text.split()).casefold()
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _asks(prompt: str, question: str) -> bool:

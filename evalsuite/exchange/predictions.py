@@ -32,6 +32,9 @@ class Prediction:
         position: of the question in its benchmark, where the file says so.
         where: file and place, for messages.
         prompt: the question, where the file records it: the place in the benchmark is checked by it.
+        other: a second id, where the file has one besides `key`.
+        right: the right answer, where the file records it: the place is checked by it, too.
+        exact: `prompt` is the question alone, so that it may also be a part of ours.
     """
 
     key: str
@@ -39,6 +42,9 @@ class Prediction:
     where: str
     position: int | None = None
     prompt: str = ""
+    other: str = ""
+    right: str = ""
+    exact: bool = False
 
 
 def recognize(path: Path) -> str:
@@ -205,7 +211,8 @@ def _subjects(path: Path) -> Iterator[Prediction]:
 
 
 def _table(path: Path) -> Iterator[Prediction]:
-    """Columns `index` and `prediction` of a TSV, CSV, XLSX or JSON (VLMEvalKit's and MMBench's results)."""
+    """Columns `index` and `prediction` of a TSV, CSV, XLSX or JSON (VLMEvalKit's and MMBench's results); such
+    tables repeat the question, the right answer and other columns of the data."""
     if path.suffix == ".json":
         rows = read_json(path)
         if not isinstance(rows, list):
@@ -222,7 +229,15 @@ def _table(path: Path) -> Iterator[Prediction]:
     for where, row in numbered:
         key = _key(field(row, "index", (int, float, str), where))
         text = field(row, "prediction", str, where)
-        yield Prediction(key, text, where, prompt=_text(row.get("question")))
+        yield Prediction(
+            key,
+            text,
+            where,
+            prompt=_text(row.get("question")),
+            other=_text(row.get("id")),
+            right=_right(row.get("answer")),
+            exact=True,
+        )
 
 
 def _cells(path: Path, delimiter: str) -> list[tuple[str, Any]]:
@@ -324,6 +339,13 @@ FORMATS: Mapping[str, Callable[[Path], Iterator[Prediction]]] = MappingProxyType
 def _asked(row: Mapping[str, Any]) -> str:
     """What was asked, where a result file says it."""
     return next((text for name in ("prompt", "question") if (text := _text(row.get(name)))), "")
+
+
+def _right(value: object) -> str:
+    """A recorded answer as text; a sheet keeps "3" as a number. Empty for an empty cell."""
+    if value is None or value != value:  # nan
+        return ""
+    return value if isinstance(value, str) else _key(value)
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from evalsuite.content import Image
 from evalsuite.data.images import decode
 from evalsuite.errors import CheckpointError, DataError
+from evalsuite.features.sharing import shared
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,24 +124,25 @@ def prepare_block(block: Block, networks: Mapping[str, Any]) -> Prepared:
 
 def _decoded(image: Image, networks: Mapping[str, Any]) -> _Ready:
     try:
-        return _Ready(_inputs(decode(image), networks))
+        return _Ready(inputs_of(decode(image), networks))
     except DataError as error:  # broken, or of a form that a network does not take
         return _Ready({}, str(error))
 
 
-def _inputs(image: PilImage, networks: Mapping[str, Any]) -> dict[str, Any]:
+def inputs_of(image: PilImage, networks: Mapping[str, Any]) -> dict[str, Any]:
     """By network, what its own preparing makes of an image; the image where it has none. What several
     networks see alike is made once."""
-    shared: dict[object, Any] = {}
+    alike: dict[object, Any] = {}
     found: dict[str, Any] = {}
-    for key, network in networks.items():
-        if not hasattr(network, "prepare"):
-            found[key] = image
-            continue
-        seen = getattr(network, "seen_as", key)
-        if seen not in shared:
-            shared[seen] = network.prepare(image)
-        found[key] = shared[seen]
+    with shared():
+        for key, network in networks.items():
+            if not hasattr(network, "prepare"):
+                found[key] = image
+                continue
+            seen = getattr(network, "seen_as", key)
+            if seen not in alike:
+                alike[seen] = network.prepare(image)
+            found[key] = alike[seen]
     return found
 
 
@@ -150,9 +152,10 @@ def rows_of_block(prepared: Prepared, networks: Mapping[str, Any]) -> BlockRows:
     failures = {place: one.failure for place, one in enumerate(ready) if one.failure}
     whole = [place for place in range(len(ready)) if place not in failures]
     rows: dict[str, np.ndarray] = {}
-    for key in block.networks if whole else ():
-        texts = [block.texts[place] for place in whole] if block.texts else None
-        rows[key] = _rows(networks[key], [ready[place].inputs[key] for place in whole], texts)
+    texts = [block.texts[place] for place in whole] if block.texts else None
+    with shared():
+        for key in block.networks if whole else ():
+            rows[key] = _rows(networks[key], [ready[place].inputs[key] for place in whole], texts)
     return BlockRows(rows, failures)
 
 

@@ -27,10 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalsuite.errors import CheckpointError, DataError, SpecError
+from evalsuite.features.sharing import once
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from PIL.Image import Image as PilImage
+    from PIL.Image import Resampling
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -85,27 +88,52 @@ def _cropped(
 
     size, how = geometry.size, Image.Resampling.BICUBIC if kind is None else Image.Resampling(kind)
     if geometry.resize is None:
-        return _scaled(image.convert("RGB").resize((size, size), how), geometry)
+        return _scaled(_resized(image, (size, size), how), geometry)
     width, height = image.size
     short = geometry.resize
     if width <= height:
         target = (short, int(short * height / width))
     else:
         target = (int(short * width / height), short)
-    resized = image.convert("RGB").resize(target, how)
     left, top = whole((target[0] - size) / 2), whole((target[1] - size) / 2)
-    return _scaled(resized.crop((left, top, left + size, top + size)), geometry)
+    box = (left, top, left + size, top + size)
+    return once(
+        ("cropped", target, how, box, geometry.mean, geometry.std),
+        lambda: _scaled(_resized(image, target, how).crop(box), geometry),
+        image,
+    )
+
+
+def _resized(image: PilImage, size: tuple[int, int], how: Resampling) -> PilImage:
+    """An image at that size, made once for all networks that see it so."""
+    return once(("resized", size, how), lambda: _rgb(image).resize(size, how), image)
+
+
+def _rgb(image: PilImage) -> PilImage:
+    """The image in RGB: itself where it is, without a copy."""
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _pixels(image: PilImage) -> torch.Tensor:
+    """(1, 3, height, width) float32 pixels in [0, 1], made once for all networks that resize floats."""
+    import numpy as np
+    import torch
+
+    def made() -> torch.Tensor:
+        # One pass: each byte as float32, divided by 255 as float32.
+        values = np.true_divide(np.asarray(_rgb(image)), np.float32(255), dtype=np.float32)
+        return torch.from_numpy(values).permute(2, 0, 1)[None]
+
+    return once("pixels", made, image)
 
 
 def tensor_bicubic(image: PilImage, geometry: Geometry) -> np.ndarray:
     """(3, size, size) float32; `F.interpolate(mode="bicubic", align_corners=False)` on [0, 1], not
     clipped."""
-    import numpy as np
     import torch
 
-    pixels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None]
     square = torch.nn.functional.interpolate(
-        pixels, size=(geometry.size, geometry.size), mode="bicubic", align_corners=False
+        _pixels(image), size=(geometry.size, geometry.size), mode="bicubic", align_corners=False
     )
     return _normalised(square[0].numpy(), geometry)
 
@@ -127,7 +155,7 @@ def cmmd(image: PilImage, geometry: Geometry) -> np.ndarray:
 
     short = min(image.size)
     left, top = (image.width - short) // 2, (image.height - short) // 2
-    square = image.convert("RGB").crop((left, top, left + short, top + short))
+    square = _rgb(image).crop((left, top, left + short, top + short))
     return _scaled(square.resize((geometry.size, geometry.size), Image.Resampling.BICUBIC), geometry)
 
 
@@ -135,7 +163,7 @@ def padded(image: PilImage, geometry: Geometry) -> np.ndarray:
     """(3, size, size) float32; the image on a square of the mean colour, then as `transformers`."""
     from PIL import Image
 
-    image = image.convert("RGB")
+    image = _rgb(image)
     long = max(image.size)
     if image.width != image.height:
         red, green, blue = (int(255 * one) for one in geometry.mean)
@@ -151,11 +179,10 @@ def hps(image: PilImage, geometry: Geometry, *, antialias: bool = True) -> np.nd
 
     An image that lacks only the padding gets it too; there the official network stops.
     """
-    import numpy as np
     import torch
 
     size = geometry.size
-    pixels = torch.from_numpy(np.array(image.convert("RGB"), dtype=np.float32) / 255).permute(2, 0, 1)[None]
+    pixels = _pixels(image)
     height, width = pixels.shape[2:]
     scale = size / max(height, width)
     if scale != 1:

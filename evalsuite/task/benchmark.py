@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 _SUBSET = Option("subset", "random subset that is the same everywhere: 600, or 600@7 with seed 7")
 _SOURCE = Option("source", "reader to use where there are several; by default the first with its files here")
 _SHOTS = Option("shots", "in-context examples before every question: 4, or 4@7 with seed 7", default="0")
-_WARNED: set[tuple[str, int]] = set()
+_WARNED: set[tuple[str, int | str]] = set()
 _Settings = TypeVar("_Settings", bound=BaseModel)
 
 
@@ -361,6 +361,15 @@ def build(benchmark: Benchmark, options: TaskOptions) -> Task:
     source = locate(
         benchmark.name, benchmark.sources, options.data, options.options.get("source", ""), benchmark.licence
     )
+    if source.protocols and protocol not in source.protocols:
+        raise SpecError(
+            f"{benchmark.name}: protocol {protocol!r} cannot ask the questions of"
+            f" {', '.join(source.files.values())}, which writes them differently.",
+            f"Use --protocol {' or '.join(source.protocols)}, or another copy of the data.",
+        )
+    if source.note and (benchmark.name, source.note) not in _WARNED:
+        _WARNED.add((benchmark.name, source.note))  # tasks are built several times in a run
+        _log.warning("%s from %s: %s", benchmark.name, ", ".join(source.files.values()), source.note)
     shots = Shots.parse(options.options.get("shots", "0")) if few else None
     if shots is not None:
         source.of_examples()

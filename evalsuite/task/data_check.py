@@ -42,7 +42,9 @@ def inspect(benchmark: Benchmark, data: Path | None = None, *, read: bool = Fals
     if not read or used is None or not used.complete:
         return report
     try:
-        task = build(benchmark, TaskOptions(data=data, options={"source": used.reader}))
+        protocol = next(iter(benchmark.sources[sources.index(used)].protocols), None)
+        options = TaskOptions(data=data, protocol=protocol, options={"source": used.reader})
+        task = build(benchmark, options)
         return _read(report, task)
     except EvalsuiteError as error:
         return replace(report, problems=(*report.problems, str(error)))
@@ -63,7 +65,7 @@ def _source(benchmark: Benchmark, source: Source, given: Path | None, *, read: b
     if folder is None and source.place:
         if source.place in MADE:
             made = tuple(FileReport(role, name, "made when needed") for role, name in source.files.items())
-            return SourceReport(source.reader, None, made, origin.get, origin.size)
+            return SourceReport(source.reader, None, made, origin.get, origin.size, source.note)
         with suppress(EvalsuiteError):
             folder = made_place(source.place)
     if folder is None and source.hub is not None:
@@ -73,7 +75,7 @@ def _source(benchmark: Benchmark, source: Source, given: Path | None, *, read: b
     for role, name in (source.examples.files if source.examples else {}).items():
         example = _file(folder, role, name, source, read=False)
         reports.append(replace(example, role=f"{role} (for shots=)", optional=True))
-    return SourceReport(source.reader, folder, tuple(reports), origin.get, origin.size)
+    return SourceReport(source.reader, folder, tuple(reports), origin.get, origin.size, source.note)
 
 
 def _file(folder: Path | None, role: str, name: str, source: Source, *, read: bool) -> FileReport:

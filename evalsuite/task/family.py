@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -43,8 +44,16 @@ class FamilyTask(ABC):
     def foreign_id(self, number: int) -> str:
         """The sample that another tool's files know by this number; empty where none does."""
         for how in self.plan.benchmark.foreign_ids:
-            if number >= how.offset:
+            if not how.pattern and number >= how.offset:
                 return f"{how.prefix}{number - how.offset}"
+        return ""
+
+    def foreign_name(self, key: str) -> str:
+        """The sample that another tool's files know by this id; empty where none does."""
+        for how in self.plan.benchmark.foreign_ids:
+            found = re.fullmatch(how.pattern, key) if how.pattern else None
+            if found is not None:
+                return found.expand(how.id)
         return ""
 
     @abstractmethod

@@ -13,7 +13,7 @@ import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as member
 from typing import Any, Literal
 
@@ -139,7 +139,11 @@ class McqSettings(TableSettings):
     one_option: Literal["error", "keep"] = "error"
     """What a row with one option is: a mistake, or a question whose answer may be none of it (MMMU-Pro's)."""
     marks: str = ""
-    """Column of the image that `<image 1>` in a text stands for: `image_{}`."""
+    """Column of the image that `<image 1>` in a text stands for: `image_{}`; or `@images`: the first of the
+    row's images."""
+    unreadable: Literal["error", "fail"] = "error"
+    """What a row is whose answer is none of its options, or whose options have a gap: a mistake of the table,
+    or the failure of that row."""
 
 
 @reader(
@@ -163,12 +167,21 @@ def read_mcq(source: Located, settings: McqSettings) -> Iterator[McqQuestion]:
         DataError: a column is missing, a row has no question or one option, the answer is none of them.
     """
     columns = _option_columns(settings)
-    marked = [settings.marks.replace("{}", "*")] if settings.marks else []
+    marked = [settings.marks.replace("{}", "*")] if "{}" in settings.marks else []
     for row in table_rows(source, settings, (*columns, *marked)):
-        texts = _texts(row, settings)
         question = required_text(row, "question") if "question" in row.fields else ""
-        answers = _answers(row, texts, settings)
+        try:
+            texts = _texts(row, settings)
+            answers = _answers(row, texts, settings)
+        except DataError as error:
+            if settings.unreadable == "error":
+                raise
+            texts, answers, row = {}, (), replace(row, problem=row.problem or str(error))
         yield _question(row, question, texts, answers, settings)
+
+
+_NOTHING = ("", "None", "nan")
+"""A cell without a list, as a table of text writes it."""
 
 
 def options_of(value: Any, where: str) -> list[str]:
@@ -180,7 +193,7 @@ def options_of(value: Any, where: str) -> list[str]:
     >>> options_of("['a', 'b']", "row 1")
     ['a', 'b']
     """
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and value.strip() in _NOTHING):
         return []
     if isinstance(value, str):
         value = _parsed(value, where)
@@ -381,6 +394,10 @@ def _placed(text: str, row: TableRow, marks: str) -> Document:
     parts: list[Part] = []
     rest = ""
     for place, piece in enumerate(_MARK.split(text)):
+        if place % 2 and marks == "@images" and int(piece) <= len(row.images):
+            parts += [*([Text(rest)] if rest else []), row.images[int(piece) - 1]]
+            rest = ""
+            continue
         column = marks.replace("{}", piece)
         if place % 2 == 0 or column not in row.cells:
             rest += piece if place % 2 == 0 else f"<image {piece}>"

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from evalsuite.task.mcq import McqQuestion, McqSettings, open_answers, options_of, right_letter
     from evalsuite.task.reading import Reader, reader
     from evalsuite.task.table_readers import YesNoQuestion, yes
-    from evalsuite.task.table_rows import TableRow, TableSettings, required_text, table_rows, text_of_cell
+    from evalsuite.task.table_rows import (
+        TableRow,
+        TableSettings,
+        compiled,
+        required_text,
+        table_rows,
+        text_of_cell,
+    )
 
 __all__ = [
     "Captioned",
@@ -47,6 +54,7 @@ __all__ = [
     "Turn",
     "YesNoQuestion",
     "cached",
+    "compiled",
     "decode",
     "documents",
     "dreambooth",
@@ -109,7 +117,9 @@ if not TYPE_CHECKING:
             "evalsuite.task.mcq": "McqQuestion McqSettings open_answers options_of right_letter",
             "evalsuite.task.reading": "Reader reader",
             "evalsuite.task.table_readers": "YesNoQuestion yes",
-            "evalsuite.task.table_rows": "TableRow TableSettings required_text table_rows text_of_cell",
+            "evalsuite.task.table_rows": (
+                "TableRow TableSettings compiled required_text table_rows text_of_cell"
+            ),
             "evalsuite.data": "documents dreambooth instructpix2pix jsonfile magicbrush piebench",
         },
     )

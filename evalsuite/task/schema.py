@@ -52,10 +52,14 @@ class Remove(Strict):
 
 class ForeignIds(Strict):
     """How another tool's files number this benchmark's samples, for `evalsuite import`: a number in a file
-    stands for the sample `prefix` + (number - `offset`)."""
+    stands for the sample `prefix` + (number - `offset`); an id of the form `pattern` for the sample `id`."""
 
     offset: int = Field(default=0, ge=0)
     prefix: str = ""
+    pattern: str = ""
+    """Regular expression of a whole id; its numbers are then no other tool's."""
+    id: str = ""
+    """The sample's id, with `\\1` for the first group of `pattern`."""
     note: str = ""
     """Whose files do."""
 

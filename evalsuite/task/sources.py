@@ -71,6 +71,10 @@ class Source(BaseModel):
     size: str = ""
     checksums: dict[str, str] = Field(default_factory=dict)
     """Role -> `md5:HEX` or `sha256:HEX` of its one file, as its publisher gives it."""
+    protocols: tuple[str, ...] = ()
+    """The protocols that can ask its questions, where its copy writes them differently; empty: all."""
+    note: str = ""
+    """How this copy differs from the official set: shown with the source, and a warning when it is read."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,6 +96,8 @@ class Located:
     Args:
         files: role -> path, pattern or image path in `folder`, as the source says.
         commit: of a hub data set.
+        protocols: that can ask its questions; empty: all.
+        note: how this copy differs from the official set.
     """
 
     reader: str
@@ -102,6 +108,8 @@ class Located:
     origin: Origin
     commit: str = ""
     examples: Examples | None = None
+    protocols: tuple[str, ...] = ()
+    note: str = ""
     _paths: dict[str, list[Path]] = field(default_factory=dict, compare=False, repr=False)
 
     def path(self, role: str) -> Path:
@@ -197,6 +205,8 @@ def locate(
             origin_of(benchmark, source, licence),
             commit,
             source.examples,
+            source.protocols,
+            source.note,
         )
 
     folder = files.data_folder(benchmark, data)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -49,6 +51,8 @@ class Label(BaseModel):
     """Of numbers: how many neighbours share a label (2 makes pairs: 0 and 1, 2 and 3 …)."""
     first: int = 0
     """The number that counting begins with (1 makes the pairs of `every: 2` 1 and 2, 3 and 4 …)."""
+    listed: bool = False
+    """The column may hold the text of a list (`"['a', 'b']"`), which is read as the list."""
 
     @field_validator("pattern")
     @classmethod
@@ -59,6 +63,8 @@ class Label(BaseModel):
         """The label of a cell; empty where it has none. Raises DataError where a number is wanted."""
         if self.key:
             cell = _field_of(cell, self.key, f"{where}, {self.column}")
+        if self.listed:
+            cell = _list_of(cell)
         text = "+".join(map(text_of_cell, cell)) if isinstance(cell, list) else text_of_cell(cell)
         if self.pattern:
             found = re.search(self.pattern, text)
@@ -69,6 +75,16 @@ class Label(BaseModel):
         if not text.isdecimal():
             raise DataError(f"{where}: {self.column} is {text!r:.40}, not a number.")
         return str((int(text) - self.first) // self.every)
+
+
+class Part(BaseModel):
+    """Of `where`: rows whose column names this among others (`random,popular`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    part: str = Field(min_length=1)
+    between: str = Field(default=",", min_length=1)
+    """What stands between the names."""
 
 
 class TableSettings(BaseModel):
@@ -84,15 +100,17 @@ class TableSettings(BaseModel):
     no_image: Literal["fail", "ask", "skip"] = "fail"
     """A row without any image: its sample fails, is asked without an image, or is left out."""
     labels: dict[str, str | Label] = Field(default_factory=dict)
-    """Label -> its column, or `{column, pattern, values, every}`. A list stands for columns of its names."""
+    """Label -> its column, or `{column, pattern, values, every}`. A list stands for columns of its names. A
+    column `name?` may be missing, and so may one of `columns`."""
     cluster: tuple[str, ...] = ()
     """Labels that together name the group that intervals resample (one image, one pair); `@image` stands for
     the images themselves. Default: the column `image_id`, else none."""
-    where: dict[str, str | int | bool | tuple[str | int | bool, ...]] = Field(default_factory=dict)
-    """Column -> the value, or list of values, of the rows that belong to the benchmark."""
+    where: dict[str, str | int | bool | tuple[str | int | bool, ...] | Part] = Field(default_factory=dict)
+    """Column -> the value, list of values, or `{part: …}` of several, of the rows that belong to the
+    benchmark."""
     id: str = "{id}"
-    """How an id is made of columns, `id` and `n`, which counts rows of one id from 1: `{id}#{n}` for ids that
-    occur several times."""
+    """How an id is made of columns, labels, `id` and `n`, which counts rows of one id from 1: `{id}#{n}` for
+    ids that occur several times."""
     header: tuple[str, ...] = ()
     """Names of the columns of a text file without a header."""
     rows: str = ""
@@ -157,12 +175,17 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
     have = columns_of(paths[0], layout)
     images = _image_columns(source, settings, have)
     wanted = expand(more, have)
-    declared = source.columns
+    declared = _there(source.columns, have)
     of_path = [name for role in _image_roles(source) for name in _fields_of(source.files[role])]
     if images:  # what they hold is the field `image` of the path
         of_path = [name for name in of_path if name != "image"]
-    labels = {name: settings.label(name) for name in settings.labels}
-    of_id = [name for name in _fields_of(settings.id) if name not in ("id", "n", ROW)]
+    columns = _there({name: settings.label(name).column for name in settings.labels}, have)
+    labels = {
+        name: settings.label(name).model_copy(update={"column": column}) for name, column in columns.items()
+    }
+    named = [name for name in _fields_of(settings.id) if name not in ("id", "n", ROW)]
+    of_labels = [name for name in named if name in labels]
+    of_id = [name for name in named if name not in of_labels]
     read = [
         *declared.values(), *images, *wanted, *settings.where, *of_path, *of_id,
         *(label.column for label in labels.values()),
@@ -174,7 +197,8 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
         row |= {ROW: position, FILE: path.name.removesuffix(".gz").rpartition(".")[0]}
         if not all(_among(row[name], allowed) for name, allowed in settings.where.items()):
             continue
-        name = _id(source, settings, row, counts, place)
+        cells = row | {name: labels[name].of(row[labels[name].column], place) for name in of_labels}
+        name = _id(declared, settings, cells, counts, place)
         where = f"{place} (id {name})"
         if settings.images_by_name:
             row |= {one: PurePosixPath(row[one]).name for one in images if isinstance(row[one], str)}
@@ -203,10 +227,14 @@ def table_rows(source: Located, settings: TableSettings, more: Iterable[str] = (
 
 
 def expand(names: Iterable[str], have: Iterable[str]) -> tuple[str, ...]:
-    """Column names, with those that `image_*` stands for in the order of their numbers."""
+    """Column names, with those that `image_*` stands for in the order of their numbers, and without those of
+    `name?` that are not there."""
     found: list[str] = []
+    have = tuple(have)
     for name in names:
-        if "*" in name:
+        if name.endswith("?"):
+            found += [name.removesuffix("?")] if name.removesuffix("?") in have else []
+        elif "*" in name:
             matching = sorted((column for column in have if fnmatchcase(column, name)), key=_by_number)
             if not matching:
                 raise DataError(f"The table has no column {name!r} (it has: {', '.join(have)}).")
@@ -330,9 +358,13 @@ def _image_file(source: Located, row: Mapping[str, Any]) -> Image:
 
 
 def _id(
-    source: Located, settings: TableSettings, row: Mapping[str, Any], counts: Counter[str], place: str
+    declared: Mapping[str, str],
+    settings: TableSettings,
+    row: Mapping[str, Any],
+    counts: Counter[str],
+    place: str,
 ) -> str:
-    own = text_of_cell(row[source.columns["id"]]) if "id" in source.columns else str(row[ROW])
+    own = text_of_cell(row[declared["id"]]) if "id" in declared else str(row[ROW])
     if not own:
         raise DataError(f"{place} has no id.", "Is the table complete?")
     plain = settings.id.format_map({**row, "id": own, "n": ""})
@@ -340,7 +372,29 @@ def _id(
     return settings.id.format_map({**row, "id": own, "n": counts[plain]})
 
 
+def _there(columns: Mapping[str, str], have: Iterable[str]) -> dict[str, str]:
+    """Columns without their question mark; those with one that the table does not have are left out."""
+    known = {*have}
+    return {
+        name: column.removesuffix("?")
+        for name, column in columns.items()
+        if not column.endswith("?") or column in known or column.removesuffix("?") in known
+    }
+
+
+def _list_of(cell: Any) -> Any:
+    """The list that a text writes, as Python or JSON does; anything else as it is."""
+    if isinstance(cell, str) and cell.lstrip().startswith("["):
+        for parse in (json.loads, ast.literal_eval):
+            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                found = parse(cell)
+                return found if isinstance(found, list) else cell
+    return cell
+
+
 def _among(cell: Any, allowed: Any) -> bool:
+    if isinstance(allowed, Part):
+        return allowed.part in (name.strip() for name in text_of_cell(cell).split(allowed.between))
     values = allowed if isinstance(allowed, tuple) else (allowed,)
     return cell in values or text_of_cell(cell) in {text_of_cell(value) for value in values}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from evalsuite.errors import DataError
 from evalsuite.task import Kind, Located
@@ -14,6 +15,7 @@ from evalsuite.task.miniature import PromptTruth
 from evalsuite.task.readers import (
     McqSettings,
     TableRow,
+    compiled,
     field,
     image_cell,
     read_json,
@@ -78,6 +80,15 @@ class CycleSettings(McqSettings):
     """Field of templates -> its column of an image, besides `image`."""
     turned: dict[str, str] = Field(default_factory=dict)
     """Entry of an open answer -> what the answer is that is meant."""
+    found: str = ""
+    """Regular expression: an open answer is its first group in the cell (a part of a file's name)."""
+    written: dict[str, str] = Field(default_factory=dict)
+    """Character of an open answer -> what may stand in its place."""
+
+    @field_validator("found")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        return compiled(value)
 
 
 @reader(
@@ -134,6 +145,11 @@ def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
                 f"{row.where}: the answer {right!r:.20} is none of {', '.join(settings.letters)}."
             )
         return (right,)
+    if settings.found:
+        inside = re.search(settings.found, text_of_cell(cell))
+        if inside is None:
+            raise DataError(f"{row.where}: there is no answer in {cell!r:.60}.", "Is the right column named?")
+        cell = [inside[1]] + [inside[1].replace(*pair) for pair in settings.written.items()]
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
             cell = json.loads(cell)
@@ -142,7 +158,7 @@ def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
     found = [text_of_cell(one) for one in (cell if isinstance(cell, list) else [cell])]
     if not any(found):
         raise DataError(f"{row.where} has no answer.", "Is the table complete, and the right column named?")
-    return tuple(settings.turned.get(one.lower(), one) for one in found)
+    return tuple(dict.fromkeys(settings.turned.get(one.lower(), one) for one in found))
 
 
 def read_scenes(source: Located) -> Iterator[CycleSample]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from evalsuite.content import Image
 from evalsuite.errors import DataError
 from evalsuite.task import Located
-from evalsuite.task.readers import field, image_cell, read_json, read_table
+from evalsuite.task.readers import TableSettings, field, read_json, required_text, table_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,16 @@ def read_mmvet(source: Located) -> Iterator[Question]:
 
 def read_columns(source: Located) -> Iterator[Question]:
     """A table with the columns id, image, question, answer, capability (a list, or names between commas)."""
-    for where, row in read_table(source.paths("table"), source.columns):
-        needed = row["capability"]
+    for row in table_rows(source, TableSettings()):
+        needed = row.fields["capability"]
         names = needed.split(",") if isinstance(needed, str) else list(needed or ())
+        missing = Image(data=b"", name=row.where, problem=row.problem)
         yield Question(
-            id=str(row["id"]),
-            image=image_cell(row["image"], where),
-            image_name=str(row.get("image_name") or row["id"]),
-            question=field(row, "question", str, where),
-            answer=field(row, "answer", str, where),
+            id=row.id,
+            image=row.images[0] if row.images else missing,
+            image_name=str(row.fields.get("image_name") or row.id),
+            question=required_text(row, "question"),
+            answer=required_text(row, "answer"),
             capabilities=tuple(sorted(str(name).strip() for name in names)),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -232,9 +233,13 @@ class AlignmentTask(JudgedFamilyTask):
 
     @property
     def _from_file(self) -> str:
+        line = {"id": "SET/NUMBER", "image": 0, "question": "value", "answer": 0.43}
+        shown = json.dumps({**line, "model": self._settings.judge})
         return (
             f"Measure the images with {self._settings.judge} in an environment of its own, and put {_FILE} "
-            "beside the data, or name it: --task-option answers=FILE."
+            f"into {self.plan.source.folder}, or name it: --task-option answers=FILE. It has a line for each "
+            f"image, as {shown}. docs/creation.md (OneIG's reasoning, style and diversity) says what weights "
+            "the authors' script wants where, and makes the file from its results."
         )
 
     def _pooled(self, rows: Sequence[SampleScore], pools: Mapping[int, Pool]) -> list[Statistic]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.errors import DataError, SampleError
+from evalsuite.metrics.noun_chunks import PIPELINE, chunk_questions, load_pipeline, pipeline_name
 from evalsuite.task import Located
 from evalsuite.task.metrics import geneval_checklist, parse_parents
 from evalsuite.task.readers import field, read_json, read_lines
@@ -313,6 +314,31 @@ def read_alignment_lines(source: Located) -> Iterator[QuestionedPrompt]:
         yield QuestionedPrompt(key, field(row, "prompt", str, where), questions, _labels(row, where))
 
 
+def read_compbench(source: Located) -> Iterator[QuestionedPrompt]:
+    """`prompts`: T2I-CompBench's text file, a prompt a line; spaCy makes the questions about its noun chunks.
+
+    The setting `pipeline` names another than the authors'; name and version are labels of the prompts, so
+    that questions of two pipelines are different data.
+
+    Raises:
+        UnavailableError: spaCy or the pipeline is not installed.
+        DataError: the file has no prompts.
+    """
+    path = source.path("prompts")
+    pipeline = load_pipeline(source.settings.get("pipeline", PIPELINE))
+    made_by = pipeline_name(pipeline)
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    prompts = [line for line in lines if line]
+    if not prompts:
+        raise DataError(f"{path} has no prompts.", "Is this T2I-CompBench's file?")
+    for number, prompt in enumerate(prompts):
+        questions = tuple(
+            AlignmentQuestion(str(place), text)
+            for place, text in enumerate(chunk_questions(prompt, pipeline), start=1)
+        )
+        yield QuestionedPrompt(str(number), prompt, questions, {"questions by": made_by})
+
+
 def _listed(row: Any, where: str) -> AlignmentQuestion:
     name = str(field(row, "id", (str, int), where))
     return AlignmentQuestion(
@@ -349,6 +375,7 @@ READERS = MappingProxyType(
         "oneig-folder": read_oneig,
         "oneig-measured": read_oneig_measured,
         "question-table": read_question_table,
+        "t2i-compbench-text": read_compbench,
         "tifa-json": read_tifa,
         "tiif-folder": read_tiif,
         "unigenbench-csv": read_unigenbench,

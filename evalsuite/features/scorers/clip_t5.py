@@ -136,21 +136,17 @@ class VqaScore(TorchScorer):
         import torch
 
         found = torch.empty(len(texts))
-        answer = self._tokens([ANSWER])
-        pieces = [self._pieces(text) for text in texts]
+        answer, before = self._tokens([ANSWER]), self._tokens([asked("")[0]])
+        afters = [self._tokens([asked(text)[1]]) for text in texts]
         # Texts of one length go together: padding would move the last digits of a score.
-        for length in sorted({after.shape[1] for _, after in pieces}):
-            places = [at for at, (_, after) in enumerate(pieces) if after.shape[1] == length]
-            before = torch.cat([pieces[at][0] for at in places])
-            after = torch.cat([pieces[at][1] for at in places])
+        for length in sorted({after.shape[1] for after in afters}):
+            places = [at for at, after in enumerate(afters) if after.shape[1] == length]
+            after = torch.cat([afters[at] for at in places])
             some = pixels[places].to(self._model.dtype)
-            scores = answer_score(self._model, some, before, after, answer.repeat(len(places), 1))
+            count = len(places)
+            scores = answer_score(self._model, some, before.repeat(count, 1), after, answer.repeat(count, 1))
             found[places] = scores.float().cpu()
         return found
-
-    def _pieces(self, text: str) -> tuple[Tensor, Tensor]:
-        before, after = asked(text)
-        return self._tokens([before]), self._tokens([after])
 
     def _tokens(self, texts: list[str]) -> Tensor:
         found: Tensor = self._tokenizer(texts, return_tensors="pt").input_ids
