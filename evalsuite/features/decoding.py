@@ -41,13 +41,13 @@ def decoded_batches(
 ) -> Iterator[tuple[list[int], list[PilImage]]]:
     """The images in runs of at most `size`, decoded, with their positions; broken ones go into `state`."""
     for start in range(0, len(images), size):
-        positions, pictures = [], []
+        positions, decoded = [], []
         for position in range(start, min(start + size, len(images))):
             try:
-                pictures.append(decode(images[position]))
+                decoded.append(decode(images[position]))
                 positions.append(position)
             except DataError as error:
                 state.failures[position] = str(error)
         state.positions += positions
-        if pictures:
-            yield positions, pictures
+        if decoded:
+            yield positions, decoded

@@ -75,11 +75,11 @@ class Scorer:
         failures = {i: reason for i, one in enumerate(answered) if (reason := self._unusable(one))}
         usable = [i for i in range(len(answered)) if i not in failures]
         prompts: list[Prompt] = [answered[i].sample.record for i in usable]
-        pictures = [answered[i].response.images for i in usable]
-        selected, broken, seen = self._selected(prompts, pictures)
+        generated = [answered[i].response.images for i in usable]
+        selected, broken, seen = self._selected(prompts, generated)
         chosen: dict[Which, list[Image]] = {
-            "first": [images[0] for images in pictures],
-            "selected": [images[k] for images, k in zip(pictures, selected, strict=True)],
+            "first": [images[0] for images in generated],
+            "selected": [images[k] for images, k in zip(generated, selected, strict=True)],
         }
         features, refused = self._features(prompts, chosen, broken)
         if seen is not None:
@@ -139,7 +139,7 @@ class Scorer:
         return ""
 
     def _selected(
-        self, prompts: Sequence[Prompt], pictures: Sequence[Sequence[Image]]
+        self, prompts: Sequence[Prompt], generated: Sequence[Sequence[Image]]
     ) -> tuple[list[int], dict[int, str], np.ndarray | None]:
         """The image chosen for each prompt, the prompts with broken images, and the selecting network's
         features of the chosen images."""
@@ -149,7 +149,7 @@ class Scorer:
 
         network = self.columns.text_network(self.select)
         found, state = image_features(
-            {self.select: network}, [image for images in pictures for image in images]
+            {self.select: network}, [image for images in generated for image in images]
         )
         broken = {at // self.count: reason for at, reason in state.without(self.select).items()}
         texts = [prompt.captions if self.any_caption else (prompt.text,) for prompt in prompts]

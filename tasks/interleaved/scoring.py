@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TEXT = ("CIDEr", "ROUGE-L")
-PICTURES = ("frechet", "similarity", "image_similarity")
+OF_IMAGES = ("frechet", "similarity", "image_similarity")
 _FEWEST = 4
 """Images below which there is no distance between distributions."""
 
@@ -78,7 +78,7 @@ class Scorer:
 
     def _alone(self, one: Answered, parts: Document, truncated: bool) -> tuple[dict[str, float], str]:
         """The columns of a document by itself, and in words what it is."""
-        pictures = [part for part in parts if isinstance(part, Image)]
+        images = [part for part in parts if isinstance(part, Image)]
         checked = any(how.measure == "form" for how in self.how.values())
         wrong = faults(parts, truncated, self.limits, self.max_images_per_document) if checked else []
         values: dict[str, float] = {}
@@ -88,7 +88,7 @@ class Scorer:
             if how.measure == "form":
                 values[name] = float(not wrong)
             elif how.measure == "num_images":
-                values[name] = float(len(pictures))
+                values[name] = float(len(images))
             elif how.measure == "truth" and seen is not None and name in seen.values:
                 values[name] = seen.values[name]
         if seen is not None:
@@ -97,10 +97,10 @@ class Scorer:
 
     def _add_features(self, made: Sequence[_Made], rows: list[SampleScore]) -> list[_Made]:
         """Adds the columns in the features of networks; returns the documents whose images are whole."""
-        keys = sorted({how.network for how in self.how.values() if how.measure in PICTURES})
+        keys = sorted({how.network for how in self.how.values() if how.measure in OF_IMAGES})
         networks = {key: self.columns.network(key) for key in keys}
-        pictures = [picture for one in made for picture in one.images]
-        found, state = image_features(networks, pictures)
+        images = [image for one in made for image in one.images]
+        found, state = image_features(networks, images)
         whole: list[_Made] = []
         start = 0
         for one in made:
@@ -132,7 +132,7 @@ class Scorer:
         lacking = [
             f"no {name}: {refused[how.network]}"
             for name, how in self.how.items()
-            if how.measure in PICTURES and how.network in refused
+            if how.measure in OF_IMAGES and how.network in refused
         ]
         if lacking:
             rows[row] = replace(rows[row], parsed="; ".join(filter(None, (rows[row].parsed, *lacking))))
@@ -164,8 +164,8 @@ class Scorer:
         """(images, dim) of each document's true images. Raises DataError where one is broken."""
         from evalsuite.errors import DataError
 
-        pictures = [picture for one in made for picture in one.document.images]
-        found, state = image_features({key: self.columns.network(key)}, pictures)
+        images = [image for one in made for image in one.document.images]
+        found, state = image_features({key: self.columns.network(key)}, images)
         broken = state.without(key)
         if broken:
             raise DataError(
@@ -198,7 +198,7 @@ class Scorer:
         notes: dict[str, str] = {}
         for name, how in self.how.items():
             reasons = [one.refused[how.network] for one in made if how.network in one.refused]
-            if how.measure in PICTURES and reasons:
+            if how.measure in OF_IMAGES and reasons:
                 notes[name] = refusals_note(reasons, len(made))
             if how.measure != "frechet":
                 statistics += mean_statistics(metrics[name], rows, by=self.by)
