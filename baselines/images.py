@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 
-def encoded(picture: PilImage, name: str = "generated.png") -> Image:
+def encoded(image: PilImage, name: str = "generated.png") -> Image:
     """An image as lossless PNG, which the engine has encoded by other threads than the device's."""
-    return RawImage(name=name, pixels=picture)
+    return RawImage(name=name, pixels=image)

@@ -108,7 +108,7 @@ def parts_of(
 
     for _ in range(repeats):
         decoded = timed("decoding", lambda: [decode(image) for image in images])
-        inputs = timed("network inputs", lambda: [inputs_of(image, networks) for image in decoded])  # noqa: B023
+        inputs = timed("network inputs", lambda: [inputs_of(image, networks)[0] for image in decoded])  # noqa: B023
         timed("forward passes", lambda: passes(networks, inputs, texts))  # noqa: B023
     return {part: min(seconds) for part, seconds in found.items()}
 

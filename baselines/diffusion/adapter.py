@@ -126,7 +126,7 @@ class DiffusersPipeline:
         self._set_scheduler(pipeline, output)
         guidance = output.guidance_scale
         set_guidance(pipeline, number(self._options, "guidance_scale") if guidance is None else guidance)
-        pictures: list[PilImage] = []
+        made_images: list[PilImage] = []
         black: list[bool] = []
         alone = self.one_at_a_time(editing)
         recorded = call_arguments(pipeline, output, self._options, editing=editing)
@@ -140,9 +140,9 @@ class DiffusersPipeline:
             }
             with torch.inference_mode(), _seeded(some[0] if alone else None, self._device):
                 made = pipeline(**call, output_type="pil", **arguments)
-            pictures += images_of(made)
+            made_images += images_of(made)
             black += getattr(made, "nsfw_content_detected", None) or [False] * len(some)
-        images = [encoded(picture) for picture in pictures]
+        images = [encoded(image) for image in made_images]
         responses = []
         for start in range(0, len(images), output.count):
             own = slice(start, start + output.count)

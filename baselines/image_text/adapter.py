@@ -63,11 +63,11 @@ class ImageTextModel:
 
     def prepare(self, request: Request) -> Prepared:
         """Decodes the images and renders the prompt; tokenisation is batched with the padding."""
-        pictures = [decode(image) for image in request.images]
-        text = self._render(request, pictures)
+        images = [decode(image) for image in request.images]
+        text = self._render(request, images)
         length = len(text) if isinstance(text, str) else sum(len(t) for t in text if isinstance(t, str))
-        cost = length + IMAGE_COST * len(pictures)
-        return Prepared(request, (text, pictures), cost, group_of(self.model, request, bool(pictures)))
+        cost = length + IMAGE_COST * len(images)
+        return Prepared(request, (text, images), cost, group_of(self.model, request, bool(images)))
 
     def batch_that_fits(self, prepared: Prepared) -> int:
         return batch_that_fits(self.model, prepared, len(prepared.request.images))
@@ -103,15 +103,15 @@ class ImageTextModel:
         """
         self.tokenizer.padding_side = side
         texts = [_followed(item.payload[0], text) for item, text in rows]
-        pictures = [item.payload[1] for item, _ in rows]
+        images = [item.payload[1] for item, _ in rows]
         arguments: dict[str, Any] = {"text": texts, "padding": True, "return_tensors": "pt", **more}
         if self._form.kinds:
             arguments["return_mm_token_type_ids"] = True
         if not hasattr(self.processor, "qformer_tokenizer"):
             arguments["padding_side"] = side  # some processors have a default that beats the tokenizer's
-        if pictures[0] and (self.template is not None or not self._form.nested):
+        if images[0] and (self.template is not None or not self._form.nested):
             flat = self._form.flat and (self.template is None or self._form.images is None)
-            arguments["images"] = [p for own in pictures for p in own] if flat else pictures
+            arguments["images"] = [p for own in images for p in own] if flat else images
         # As ProcessorMixin.apply_chat_template decides it: LLaVA-1.5's template leaves <s> to the tokenizer.
         beginning = self.tokenizer.bos_token
         if self.template is not None and beginning and str(texts[0]).startswith(beginning):
@@ -120,17 +120,17 @@ class ImageTextModel:
         found.pop("labels", None)  # PaliGemma's processor makes some for training
         return found.to("cpu", dtype=self.model.dtype)
 
-    def _render(self, request: Request, pictures: list[Any]) -> str | list[Any]:
+    def _render(self, request: Request, images: list[Any]) -> str | list[Any]:
         if self.template is not None:
             return prompts.chat(self.processor, self.template, request, **self._thinking)
         most = self._form.images
-        if most is not None and len(pictures) > most:
+        if most is not None and len(images) > most:
             raise SampleError(
                 f"{self._info.name} ({self.model.config.model_type}) takes {most} image in a prompt, not "
-                f"{len(pictures)}."
+                f"{len(images)}."
             )
         if self._form.nested:
-            return prompts.nested(request, pictures)
+            return prompts.nested(request, images)
         return prompts.plain(self._form, request)
 
 

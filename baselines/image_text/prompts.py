@@ -109,9 +109,9 @@ def plain(form: Form, request: Request) -> str:
     return " ".join(turns) + request.prefill
 
 
-def nested(request: Request, pictures: list[Any]) -> list[Any]:
+def nested(request: Request, images: list[Any]) -> list[Any]:
     """Texts and images in their order, neighbouring texts joined; the beginning of the answer last."""
-    waiting = iter(pictures)
+    waiting = iter(images)
     found: list[Any] = []
     for part in [part for message in request.messages for part in message.parts] + [Text(request.prefill)]:
         piece = part.text if isinstance(part, Text) else next(waiting)

@@ -124,9 +124,9 @@ def _miniature() -> list[Known]:
     found = []
     for number in range(MINI_SCENES):
         scene = sample_scene(rng, split="train")
-        picture = encoded(pil.fromarray(render(scene)), f"training-{number}.png")
+        image = encoded(pil.fromarray(render(scene)), f"training-{number}.png")
         answers = {question.text: question.answer for question in questions(scene, rng)}
-        found.append(Known(picture, (caption(scene),), answers))
+        found.append(Known(image, (caption(scene),), answers))
     return found
 
 

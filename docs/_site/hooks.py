@@ -62,8 +62,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     }
     for name, text in pages.items():
         files.append(File.generated(config, name, content=text))
-    for picture in sorted((ROOT / "results/leaderboards").glob("*.png")):
-        files.append(File.generated(config, f"leaderboards/{picture.name}", abs_src_path=str(picture)))
+    for image in sorted((ROOT / "results/leaderboards").glob("*.png")):
+        files.append(File.generated(config, f"leaderboards/{image.name}", abs_src_path=str(image)))
     return files
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -142,6 +143,9 @@ def language(
 def _environments(python: list[str] | None, made_in: Path | None) -> Environments:
     from evalsuite.parity import PACKAGES, Environments
 
+    told = logging.getLogger("evalsuite.parity")
+    if told.getEffectiveLevel() == logging.WARNING:  # the default: a step can take minutes
+        told.setLevel(logging.INFO)
     pythons = {}
     for text in python or ():
         name, equals, value = text.partition("=")

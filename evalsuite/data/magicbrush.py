@@ -53,8 +53,8 @@ def read_sessions(sessions: Path, images: Path, descriptions: Path | None = None
                 Turn(
                     number,
                     field(row, "instruction", str, at),
-                    _picture(images, key, source),
-                    _picture(images, key, target),
+                    _image(images, key, source),
+                    _image(images, key, target),
                     text,
                 )
             )
@@ -100,5 +100,5 @@ def _row_turn(where: str, cells: Mapping[str, Any], number: int) -> Turn:
     )
 
 
-def _picture(images: Path, key: str, name: str) -> Image:
+def _image(images: Path, key: str, name: str) -> Image:
     return Image(path=inside(images, f"{key}/{name}"), name=name)

@@ -266,7 +266,7 @@ class DreamLLMAdapter:
             DocumentResponse(
                 tuple(Text(part) if isinstance(part, str) else _raw(part) for part in written.parts),
                 truncated=not written.ended,
-                details={"tokens": written.tokens, "pictures": len(written.images)},
+                details={"tokens": written.tokens, "images": len(written.images)},
             )
             for written in documents
         ]

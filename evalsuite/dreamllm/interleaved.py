@@ -129,8 +129,8 @@ class _Page:
         run.append(token)
         self.written += 1
 
-    def show(self, picture: Image.Image) -> None:
-        self.parts += [picture, []]
+    def show(self, image: Image.Image) -> None:
+        self.parts += [image, []]
         self.drawn += 1
 
     def generator(self) -> torch.Generator:
@@ -214,15 +214,15 @@ class _Writer:
         count, device = len(pages), self.state.mask.device
         condition = self._append(dream_embeddings(self.model, count), rows)[rows, 1:-1]
         generators = [pages[row].generator() for row in rows]
-        pictures = to_images(self.sampler.sample(condition, generators, self.how))
-        pixels = self.processor.pixels(pictures).to(device)
+        images = to_images(self.sampler.sample(condition, generators, self.how))
+        pixels = self.processor.pixels(images).to(device)
         block = torch.tensor([self.processor.image_block])
         seen = self.model.embed(block.expand(len(rows), -1), pixels)
         embeddings = seen.new_zeros(count, *seen.shape[1:])
         embeddings[rows] = seen
         self._append(embeddings, rows)
-        for row, picture in zip(rows, pictures, strict=True):
-            pages[row].show(picture)
+        for row, image in zip(rows, images, strict=True):
+            pages[row].show(image)
 
     def _say(self, pages: Sequence[_Page], tokens: Mapping[int, int]) -> None:
         if not tokens:

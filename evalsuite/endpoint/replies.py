@@ -64,22 +64,22 @@ def completion_of(text: str) -> Reply:
 def images_of(text: str) -> ImageReply:
     """The reply of the images endpoint. Raises as `reply_of`; SampleError for addresses instead of images."""
     made = _object(text)
-    pictures = made.get("data")
-    if not isinstance(pictures, list) or not pictures:
+    entries = made.get("data")
+    if not isinstance(entries, list) or not entries:
         raise Unusable(f"no images in {_short(made)}")
     images, revised = [], []
-    for place, picture in enumerate(pictures):
-        data = picture.get("b64_json") if isinstance(picture, Mapping) else None
+    for place, entry in enumerate(entries):
+        data = entry.get("b64_json") if isinstance(entry, Mapping) else None
         if not isinstance(data, str) or not data:
             raise SampleError(
                 "The server returns URLs instead of image data.",
                 "Request the data with --option response_format=b64_json.",
             )
         try:
-            images.append(Image(data=base64.b64decode(data, validate=True), name=f"picture-{place}"))
+            images.append(Image(data=base64.b64decode(data, validate=True), name=f"image-{place}"))
         except ValueError as error:
             raise Unusable(f"image {place} is not base64 ({error})") from error
-        revised.append(sendable(_string(picture.get("revised_prompt"))))
+        revised.append(sendable(_string(entry.get("revised_prompt"))))
     usage = made.get("usage")
     counts = usage if isinstance(usage, Mapping) else {}
     return ImageReply(

@@ -51,12 +51,19 @@ class BlockRows:
     """What was computed of a block.
 
     Args:
-        rows: by network, (n, dim) float32 of the images that could be decoded, in order.
-        failures: place in the block -> reason, of those that could not.
+        rows: by network, (n, dim) float32 of the images that could be decoded and that it takes, in order.
+        failures: place in the block -> reason, of those that could not be decoded.
+        refused: by network, place in the block -> reason, of decoded images that it does not take.
     """
 
     rows: Mapping[str, np.ndarray] = field(default_factory=dict)
     failures: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+
+    def taken(self, network: str, count: int) -> list[int]:
+        """Places of the network's rows in a block of `count` images."""
+        refused = self.refused.get(network, {})
+        return [place for place in range(count) if place not in self.failures and place not in refused]
 
 
 Done = Callable[[Block, BlockRows], None]
@@ -107,10 +114,11 @@ def compute_blocks(
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """An image, ready for each network, or why there is none."""
+    """An image, ready for each network, or why there is none: for all networks, or by network."""
 
     inputs: Mapping[str, Any]
     failure: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 Prepared = tuple[Block, list[_Ready]]
@@ -124,39 +132,52 @@ def prepare_block(block: Block, networks: Mapping[str, Any]) -> Prepared:
 
 def _decoded(image: Image, networks: Mapping[str, Any]) -> _Ready:
     try:
-        return _Ready(inputs_of(decode(image), networks))
-    except DataError as error:  # broken, or of a form that a network does not take
+        inputs, refused = inputs_of(decode(image), networks)
+    except DataError as error:
         return _Ready({}, str(error))
+    return _Ready(inputs, refused=refused)
 
 
-def inputs_of(image: PilImage, networks: Mapping[str, Any]) -> dict[str, Any]:
-    """By network, what its own preparing makes of an image; the image where it has none. What several
-    networks see alike is made once."""
+def inputs_of(image: PilImage, networks: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """By network, what its own preparing makes of an image, the image where it has none; and by network why
+    it does not take the image. What several networks see alike is made once, and refused once."""
     alike: dict[object, Any] = {}
-    found: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    refused: dict[str, str] = {}
     with shared():
         for key, network in networks.items():
             if not hasattr(network, "prepare"):
-                found[key] = image
+                inputs[key] = image
                 continue
             seen = getattr(network, "seen_as", key)
             if seen not in alike:
-                alike[seen] = network.prepare(image)
-            found[key] = alike[seen]
-    return found
+                try:
+                    alike[seen] = network.prepare(image)
+                except DataError as error:  # of a form that this network does not take
+                    alike[seen] = error
+            if isinstance(alike[seen], DataError):
+                refused[key] = str(alike[seen])
+            else:
+                inputs[key] = alike[seen]
+    return inputs, refused
 
 
 def rows_of_block(prepared: Prepared, networks: Mapping[str, Any]) -> BlockRows:
     """Runs a prepared block through the networks that are to see it."""
     block, ready = prepared
     failures = {place: one.failure for place, one in enumerate(ready) if one.failure}
-    whole = [place for place in range(len(ready)) if place not in failures]
+    refused: dict[str, dict[int, str]] = {}
+    for place, one in enumerate(ready):
+        for key, reason in one.refused.items():
+            refused.setdefault(key, {})[place] = reason
     rows: dict[str, np.ndarray] = {}
-    texts = [block.texts[place] for place in whole] if block.texts else None
     with shared():
-        for key in block.networks if whole else ():
-            rows[key] = _rows(networks[key], [ready[place].inputs[key] for place in whole], texts)
-    return BlockRows(rows, failures)
+        for key in block.networks:
+            taken = [place for place, one in enumerate(ready) if key in one.inputs]
+            if taken:
+                texts = [block.texts[place] for place in taken] if block.texts else None
+                rows[key] = _rows(networks[key], [ready[place].inputs[key] for place in taken], texts)
+    return BlockRows(rows, failures, refused)
 
 
 def _rows(network: Any, inputs: Sequence[Any], texts: Sequence[str] | None) -> np.ndarray:

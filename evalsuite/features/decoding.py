@@ -24,10 +24,16 @@ class Decoded:
     Args:
         positions: of the images that could, in order.
         failures: position -> reason, of those that could not.
+        refused: by network, position -> reason, of decoded images that it does not take.
     """
 
     positions: list[int] = field(default_factory=list)
     failures: dict[int, str] = field(default_factory=dict)
+    refused: dict[str, dict[int, str]] = field(default_factory=dict)
+
+    def without(self, network: str) -> dict[int, str]:
+        """Position -> reason, of the images that have no row of a network: broken, or refused by it."""
+        return dict(sorted({**self.failures, **self.refused.get(network, {})}.items()))
 
 
 def decoded_batches(
@@ -35,13 +41,13 @@ def decoded_batches(
 ) -> Iterator[tuple[list[int], list[PilImage]]]:
     """The images in runs of at most `size`, decoded, with their positions; broken ones go into `state`."""
     for start in range(0, len(images), size):
-        positions, pictures = [], []
+        positions, decoded = [], []
         for position in range(start, min(start + size, len(images))):
             try:
-                pictures.append(decode(images[position]))
+                decoded.append(decode(images[position]))
                 positions.append(position)
             except DataError as error:
                 state.failures[position] = str(error)
         state.positions += positions
-        if pictures:
-            yield positions, pictures
+        if decoded:
+            yield positions, decoded

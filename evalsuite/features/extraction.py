@@ -52,7 +52,8 @@ def image_features(
         block: images that go through a network together.
 
     Returns:
-        by key: (n, dim) float32, rows of broken images are NaN; and which images were broken.
+        by key: (n, dim) float32, rows of broken images are NaN, and those of images that the network does
+        not take; and which images these are. An image that one network refuses has its rows of the others.
     """
     import numpy as np
 
@@ -75,15 +76,21 @@ def image_features(
     def done(one: Block, got: BlockRows) -> None:
         at = places[one.number]
         state.failures.update({at[place]: reason for place, reason in got.failures.items()})
-        whole = [p for place, p in enumerate(at) if place not in got.failures]
+        for key in one.networks:
+            refused = {at[place]: reason for place, reason in got.refused.get(key, {}).items()}
+            if refused:
+                state.refused.setdefault(key, {}).update(refused)
+                computed[key].update(refused)
         for key, values in got.rows.items():
-            found[key][whole] = values
-            computed[key].update(whole)
-            if keys is not None and whole:
-                keeper.put(kept[key], [keys.of(networks[key], p) for p in whole], values)
+            taken = [at[place] for place in got.taken(key, len(at))]
+            found[key][taken] = values
+            computed[key].update(taken)
+            if keys is not None and taken:
+                keeper.put(kept[key], [keys.of(networks[key], p) for p in taken], values)
 
     _compute(keeper, networks, blocks, done)
     state.failures = dict(sorted(state.failures.items()))
+    state.refused = {key: dict(sorted(places.items())) for key, places in state.refused.items()}
     state.positions = [p for p in range(len(images)) if p not in state.failures]
     for key, rows in kept.items():
         rest = [p for p in state.positions if p not in computed[key]]
@@ -111,8 +118,8 @@ def text_features(network: TextFeatureNetwork, texts: Sequence[str]) -> np.ndarr
 def feature_batches(
     images: Sequence[Image], network: Any, state: Decoded, folder: FeatureFolder | None = None
 ) -> Iterator[np.ndarray]:
-    """(n, dim) features of images, a block at a time and in order, so that memory is flat; broken ones go
-    into `state`.
+    """(n, dim) features of images, a block at a time and in order, so that memory is flat; broken ones, and
+    those that the network does not take, are failures in `state`.
 
     Args:
         folder: of a run whose kept rows are read; None: nothing is read or kept.
@@ -122,9 +129,10 @@ def feature_batches(
         part = images[start : start + _TOGETHER]
         with keeping(folder, workers):
             found, got = image_features({"": network}, part)
-        state.failures |= {start + place: reason for place, reason in got.failures.items()}
-        state.positions += [start + place for place in got.positions]
-        whole = set(got.positions)
+        failures = got.without("")
+        state.failures |= {start + place: reason for place, reason in failures.items()}
+        whole = set(range(len(part))) - failures.keys()
+        state.positions += [start + place for place in sorted(whole)]
         for first in range(0, len(part), BLOCK):
             at = [place for place in range(first, min(first + BLOCK, len(part))) if place in whole]
             if at:

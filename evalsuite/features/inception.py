@@ -119,10 +119,10 @@ class InceptionNetwork(Described):
         """(299, 299, 3) float32, resized in this network's mode; may run in any thread."""
         import numpy as np
 
-        picture = image.convert("RGB")
+        rgb = image.convert("RGB")
         if self._mode.before is not None:
-            picture = self._mode.before(picture)
-        return resize(np.array(picture), self._mode.resize)
+            rgb = self._mode.before(rgb)
+        return resize(np.array(rgb), self._mode.resize)
 
     def features(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
         """(n, 2048) float32 of images that `prepare` made ready."""

@@ -294,10 +294,10 @@ def _least_side(steps: Sequence[Step]) -> int:
     return next(side for side in range(1, 256) if left(side) >= 1)
 
 
-def _by_size(pictures: Sequence[PilImage]) -> list[list[int]]:
+def _by_size(images: Sequence[PilImage]) -> list[list[int]]:
     groups: dict[tuple[int, int], list[int]] = {}
-    for index, picture in enumerate(pictures):
-        groups.setdefault(picture.size, []).append(index)
+    for index, image in enumerate(images):
+        groups.setdefault(image.size, []).append(index)
     return list(groups.values())
 
 

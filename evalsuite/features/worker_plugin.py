@@ -30,7 +30,7 @@ class FeatureNetworks:
         self.info = ModelInfo(MODEL, fingerprint({key: use.fingerprint for key, use in found.items()}))
 
     def prepare(self, request: Request) -> Prepared:
-        """Decodes a block; broken images are part of the answer."""
+        """Decodes a block; broken and refused images are part of the answer."""
         block = block_of(request)
         return Prepared(request, prepare_block(block, self._networks))
 
@@ -40,7 +40,8 @@ class FeatureNetworks:
 
     def _answer(self, prepared: PreparedBlock) -> TextResponse:
         got = rows_of_block(prepared, self._networks)
-        return TextResponse("", details={"rows": dict(got.rows), "failures": dict(got.failures)})
+        details = {"rows": dict(got.rows), "failures": dict(got.failures), "refused": dict(got.refused)}
+        return TextResponse("", details=details)
 
 
 def models() -> list[ModelEntry]:

@@ -49,7 +49,7 @@ def text(value: Any) -> str:
     return html.escape(clean, quote=True)
 
 
-def picture(image: Image) -> str:
+def image_html(image: Image) -> str:
     """An image as a data URI; an error message where it cannot be shown."""
     try:
         data = image.read()
@@ -84,7 +84,7 @@ def sample_html(view: SampleView) -> str:
                 rows.append(("prefill", _pre(turn.request.prefill)))
         rows.append((f"response{number}", _response(turn)))
     if view.reference is not None:
-        rows.append(("reference", "".join(map(picture, view.pictured)) + _pre(view.expected)))
+        rows.append(("reference", "".join(map(image_html, view.pictured)) + _pre(view.expected)))
     if view.parsed:
         rows.append(("parsed", _pre(view.parsed)))
     if view.scores:
@@ -102,7 +102,7 @@ def sample_html(view: SampleView) -> str:
 
 
 def _message(message: Message) -> str:
-    return "".join(_pre(part.text) if isinstance(part, Text) else picture(part) for part in message.parts)
+    return "".join(_pre(part.text) if isinstance(part, Text) else image_html(part) for part in message.parts)
 
 
 def _response(turn: Turn) -> str:
@@ -110,7 +110,7 @@ def _response(turn: Turn) -> str:
         return f'<span class="failed">{text(turn.error)}</span>'
     if isinstance(turn.response, DocumentResponse):
         parts = turn.response.parts
-        return "".join(_pre(part.text) if isinstance(part, Text) else picture(part) for part in parts)
+        return "".join(_pre(part.text) if isinstance(part, Text) else image_html(part) for part in parts)
     if isinstance(turn.response, ChoiceResponse):
         output = turn.request.output if turn.request else None
         choices = output.choices if isinstance(output, ScoreChoices) else ()
@@ -121,7 +121,7 @@ def _response(turn: Turn) -> str:
             rows.append((f"{mark}{name}{'</b>' if mark else ''}", f"{value:.4f}"))
         return table(("choice", "log-likelihood"), rows)
     if turn.drawn:
-        return "".join(map(picture, turn.drawn))
+        return "".join(map(image_html, turn.drawn))
     return _pre(turn.answered)
 
 

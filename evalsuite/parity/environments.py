@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -74,54 +76,162 @@ def interpreter(named: str) -> str:
 def made(package: Package, folder: Path) -> str:
     """The interpreter of `FOLDER/PACKAGE`, which is made with the package where it is not there yet.
 
-    `uv` makes it where it is on the PATH, else venv and pip. torch and transformers get the versions of this
-    environment, so that differences are the package's own.
+    `uv` makes it where it is on the PATH, else venv and pip; uv is told pip's variables where its own are not
+    set. torch and transformers get the versions of this environment, torch its build too (`+cpu`, `+cu130`),
+    so that differences are the package's own. One that was left half made, that lost its interpreter, or that
+    was made for other versions is made anew.
 
-    Raises UnavailableError with the installer's last words; what was made is removed then.
+    Raises:
+        SpecError: `FOLDER/PACKAGE` is there and was not made by this function.
+        UnavailableError: the environment cannot be made; with the installer's last words. What was made is
+            removed then.
     """
     place = folder.expanduser().absolute() / package.name
-    done = place / "evalsuite-parity.json"
-    if done.is_file():
-        return interpreter(str(place))
-    _log.info("making %s with %s", place, ", ".join(package.requirements))
     wanted = [_pinned(requirement) for requirement in package.requirements]
-    uv = shutil.which("uv")
+    with _alone(place):
+        if _is_made(place, wanted):
+            return interpreter(str(place))
+        if not _is_ours(place):
+            raise SpecError(
+                f"{place} is there, and evalsuite did not make it.",
+                f"Choose another folder, or name your environment: --python {package.name}={place}.",
+            )
+        return _make(package, place, wanted)
+
+
+_DONE = "evalsuite-parity.json"
+"""File in an environment that is whole: what was installed into it."""
+_BEGUN = ".{}.making"
+"""File beside an environment of that name while it is being made; stays where the process was killed."""
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Two processes do not make one environment: the second waits, and finds it made."""
+    from filelock import FileLock
+
     try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place.with_name(f".{place.name}.lock"))
+        lock.acquire()
+    except OSError as error:
+        raise UnavailableError(
+            f"No environment can be made in {place.parent}: {error.strerror or error}.",
+            "Choose another folder.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_made(place: Path, wanted: list[str]) -> bool:
+    try:
+        return bool(json.loads((place / _DONE).read_text()) == wanted and interpreter(str(place)))
+    except (OSError, ValueError, SpecError):
+        return False
+
+
+def _is_ours(place: Path) -> bool:
+    """Whether what is there may be removed."""
+    if not place.exists() and not place.is_symlink():
+        return True
+    if (place / _DONE).is_file() or place.with_name(_BEGUN.format(place.name)).is_file():
+        return True
+    return place.is_dir() and not place.is_symlink() and not any(place.iterdir())
+
+
+def _make(package: Package, place: Path, wanted: list[str]) -> str:
+    begun = place.with_name(_BEGUN.format(place.name))
+    uv = shutil.which("uv")
+    _log.info("making %s with %s: %s", place, "uv" if uv else "pip", ", ".join(wanted))
+    try:
+        begun.touch()
         shutil.rmtree(place, ignore_errors=True)
         if uv is not None:
-            links = {"UV_FIND_LINKS": os.environ.get("UV_FIND_LINKS", os.environ.get("PIP_FIND_LINKS", ""))}
-            environment = {**os.environ, **{name: value for name, value in links.items() if value}}
-            _run([uv, "venv", "-q", "-p", sys.executable, str(place)], environment)
-            python = interpreter(str(place))
-            _run([uv, "pip", "install", "-q", "-p", python, *wanted], environment)
+            _run([uv, "venv", "-q", "-p", sys.executable, str(place)], _for_uv(os.environ))
         else:
             venv.create(place, with_pip=True)
-            python = interpreter(str(place))
-            _run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted], os.environ)
-        done.write_text(json.dumps(wanted))
-    except (OSError, subprocess.SubprocessError) as error:
+        python = interpreter(str(place))
+        _install(uv, python, wanted)
+        (place / _DONE).write_text(json.dumps(wanted))
+    except (OSError, subprocess.SubprocessError, SpecError) as error:
         shutil.rmtree(place, ignore_errors=True)
         raise UnavailableError(
-            f"The environment {place} cannot be made: {error}", f"Make one with `{package.install}`."
+            f"The environment {place} cannot be made: {error}",
+            f"Make one with `{package.install}`, and name it: --python {package.name}=ENV.",
         ) from error
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
+    finally:
+        if not place.exists() or (place / _DONE).is_file():
+            begun.unlink(missing_ok=True)
     return python
+
+
+def _install(uv: str | None, python: str, wanted: list[str]) -> None:
+    """From where the user's own settings say; where these do not have torch's build, from PyTorch's index
+    too."""
+    build = next((one.partition("+")[2] for one in wanted if one.startswith("torch==")), "")
+    if uv is not None:
+        command, environment = [uv, "pip", "install", "-q", "-p", python, *wanted], _for_uv(os.environ)
+        further = ["--torch-backend", build]
+    else:
+        command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *wanted]
+        environment = dict(os.environ)
+        further = ["--extra-index-url", f"https://download.pytorch.org/whl/{build}"]
+    try:
+        _run(command, environment)
+    except subprocess.SubprocessError as error:
+        if not build:
+            raise
+        _log.info("trying PyTorch's own index for its build %s", build)
+        try:
+            _run([*command, *further], environment)
+        except subprocess.SubprocessError as second:
+            raise subprocess.SubprocessError(f"{error} (and from PyTorch's index: {second})") from second
+
+
+_PIPS = {
+    "PIP_FIND_LINKS": ("UV_FIND_LINKS",),
+    "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
+    "PIP_EXTRA_INDEX_URL": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
+    "PIP_CONSTRAINT": ("UV_CONSTRAINT",),
+    "PIP_NO_INDEX": ("UV_NO_INDEX",),
+    "PIP_CERT": ("SSL_CERT_FILE",),
+}
+"""Variables of pip -> those by which uv reads the same, the one that is set here first."""
+_LISTS = {"PIP_FIND_LINKS": ","}
+"""How uv parts several values, where pip takes spaces and uv does not."""
+
+
+def _for_uv(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which uv looks where pip would; what the user told uv itself stays."""
+    found = dict(environment)
+    for name, names in _PIPS.items():
+        value = environment.get(name, "").strip()
+        if value and not any(one in environment for one in names):
+            found[names[0]] = _LISTS.get(name, " ").join(value.split())
+    return found
 
 
 _SHARED = ("torch", "transformers")
 """What both sides compute with."""
+_BUILD = re.compile(r"cpu|cu\d+|rocm[\d.]+|xpu")
+"""Builds of torch that PyTorch's index has."""
 
 
 def _pinned(requirement: str) -> str:
-    """A shared package at this environment's version; a build's name (`+cpu`) is the installer's to find."""
+    """A shared package at this environment's version; torch in its build too where that can be had: plain
+    `torch==…` is CUDA's on Linux, gigabytes that a machine without a GPU has no use for."""
     if requirement not in _SHARED:
         return requirement
     try:
-        return f"{requirement}=={metadata.version(requirement).partition('+')[0]}"
+        version, _, build = metadata.version(requirement).partition("+")
     except metadata.PackageNotFoundError:
         return requirement
+    return f"{requirement}=={version}" + (f"+{build}" if _BUILD.fullmatch(build) else "")
 
 
 def _run(command: list[str], environment: Mapping[str, str]) -> None:

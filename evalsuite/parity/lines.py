@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from evalsuite.parity.packages import Package
 
 Verdict = Literal["equal", "different", "absent", "failed"]
 Value = float | Sequence[float]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ def compare(
         python = environments.python(package)
     except EvalsuiteError as error:
         return [Line(package.name, "", "", note=str(error))]
+    _log.info("running %s in %s", package.name, python)
     found = ask(package, python, job, variables or {})
     version = str(found.get("version", ""))
     if not version:

@@ -46,7 +46,7 @@ class Need:
     detail: str = ""
     samples: int | None = None
     seconds: float | None = None
-    pictures: int = 0
+    images: int = 0
     size: int = 0
 
 
@@ -127,13 +127,13 @@ def _to_do(
         if count is not None:
             seconds = _seconds(entry.name, entry.capability, count, stored, registry)
         return replace(need, state="no data", detail=str(error), samples=count, seconds=seconds)
-    pictures, pixels = _pictures(request.output) if request else (0, 0)
+    images, pixels = _images(request.output) if request else (0, 0)
     return replace(
         need,
         samples=plan.total,
         seconds=_seconds(entry.name, entry.capability, plan.total, stored, registry),
-        pictures=pictures * plan.total,
-        size=int(pictures * plan.total * pixels * _BYTES_PER_PIXEL),
+        images=images * plan.total,
+        size=int(images * plan.total * pixels * _BYTES_PER_PIXEL),
     )
 
 
@@ -143,12 +143,12 @@ def _official_count(entry: TaskEntry, limit: int | None) -> int | None:
     return expected if expected is None or limit is None else min(expected, limit)
 
 
-def _pictures(output: Output) -> tuple[int, int]:
+def _images(output: Output) -> tuple[int, int]:
     """Images per sample at the most, and pixels of each."""
     if isinstance(output, GenerateImages):
         return output.count, (output.width or _USUAL_EDGE) * (output.height or _USUAL_EDGE)
     if isinstance(output, GenerateDocument):
-        return output.max_images, _pictures(output.image)[1]
+        return output.max_images, _images(output.image)[1]
     return 0, 0
 
 

@@ -34,7 +34,7 @@ def plan_rows(needs: Iterable[Need]) -> list[tuple[str, ...]]:
             need.state,
             "" if need.samples is None else f"{need.samples:,}",
             _time(need.seconds) if need.state in ("ready", "no data") else "",
-            _size(need.size) if need.pictures else "",
+            _size(need.size) if need.images else "",
             need.detail,
         )
         for need in needs
@@ -113,7 +113,7 @@ def as_json(title: str, reproduction: Reproduction) -> dict[str, Any]:
                     "task": need.task.model_dump(mode="json"), "columns": list(need.columns),
                     "state": need.state, "detail": need.detail, "samples": need.samples,
                     "seconds": need.seconds,
-                    "pictures": need.pictures, "bytes": need.size,
+                    "images": need.images, "bytes": need.size,
                 }
                 for need in needs
             ]

@@ -42,12 +42,12 @@ def write_page(study: Key, items: Sequence[Shown], out: Path, rng: random.Random
     """
     folder = out / PAGE
     (folder / "images").mkdir(parents=True)
-    pictures = _Pictures(folder, rng)
+    copies = _Copies(folder, rng)
     shown = [
         {
             "id": item.id,
-            "prompt": pictures.parts(item.prompt),
-            "documents": [pictures.parts(document) for document in item.documents],
+            "prompt": copies.parts(item.prompt),
+            "documents": [copies.parts(document) for document in item.documents],
         }
         for item in items
     ]
@@ -64,7 +64,7 @@ def write_page(study: Key, items: Sequence[Shown], out: Path, rng: random.Random
     (folder / "index.html").write_text(html, encoding="utf-8", errors="backslashreplace")
 
 
-class _Pictures:
+class _Copies:
     """Copies of images under random names, each image of each place once."""
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
@@ -79,9 +79,9 @@ class _Pictures:
 
     def _copy(self, image: Image) -> str:
         name = f"images/{self._rng.getrandbits(64):016x}.png"
-        picture = decode(image)
+        decoded = decode(image)
         buffer = io.BytesIO()
-        picture.save(buffer, "PNG")
+        decoded.save(buffer, "PNG")
         (self._folder / name).write_bytes(buffer.getvalue())
         return name
 

@@ -82,14 +82,14 @@ class SceneTruth:
         kind = self._kinds.get(name)
         return self.labels(name) | ({"kind": kind} if kind else {})
 
-    def edited(self, name: str, picture: PilImage) -> Seen:
+    def edited(self, name: str, image: PilImage) -> Seen:
         """Whether an edited image shows the target's scene: every thing with colour, shape, size and place,
         no more.
 
         `edit_success` is 1 when all is right; `objects` when every colour–shape pair is there and nothing
         else.
         """
-        match, found = _look(self.scene(name), picture)
+        match, found = _look(self.scene(name), image)
         return Seen({"edit_success": float(match.all), "objects": float(match.bound)}, describe(found))
 
 
@@ -110,7 +110,7 @@ class PromptTruth(SceneTruth):
             {(str(prompt.image_id), prompt.text): prompt.states for prompt in prompts},
         )
 
-    def drawn(self, image_id: str, name: str, text: str, picture: PilImage) -> Seen:
+    def drawn(self, image_id: str, name: str, text: str, image: PilImage) -> Seen:
         """Whether an image shows what its prompt states; what the prompt leaves open may be anything.
 
         Columns: `overall` (all that is stated), `colour`, `shape` (of every thing), `single object` (one
@@ -128,7 +128,7 @@ class PromptTruth(SceneTruth):
                 "The list of prompts is of another world: write the world again.",
             )
         scene = self.scene(name)
-        match, found = _look(scene, picture)
+        match, found = _look(scene, image)
         values = {"overall": float(match.satisfies(states)), "objects found": _found(scene, found)}
         for attribute in ("colour", "shape"):
             if attribute in states:
@@ -139,9 +139,9 @@ class PromptTruth(SceneTruth):
             values["objects+relation"] = float(match.satisfies(["colour", "shape", "relation"]))
         return Seen(values, describe(found))
 
-    def colours(self, picture: PilImage) -> dict[str, str]:
+    def colours(self, image: PilImage) -> dict[str, str]:
         """Shape -> colour of every shape that an image shows exactly once."""
-        found = _seen(picture)
+        found = _seen(image)
         shapes = [one.shape for one in found]
         return {one.shape: one.colour for one in found if shapes.count(one.shape) == 1}
 
@@ -162,7 +162,7 @@ class SubjectTruth:
         held_out = (wanted.subject[1], wanted.subject[0]) in HELD_OUT
         return {"asks": "place" if wanted.place else "relation", "held_out": "yes" if held_out else "no"}
 
-    def drawn(self, subject: str, prompt: str, picture: PilImage) -> Seen:
+    def drawn(self, subject: str, prompt: str, image: PilImage) -> Seen:
         """Whether an image shows the subject and what its prompt asks for.
 
         Columns: `subject_success` (both), `subject kept` (its shape, colour and size are there),
@@ -170,7 +170,7 @@ class SubjectTruth:
 
         Raises DataError for a prompt that is not in the truth.
         """
-        found = _seen(picture)
+        found = _seen(image)
         match = match_subject(self._of(subject, prompt), found)
         values = {
             "subject_success": match.right,
@@ -207,7 +207,7 @@ class StoryTruth(SceneTruth):
         words: list[str] = []
         before: list[Detection] = []
         text = ""
-        wanted = [self.scene(picture.label) for picture in story.images]
+        wanted = [self.scene(image.label) for image in story.images]
         for part in parts:
             if isinstance(part, Text):
                 text = part.text
@@ -246,19 +246,19 @@ def _found(scene: Scene, found: Sequence[Detection]) -> float:
     return right / max(len(scene.things), len(found), 1)
 
 
-def _look(scene: Scene, picture: PilImage) -> tuple[Match, list[Detection]]:
-    found = _seen(picture)
+def _look(scene: Scene, image: PilImage) -> tuple[Match, list[Detection]]:
+    found = _seen(image)
     return matches(scene, found), found
 
 
-def _seen(picture: PilImage) -> list[Detection]:
+def _seen(image: PilImage) -> list[Detection]:
     """What an image shows, brought to the world's size."""
     import numpy as np
     from PIL import Image
 
-    if picture.size != (CANVAS, CANVAS):
-        picture = picture.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
-    return detect(np.asarray(picture.convert("RGB")))
+    if image.size != (CANVAS, CANVAS):
+        image = image.resize((CANVAS, CANVAS), Image.Resampling.BICUBIC)
+    return detect(np.asarray(image.convert("RGB")))
 
 
 def _by_name(path: Path) -> dict[str, Scene]:

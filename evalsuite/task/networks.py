@@ -43,6 +43,7 @@ __all__ = [
     "choose_columns",
     "cosines",
     "image_features",
+    "refusals_note",
     "text_features",
 ]
 
@@ -227,3 +228,19 @@ def _placed(name: str, networks: Mapping[str, NetworkSettings], option: str) -> 
 
 def _listed(value: str) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def refusals_note(reasons: Collection[str], count: int) -> str:
+    """The note on a number that lacks images which its network does not take.
+
+    Args:
+        reasons: of the images that are lacking, one each; at least one.
+        count: images or samples that it would have been computed on.
+
+    >>> refusals_note(["The image is 1×300."], 5)
+    'without 1 of 5, whose image the network does not take: The image is 1×300.'
+    """
+    first = next(iter(reasons))
+    several = "" if len(reasons) == 1 else "the first: "
+    images = "image" if len(reasons) == 1 else "images"
+    return f"without {len(reasons)} of {count}, whose {images} the network does not take: {several}{first}"

@@ -119,6 +119,7 @@ def with_preferences(
         return scores
     from evalsuite.features import load_scorer, require_weights
     from evalsuite.features.extraction import image_features
+    from evalsuite.task.networks import refusals_note
 
     folders = _folders(options, name)
     specs: dict[str, NetworkSpec] = {}
@@ -144,15 +145,19 @@ def with_preferences(
         places.append(range(len(images), len(images) + len(its)))
         images += its
         texts += [text(one)] * len(its)
-    found, _ = image_features(networks, images, texts)
+    found, state = image_features(networks, images, texts)
     rows = []
+    lacking: dict[str, list[str]] = {}
     for row, place in zip(scores.rows, places, strict=True):
         more: dict[str, float] = {}
         for column in specs:
             values = found[column][place.start : place.stop, 0]
             if len(values) and not (values != values).any():
                 more[column] = float(values.mean(dtype="float64"))
+            elif reason := next(filter(None, map(state.refused.get(column, {}).get, place)), ""):
+                lacking.setdefault(column, []).append(reason)
         rows.append(replace(row, values={**row.values, **more}) if more else row)
+    notes = {column: refusals_note(reasons, len(rows)) for column, reasons in lacking.items()}
     statistics = list(scores.statistics)
     details: dict[str, Any] = dict(scores.details)
     for column, spec in specs.items():
@@ -165,7 +170,10 @@ def with_preferences(
             "dtype": networks[column].dtype,
             "sha256": networks[column].fingerprint,
         }
-    return replace(scores, rows=rows, statistics=statistics, missing=missing, details=details)
+    return replace(
+        scores, rows=rows, statistics=statistics, missing=missing, details=details,
+        notes={**scores.notes, **notes},
+    )  # fmt: skip
 
 
 def prompt_of(task: Any, one: Answered) -> str:

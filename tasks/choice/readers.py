@@ -101,8 +101,8 @@ def read_columns(source: Located) -> Iterator[ChoiceQuestion]:
         for where, row in read_table(paths, columns)
     )
     groups = {rows[0][1]["index"]: rows for rows in _groups(texts)}
-    pictures = {"index": columns["index"], "image": image_column}
-    for where, row in read_table(paths, pictures):
+    image_columns = {"index": columns["index"], "image": image_column}
+    for where, row in read_table(paths, image_columns):
         rows = groups.get(_text(row["index"]))
         if rows is None:
             continue  # a rotated copy: it shows the image of its original

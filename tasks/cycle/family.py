@@ -336,7 +336,7 @@ class CycleTask(FamilyTask):
 
     def _look(self, record: CycleSample, image: Image) -> tuple[float, str, Mapping[str, str]]:
         """Whether an image shows what its prompt states, what it shows in words, and each shape's colour."""
-        picture = decode(image)
+        decoded = decode(image)
         image_id, name, text = record.truth
-        seen = self._truth.drawn(image_id, name, text, picture)
-        return seen.values["overall"], seen.words, self._truth.colours(picture)
+        seen = self._truth.drawn(image_id, name, text, decoded)
+        return seen.values["overall"], seen.words, self._truth.colours(decoded)

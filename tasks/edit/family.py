@@ -197,7 +197,7 @@ class EditTask(FamilyTask):
         last: Turn = sample.record.last
         found: dict[str, Any] = {"instructions": [turn.instruction for turn in sample.record.turns]}
         if last.target is not None:
-            found["picture"] = {"image": last.target.label, "sha256": last.target.sha256()}
+            found["image"] = {"image": last.target.label, "sha256": last.target.sha256()}
         found["description"] = last.description
         if last.source_description:
             found["source_description"] = last.source_description

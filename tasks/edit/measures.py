@@ -105,35 +105,35 @@ class _Seen:
         found: dict[int, float] = {}
         places = list(self._results)
         if how.measure == "image":
-            likeness = cosines(self._pictures("drawn"), self._pictures(how.against))
+            likeness = cosines(self._images("drawn"), self._images(how.against))
         elif how.measure == "direction":
             changes = (
-                self._unit(self._pictures("drawn")) - self._unit(self._pictures("source")),
+                self._unit(self._images("drawn")) - self._unit(self._images("source")),
                 self._unit(self._texts("description")) - self._unit(self._texts("source_description")),
             )
             likeness = cosines(*changes)
         else:
             formula = FORMULAS[how.formula]
-            pictures = _OF_TEXT.get(how.measure, "drawn" if how.region == "whole" else how.region)
+            which = _OF_TEXT.get(how.measure, "drawn" if how.region == "whole" else how.region)
             described = "source_description" if how.measure == "source text" else "description"
             texts = self._texts(described, formula.prefix)
             network = self._columns.text_network(self._key)
-            likeness = formula.of(cosines(self._pictures(pictures), texts), network)
+            likeness = formula.of(cosines(self._images(which), texts), network)
         for at, i in enumerate(places):
             keep = region(self._results[i], how.region)
             if keep is None or keep.any():
                 found[i] = float(likeness[at])
         return found
 
-    def _pictures(self, which: str) -> np.ndarray:
-        if ("picture", which) not in self._kept:
+    def _images(self, which: str) -> np.ndarray:
+        if ("image", which) not in self._kept:
             network, results = self._columns.network(self._key), list(self._results.values())
-            self._kept["picture", which] = kept_rows(
+            self._kept["image", which] = kept_rows(
                 kind_of(network, "features", "image", network.dim),
                 [_key(result, which) for result in results],
-                lambda: network.images([_picture(result, which) for result in results]),
+                lambda: network.images([_image(result, which) for result in results]),
             )
-        return self._kept["picture", which]
+        return self._kept["image", which]
 
     def _texts(self, which: str, prefix: str = "") -> np.ndarray:
         kind = f"{prefix}{which}"
@@ -212,7 +212,7 @@ def ask_workers(
 
 
 def _key(result: Result, which: str) -> bytes:
-    """Under what features of `_picture` are kept."""
+    """Under what features of `_image` are kept."""
     if which in ("drawn", "source", "target"):
         return bytes.fromhex(result.file(which).sha256())
     return joint_key(_key(result, "drawn"), _key(result, "source"), _part(result, which))
@@ -231,7 +231,7 @@ def region(result: Result, name: str) -> np.ndarray | None:
     return result.mask if name == "edited" else 1 - result.mask
 
 
-def _picture(result: Result, which: str) -> PilImage:
+def _image(result: Result, which: str) -> PilImage:
     """The result, what it is compared with, or one region of the result with the rest black."""
     if which == "drawn":
         return result.drawn

@@ -125,10 +125,10 @@ class Result:
 
     def beside(self, which: str) -> PilImage:
         """The image that the result is compared with. Raises SampleError where there is none."""
-        picture = self.source if which == "source" else self.target
-        if picture is None:
+        image = self.source if which == "source" else self.target
+        if image is None:
             raise SampleError(f"there is no {which} image to compare the result with")
-        return picture
+        return image
 
 
 def _result(one: Answered, needs: Set[str]) -> Result:

@@ -88,9 +88,9 @@ class Viescore:
         def part(shown: Part) -> Part:
             if isinstance(shown, Text):
                 return shown
-            picture = source if shown is edit.source else decode(shown).resize(source.size)
+            resized = source if shown is edit.source else decode(shown).resize(source.size)
             stream = io.BytesIO()
-            picture.save(stream, kind)
+            resized.save(stream, kind)
             return Image(stream.getvalue(), name=shown.label)
 
         (message,) = chat.messages
@@ -108,9 +108,9 @@ class Viescore:
                 checked_scores(parse_viescore(judgement.text))
         return dict(zip(("G_SC", "G_PQ", "G_O"), scores, strict=True))
 
-    def _chat(self, text: str, pictures: Document) -> Chat:
+    def _chat(self, text: str, images: Document) -> Chat:
         words: Document = (Text(text),)
-        parts = (*pictures, *words) if self._images_first else (*words, *pictures)
+        parts = (*images, *words) if self._images_first else (*words, *images)
         return Chat((Message("user", parts),), max_tokens=self._max_tokens, temperature=self._temperature)
 
 

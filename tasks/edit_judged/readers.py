@@ -72,11 +72,11 @@ def read_imgedit(source: Located) -> Iterator[JudgedEdit]:
         raise DataError(f"{path} must be an object of edits, not {type(rows).__name__}.", "Is it ImgEdit's?")
     for key, row in rows.items():
         where = f"{path}, {key}"
-        picture = source.image("images", image=field(row, "id", str, where))
+        image = source.image("images", image=field(row, "id", str, where))
         yield JudgedEdit(
             id=key,
-            source=picture,
-            given=picture,
+            source=image,
+            given=image,
             instruction=field(row, "prompt", str, where),
             kind=field(row, "edit_type", str, where),
         )

@@ -30,12 +30,12 @@ class ColorClassifier:
         self._network = network
         self._classes: dict[str, np.ndarray] = {}
 
-    def classify(self, picture: PilImage, name: str, objects: Sequence[Found]) -> list[str]:
+    def classify(self, image: PilImage, name: str, objects: Sequence[Found]) -> list[str]:
         """A colour of `COLORS` for each object of class `name`. Raises SampleError for a box without
         pixels."""
         if not objects:
             return []
-        crops = [_crop(picture, found) for found in objects]
+        crops = [_crop(image, found) for found in objects]
         likeness = _unit(self._network.images(crops)) @ self._class_vectors(name).T
         return [COLORS[int(index)] for index in likeness.argmax(axis=1)]
 
@@ -48,13 +48,12 @@ class ColorClassifier:
         return self._classes[name]
 
 
-def _crop(picture: PilImage, found: Found) -> PilImage:
+def _crop(image: PilImage, found: Found) -> PilImage:
     from PIL import Image
 
-    image = picture
     if found.mask is not None:
-        blank = Image.new("RGB", picture.size, _GREY)
-        image = Image.composite(picture, blank, Image.fromarray(found.mask))
+        blank = Image.new("RGB", image.size, _GREY)
+        image = Image.composite(image, blank, Image.fromarray(found.mask))
     left, top, right, bottom = found.detection.box
     # Rounded as PIL's crop does it; what lies outside the image has no colour.
     if min(round(right), image.width) <= max(round(left), 0) or (

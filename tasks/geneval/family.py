@@ -140,8 +140,8 @@ class GenEvalTask(FamilyTask):
     def _objects(self, prompt: ComposedPrompt, image: Image) -> dict[str, list[Detection]]:
         """The detections that count, with colours where the prompt asks for them."""
         assert self.detector is not None
-        picture = decode(image)
-        found = self.detector.detect(image, picture)
+        decoded = decode(image)
+        found = self.detector.detect(image, decoded)
         seen = {id(one.detection): one for objects in found.values() for one in objects}
         plain = {name: [one.detection for one in objects] for name, objects in found.items()}
         kept = keep_detections(plain, counting=prompt.tag == COUNTING)
@@ -152,7 +152,7 @@ class GenEvalTask(FamilyTask):
             first = [seen[id(one)] for one in kept.get(name, ())[: wanted["count"]]]
             bare = [one for one in first if one.detection.color is None]
             if bare:
-                colors = dict(zip(map(id, bare), self._colors.classify(picture, name, bare), strict=True))
+                colors = dict(zip(map(id, bare), self._colors.classify(decoded, name, bare), strict=True))
                 told = [with_color(one, colors[id(one)]) if id(one) in colors else one for one in first]
                 kept[name][: len(told)] = [one.detection for one in told]
                 seen |= {id(one.detection): one for one in told}

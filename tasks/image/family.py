@@ -152,9 +152,9 @@ class ImageTask(FamilyTask):
 
     def reference_answer(self, sample: Sample, earlier: Sequence[Response] = ()) -> Response | None:
         """The image that the caption was written about; None where there is none."""
-        picture = sample.record.reference
+        image = sample.record.reference
         count = self.count if self._protocol.pairing == "prompt" else 1
-        return None if picture is None else ImageResponse((picture,) * count)
+        return None if image is None else ImageResponse((image,) * count)
 
     def target(self, sample: Sample) -> Any:
         return {"prompt": sample.record.text, "captions": list(sample.record.captions)}
@@ -211,5 +211,5 @@ class ImageTask(FamilyTask):
 def _together(one: Answered) -> Answered:
     """The images of several answers as one answer."""
     several = [response.images for response in one.responses if isinstance(response, ImageResponse)]
-    pictures = [image for images in several for image in images]
-    return replace(one, responses=(ImageResponse(tuple(pictures)),))
+    together = [image for images in several for image in images]
+    return replace(one, responses=(ImageResponse(tuple(together)),))

@@ -24,7 +24,7 @@ from evalsuite.task import (
 )
 from evalsuite.task.features import InceptionLogits
 from evalsuite.task.miniature import PromptTruth
-from evalsuite.task.networks import Columns, cosines, image_features, text_features
+from evalsuite.task.networks import Columns, cosines, image_features, refusals_note, text_features
 from evalsuite.task.readers import decode, lossy
 
 from . import distributions
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 Which = Literal["selected", "first"]
 _LOGITS = "logits of "
+_Seen = tuple[str, Which]
+"""A network's key (or that of its class scores) and the images that it saw."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +67,24 @@ class Scorer:
     deviation: Deviation | None = None
 
     def score(self, answers: Iterable[Answered]) -> Scores:
-        """Rows in the order of `answers`; a prompt with a broken image or too few of them is a failure."""
+        """Rows in the order of `answers`; a prompt with a broken image or too few of them, or with one that
+        the selecting network does not take, is a failure. An image that another network does not take lacks
+        that network's columns."""
         # Images are files, so that all answers together are small.
         answered = list(answers)
         failures = {i: reason for i, one in enumerate(answered) if (reason := self._unusable(one))}
         usable = [i for i in range(len(answered)) if i not in failures]
         prompts: list[Prompt] = [answered[i].sample.record for i in usable]
-        pictures = [answered[i].response.images for i in usable]
-        selected, broken, seen = self._selected(prompts, pictures)
+        generated = [answered[i].response.images for i in usable]
+        selected, broken, seen = self._selected(prompts, generated)
         chosen: dict[Which, list[Image]] = {
-            "first": [images[0] for images in pictures],
-            "selected": [images[k] for images, k in zip(pictures, selected, strict=True)],
+            "first": [images[0] for images in generated],
+            "selected": [images[k] for images, k in zip(generated, selected, strict=True)],
         }
-        features = self._features(prompts, chosen, broken)
+        features, refused = self._features(prompts, chosen, broken)
         if seen is not None:
             features[self.select, "selected"] = seen
-        values, words = self._values(prompts, chosen, features, broken)
+        values, words = self._values(prompts, chosen, features, broken, refused)
         failures |= {usable[at]: reason for at, reason in broken.items()}
         rows = []
         place = {i: at for at, i in enumerate(usable)}
@@ -95,18 +99,20 @@ class Scorer:
             said = f"image {selected[at] + 1} of {self.count}" if self.count > 1 else ""
             parsed = "; ".join(filter(None, (said, words[at])))
             rows.append(SampleScore(sample.id, values[at], sample.cluster, sample.labels, parsed))
-        return self._told(rows, place, features, chosen)
+        return self._told(rows, place, features, chosen, refused)
 
     def _features(
         self, prompts: Sequence[Prompt], chosen: Mapping[Which, list[Image]], broken: dict[int, str]
-    ) -> dict[tuple[str, Which], np.ndarray]:
-        """By network and which images: features, class scores, or scores (n, 1); each image is decoded once
-        for all of them. What the selecting network saw of the selected images is not among them."""
+    ) -> tuple[dict[_Seen, np.ndarray], dict[_Seen, dict[int, str]]]:
+        """By network and which images: features, class scores, or scores (n, 1); and the prompts whose image
+        the network does not take, with the reason. Each image is decoded once for all networks. What the
+        selecting network saw of the selected images is not among them."""
         # One image per prompt is both the first and the selected one.
         passes: list[tuple[Which, ...]] = (
             [("selected", "first")] if self.count == 1 else [("selected",), ("first",)]
         )
-        features: dict[tuple[str, Which], np.ndarray] = {}
+        features: dict[_Seen, np.ndarray] = {}
+        refused: dict[_Seen, dict[int, str]] = {}
         for which in passes:
             keys = {feature_key(how) for how in self.how.values() if how.network and how.images in which}
             if self.select and "selected" in which:
@@ -117,7 +123,8 @@ class Scorer:
             found, state = image_features(networks, chosen[which[0]], [prompt.text for prompt in prompts])
             broken |= state.failures
             features |= {(key, one): found[key] for key in keys for one in which}
-        return features
+            refused |= {(key, one): places for key, places in state.refused.items() for one in which}
+        return features, refused
 
     def _network(self, key: str) -> Any:
         name = key.removeprefix(_LOGITS)
@@ -132,7 +139,7 @@ class Scorer:
         return ""
 
     def _selected(
-        self, prompts: Sequence[Prompt], pictures: Sequence[Sequence[Image]]
+        self, prompts: Sequence[Prompt], generated: Sequence[Sequence[Image]]
     ) -> tuple[list[int], dict[int, str], np.ndarray | None]:
         """The image chosen for each prompt, the prompts with broken images, and the selecting network's
         features of the chosen images."""
@@ -142,9 +149,9 @@ class Scorer:
 
         network = self.columns.text_network(self.select)
         found, state = image_features(
-            {self.select: network}, [image for images in pictures for image in images]
+            {self.select: network}, [image for images in generated for image in images]
         )
-        broken = {at // self.count: reason for at, reason in state.failures.items()}
+        broken = {at // self.count: reason for at, reason in state.without(self.select).items()}
         texts = [prompt.captions if self.any_caption else (prompt.text,) for prompt in prompts]
         unique = sorted({text for group in texts for text in group})
         embedded = dict(zip(unique, _unit(text_features(network, unique)), strict=True))
@@ -160,21 +167,28 @@ class Scorer:
         self,
         prompts: Sequence[Prompt],
         chosen: Mapping[Which, Sequence[Image]],
-        features: Mapping[tuple[str, Which], np.ndarray],
+        features: Mapping[_Seen, np.ndarray],
         broken: dict[int, str],
+        refused: Mapping[_Seen, Mapping[int, str]],
     ) -> tuple[list[dict[str, float]], list[str]]:
+        """The columns that each prompt has by itself; in words what the truth says, and what is lacking."""
         values: list[dict[str, float]] = [{} for _ in prompts]
         words = [""] * len(prompts)
+        lacking: list[list[str]] = [[] for _ in prompts]
         for name, how in self.how.items():
+            without = refused.get((feature_key(how), how.images), {})
+            for at, reason in without.items():
+                lacking[at].append(f"no {name}: {reason}")
+            taken = [at for at in range(len(prompts)) if at not in without]
             if how.measure == "similarity":
                 formula = FORMULAS[how.formula]
                 network = self.columns.text_network(how.network)
                 texts = text_features(network, [formula.prefix + p.text for p in prompts])
                 scores = formula.of(cosines(features[how.network, how.images], texts), network)
-                for at in range(len(prompts)):
+                for at in taken:
                     values[at][name] = float(scores[at])
             elif how.measure == "score":
-                for at in range(len(prompts)):
+                for at in taken:
                     values[at][name] = float(features[how.network, how.images][at, 0])
         for which in ("selected", "first"):
             wanted = [
@@ -195,30 +209,39 @@ class Scorer:
                     continue
                 values[at] |= {name: seen.values[name] for name in wanted if name in seen.values}
                 words[at] = words[at] or seen.words
-        return values, words
+        return values, [
+            "; ".join(filter(None, parts)) for parts in zip(words, map("; ".join, lacking), strict=True)
+        ]
 
     def _told(
         self,
         rows: Sequence[SampleScore],
         place: Mapping[int, int],
-        features: Mapping[tuple[str, Which], np.ndarray],
+        features: Mapping[_Seen, np.ndarray],
         chosen: Mapping[Which, Sequence[Image]],
+        refused: Mapping[_Seen, Mapping[int, str]],
     ) -> Scores:
         metrics = {metric.name: metric for metric in self.columns.info.metrics}
-        scored = [i for i, row in enumerate(rows) if not row.failure]
+        whole = [i for i, row in enumerate(rows) if not row.failure]
+        notes: dict[str, str] = {}
         statistics: list[Statistic] = []
         missing = dict(self.columns.missing)
         distances = Distributions(self.reference, self.columns.network)
         lost: dict[Which, str] = {}
         for name, how in self.how.items():
             metric: Metric = metrics[name]
+            without = refused.get((feature_key(how), how.images), {})
+            scored = [i for i in whole if place[i] not in without]
+            if len(scored) < len(whole):
+                reasons = [without[place[i]] for i in whole if place[i] in without]
+                notes[name] = refusals_note(reasons, len(whole))
             if how.measure not in distributions.NAMES:
                 statistics += mean_statistics(metric, rows, by=self.by)
                 continue
             drawn = features[feature_key(how), how.images][[place[i] for i in scored]]
             if how.images not in lost:  # every file is opened for it
-                pictures = (chosen[how.images][place[i]] for i in scored)
-                lost[how.images] = next(filter(None, map(lossy, pictures)), "")
+                files = (chosen[how.images][place[i]] for i in whole)
+                lost[how.images] = next(filter(None, map(lossy, files)), "")
             if lost[how.images]:
                 missing[name] = (
                     f"a generated image is a {lost[how.images]}, whose losses would be measured too"
@@ -231,7 +254,7 @@ class Scorer:
             except SampleError as error:
                 missing[name] = str(error)
         details = self.columns.details() | distances.record | self._deviations(rows)
-        return Scores(rows, statistics, missing, details)
+        return Scores(rows, statistics, missing, details, notes)
 
     def _by_parts(
         self,

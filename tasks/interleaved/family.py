@@ -193,12 +193,12 @@ class ImageTask(_Documents):
         steps, place = document.steps(), len(earlier)
         if self.protocol.context == "last-text":
             return (Text(steps[place][0]),) if steps[place][0] else ()
-        own = [_picture(document, k, response) for k, response in enumerate(earlier)]
+        own = [_generated(document, k, response) for k, response in enumerate(earlier)]
         parts: list[Text | Image] = []
-        for k, (text, picture) in enumerate(steps[: place + 1]):
+        for k, (text, image) in enumerate(steps[: place + 1]):
             parts += [Text(text)] if text else []
             if k < place and self.protocol.context != "text":
-                parts.append(own[k] if self.protocol.context == "own" else picture)
+                parts.append(own[k] if self.protocol.context == "own" else image)
         return joined(tuple(parts)) if self.protocol.context == "text" else tuple(parts)
 
     def written(self, one: Answered) -> tuple[Document, bool]:
@@ -208,11 +208,11 @@ class ImageTask(_Documents):
             raise SampleError(f"{len(one.responses)} of {len(steps)} images were generated")
         parts: list[Text | Image] = []
         for k, ((text, _), response) in enumerate(zip(steps, one.responses, strict=True)):
-            parts += [*([Text(text)] if text else []), _picture(document, k, response)]
+            parts += [*([Text(text)] if text else []), _generated(document, k, response)]
         return tuple(parts), False
 
 
-def _picture(document: InterleavedDocument, place: int, response: Response) -> Image:
+def _generated(document: InterleavedDocument, place: int, response: Response) -> Image:
     if not isinstance(response, ImageResponse) or len(response.images) != 1:
         raise SampleError(f"Document {document.id}: image {place + 1} is missing.")
     return response.images[0]

@@ -18,15 +18,15 @@ def faults(parts: Document, truncated: bool, limits: Limits, max_images_per_docu
         max_images_per_document: where `limits` name no number.
     """
     found = []
-    pictures = sum(isinstance(part, Image) for part in parts)
+    images = sum(isinstance(part, Image) for part in parts)
     words = sum(len(part.text.split()) for part in parts if isinstance(part, Text))
     most = (
         max_images_per_document if limits.max_images_per_document is None else limits.max_images_per_document
     )
-    if pictures < limits.min_images_per_document:
-        found.append(f"{pictures} images, at least {limits.min_images_per_document} are required")
-    if pictures > most:
-        found.append(f"{pictures} images, at most {most} are allowed")
+    if images < limits.min_images_per_document:
+        found.append(f"{images} images, at least {limits.min_images_per_document} are required")
+    if images > most:
+        found.append(f"{images} images, at most {most} are allowed")
     if words < limits.least_words:
         found.append(f"{words} words, at least {limits.least_words} are required")
     if limits.text_first and parts and isinstance(parts[0], Image):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from evalsuite.content import Document, Image, Text
@@ -22,7 +22,7 @@ from evalsuite.task import (
 )
 from evalsuite.task.metrics import gaussian_of, score_captions
 from evalsuite.task.miniature import StoryTruth
-from evalsuite.task.networks import Columns, cosines, image_features, text_features
+from evalsuite.task.networks import Columns, cosines, image_features, refusals_note, text_features
 from evalsuite.task.readers import InterleavedDocument
 
 from .form import faults
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 TEXT = ("CIDEr", "ROUGE-L")
-PICTURES = ("frechet", "similarity", "image_similarity")
+OF_IMAGES = ("frechet", "similarity", "image_similarity")
 _FEWEST = 4
 """Images below which there is no distance between distributions."""
 
@@ -59,7 +59,8 @@ class Scorer:
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows in the order of `answered`; an answer that is no document, or has a broken image, is a
-        failure. A document without images has no value in the columns that look at images."""
+        failure. A document without images has no value in the columns that look at images, one with an image
+        that a network does not take none in that network's columns."""
         rows: list[SampleScore] = []
         made: list[_Made] = []
         for one in answered:
@@ -77,7 +78,7 @@ class Scorer:
 
     def _alone(self, one: Answered, parts: Document, truncated: bool) -> tuple[dict[str, float], str]:
         """The columns of a document by itself, and in words what it is."""
-        pictures = [part for part in parts if isinstance(part, Image)]
+        images = [part for part in parts if isinstance(part, Image)]
         checked = any(how.measure == "form" for how in self.how.values())
         wrong = faults(parts, truncated, self.limits, self.max_images_per_document) if checked else []
         values: dict[str, float] = {}
@@ -87,7 +88,7 @@ class Scorer:
             if how.measure == "form":
                 values[name] = float(not wrong)
             elif how.measure == "num_images":
-                values[name] = float(len(pictures))
+                values[name] = float(len(images))
             elif how.measure == "truth" and seen is not None and name in seen.values:
                 values[name] = seen.values[name]
         if seen is not None:
@@ -96,10 +97,10 @@ class Scorer:
 
     def _add_features(self, made: Sequence[_Made], rows: list[SampleScore]) -> list[_Made]:
         """Adds the columns in the features of networks; returns the documents whose images are whole."""
-        keys = sorted({how.network for how in self.how.values() if how.measure in PICTURES})
+        keys = sorted({how.network for how in self.how.values() if how.measure in OF_IMAGES})
         networks = {key: self.columns.network(key) for key in keys}
-        pictures = [picture for one in made for picture in one.images]
-        found, state = image_features(networks, pictures)
+        images = [image for one in made for image in one.images]
+        found, state = image_features(networks, images)
         whole: list[_Made] = []
         start = 0
         for one in made:
@@ -108,15 +109,33 @@ class Scorer:
             if broken:
                 rows[one.row] = replace(rows[one.row], values={}, parsed="", failure=broken[0])
             else:
-                features = {key: values[start:end] for key, values in found.items()}
-                whole.append(replace(one, features=features))
+                without = {key: state.without(key) for key in keys if key in state.refused}
+                refused = {
+                    key: next(places[at] for at in range(start, end) if at in places)
+                    for key, places in without.items()
+                    if any(at in places for at in range(start, end))
+                }
+                features = {key: values[start:end] for key, values in found.items() if key not in refused}
+                whole.append(replace(one, features=features, refused=refused))
+                self._add_reasons(one.row, refused, rows)
             start = end
         for name, how in self.how.items():
+            taken = [one for one in whole if how.network not in one.refused]
             if how.measure == "similarity":
-                self._add_similarity(name, how, whole, rows)
+                self._add_similarity(name, how, taken, rows)
             elif how.measure == "image_similarity":
-                self._add_image_similarity(name, how, whole, rows)
+                self._add_image_similarity(name, how, taken, rows)
         return whole
+
+    def _add_reasons(self, row: int, refused: Mapping[str, str], rows: list[SampleScore]) -> None:
+        """Says which columns a document lacks, and why."""
+        lacking = [
+            f"no {name}: {refused[how.network]}"
+            for name, how in self.how.items()
+            if how.measure in OF_IMAGES and how.network in refused
+        ]
+        if lacking:
+            rows[row] = replace(rows[row], parsed="; ".join(filter(None, (rows[row].parsed, *lacking))))
 
     def _add_similarity(
         self, name: str, how: ColumnSettings, made: Sequence[_Made], rows: list[SampleScore]
@@ -145,12 +164,12 @@ class Scorer:
         """(images, dim) of each document's true images. Raises DataError where one is broken."""
         from evalsuite.errors import DataError
 
-        pictures = [picture for one in made for picture in one.document.images]
-        found, state = image_features({key: self.columns.network(key)}, pictures)
-        if state.failures:
+        images = [image for one in made for image in one.document.images]
+        found, state = image_features({key: self.columns.network(key)}, images)
+        broken = state.without(key)
+        if broken:
             raise DataError(
-                f"{len(state.failures)} true images cannot be read; the first: "
-                f"{next(iter(state.failures.values()))}",
+                f"{len(broken)} true images cannot be read; the first: {next(iter(broken.values()))}",
                 "A reference set must be complete.",
             )
         split: list[np.ndarray] = []
@@ -176,16 +195,20 @@ class Scorer:
         metrics: dict[str, Metric] = {metric.name: metric for metric in self.columns.info.metrics}
         missing = dict(self.columns.missing)
         statistics: list[Statistic] = []
+        notes: dict[str, str] = {}
         for name, how in self.how.items():
+            reasons = [one.refused[how.network] for one in made if how.network in one.refused]
+            if how.measure in OF_IMAGES and reasons:
+                notes[name] = refusals_note(reasons, len(made))
             if how.measure != "frechet":
                 statistics += mean_statistics(metrics[name], rows, by=self.by)
                 continue
-            drawing = [one for one in made if len(one.images)]
+            drawing = [one for one in made if len(one.images) and how.network not in one.refused]
             if sum(len(one.images) for one in drawing) < _FEWEST:
                 missing[name] = "too few images for a distance between distributions"
                 continue
             statistics.append(self._distance(metrics[name], how.network, drawing, made))
-        return Scores(rows, statistics, missing, self.columns.details())
+        return Scores(rows, statistics, missing, self.columns.details(), notes)
 
     def _distance(
         self, metric: Metric, key: str, drawing: Sequence[_Made], made: Sequence[_Made]
@@ -211,12 +234,14 @@ class _Made:
     Args:
         row: its place among the rows.
         features: by network, (images, dim).
+        refused: by network, why it does not take an image of the document.
     """
 
     row: int
     document: InterleavedDocument
     parts: Document
-    features: Mapping[str, np.ndarray] = None  # type: ignore[assignment]
+    features: Mapping[str, np.ndarray] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def images(self) -> list[Image]:

@@ -29,12 +29,13 @@ def distances(columns: Columns, prompts: Sequence[Sequence[Image]], *, jpeg: boo
     found, state = image_features({NETWORK: columns.network(NETWORK)}, images)
     wide = found[NETWORK].astype(np.float64)
     unit = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    failures = state.without(NETWORK)
     values: list[Values | str] = []
     start = 0
     for shown in prompts:
         its = range(start, start + len(shown))
         start = its.stop
-        broken = next((state.failures[place] for place in its if place in state.failures), "")
+        broken = next((failures[place] for place in its if place in failures), "")
         if broken or len(shown) < 2:
             values.append(broken or "a single image has no other to be compared with")
             continue

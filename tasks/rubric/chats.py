@@ -98,16 +98,16 @@ class Chats:
         if isinstance(part, Text):
             return part
         settings = self._settings
-        picture = decode(part, apply_orientation=True)
+        image = decode(part, apply_orientation=True)
         if settings.size is not None:
-            picture = picture.convert("RGB").resize(settings.size)
+            image = image.convert("RGB").resize(settings.size)
         if settings.longest_side is not None:
-            picture.thumbnail((settings.longest_side, settings.longest_side))
+            image.thumbnail((settings.longest_side, settings.longest_side))
         if given and settings.source_pixels is not None:
-            width, height = picture.size
+            width, height = image.size
             ratio = min(1.0, math.sqrt(settings.source_pixels / (width * height)))
             width, height = (max(16, int(side * ratio) // 16 * 16) for side in (width, height))
-            picture = picture.resize((width, height))
+            image = image.resize((width, height))
         stream = io.BytesIO()
-        picture.convert("RGB").save(stream, "JPEG" if settings.jpeg else "PNG")
+        image.convert("RGB").save(stream, "JPEG" if settings.jpeg else "PNG")
         return Image(stream.getvalue(), name=part.label)

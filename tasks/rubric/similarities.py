@@ -16,7 +16,7 @@ def similarities(
     answered: Sequence[Answered], columns: Columns, how: Mapping[str, Similarity]
 ) -> list[dict[str, float]]:
     """For each answer, column -> cosine in [-1, 1]; nothing where the answer is not one image, or where one
-    of the compared images is broken.
+    of the compared images is broken or refused by the column's network.
 
     A network sees each image once, also a source that many samples share.
 
@@ -28,9 +28,10 @@ def similarities(
     places = {id(image): place for place, image in enumerate(images)}
     keys = sorted({one.network for one in how.values()})
     found, state = image_features({key: columns.network(key) for key in keys}, images)
-    whole = {id(images[place]) for place in state.positions}
     values: list[dict[str, float]] = [{} for _ in answered]
     for name, one in how.items():
+        without = state.without(one.network)
+        whole = {id(image) for place, image in enumerate(images) if place not in without}
         kept = [
             i
             for i, (made, source) in enumerate(pairs)

@@ -95,7 +95,7 @@ class SubjectTask(FamilyTask):
 
     def target(self, sample: Sample) -> Any:
         wish: Wish = sample.record
-        return {"subject": wish.subject.name, "prompt": wish.prompt, "pictures": _digests(wish.subject)}
+        return {"subject": wish.subject.name, "prompt": wish.prompt, "images": _digests(wish.subject)}
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         how = {name: self.settings.columns[name] for name in self.columns.computed}

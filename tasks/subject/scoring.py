@@ -11,7 +11,7 @@ from evalsuite.errors import DataError, EvalsuiteError, SampleError
 from evalsuite.request import ImageResponse
 from evalsuite.task import FORMULAS, Answered, Breakdown, SampleScore, Scores, mean_statistics, row_of
 from evalsuite.task.miniature import SubjectTruth
-from evalsuite.task.networks import Columns, image_features, text_features
+from evalsuite.task.networks import Columns, image_features, refusals_note, text_features
 from evalsuite.task.readers import Subject, decode
 
 from .settings import ColumnSettings
@@ -38,7 +38,8 @@ class Scorer:
 
     def score(self, answered: Iterable[Answered]) -> Scores:
         """Rows in the order of `answered`, each the mean over a prompt's images; one that lacks an image,
-        or whose subject has a broken one, is a failure. Goes through the answers once."""
+        or whose subject has a broken one, is a failure. A prompt with an image that a network does not take
+        lacks that network's columns. Goes through the answers once."""
         rows: list[SampleScore] = []
         # Images are files, so that all answers together are small.
         answers = list(answered)
@@ -51,7 +52,12 @@ class Scorer:
                 continue
             rows.append(row_of(one)(values, parsed=words))
         statistics = [s for metric in self.columns.metrics for s in mean_statistics(metric, rows, by=self.by)]
-        return Scores(rows, statistics, self.columns.missing, self.columns.details())
+        notes: dict[str, str] = {}
+        for name, how in self.how.items():
+            reasons = [one.refused[how.network] for one in features if how.network in one.refused]
+            if how.measure != "truth" and reasons:
+                notes[name] = refusals_note(reasons, len(rows))
+        return Scores(rows, statistics, self.columns.missing, self.columns.details(), notes)
 
     def _features(self, answers: Sequence[Answered]) -> list[_Seen]:
         """What the networks see of each answer's images, a prompt's images together."""
@@ -64,7 +70,13 @@ class Scorer:
         for number, at in enumerate(usable):
             its = range(number * self.count, (number + 1) * self.count)
             broken = next((state.failures[place] for place in its if place in state.failures), "")
-            seen[at] = _Seen({key: _unit(found[key][its.start : its.stop]) for key in keys}, broken)
+            refused = {
+                key: next(places[place] for place in its if place in places)
+                for key, places in state.refused.items()
+                if any(place in places for place in its)
+            }
+            features = {key: _unit(found[key][its.start : its.stop]) for key in keys if key not in refused}
+            seen[at] = _Seen(features, broken, refused)
         return seen
 
     def _values(self, one: Answered, seen: _Seen) -> tuple[dict[str, float], str]:
@@ -77,8 +89,12 @@ class Scorer:
         wish = one.sample.record
         values: dict[str, float] = {}
         features = seen.features
+        lacking = []
         for name, how in self.how.items():
             if how.measure == "truth":
+                continue
+            if how.network in seen.refused:
+                lacking.append(f"no {name}: {seen.refused[how.network]}")
                 continue
             if how.measure == "subject":
                 cosines = features[how.network] @ self._of_subject(how.network, wish.subject).T
@@ -89,15 +105,15 @@ class Scorer:
                 cosines = formula.of(features[how.network] @ text, network)
             values[name] = float(np.mean(cosines))
         words = self._of_truth(wish, one.response.images, values)
-        return values, words
+        return values, "; ".join(filter(None, (words, *lacking)))
 
     def _of_subject(self, key: str, subject: Subject) -> np.ndarray:
         """(images, dim) unit features of the subject's real images, made once."""
         if (key, subject.name) not in self._real:
             networks = {key: self.columns.network(key)}
             found, state = image_features(networks, subject.images, block=max(1, len(subject.images)))
-            if state.failures:
-                raise DataError(next(iter(state.failures.values())), "A subject's images must be complete.")
+            if broken := state.without(key):
+                raise DataError(next(iter(broken.values())), "A subject's images must be complete.")
             self._real[key, subject.name] = _unit(found[key])
         return self._real[key, subject.name]
 
@@ -123,10 +139,12 @@ class _Seen:
     Args:
         features: by network, (images, dim) of unit length.
         broken: why an image cannot be read.
+        refused: by network, why it does not take one of the images.
     """
 
     features: Mapping[str, np.ndarray] = field(default_factory=dict)
     broken: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def _unusable(one: Answered, count: int) -> str:

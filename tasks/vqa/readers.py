@@ -169,20 +169,20 @@ def read_gqa_tables(source: Located, settings: Settings) -> Iterator[Question]:
     Raises:
         DataError: a question about an image that is not there.
     """
-    pictures: dict[str, Image] = {}
+    images: dict[str, Image] = {}
     columns = {"id": "id", "image": "image"}
     for where, row in read_table(source.paths("pictures"), columns):
-        pictures[str(row["id"])] = image_cell(row["image"], f"{where} (image {row['id']})")
+        images[str(row["id"])] = image_cell(row["image"], f"{where} (image {row['id']})")
     for where, row in read_table(source.paths("questions"), source.columns):
         image_id = str(row["image_id"])
-        if image_id not in pictures:
+        if image_id not in images:
             raise DataError(
                 f"{where} is about image {image_id!r}, which is not in the table of images.",
                 "Is the data set complete?",
             )
         yield Question(
             id=str(row["id"]),
-            image=pictures[image_id],
+            image=images[image_id],
             image_id=image_id,
             question=field(row, "question", str, where),
             answers=(field(row, "answer", str, where),),

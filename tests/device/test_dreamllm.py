@@ -116,7 +116,7 @@ def test_documents_wait_once_a_token_and_a_few_times_an_image(gpu: PretendedGpu,
         "documents, 8 rows",
         lambda found: max(a.details["tokens"] for a in found),
     )
-    images = sum(answer.details["pictures"] for answer in answers)
+    images = sum(answer.details["images"] for answer in answers)
     assert images
     assert waits <= steps + 1 + 5 * images + PROMPT
 

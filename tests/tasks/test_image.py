@@ -473,6 +473,36 @@ def test_broken_and_foreign_answers_are_failures_with_their_reason_and_the_rest_
     assert all(s.rows and min(s.rows) >= 6 for s in scores.statistics)
 
 
+def test_an_image_that_a_network_does_not_take_lacks_that_networks_columns_alone(
+    data: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evalsuite.features._torch import PretrainedNetwork
+
+    task = mini(data, clip)
+    answers = perfect(list(task.samples()))
+    odd = decode(answers[1].sample.record.reference).resize((64, 63))
+    answers[1] = drawn(answers[1].sample, png(odd))
+    original = PretrainedNetwork.prepare
+
+    def prepare(self: Any, image: pil.Image) -> np.ndarray:
+        if image.size == odd.size:
+            raise DataError("63 pixels are too few.")
+        return original(self, image)
+
+    monkeypatch.setattr(PretrainedNetwork, "prepare", prepare)
+    scores = task.score(answers)
+    assert not failures(scores)
+    row, other = scores.rows[1], scores.rows[2]
+    assert "overall" in row.values
+    assert other.values.keys() - row.values.keys() == {"miniCLIP-T"}
+    assert "no miniCLIP-T: 63 pixels are too few." in row.parsed
+    assert "63 pixels" not in other.parsed
+    (distance,) = (one for one in scores.statistics if one.metric.name == "Frechet-miniCLIP")
+    assert list(distance.rows) == [0, *range(2, len(answers))]
+    assert set(scores.notes) == {"miniCLIP-T", "Frechet-miniCLIP"}
+    assert "without 1 of 30" in scores.notes["Frechet-miniCLIP"]
+
+
 def _ihdr(width: int, height: int) -> bytes:
     import struct
     import zlib

@@ -255,6 +255,32 @@ def test_broken_images_and_other_answers_are_failures(stories: Task, data: Path,
     assert "1 of" in failures(task.score([short, true_pictures(samples[1])]))[samples[0].id]
 
 
+def test_a_document_with_an_image_that_a_network_does_not_take_lacks_its_columns_alone(
+    stories: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evalsuite.features._torch import PretrainedNetwork
+
+    samples = list(stories.samples())[:4]
+    original = PretrainedNetwork.prepare
+
+    def prepare(self: Any, image: pil.Image) -> np.ndarray:
+        if image.size == (64, 63):
+            raise DataError("63 pixels are too few.")
+        return original(self, image)
+
+    monkeypatch.setattr(PretrainedNetwork, "prepare", prepare)
+    odd = told(samples[0], noise(0), "now it is red .", flat(9, (64, 63)))
+    scores = stories.score([odd, *map(true_story, samples[1:])])
+    assert not failures(scores)
+    row, other = scores.rows[:2]
+    assert other.values.keys() - row.values.keys() == {"miniCLIP-T"}
+    assert row.values["num_images"] == 2
+    assert "no miniCLIP-T: 63 pixels are too few." in row.parsed
+    (distance,) = (one for one in scores.statistics if one.metric.name == "Frechet-miniCLIP")
+    assert list(distance.rows) == [1, 2, 3]
+    assert set(scores.notes) == {"miniCLIP-T", "Frechet-miniCLIP"}
+
+
 def test_a_missing_true_image_stops_the_distance_with_its_name(
     data: Path, clip: Path, tmp_path: Path
 ) -> None:

@@ -160,6 +160,32 @@ def test_missing_and_broken_images_are_failures(tmp_path: Path, clip: Path) -> N
         assert part in reason
 
 
+def test_a_prompt_with_an_image_that_a_network_does_not_take_lacks_its_columns_alone(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from evalsuite.features._torch import PretrainedNetwork
+
+    task = bench(tmp_path, clip)
+    samples = list(task.samples())[:2]
+    original = PretrainedNetwork.prepare
+
+    def prepare(self: Any, image: pil.Image) -> np.ndarray:
+        if image.size == (64, 63) and "dino" in type(self).__name__.lower():
+            raise DataError("63 pixels are too few.")
+        return original(self, image)
+
+    monkeypatch.setattr(PretrainedNetwork, "prepare", prepare)
+    odd = drawn(samples[0], *[flat()] * 3, flat(9, (64, 63)))
+    scores = task.score([odd, drawn(samples[1], *[flat()] * 4)])
+    assert not failures(scores)
+    lacking = scores.rows[1].values.keys() - scores.rows[0].values.keys()
+    assert lacking
+    assert all("DINO" in name for name in lacking)
+    assert scores.rows[0].values
+    assert "63 pixels are too few." in scores.rows[0].parsed
+    assert scores.notes.keys() == lacking
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
