@@ -16,7 +16,7 @@ from evalsuite.durable import writing
 from evalsuite.errors import SpecError
 from evalsuite.gallery.choosing import chosen_samples
 from evalsuite.gallery.documents import strips
-from evalsuite.gallery.judged import judged_samples, judged_sheet
+from evalsuite.gallery.judged import grades_of, judged_samples, judged_sheet
 from evalsuite.gallery.sheets import FAINT, GAP, INK, PAPER, fit, font_for, thumbnail, wrapped
 from evalsuite.registry import Registry, load_registry
 from evalsuite.request import DocumentResponse, ImageResponse, Request, Response
@@ -25,7 +25,7 @@ from evalsuite.store import RunReader
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
-_LINES = 3
+_LINES = 5
 """Lines of prompt under a sample; longer prompts are cut."""
 
 
@@ -41,6 +41,8 @@ class Shown:
     """For each image, what judges were asked about it and said."""
     heading: str = ""
     """The value of the label that the sheet is ordered by."""
+    scores: tuple[str, ...] = ()
+    """For each image, the score of its sample; "" where it has none."""
 
 
 def draw(
@@ -138,6 +140,7 @@ def _samples(
     readers: Sequence[RunReader], key: str, count: int, every: bool, by: str, registry: Registry
 ) -> Iterator[Shown]:
     built, chosen = chosen_samples(readers, key, count, by, registry)
+    grades = [grades_of(reader, key, built.info.headline.name) for reader in readers]
     for sample in chosen:
         answers = [[record.response for record in reader.steps(key, sample.id)] for reader in readers]
         earlier = [response for response in answers[0][:-1] if response is not None]
@@ -150,11 +153,14 @@ def _samples(
             continue
         words = " ".join("".join(p.text if isinstance(p, Text) else " " for p in last.parts).split())
         images = [("source", image) for image in last.images[-1:]]
-        for reader, responses in zip(readers, answers, strict=True):
+        scores = ["" for _ in images]
+        for reader, responses, grade in zip(readers, answers, grades, strict=True):
             drawn = _images(responses[-1], every)
             images += [("" if i else reader.model_name, image) for i, image in enumerate(drawn)]
+            scores += ["" if i else grade.get(sample.id, "") for i in range(len(drawn))]
         if len(images) > len(last.images[-1:]):
-            yield Shown(words, tuple(images), heading=f"{by}: {sample.labels[by]}" if by else "")
+            heading = f"{by}: {sample.labels[by]}" if by else ""
+            yield Shown(words, tuple(images), heading=heading, scores=tuple(scores))
 
 
 def _shown_documents(
@@ -185,13 +191,14 @@ def _sheet(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
     widest = max(len(sample.images) for sample in shown)
     columns = min(columns if widest == 1 else max(1, columns // widest), len(shown))
     labels = line if widest > 1 else 0
+    scores = line if any(any(one.scores) for one in shown) else 0
     width = widest * (size + GAP) + 2 * GAP
     prompts = [
         ([fit(one.heading, font, width - 2 * GAP)] if one.heading else [])
         + wrapped(one.prompt, font, width - 2 * GAP, _LINES)
         for one in shown
     ]
-    height = size + labels + max(map(len, prompts)) * line + 3 * GAP
+    height = size + labels + scores + max(map(len, prompts)) * line + 3 * GAP
     rows = -(-len(shown) // columns)
     sheet = pil.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
     pen = ImageDraw.Draw(sheet)
@@ -202,6 +209,10 @@ def _sheet(shown: Sequence[Shown], columns: int, size: int) -> PilImage:
             if labels:
                 pen.text((x, top), fit(label, font, size), fill=FAINT, font=font)
             sheet.paste(thumbnail(image, size), (x, top + labels))
+            if sample.scores:
+                below = top + labels + size + GAP // 2
+                pen.text((x, below), fit(sample.scores[j], font, size), fill=FAINT, font=font)
         for k, text in enumerate(prompts[i]):
-            pen.text((left, top + labels + size + GAP // 2 + k * line), text, fill=INK, font=font)
+            below = top + labels + size + scores + GAP // 2 + k * line
+            pen.text((left, below), text, fill=INK, font=font)
     return sheet

@@ -42,7 +42,7 @@ def judged_samples(
     if not isinstance(task, Judged):
         raise SpecError(f"Task {key!r} is not judged.", "Leave out --judged.")
     judges = [_first(reader, key) for reader in readers]
-    grades = [_grades(reader, key) for reader in readers]
+    grades = [grades_of(reader, key) for reader in readers]
     for sample in chosen:
         images: list[tuple[str, Image]] = []
         notes: list[tuple[str, ...]] = []
@@ -71,13 +71,18 @@ def _first(reader: RunReader, key: str) -> Verdicts:
     return verdicts(reader, judges[0], key)
 
 
-def _grades(reader: RunReader, key: str) -> dict[str, str]:
-    """Sample -> its scores in words; empty where the run is not scored."""
+def grades_of(reader: RunReader, key: str, only: str = "") -> dict[str, str]:
+    """Sample -> its scores in words; empty where the run is not scored.
+
+    Args:
+        only: the one column to show.
+    """
     try:
         frame = reader.scores(key)
     except StoreError:
         return {}
     columns = [name for name in frame.columns if name.startswith("value.")]
+    columns = [name for name in columns if not only or name == f"value.{only}"]
     return {str(row["id"]): _words(row, columns) for _, row in frame.iterrows()}
 
 

@@ -47,5 +47,5 @@ def unjudged(task: Judged) -> str:
     """Why the headline is missing where nobody has judged, and what would judge."""
     return (
         f"no judge has been asked about the answers: `evalsuite judge RUN --task {task.info.name} "
-        f"--judge {task.judge} --base-url URL`, or with `--judge-model MODEL` for one that runs here"
+        f"--judge {task.judge} --base-url URL`, or with `--judge-model MODEL` alone for one that runs here"
     )

@@ -46,6 +46,24 @@ def test_webp_is_as_lossless_as_png_and_shards_show_what_files_do(
     np.testing.assert_array_equal(first, second)
 
 
+def test_each_image_has_its_samples_headline_score(runs: tuple[Path, Path]) -> None:
+    from evalsuite.gallery import drawing
+    from evalsuite.store import RunReader
+
+    with RunReader(runs[0]) as reader:
+        shown = list(drawing._samples([reader], reader.task_keys[0], 3, False, "", sums_registry()))
+    assert len(shown) == 3
+    for one in shown:
+        assert len(one.scores) == len(one.images)
+        (score,) = one.scores
+        name, value = score.rsplit(" ", 1)
+        assert name
+        assert 0 <= float(value) <= 1
+    without = [drawing.Shown(one.prompt, one.images) for one in shown]
+    sheets = [drawing._sheet(some, 3, 32) for some in (shown, without)]
+    assert sheets[0].height > sheets[1].height
+
+
 def test_a_gallery_of_another_kind_is_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"g\.jpg is not"):
         sheet(runs[0], tmp_path / "g.jpg")

@@ -97,8 +97,9 @@
       found.p ? make("p", { class: "parsed" }, make("span", { class: "faint" }, "parsed as "), text(found.p)) : null);
   }
 
-  function judged(list) {
-    return make("details", { class: "more-details" }, make("summary", {}, list.length === 1 ? "what the judge said" : `what judges said (${list.length})`),
+  /* What judges were asked and said; open beside images, whose grades nothing else explains. */
+  function judged(list, open) {
+    return make("details", { class: "more-details", open }, make("summary", {}, list.length === 1 ? "what the judge said" : `what judges said (${list.length})`),
       ...list.map(([judge, words, failure, question], i) => make("div", { class: "judge" },
         i && list[i - 1][0] === judge ? null : make("p", { class: "faint" }, text(judge)),
         question ? make("p", { class: "question" }, text(question)) : null,
@@ -125,7 +126,7 @@
           said(given, own, name), ...remarks(given, seconds)));
       });
       body.push(...answer.v.map((found) => verdict(index, found, answer.v.length > 1)));
-      if (answer.j) body.push(judged(answer.j));
+      if (answer.j) body.push(judged(answer.j, answer.s.some(([, given]) => given && given.k === "images")));
     }
     const mark = make("span", { class: "gauge", "aria-hidden": "true" });
     if (quality !== null) mark.append(fill(quality));
