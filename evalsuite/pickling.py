@@ -32,6 +32,6 @@ def quick_state(cls: _Class) -> _Class:
         for name, value in zip(names, state, strict=True):
             put(self, name, value)
 
-    cls.__getstate__ = state  # type: ignore[attr-defined]
-    cls.__setstate__ = restore  # type: ignore[attr-defined]
+    setattr(cls, "__getstate__", state)  # noqa: B010  (mypy knows the class as `type`)
+    setattr(cls, "__setstate__", restore)  # noqa: B010
     return cls

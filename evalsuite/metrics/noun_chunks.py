@@ -9,7 +9,7 @@ from typing import Any
 
 from evalsuite.errors import UnavailableError
 
-PIPELINE = "en_core_web_sm"
+CHUNK_PIPELINE = "en_core_web_sm"
 """The authors' pipeline."""
 MOST = 8
 """Chunks that are asked about."""
@@ -17,7 +17,7 @@ _PLACES = frozenset({"top", "the side", "the left", "the right"})
 """Chunks that say where something is; nothing is asked about them."""
 
 
-def load_pipeline(name: str = PIPELINE) -> Any:
+def load_chunk_pipeline(name: str = CHUNK_PIPELINE) -> Any:
     """A spaCy pipeline by its name, or from a folder. Raises UnavailableError where it is not installed."""
     try:
         import spacy
@@ -26,7 +26,8 @@ def load_pipeline(name: str = PIPELINE) -> Any:
     except (ImportError, OSError) as error:
         raise UnavailableError(
             f"The spaCy pipeline {name} cannot be loaded ({error}).",
-            f"pip install spacy && python -m spacy download {PIPELINE}, or give a file with the questions.",
+            f"pip install spacy && python -m spacy download {CHUNK_PIPELINE}, or give a file with the"
+            " questions.",
         ) from error
 
 
@@ -34,7 +35,8 @@ def chunk_questions(prompt: str, pipeline: Any, most: int = MOST) -> tuple[str, 
     """One question per noun chunk that says no place ("a red book?"), the first `most` of them.
 
     Args:
-        pipeline: what `load_pipeline` gives, or anything whose result has `noun_chunks` with a `text` each.
+        pipeline: what `load_chunk_pipeline` gives, or anything whose result has `noun_chunks` with a `text`
+            each.
 
     Source: Karine-Huang/T2I-CompBench `BLIPvqa_eval/BLIP_vqa.py`.
     """
@@ -42,7 +44,7 @@ def chunk_questions(prompt: str, pipeline: Any, most: int = MOST) -> tuple[str, 
     return tuple(f"{chunk}?" for chunk in chunks if chunk not in _PLACES)[:most]
 
 
-def pipeline_name(pipeline: Any) -> str:
+def chunk_pipeline_name(pipeline: Any) -> str:
     """Name and version, as they belong to a score: `core_web_sm 3.8.0 (spaCy 3.8.7)`."""
     import spacy
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from evalsuite.engine.pool import WorkerInfo
 from evalsuite.errors import CheckpointError, SpecError
-from evalsuite.store.environment import Environment, collect
+from evalsuite.store.environment import collect
+from evalsuite.store.manifest import Environment
 
 
 @dataclass

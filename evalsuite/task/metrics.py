@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     from evalsuite.metrics.letters import LETTER_RULES, mmmu_open_hit, read_letter
     from evalsuite.metrics.likelihood import choose
     from evalsuite.metrics.meteor import meteor, meteor_obstacle
+    from evalsuite.metrics.noun_chunks import (
+        CHUNK_PIPELINE,
+        chunk_pipeline_name,
+        chunk_questions,
+        load_chunk_pipeline,
+    )
     from evalsuite.metrics.pope import POPE_RULES, PopeReport, pope_report, yes_or_no
     from evalsuite.metrics.ptb import tokenize_captions
     from evalsuite.metrics.puzzle_grids import (
@@ -92,6 +98,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BOX_FORMS",
     "CHOICE_RULES",
+    "CHUNK_PIPELINE",
     "COLORS",
     "LETTER_RULES",
     "OPENING_METRICS",
@@ -118,6 +125,8 @@ __all__ = [
     "checked_imgedit_grade",
     "checked_scores",
     "choose",
+    "chunk_pipeline_name",
+    "chunk_questions",
     "circular_hit",
     "cmmd",
     "cmmd_influence",
@@ -142,6 +151,7 @@ __all__ = [
     "kernel_influence",
     "kris_dual_grades",
     "kris_grade",
+    "load_chunk_pipeline",
     "longtext_clean",
     "longtext_counts",
     "marked_steps",
@@ -236,6 +246,9 @@ if not TYPE_CHECKING:
             "evalsuite.metrics.pope": "POPE_RULES PopeReport pope_report yes_or_no",
             "evalsuite.metrics.puzzle_grids": "Grid frames_right maze_frames read_maze read_tiles readable",
             "evalsuite.metrics.puzzles": "maze_moves moves_right",
+            "evalsuite.metrics.noun_chunks": (
+                "CHUNK_PIPELINE chunk_pipeline_name chunk_questions load_chunk_pipeline"
+            ),
             "evalsuite.metrics.ptb": "tokenize_captions",
             "evalsuite.metrics.rubric": (
                 "dreambench_grade kris_dual_grades kris_grade mmie_grade omnicontext_grade omnicontext_reply"

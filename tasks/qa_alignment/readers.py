@@ -11,9 +11,15 @@ from types import MappingProxyType
 from typing import Any
 
 from evalsuite.errors import DataError, SampleError
-from evalsuite.metrics.noun_chunks import PIPELINE, chunk_questions, load_pipeline, pipeline_name
 from evalsuite.task import Located
-from evalsuite.task.metrics import geneval_checklist, parse_parents
+from evalsuite.task.metrics import (
+    CHUNK_PIPELINE,
+    chunk_pipeline_name,
+    chunk_questions,
+    geneval_checklist,
+    load_chunk_pipeline,
+    parse_parents,
+)
 from evalsuite.task.readers import field, read_json, read_lines
 from evalsuite.task.wording import python_value
 
@@ -325,8 +331,8 @@ def read_compbench(source: Located) -> Iterator[QuestionedPrompt]:
         DataError: the file has no prompts.
     """
     path = source.path("prompts")
-    pipeline = load_pipeline(source.settings.get("pipeline", PIPELINE))
-    made_by = pipeline_name(pipeline)
+    pipeline = load_chunk_pipeline(source.settings.get("pipeline", CHUNK_PIPELINE))
+    made_by = chunk_pipeline_name(pipeline)
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     prompts = [line for line in lines if line]
     if not prompts:

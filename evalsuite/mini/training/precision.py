@@ -38,18 +38,20 @@ def choose(seconds: Mapping[str, float]) -> Precision:
 
 
 def time_steps(step: Callable[[Precision], object], repeats: int = 2) -> dict[str, float]:
-    """Seconds that a step takes in each format: the fastest of `repeats`, after one that warms up.
+    """CPU seconds that a step takes in each format: the fewest of `repeats`, after one that warms up.
 
-    The random state is left as it was found.
+    CPU time, because what else the machine does would otherwise decide: a second seed was once trained in
+    the slower format since other work began between the two measurements. The random state is left as it was
+    found.
     """
     state = torch.get_rng_state()
     found: dict[str, float] = {}
     for precision in CANDIDATES:
         seconds = []
         for _ in range(repeats + 1):
-            start = time.perf_counter()
+            start = time.process_time()
             step(precision)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(time.process_time() - start)
         found[precision] = round(min(seconds[1:]), 4)
     torch.set_rng_state(state)
     return found

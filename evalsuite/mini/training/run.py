@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ...errors import EvalsuiteError, suggest
+from .places import recipes
 from .processes import hold, train_in_processes
 from .recipe import keep_recipe, load_recipe, seeded
 from .stages import make_stages
@@ -24,9 +25,7 @@ def find_recipe(name: Path | str) -> Path:
     """
     if Path(name).suffix in (".yaml", ".yml"):
         return Path(name)
-    import evalsuite_baselines.mini
-
-    folder = Path(str(evalsuite_baselines.mini.__file__)).parent / "recipes"
+    folder = recipes()
     path = folder / f"{name}.yaml"
     if not path.exists():
         known = sorted(p.stem for p in folder.glob("*.yaml"))

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from ...dreamllm.modeling import DreamLLMForCausalLM
+from .places import checkpoints
 
 LANGUAGE_MODEL = "dreamllm-stage1"
 """The checkpoint that still has stage 0's language model: stage I trains the bridges alone."""
@@ -19,15 +20,14 @@ def take_parts(work: Path) -> None:
 
     The encoder and the decoder are those that every shipped DreamLLM was trained with, in half precision.
     """
-    from evalsuite_baselines.mini import CHECKPOINTS
-
+    shipped = checkpoints()
     for part in ("clip", "sd"):
         for folder in ("parts", "ship"):
-            _copy(CHECKPOINTS / part, work / folder / part)
-    _copy(CHECKPOINTS / "sd" / "vae", work / "parts" / "vae")
-    _save_language_model(CHECKPOINTS / LANGUAGE_MODEL, work / "parts" / "lm")
+            _copy(shipped / part, work / folder / part)
+    _copy(shipped / "sd" / "vae", work / "parts" / "vae")
+    _save_language_model(shipped / LANGUAGE_MODEL, work / "parts" / "lm")
     # Last: the stage is done when the decoder's folder is whole.
-    shutil.copy2(CHECKPOINTS / "sd" / "model_index.json", work / "ship" / "sd" / "model_index.json")
+    shutil.copy2(shipped / "sd" / "model_index.json", work / "ship" / "sd" / "model_index.json")
 
 
 def _copy(source: Path, target: Path) -> None:
