@@ -49,9 +49,9 @@ def asked_about(task: Judged, answered: Answered, known: Mapping[Place, Judgemen
     return found
 
 
-def question_texts(task: Judged, answered: Answered, known: Mapping[Place, Judgement]) -> dict[Place, str]:
-    """The words of every question of these judgements that the task asks, by place."""
-    found: dict[Place, str] = {}
+def questions_asked(task: Judged, answered: Answered, known: Mapping[Place, Judgement]) -> dict[Place, Asked]:
+    """Every question of these judgements that the task asks, by place."""
+    found: dict[Place, Asked] = {}
     for run in sorted({run for _, _, run in known}):
         exchange = Exchange(task, answered)
         with suppress(SampleError):
@@ -60,7 +60,7 @@ def question_texts(task: Judged, answered: Answered, known: Mapping[Place, Judge
                 if place not in known:
                     break
                 exchange.add(question, known[place])
-                found[place] = words_of(question.chat)
+                found[place] = Asked(words_of(question.chat), _images(question.chat, answered), known[place])
     return found
 
 

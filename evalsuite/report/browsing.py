@@ -104,7 +104,7 @@ class SampleWriter:
             answers=[text if state == ANSWERED else "" for text, state in zip(said, states, strict=True)],
         )
 
-    def _asked(self, visit: Visit, steps: Sequence[Step], column: int) -> list[list[str]]:
+    def _asked(self, visit: Visit, steps: Sequence[Step], column: int) -> list[list[Any]]:
         """What one run's judges were asked and said about a sample."""
         said = self._judged[column].get(visit.id, [])
         if not said:
@@ -121,10 +121,10 @@ class SampleWriter:
         steps: Sequence[Step],
         scores: Sequence[Score],
         prompts: list[dict[str, Any]],
-        judged: Sequence[Sequence[str]],
+        judged: Sequence[Sequence[Any]],
     ) -> dict[str, Any] | None:
         """One run's part of a sample: `s`teps of prompt's place, answer and seconds; `v`erdicts per rules;
-        `j`udges with words and questions."""
+        `j`udges with words, questions and which images these show."""
         if not steps:
             return None
         written = []

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evalsuite.judging import Judged
 from evalsuite.judging.exchange import Place
-from evalsuite.judging.shown import question_texts
+from evalsuite.judging.shown import Asked, questions_asked
 from evalsuite.report.gathering import Answers
 from evalsuite.report.privacy import without_folders
 from evalsuite.store import Record
@@ -41,16 +42,21 @@ def judgements(answers: Answers) -> dict[str, list[Said]]:
 
 def with_questions(
     said: Sequence[Said], task: Task | None, sample: Sample | None, records: Sequence[Record]
-) -> list[list[str]]:
-    """Judge, words, failure and question of each judgement; no question where the data are not here, or where
-    it was asked under other rules."""
-    texts: dict[tuple[str, Place], str] = {}
+) -> list[list[Any]]:
+    """Judge, words, failure and question of each judgement, and which of the answer's images the question
+    shows, from 1; no question where the data are not here, or where it was asked under other rules."""
+    asked: dict[tuple[str, Place], Asked] = {}
     responses = tuple(record.response for record in records if record.response is not None)
     if isinstance(task, Judged) and sample is not None and responses:
         for judge in dict.fromkeys(one.judge for one in said):
             known = {
                 one.place: Judgement(one.words, judge, one.failure) for one in said if one.judge == judge
             }
-            found = question_texts(task, Answered(sample, responses), known)
-            texts |= {(judge, place): text for place, text in found.items()}
-    return [[one.judge, one.words, one.failure, texts.get((one.judge, one.place), "")] for one in said]
+            found = questions_asked(task, Answered(sample, responses), known)
+            asked |= {(judge, place): one for place, one in found.items()}
+    rows: list[list[Any]] = []
+    for one in said:
+        about = asked.get((one.judge, one.place))
+        question, images = (about.question, [place + 1 for place in about.images]) if about else ("", [])
+        rows.append([one.judge, one.words, one.failure, question, images])
+    return rows

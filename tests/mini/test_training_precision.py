@@ -21,10 +21,3 @@ def test_waiting_does_not_count() -> None:
     found = time_steps(step)
     assert found["float32"] >= 0.02 > found["bf16"]
     assert choose(found) == "bf16"
-
-
-@pytest.mark.parametrize(("float32", "bf16", "chosen"), [(1.0, 0.5, "bf16"), (1.0, 0.9, "float32")])
-def test_a_tie_is_trained_in_float32(float32: float, bf16: float, chosen: str) -> None:
-    from evalsuite.mini.training.precision import choose
-
-    assert choose({"float32": float32, "bf16": bf16}) == chosen

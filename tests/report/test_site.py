@@ -236,7 +236,7 @@ def test_judges_are_told_apart_and_their_words_shown(tmp_path: Path) -> None:
     assert list(dict.fromkeys(s["rules"] for s in index["scores"])) == ["official", "official, judge gpt-1"]
     answer = samples_of(tmp_path / "site", "shapes")[0]["a"][0]
     assert [v["s"]["accuracy"] for v in answer["v"]] == [1.0, 0.5]
-    assert answer["j"] == [["gpt-1", "<b>Good</b>", "", ""], ["gpt", "", "content filter", ""]]
+    assert answer["j"] == [["gpt-1", "<b>Good</b>", "", "", []], ["gpt", "", "content filter", "", []]]
     assert "judge gpt-1" in (tmp_path / "site" / "index.html").read_text()
 
 

@@ -48,10 +48,22 @@
         return make("ul", { class: "answers" }, ...[...counts].map(([item, count]) =>
           make("li", {}, text(String(item)), count > 1 ? make("span", { class: "faint" }, ` ×${count}`) : null)));
       }
-      return make("ul", { class: "tree" }, ...value.map((item) => make("li", {}, reference(item))));
+      return records(value) || make("ul", { class: "tree" }, ...value.map((item) => make("li", {}, reference(item))));
     }
     return make("dl", { class: "tree" }, ...Object.entries(value).flatMap(([name, item]) =>
       [make("dt", {}, text(name)), make("dd", {}, reference(item))]));
+  }
+
+  /* Several records of the same few short fields, such as questions about an image, are a table. */
+  function records(list) {
+    const names = Object.keys(list[0] || {});
+    const short = (value) => value === null || typeof value !== "object" || (Array.isArray(value) && value.every((one) => typeof one !== "object"));
+    const alike = (item) => item && !Array.isArray(item) && Object.keys(item).join() === names.join() && Object.values(item).every(short);
+    if (list.length < 2 || !names.length || names.length > 5 || !list.every(alike)) return null;
+    const shown = (value) => (value === null ? "" : Array.isArray(value) ? value.join(", ") : String(value));
+    return make("table", { class: "plain records" },
+      make("thead", {}, make("tr", {}, ...names.map((name) => make("th", { scope: "col" }, text(name))))),
+      make("tbody", {}, ...list.map((item) => make("tr", {}, ...names.map((name) => make("td", {}, text(shown(item[name]))))))));
   }
 
   function choices(answer, prompt) {
@@ -99,11 +111,20 @@
 
   /* What judges were asked and said; open beside images, whose grades nothing else explains. */
   function judged(list, open) {
+    const rows = [];
+    list.forEach(([judge, words, failure, question, images], i) => {
+      const before = list[i - 1];
+      const place = images.length ? `image ${images.join(", ")}` : "";
+      const told = !before || before[0] !== judge;
+      if (told) rows.push(make("tr", {}, make("th", { scope: "rowgroup", colspan: "2" }, text(judge))));
+      if (place && (told || before[4].join() !== images.join())) rows.push(make("tr", {}, make("th", { scope: "rowgroup", colspan: "2" }, place)));
+      const reply = failure ? make("span", { class: "failure" }, "No judgement: ", text(failure)) : text(words);
+      rows.push(question
+        ? make("tr", {}, make("td", { class: "question" }, text(question)), make("td", {}, reply))
+        : make("tr", {}, make("td", { colspan: "2" }, reply)));
+    });
     return make("details", { class: "more-details", open }, make("summary", {}, list.length === 1 ? "what the judge said" : `what judges said (${list.length})`),
-      ...list.map(([judge, words, failure, question], i) => make("div", { class: "judge" },
-        i && list[i - 1][0] === judge ? null : make("p", { class: "faint" }, text(judge)),
-        question ? make("p", { class: "question" }, text(question)) : null,
-        failure ? make("p", { class: "failure" }, "No judgement: ", text(failure)) : make("div", { class: "said" }, text(words)))));
+      make("table", { class: "plain judge" }, make("tbody", {}, ...rows)));
   }
 
   function card(index, sample, column, place, score) {
