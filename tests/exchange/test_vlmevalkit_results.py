@@ -121,8 +121,10 @@ def test_mmmu_results_hold_both_splits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no question '0'"):
         import_predictions(tmp_path / "one", own, file)
     assert accuracy(import_predictions(tmp_path / "two", own, file, ignore_unknown=True)) == 1
-    hub: dict[str, Any] = {"id": "validation_Art_1", "question": "validation: what is in <image 1>?", "answer": "A",
-           "options": "['x', 'y']", "question_type": "multiple-choice", "image_1": cell(0)}  # fmt: skip
+    hub: dict[str, Any] = {
+        "id": "validation_Art_1", "question": "validation: what is in <image 1>?", "answer": "A",
+        "options": "['x', 'y']", "question_type": "multiple-choice", "image_1": cell(0),
+    }  # fmt: skip
     hub |= {f"image_{k}": None for k in range(2, 8)}
     images = tuple(f"image_{k}" for k in range(1, 8))
     by_datasets(tmp_path / "hub" / "data" / "validation-0.parquet", [hub], images)
