@@ -8,7 +8,7 @@ exit status is 1 where all columns together take more than `--limit` times the s
 
 Beside them stand the parts of the pass: decoding, the networks' inputs, the networks' own forward passes in
 sum. No sharing can lower the last, nor the inputs that only one network sees: HPSv2 resizes floats, with and
-without antialiasing, HPSv3 cuts a picture of its own size into patches, CLIPs and BLIPs resize 8-bit ones to
+without antialiasing, HPSv3 cuts an image of its own size into patches, CLIPs and BLIPs resize 8-bit ones to
 their own sides. Columns that see an image alike get one input, those that resize it alike one resized image,
 those that resize floats one array; two preprocessings of one network read the texts once. Scores are the same
 to the bit as those of a column by itself.

@@ -79,7 +79,7 @@ def made(package: Package, folder: Path) -> str:
     `uv` makes it where it is on the PATH, else venv and pip; uv is told pip's variables where its own are not
     set. torch and transformers get the versions of this environment, torch its build too (`+cpu`, `+cu130`),
     so that differences are the package's own. One that was left half made, that lost its interpreter, or that
-    was made for other versions is made anew.
+    was made for other versions is rebuilt.
 
     Raises:
         SpecError: `FOLDER/PACKAGE` is there and was not made by this function.

@@ -442,7 +442,7 @@ def test_questions_about_recorded_noun_chunks_agree(path: Path, compared: Compar
         assert chunk_questions(case["input"]["prompt"], lambda _, found=placed: _Read(found)) == (
             *wanted[:MOST],
         )
-    compared("T2I-CompBench: questions of chunks", len(cases))
+    compared("T2I-CompBench: form of questions, chunks as recorded", len(cases))
 
 
 @_every("t2i-compbench-questions")
