@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from evalsuite.content import Text
+from evalsuite.data.literals import read_literal
 from evalsuite.engine.hashing import describe, remembering, sample_hash
 from evalsuite.errors import DataError, SampleError, SpecError
 from evalsuite.exchange.imported import specified, write_imported
@@ -24,18 +24,9 @@ from evalsuite.task import Sample, Task
 
 @runtime_checkable
 class KnowsForeignIds(Protocol):
-    """A task whose samples have other numbers in other tools' files; optional."""
-
-    def foreign_id(self, number: int) -> str:
-        """The sample that such a file knows by this number; empty where none does."""
-        ...
-
-
-@runtime_checkable
-class KnowsForeignNames(Protocol):
     """A task whose samples have other ids in other tools' files; optional."""
 
-    def foreign_name(self, key: str) -> str:
+    def foreign_id(self, key: str) -> str:
         """The sample that such a file knows by this id; empty where none does."""
         ...
 
@@ -127,8 +118,6 @@ def _match(
             name = str(rest) if turn < samples.get(str(rest), (0, ""))[0] else name
         if name not in samples and one.other in samples:
             name = one.other
-        if name not in samples and isinstance(task, KnowsForeignNames):
-            name = task.foreign_name(name) or name
         if name not in samples and one.prompt:
             # LLaVA's answers to TextVQA have the image's id, and the question in the prompt.
             about = [each for each in of_image.get(name, ()) if _asks(one.prompt, samples[each][1])]
@@ -185,12 +174,10 @@ def _match(
 
 
 def _foreign(task: Task, given: Sequence[Prediction], samples: Collection[str]) -> dict[str, str]:
-    """The file's numbers that are another tool's for samples of this benchmark; empty where the file has
-    none."""
+    """The file's ids that are another tool's for samples of this benchmark; empty where the file has none."""
     if not isinstance(task, KnowsForeignIds):
         return {}
-    numbers = {one.key: int(one.key) for one in given if one.position is None and one.key.isdecimal()}
-    found = {key: task.foreign_id(number) for key, number in numbers.items()}
+    found = {one.key: task.foreign_id(one.key) for one in given if one.position is None}
     return {key: name for key, name in found.items() if name in samples and name != key}
 
 
@@ -230,8 +217,8 @@ def _same_answer(given: str, target: Any, options: Mapping[str, str]) -> bool:
         return True
     theirs: list[Any] = [given]
     if given.lstrip().startswith("["):
-        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            parsed = ast.literal_eval(given.strip())
+        with suppress(ValueError):
+            parsed = read_literal(given.strip())
             theirs += parsed if isinstance(parsed, list) else []
     known += [options[one] for one in known if one in options]
     return not {_plain(one) for one in known}.isdisjoint(_plain(str(one)) for one in theirs)

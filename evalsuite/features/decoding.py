@@ -35,6 +35,11 @@ class Decoded:
         """Position -> reason, of the images that have no row of a network: broken, or refused by it."""
         return dict(sorted({**self.failures, **self.refused.get(network, {})}.items()))
 
+    def refusals(self, positions: Sequence[int]) -> dict[str, str]:
+        """By network that refuses one of the images at these positions, why it does: the first reason."""
+        reasons = {key: [at[one] for one in positions if one in at] for key, at in self.refused.items()}
+        return {key: found[0] for key, found in reasons.items() if found}
+
 
 def decoded_batches(
     images: Sequence[Image], state: Decoded, size: int = _DECODED

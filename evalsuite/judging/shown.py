@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -37,31 +37,26 @@ def asked_about(task: Judged, answered: Answered, known: Mapping[Place, Judgemen
 
     Questions that were asked under other rules are not among them: nothing stored belongs to those made here.
     """
-    exchange = Exchange(task, answered)
-    found: list[Asked] = []
-    with suppress(SampleError):  # cannot be judged: the score says so
-        while (question := exchange.next()) is not None:
-            said = known.get((question.digest, question.attempt, run))
-            if said is None:
-                break
-            exchange.add(question, said)
-            found.append(Asked(words_of(question.chat), _images(question.chat, answered), said))
-    return found
+    return [asked for _, asked in _one_pass(task, answered, known, run)]
 
 
 def questions_asked(task: Judged, answered: Answered, known: Mapping[Place, Judgement]) -> dict[Place, Asked]:
     """Every question of these judgements that the task asks, by place."""
-    found: dict[Place, Asked] = {}
-    for run in sorted({run for _, _, run in known}):
-        exchange = Exchange(task, answered)
-        with suppress(SampleError):
-            while (question := exchange.next()) is not None:
-                place = question.digest, question.attempt, run
-                if place not in known:
-                    break
-                exchange.add(question, known[place])
-                found[place] = Asked(words_of(question.chat), _images(question.chat, answered), known[place])
-    return found
+    runs = sorted({run for _, _, run in known})
+    return {place: asked for run in runs for place, asked in _one_pass(task, answered, known, run)}
+
+
+def _one_pass(
+    task: Judged, answered: Answered, known: Mapping[Place, Judgement], run: int
+) -> Iterator[tuple[Place, Asked]]:
+    exchange = Exchange(task, answered)
+    with suppress(SampleError):  # cannot be judged: the score says so
+        while (question := exchange.next()) is not None:
+            place = question.digest, question.attempt, run
+            if place not in known:
+                return
+            exchange.add(question, known[place])
+            yield place, Asked(words_of(question.chat), _images(question.chat, answered), known[place])
 
 
 def words_of(chat: Chat) -> str:

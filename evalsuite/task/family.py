@@ -41,19 +41,14 @@ class FamilyTask(ABC):
     def samples(self) -> Iterator[Sample]:
         return self.plan.select(self._samples)
 
-    def foreign_id(self, number: int) -> str:
-        """The sample that another tool's files know by this number; empty where none does."""
-        for how in self.plan.benchmark.foreign_ids:
-            if not how.pattern and number >= how.offset:
-                return f"{how.prefix}{number - how.offset}"
-        return ""
-
-    def foreign_name(self, key: str) -> str:
+    def foreign_id(self, key: str) -> str:
         """The sample that another tool's files know by this id; empty where none does."""
         for how in self.plan.benchmark.foreign_ids:
-            found = re.fullmatch(how.pattern, key) if how.pattern else None
-            if found is not None:
-                return found.expand(how.id)
+            if how.pattern:
+                if found := re.fullmatch(how.pattern, key):
+                    return found.expand(how.id)
+            elif key.isdecimal() and int(key) >= how.offset:
+                return f"{how.prefix}{int(key) - how.offset}"
         return ""
 
     @abstractmethod

@@ -7,8 +7,6 @@ options: a table in which it is not would give every model 0.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from evalsuite.content import Document, Image, Part, Text
+from evalsuite.data.literals import read_literal
 from evalsuite.data.table import image_cell
 from evalsuite.data.vqav2 import human_answers
 from evalsuite.errors import DataError
@@ -251,12 +250,10 @@ def _letters_meant(value: Any, options: Mapping[str, str], form: AnswerForm) -> 
 
 
 def _parsed(text: str, where: str) -> Any:
-    for parse in (json.loads, ast.literal_eval):  # JSON's escapes of an emoji are two characters to Python
-        try:
-            return parse(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            continue
-    raise DataError(f"{where}: the options {text!r:.60} are not the text of a list.")
+    try:
+        return read_literal(text)
+    except ValueError as error:
+        raise DataError(f"{where}: the options {text!r:.60} are not the text of a list.") from error
 
 
 def _option_columns(settings: McqSettings) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import math
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from evalsuite.content import Image
 from evalsuite.data.coco import find_image
+from evalsuite.data.literals import read_literal
 from evalsuite.data.rows import Layout, Unreadable, columns_of, read_rows
 from evalsuite.data.table import image_cell
 from evalsuite.errors import DataError, suggest
@@ -385,10 +385,9 @@ def _there(columns: Mapping[str, str], have: Iterable[str]) -> dict[str, str]:
 def _list_of(cell: Any) -> Any:
     """The list that a text writes, as Python or JSON does; anything else as it is."""
     if isinstance(cell, str) and cell.lstrip().startswith("["):
-        for parse in (json.loads, ast.literal_eval):
-            with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                found = parse(cell)
-                return found if isinstance(found, list) else cell
+        with suppress(ValueError):
+            found = read_literal(cell.strip())
+            return found if isinstance(found, list) else cell
     return cell
 
 

@@ -109,12 +109,7 @@ class Scorer:
             if broken:
                 rows[one.row] = replace(rows[one.row], values={}, parsed="", failure=broken[0])
             else:
-                without = {key: state.without(key) for key in keys if key in state.refused}
-                refused = {
-                    key: next(places[at] for at in range(start, end) if at in places)
-                    for key, places in without.items()
-                    if any(at in places for at in range(start, end))
-                }
+                refused = state.refusals(range(start, end))
                 features = {key: values[start:end] for key, values in found.items() if key not in refused}
                 whole.append(replace(one, features=features, refused=refused))
                 self._add_reasons(one.row, refused, rows)

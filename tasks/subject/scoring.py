@@ -70,11 +70,7 @@ class Scorer:
         for number, at in enumerate(usable):
             its = range(number * self.count, (number + 1) * self.count)
             broken = next((state.failures[place] for place in its if place in state.failures), "")
-            refused = {
-                key: next(places[place] for place in its if place in places)
-                for key, places in state.refused.items()
-                if any(place in places for place in its)
-            }
+            refused = state.refusals(its)
             features = {key: _unit(found[key][its.start : its.stop]) for key in keys if key not in refused}
             seen[at] = _Seen(features, broken, refused)
         return seen

@@ -21,9 +21,9 @@ def take_parts(work: Path) -> None:
     The encoder and the decoder are those that every shipped DreamLLM was trained with, in half precision.
     """
     shipped = checkpoints()
-    for part in ("clip", "sd"):
-        for folder in ("parts", "ship"):
-            _copy(shipped / part, work / folder / part)
+    _copy(shipped / "clip", work / "ship" / "clip")
+    for folder in ("parts", "ship"):
+        _copy(shipped / "sd", work / folder / "sd")
     _copy(shipped / "sd" / "vae", work / "parts" / "vae")
     _save_language_model(shipped / LANGUAGE_MODEL, work / "parts" / "lm")
     # Last: the stage is done when the decoder's folder is whole.
