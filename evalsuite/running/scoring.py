@@ -200,6 +200,8 @@ def score_task(
     failed = [SampleScore(name, failure=reason) for name, reason in without.items()]
     info = replace(task.info, judge=judged.name) if judged else replace(task.info)
     writer.save_scores(key, info.rules, [*scores.rows, *failed], info.judge)
+    if note := getattr(task, "source_note", ""):
+        writer.note(key, note)  # what the numbers are of stands with the run, not only in the log
     record = writer.manifest.task(key)
     return TaskResult(
         task=key,

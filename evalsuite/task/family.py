@@ -41,6 +41,12 @@ class FamilyTask(ABC):
     def samples(self) -> Iterator[Sample]:
         return self.plan.select(self._samples)
 
+    @property
+    def source_note(self) -> str:
+        """How the data that are read differ from the official set; empty where nothing is known to."""
+        source = self.plan.source
+        return f"{', '.join(source.files.values())}: {source.note}" if source.note else ""
+
     def foreign_id(self, key: str) -> str:
         """The sample that another tool's files know by this id; empty where none does."""
         for how in self.plan.benchmark.foreign_ids:

@@ -12,6 +12,7 @@ from evalsuite.errors import DataError
 from evalsuite.exchange import import_predictions
 from evalsuite.running.scoring import Scored
 from evalsuite.spec import TaskSpec
+from evalsuite.store import RunReader
 from tests.tasks.tables import base64_of, by_datasets, cell, delimited, image_files, json_file
 
 
@@ -44,8 +45,6 @@ MATHVISTA = [
 
 @pytest.mark.parametrize("kind", ["xlsx", "tsv"])
 def test_mathvista_by_its_own_table_and_by_the_hubs(tmp_path: Path, kind: str) -> None:
-    if kind == "xlsx":
-        pytest.importorskip("openpyxl")
     file = results(tmp_path, MATHVISTA, "3", "y", kind=kind)
     delimited(tmp_path / "tsv" / "MathVista_MINI.tsv", MATHVISTA)
     own = TaskSpec(name="mathvista-testmini", data=tmp_path / "tsv")
@@ -103,6 +102,8 @@ def test_ocrbench_results_in_another_order_are_seen_by_their_answers(tmp_path: P
     file = results(tmp_path, rows, "Centre", "go")
     task = TaskSpec(name="ocrbench", data=tmp_path / "hub")
     assert accuracy(import_predictions(tmp_path / "one", task, file)) == 0.5
+    with RunReader(tmp_path / "one") as run:
+        assert not any("VLMEvalKit's copy" in note.text for note in run.notes())
     turned = TaskSpec(name="ocrbench", data=tmp_path / "turned")
     with pytest.raises(DataError, match=r"the right answer to question '0' of ocrbench is \['STOP'\] here"):
         import_predictions(tmp_path / "two", turned, file)
@@ -121,6 +122,8 @@ def test_mmmu_results_hold_both_splits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="has no question '0'"):
         import_predictions(tmp_path / "one", own, file)
     assert accuracy(import_predictions(tmp_path / "two", own, file, ignore_unknown=True)) == 1
+    with RunReader(tmp_path / "two") as run:  # how its data differ stands with the run
+        assert any("MMMU_DEV_VAL.tsv: VLMEvalKit's copy" in note.text for note in run.notes())
     hub: dict[str, Any] = {
         "id": "validation_Art_1", "question": "validation: what is in <image 1>?", "answer": "A",
         "options": "['x', 'y']", "question_type": "multiple-choice", "image_1": cell(0),
