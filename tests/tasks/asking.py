@@ -45,7 +45,7 @@ def wording(request: Request) -> str:
     return "".join(part.text if isinstance(part, Text) else "<image>" for part in request.messages[-1].parts)
 
 
-def pictures(request: Request) -> list[bytes]:
+def shown_images(request: Request) -> list[bytes]:
     return [image.read() for image in request.images if isinstance(image, Image)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from evalsuite.errors import DataError
 from evalsuite.metrics.captions import score_captions
 from tests.data.image_files import encoded
-from tests.tasks.asking import answer, asked, build, pictures, wording, write_json, write_table
+from tests.tasks.asking import answer, asked, build, shown_images, wording, write_json, write_table
 
 PHOTO = encoded("JPEG")
 NOCAPS = [
@@ -67,7 +67,7 @@ def test_nocaps_official_file_and_hub_columns_ask_the_same(tmp_path: Path) -> No
     for ours, theirs in zip(one.samples(), other.samples(), strict=True):
         assert (ours.id, one.target(ours)) == (theirs.id, other.target(theirs))
         assert wording(asked(one, ours)) == wording(asked(other, theirs)) == "<image>"
-        assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTO]
+        assert shown_images(asked(one, ours)) == shown_images(asked(other, theirs)) == [PHOTO]
 
 
 @pytest.mark.parametrize("name", ["coco-caption-2014-val", "coco-caption-2017-val"])
@@ -80,7 +80,7 @@ def test_cocos_captions_are_read_from_hub_columns(name: str, tmp_path: Path) -> 
     task = build(name, tmp_path)
     (sample,) = task.samples()
     assert (sample.id, task.target(sample)) == ("42", ["a dog", "the dog"])
-    assert pictures(asked(task, sample)) == [PHOTO]
+    assert shown_images(asked(task, sample)) == [PHOTO]
 
 
 @pytest.mark.parametrize(("name", "ids"), [("in", ["0", "3"]), ("near", ["1"]), ("out", ["2"])])
@@ -126,7 +126,7 @@ def test_of_several_paragraphs_of_an_image_the_first_counts(tmp_path: Path) -> N
     task = build("image-paragraphs", paragraphs(tmp_path))
     (sample,) = task.samples()
     assert (sample.id, task.target(sample)) == ("2356347", ["A large building with bars on the windows."])
-    assert pictures(asked(task, sample)) == [PHOTO]
+    assert shown_images(asked(task, sample)) == [PHOTO]
 
 
 @pytest.mark.parametrize(
@@ -160,4 +160,4 @@ def test_flickr30k_reads_karpathys_file(tmp_path: Path) -> None:
     assert task.target(sample) == ["Dog 1.", "A dog."]
     request = asked(task, sample)
     assert wording(request) == "<image>Provide a one-sentence caption for the provided image."
-    assert pictures(request) == [PHOTO]
+    assert shown_images(request) == [PHOTO]

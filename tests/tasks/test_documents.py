@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evalsuite.errors import DataError, SampleError
 from evalsuite.metrics.anls import anls, levenshtein
 from tests.data.image_files import encoded
-from tests.tasks.asking import answer, asked, build, pictures, values, wording, write_json, write_table
+from tests.tasks.asking import answer, asked, build, shown_images, values, wording, write_json, write_table
 
 PHOTO = encoded("PNG")
 ROW = {"questionId": 49153, "question": "What is the total?", "answers": ["$1,234", "1,234 dollars"]}
@@ -41,7 +41,7 @@ def test_official_files_and_hub_columns_ask_the_same(name: str, config: str, tmp
     (ours,), (theirs,) = one.samples(), other.samples()
     assert (ours.id, one.target(ours)) == (theirs.id, other.target(theirs)) == ("49153", ROW["answers"])
     assert wording(asked(one, ours)) == wording(asked(other, theirs)) == "<image>What is the total?"
-    assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTO]
+    assert shown_images(asked(one, ours)) == shown_images(asked(other, theirs)) == [PHOTO]
     right, near, far = values(one, answer(ours, "$1,234"), answer(ours, " $1,284\n"), answer(ours, "nothing"))
     assert [right["ANLS"], near["ANLS"], far["ANLS"]] == pytest.approx([1.0, 5 / 6, 0.0])
 

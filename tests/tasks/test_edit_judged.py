@@ -96,10 +96,10 @@ def test_the_judge_sees_source_and_result_then_the_result_alone_both_in_the_sour
         assert chat is not None
         assert (chat.max_tokens, chat.temperature) == (1400, None)
         sent = task.prepared(one, chat)
-        text, *pictures = sent.messages[0].parts
+        text, *shown_images = sent.messages[0].parts
         assert isinstance(text, Text)
         assert text.text.endswith("Editing instruction: make it <red>\n") == (count == 2)
-        shown = [pil.open(io.BytesIO(image.read())) for image in pictures if isinstance(image, Image)]
+        shown = [pil.open(io.BytesIO(image.read())) for image in shown_images if isinstance(image, Image)]
         assert [(image.format, image.size) for image in shown] == [("JPEG", (40, 24))] * count
     assert task.question(one, (Judgement(SC), Judgement(PQ))) is None
 
@@ -113,8 +113,8 @@ def test_a_source_that_lies_on_its_side_is_shown_upright(tmp_path: Path) -> None
     one = edited(next(task.samples()))
     chat = task.question(one, ())
     assert chat is not None
-    pictures = [p for p in task.prepared(one, chat).messages[0].parts if isinstance(p, Image)]
-    assert [pil.open(io.BytesIO(image.read())).size for image in pictures] == [(24, 40)] * 2
+    shown_images = [p for p in task.prepared(one, chat).messages[0].parts if isinstance(p, Image)]
+    assert [pil.open(io.BytesIO(image.read())).size for image in shown_images] == [(24, 40)] * 2
 
 
 def test_qwen_is_shown_lossless_images_before_the_text(tmp_path: Path) -> None:

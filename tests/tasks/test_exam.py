@@ -17,7 +17,7 @@ from tests.tasks.asking import (
     answer,
     asked,
     build,
-    pictures,
+    shown_images,
     values,
     wording,
     write_json,
@@ -102,7 +102,7 @@ def test_scienceqa_official_files_and_hub_columns_ask_the_same(tmp_path: Path) -
             "Answer with the option's letter from the given choices directly."
         )
     )
-    assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTOS[0]]
+    assert shown_images(asked(one, ours)) == shown_images(asked(other, theirs)) == [PHOTOS[0]]
     assert [
         row["accuracy"] for row in values(one, *(answer(ours, text) for text in ("A. the cup", "a", "B")))
     ] == [1, 0, 0]
@@ -126,7 +126,7 @@ def test_seed_bench_leaves_videos_out_and_asks_the_same_from_both(tmp_path: Path
             "Answer with the option's letter from the given choices directly."
         )
     )
-    assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTOS[0]]
+    assert shown_images(asked(one, ours)) == shown_images(asked(other, theirs)) == [PHOTOS[0]]
     assert values(one, answer(ours, "A"), answer(ours, "A.")) == [{"accuracy": 1.0}, {"accuracy": 0.0}]
     lmms = build("seed-bench-image", tmp_path / "a", rules="lmms-eval")
     assert values(lmms, answer(ours, "a. One"), answer(ours, "One")) == [{"accuracy": 1.0}, {"accuracy": 0.0}]
@@ -140,7 +140,7 @@ def test_mmmu_shows_every_image_where_its_mark_stands(tmp_path: Path) -> None:
         "What do <image> and <image> share?\n(A) colour\n(B) the artist's hand\n(C) <image>\n\n"
         "Answer with the option's letter from the given choices directly."
     )
-    assert pictures(request) == PHOTOS
+    assert shown_images(request) == PHOTOS
     assert sample.labels == {"discipline": "Art and Design", "subject": "Art_Theory"}
     assert values(task, answer(sample, "It is (B)."), answer(sample, "A")) == [
         {"accuracy": 1.0},
@@ -205,7 +205,7 @@ def test_open_questions_of_mmmu_have_their_own_wording_and_rule(tmp_path: Path) 
     (sample,) = task.samples()
     request = asked(task, sample)
     assert wording(request) == "<image>How much?\nAnswer the question using a single word or phrase."
-    assert pictures(request) == [PHOTOS[0]]
+    assert shown_images(request) == [PHOTOS[0]]
     right, wrong = values(task, answer(sample, "So the total is $1,200."), answer(sample, "120"))
     assert (right["accuracy"], wrong["accuracy"]) == (1.0, 0.0)
 

@@ -14,7 +14,7 @@ from evalsuite.running import run
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
 from evalsuite.store import RunReader
 from evalsuite.task import Sample, Task
-from tests.tasks.asking import answer, asked, build, pictures, values, wording
+from tests.tasks.asking import answer, asked, build, shown_images, values, wording
 from tests.tasks.tables import (
     PHOTOS,
     base64_of,
@@ -75,7 +75,7 @@ def test_ai2d_from_the_hub_and_from_vlmevalkits_table(tmp_path: Path) -> None:
             "Answer with the option's letter from the given choices directly."
         )
     )
-    assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTOS[0]]
+    assert shown_images(asked(one, ours)) == shown_images(asked(other, theirs)) == [PHOTOS[0]]
     assert said(one, ours, "C", "C. c", "c.", "The answer is C") == [1, 1, 1, 0]
     vlmevalkit = build("ai2d", tmp_path / "hub", rules="vlmevalkit")
     assert said(vlmevalkit, ours, "The answer is C", "D") == [1, 0]
@@ -144,8 +144,8 @@ def test_blink_shows_all_images_and_takes_the_mean_of_its_tasks(tmp_path: Path) 
     first, _, last = task.samples()
     assert (first.id, first.labels) == ("val_Art_Style_1", {"sub_task": "Art_Style"})
     assert task.target(first) == ["A"]
-    assert pictures(asked(task, first)) == PHOTOS[:2]
-    assert pictures(asked(task, last)) == PHOTOS[:1]
+    assert shown_images(asked(task, first)) == PHOTOS[:2]
+    assert shown_images(asked(task, last)) == PHOTOS[:1]
     assert wording(asked(task, last)) == "<image>Counting: which?\n(A) … (B) …"
     assert wording(asked(task, first)).startswith("<image><image>Disclaimer: This is not to make unfair")
     assert wording(asked(task, first)).endswith("gave you.\n\nArt_Style: which?\n(A) … (B) …")
@@ -190,7 +190,7 @@ def test_chartqa_in_three_layouts(tmp_path: Path, repository: str) -> None:
     sample = only(task)
     assert sample.labels == {"origin": "human"}
     assert wording(asked(task, sample)) == "<image>How many?\nAnswer the question with a single word."
-    assert pictures(asked(task, sample)) == [PHOTOS[0]]
+    assert shown_images(asked(task, sample)) == [PHOTOS[0]]
     assert said(task, sample, "40", "41.9", "42.1", "forty") == [1, 1, 0, 0]
 
 
@@ -215,7 +215,7 @@ def test_ocrbench_from_the_hub_and_from_the_official_file(tmp_path: Path) -> Non
         word, formula = task.samples()
         assert word.labels == {"dataset": "IIIT5K", "question_type": "Regular Text Recognition"}
         assert wording(asked(task, word)) == "<image>what is written?"
-        assert [pictures(asked(task, one)) for one in (word, formula)] == [[PHOTOS[0]], [PHOTOS[1]]]
+        assert [shown_images(asked(task, one)) for one in (word, formula)] == [[PHOTOS[0]], [PHOTOS[1]]]
         assert said(task, word, "It says Centre.", "center") == [1, 0]
         assert said(task, formula, "a=B", "A=b") == [1, 0]
 
@@ -269,7 +269,7 @@ def test_mme_in_the_authors_folders(tmp_path: Path) -> None:
     samples = {sample.id: sample for sample in task.samples()}
     hub = {sample.id for sample in build("mme", mme_hub(tmp_path / "hub")).samples()}
     assert set(samples) == hub
-    assert pictures(asked(task, samples["code_reasoning/1.jpg#2"])) == [PHOTOS[2]]
+    assert shown_images(asked(task, samples["code_reasoning/1.jpg#2"])) == [PHOTOS[2]]
     ordered = ["No", "Yes", "Yes", "No", "Yes", "No"]  # code_reasoning.txt comes first
     assert statistics(task, ordered)["MME-P"] == pytest.approx(200)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import DataError
-from tests.tasks.asking import answer, asked, build, pictures, values, wording
+from tests.tasks.asking import answer, asked, build, shown_images, values, wording
 from tests.tasks.tables import PHOTOS, by_datasets, cell, delimited, image_files, parquet
 from tests.tasks.test_hub_layouts import statistics
 
@@ -33,7 +33,7 @@ def test_mmvp_in_the_authors_files(tmp_path: Path, index: str) -> None:
     assert wording(asked(task, first)) == (
         "<image>Open?\nA. Open\nB. Closed\nAnswer with the option's letter from the given choices directly."
     )
-    assert pictures(asked(task, second)) == [PHOTOS[1]]
+    assert shown_images(asked(task, second)) == [PHOTOS[1]]
     official = build("mmvp", tmp_path, protocol="official")
     assert wording(asked(official, first)) == "<image>Open? (a) Open (b) Closed"
     assert statistics(task, ["A", "It is Closed"]) == {"pairs": 100, "accuracy": 100}
@@ -80,7 +80,7 @@ def test_mmmu_pro_shows_images_where_their_marks_stand(tmp_path: Path) -> None:
         "Which of <image>?\nA. <image>\nB. none\n"
         "Answer with the option letter from the given choices directly."
     )
-    assert pictures(asked(task, sample)) == PHOTOS[:2]
+    assert shown_images(asked(task, sample)) == PHOTOS[:2]
     (row_of,) = values(task, answer(sample, "Answer: B"))
     assert row_of["accuracy"] == 1
 

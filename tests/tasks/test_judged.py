@@ -12,7 +12,7 @@ from evalsuite.errors import DataError
 from evalsuite.judging import Judged
 from evalsuite.task import Judgement
 from tests.data.image_files import encoded
-from tests.tasks.asking import answer, asked, build, pictures, wording, write_json, write_table
+from tests.tasks.asking import answer, asked, build, shown_images, wording, write_json, write_table
 
 PHOTO = encoded("PNG")
 
@@ -40,7 +40,7 @@ def test_official_file_and_hub_columns_ask_the_same(tmp_path: Path) -> None:
     assert one.target(ours) == other.target(theirs) == "-1<AND>-5"
     assert ours.labels == theirs.labels == {"capabilities": "math+ocr"}
     assert wording(asked(one, ours)) == wording(asked(other, theirs)) == "<image>What is x in the equation?"
-    assert pictures(asked(one, ours)) == pictures(asked(other, theirs)) == [PHOTO]
+    assert shown_images(asked(one, ours)) == shown_images(asked(other, theirs)) == [PHOTO]
 
 
 def test_dreamllms_wording_is_that_of_its_script(tmp_path: Path) -> None:

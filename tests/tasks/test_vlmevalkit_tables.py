@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evalsuite.errors import DataError, SampleError, SpecError
-from tests.tasks.asking import ENTRIES, answer, asked, build, pictures, values, wording
+from tests.tasks.asking import ENTRIES, answer, asked, build, shown_images, values, wording
 from tests.tasks.tables import PHOTOS, base64_of, delimited
 
 
@@ -42,7 +42,7 @@ def test_mathvista_takes_the_decimals_from_the_hint(tmp_path: Path) -> None:
     assert free.labels["skills"] == "geometry reasoning+arithmetic"
     assert "language" not in free.labels  # a column that this copy need not have
     assert said(task, free, "1.23", "1.3") == [1, 0]
-    assert pictures(asked(task, free)) == [PHOTOS[1]]
+    assert shown_images(asked(task, free)) == [PHOTOS[1]]
 
 
 def test_blink_is_asked_with_its_options_apart(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_blink_is_asked_with_its_options_apart(tmp_path: Path) -> None:
     task = build("blink-val", tmp_path, protocol="vlmevalkit", rules="vlmevalkit")
     (sample,) = task.samples()
     assert sample.labels == {"sub_task": "Relative_Depth"}
-    assert pictures(asked(task, sample)) == PHOTOS[:2]
+    assert shown_images(asked(task, sample)) == PHOTOS[:2]
     assert wording(asked(task, sample)) == (
         "<image><image>Question: Which is closer?\nOptions:\nA. left\nB. right\n"
         "Please select the correct answer from the options above. \n"
@@ -106,8 +106,8 @@ def test_mmmu_reads_the_validation_split_with_images_where_their_marks_stand(tmp
         "Is <image> like <image>?\n(A) yes\n(B) <image>\n\n"
         "Answer with the option's letter from the given choices directly."
     )
-    assert pictures(asked(task, marked)) == [PHOTOS[3], PHOTOS[2], PHOTOS[3]]
-    assert pictures(asked(task, free)) == [PHOTOS[2]]
+    assert shown_images(asked(task, marked)) == [PHOTOS[3], PHOTOS[2], PHOTOS[3]]
+    assert shown_images(asked(task, free)) == [PHOTOS[2]]
     assert said(task, free, "three") == [1]
 
 
@@ -120,7 +120,7 @@ def test_mmmu_pro_has_ten_options_and_one_that_shows_all_in_its_image(tmp_path: 
     for task in (standard, vision):
         (sample,) = task.samples()
         assert (task.target(sample), sample.labels["subject"]) == (["J"], "Music")
-        assert pictures(asked(task, sample)) == [PHOTOS[0]]
+        assert shown_images(asked(task, sample)) == [PHOTOS[0]]
         assert said(task, sample, "J", "I") == [1, 0]
     (sample,) = standard.samples()
     assert wording(asked(standard, sample)).startswith("What is in <image>?\nA. option A\nB.")
@@ -170,7 +170,7 @@ def test_open_questions_of_six_benchmarks(tmp_path: Path) -> None:
         (sample,) = task.samples()
         assert sample.id == "0"
         assert "How many?" in wording(asked(task, sample))
-        assert pictures(asked(task, sample)) == [PHOTOS[0]]
+        assert shown_images(asked(task, sample)) == [PHOTOS[0]]
         wanted = 0.3 if "answers" in row or row["answer"] == ten else 1
         (scored,) = values(task, answer(sample, "40"))
         assert next(iter(scored.values())) >= wanted, name
@@ -198,7 +198,7 @@ def test_mme_pairs_by_category_and_image_path(tmp_path: Path) -> None:
     task = build("mme", tmp_path)
     samples = [*task.samples()]
     assert [sample.cluster for sample in samples] == ["count/0.jpg"] * 2 + ["count/1.jpg"] * 2
-    assert pictures(asked(task, samples[1])) == [PHOTOS[0]]  # the image of the row before
+    assert shown_images(asked(task, samples[1])) == [PHOTOS[0]]  # the image of the row before
 
 
 def test_hallusionbench_has_the_authors_ids(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from evalsuite.errors import DataError, SampleError
 from evalsuite.metrics.vqa import unanswerability, vqa_accuracy
 from evalsuite.task import Task
 from tests.data.image_files import encoded
-from tests.tasks.asking import answer, asked, build, pictures, values, wording, write_json, write_table
+from tests.tasks.asking import answer, asked, build, shown_images, values, wording, write_json, write_table
 
 PHOTO = encoded("JPEG")
 
@@ -207,7 +207,7 @@ def test_official_files_and_hub_columns_ask_the_same(
         assert one.target(ours) == other.target(theirs)
         first, second = asked(one, ours), asked(other, theirs)
         assert wording(first) == wording(second)
-        assert pictures(first) == pictures(second) == [PHOTO]
+        assert shown_images(first) == shown_images(second) == [PHOTO]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_hub_columns_of_test_splits_need_no_answers(
     task: Any = build(name, of_a_test_split(table)(tmp_path))
     (sample,) = task.samples()
     assert [sample.id] == list(task.sample_ids()) == [expected]
-    assert pictures(asked(task, sample)) == [PHOTO]
+    assert shown_images(asked(task, sample)) == [PHOTO]
     (row,) = task.score([answer(sample, "x")]).rows
     assert row.failure == "the right answers of this split are not public"
 
@@ -406,7 +406,7 @@ def test_test_splits_are_asked_and_not_scored(name: str, tmp_path: Path) -> None
         picture(tmp_path / "test2015" / "COCO_test2015_000000000001.jpg")
     task = build(name, tmp_path)
     sample = next(task.samples())
-    assert pictures(asked(task, sample)) == [PHOTO]
+    assert shown_images(asked(task, sample)) == [PHOTO]
     (row,) = task.score([answer(sample, "because")]).rows
     assert row.failure == "the right answers of this split are not public"
 
