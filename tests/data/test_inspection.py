@@ -98,7 +98,7 @@ def test_mmbenchs_tables_have_the_checksums_of_its_own_tool_chain() -> None:
 
 def test_the_command_ends_with_1_where_data_are_incomplete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EVALSUITE_DATA", raising=False)
-    # The library reads the variable once, when it is imported: without this it stayed offline for later tests.
+    # The library reads the variable once, when it is imported: without this, later tests would be offline.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("COLUMNS", "200")
