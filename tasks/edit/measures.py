@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from evalsuite.errors import DataError
 from evalsuite.request import ImageResponse
 from evalsuite.task import FORMULAS, Answered
 from evalsuite.task.features import (
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
     from .scoring import Result
 
 Values = dict[int, dict[str, float]]
+"""By position in the batch, the values of the columns."""
+Lacking = dict[str, dict[int, str]]
+"""By column, of the positions without a value, the reason."""
+
+_Found = TypeVar("_Found")
 
 QUALITIES = {"PSNR": psnr, "MSE": mse, "SSIM": ssim}
 PAIRS = ("LPIPS", "structure")
@@ -83,14 +89,51 @@ def of_pixels(how: Mapping[str, ColumnSettings], result: Result) -> dict[str, fl
 
 def add_features(
     columns: Columns, how: Mapping[str, ColumnSettings], results: Mapping[int, Result], values: Values
-) -> None:
-    """The columns in the features of networks; each network sees each image and text once."""
+) -> Lacking:
+    """The columns in the features of networks; each network sees each image and text once.
+
+    Returns:
+        By column, position -> reason, of the results that have no value because the column's network does not
+        take one of their images (of such a size, say).
+    """
+    lacking: Lacking = {}
     for key in sorted({column.network for column in how.values() if column.measure in FEATURES}):
-        seen = _Seen(columns, key, results)
-        for name, column in how.items():
-            if column.network == key and column.measure in FEATURES and results:
-                for i, value in seen.column(column).items():
-                    values[i][name] = value
+        wanted = {name: one for name, one in how.items() if one.network == key and one.measure in FEATURES}
+        found, refused = _of_taken(partial(_likenesses, columns, key, wanted), results)
+        for name, likenesses in found.items():
+            lacking[name] = refused
+            for i, value in likenesses.items():
+                values[i][name] = value
+    return lacking
+
+
+def _likenesses(
+    columns: Columns, key: str, wanted: Mapping[str, ColumnSettings], results: Mapping[int, Result]
+) -> dict[str, dict[int, float]]:
+    """By column of one network, value by position. Raises DataError for an image that it does not take."""
+    seen = _Seen(columns, key, results)
+    return {name: seen.column(column) if results else {} for name, column in wanted.items()}
+
+
+def _of_taken(
+    compute: Callable[[Mapping[int, Result]], _Found], results: Mapping[int, Result]
+) -> tuple[_Found, dict[int, str]]:
+    """What is computed of the results whose images a network takes; of the others, the reason by position.
+
+    All are computed together; only where that fails is each tried alone.
+    """
+    try:
+        return compute(results), {}
+    except DataError:
+        refused = {}
+        for i, result in results.items():
+            try:
+                compute({i: result})
+            except DataError as error:
+                refused[i] = str(error)
+        if not refused:
+            raise
+        return compute({i: result for i, result in results.items() if i not in refused}), refused
 
 
 class _Seen:
@@ -155,32 +198,40 @@ class _Seen:
 
 def add_distances(
     columns: Columns, how: Mapping[str, ColumnSettings], results: Mapping[int, Result], values: Values
-) -> None:
-    """The columns of networks that compare pairs: result and source, one region kept, the rest black."""
+) -> Lacking:
+    """The columns of networks that compare pairs: result and source, one region kept, the rest black.
+
+    Returns:
+        As of `add_features`.
+    """
+    lacking: Lacking = {}
     for name, column in how.items():
-        if column.measure not in PAIRS:
-            continue
-        network = columns.pair_network(column.network)
-        kind = kind_of(network, "distances", "two images and a region", 1, "<f8")
-        seen = {}
-        for i, result in results.items():
-            keep = region(result, column.region)
-            if keep is None or keep.any():
-                seen[i] = result
-        pairs = list(seen.values())
-        keys = [
-            joint_key(_key(pair, "drawn"), _key(pair, "source"), _part(pair, column.region)) for pair in pairs
-        ]
-        distances = kept_each(kind, keys, partial(_distance, network, pairs, column.region))
-        for i, distance in zip(seen, distances[:, 0], strict=True):
-            values[i][name] = float(distance)
+        if column.measure in PAIRS:
+            network = columns.pair_network(column.network)
+            found, lacking[name] = _of_taken(partial(_distances, network, column.region), results)
+            for i, distance in found.items():
+                values[i][name] = distance
+    return lacking
 
 
-def _distance(network: PairNetwork, pairs: Sequence[Result], part: str, at: int) -> np.ndarray:
+def _distances(network: PairNetwork, part: str, results: Mapping[int, Result]) -> dict[int, float]:
+    """Distance by position. Raises DataError for an image that the network does not take."""
+    kind = kind_of(network, "distances", "two images and a region", 1, "<f8")
+    seen = {}
+    for i, result in results.items():
+        keep = region(result, part)
+        if keep is None or keep.any():
+            seen[i] = result
+    pairs = list(seen.values())
+    keys = [joint_key(_key(pair, "drawn"), _key(pair, "source"), _part(pair, part)) for pair in pairs]
+    distances = kept_each(kind, keys, lambda at: _distance(network, pairs[at], part))
+    return {i: float(distance) for i, distance in zip(seen, distances[:, 0], strict=True)}
+
+
+def _distance(network: PairNetwork, result: Result, part: str) -> np.ndarray:
     """(1,) distance of a result to its source, one region kept, the rest black."""
     import numpy as np
 
-    result = pairs[at]
     source, keep = result.beside("source"), region(result, part)
     pair = [np.asarray(p) for p in (_fitted(result.drawn, source), source)]
     first, second = ((p if keep is None else p * keep[..., None])[None] / 255 for p in pair)

@@ -15,7 +15,7 @@ from evalsuite.task import Answered, Breakdown, SampleScore, Scores, mean_statis
 from evalsuite.task.features import decoding_threads
 from evalsuite.task.metrics import decode_mask
 from evalsuite.task.miniature import SceneTruth
-from evalsuite.task.networks import Columns
+from evalsuite.task.networks import Columns, refusals_note
 from evalsuite.task.readers import Turn, decode
 
 from . import measures
@@ -49,20 +49,25 @@ class Scorer:
         A few images are decoded at a time, each once for all columns.
         """
         rows: list[SampleScore] = []
+        lacking: dict[str, list[str]] = {}
         # Images are files, so that all answers together are small.
         everything = list(answered)
         measures.ask_workers(self.columns, self.how, everything, _AT_ONCE)
         answers = iter(everything)
         with ThreadPoolExecutor(decoding_threads(), "decode") as pool:
             while batch := list(islice(answers, _AT_ONCE)):
-                rows += self._rows(batch, pool)
+                rows += self._rows(batch, pool, lacking)
         statistics = [s for metric in self.columns.metrics for s in mean_statistics(metric, rows, by=self.by)]
         details = self.columns.details()
         if self.excluded:
             details["excluded"] = dict(self.excluded)
-        return Scores(rows, statistics, self.columns.missing, details)
+        notes = {name: refusals_note(reasons, len(rows)) for name, reasons in lacking.items()}
+        return Scores(rows, statistics, self.columns.missing, details, notes)
 
-    def _rows(self, batch: Sequence[Answered], pool: Executor) -> list[SampleScore]:
+    def _rows(
+        self, batch: Sequence[Answered], pool: Executor, lacking: dict[str, list[str]]
+    ) -> list[SampleScore]:
+        """Rows of a batch; adds to `lacking`, by column, why images have no value in it."""
         failures: dict[int, str] = {}
         results: dict[int, Result] = {}
         values: dict[int, dict[str, float]] = {}
@@ -76,8 +81,12 @@ class Scorer:
                 results[i] = result
             except EvalsuiteError as error:
                 failures[i] = str(error)
-        measures.add_features(self.columns, self.how, results, values)
-        measures.add_distances(self.columns, self.how, results, values)
+        refused = measures.add_features(self.columns, self.how, results, values)
+        refused |= measures.add_distances(self.columns, self.how, results, values)
+        for name, reasons in refused.items():
+            for i, reason in reasons.items():
+                lacking.setdefault(name, []).append(reason)
+                words[i] = "; ".join(filter(None, (words[i], f"no {name}: {reason}")))
         return [
             row_of(one)(failure=failures[i]) if i in failures else row_of(one)(values[i], parsed=words[i])
             for i, one in enumerate(batch)

@@ -272,6 +272,37 @@ def test_broken_missing_and_foreign_results_are_failures_not_scores(data: Path, 
     assert values(scores)["edit_success"] == 1
 
 
+def test_a_result_that_one_network_does_not_take_lacks_that_networks_columns_alone(
+    data: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dino = write_dino(tmp_path / "dino")
+    task = build("magicbrush", official(data), weights=f"clip={clip},dino={dino}")
+    samples = list(task.samples())[:5]
+    answers = copies(samples)
+    before = task.score(answers)
+    answers[2] = drawn(samples[2], flat(90, (4, 200)))
+    strict = type(load_network(NetworkSpec("dino", str(dino)), "cpu"))
+    prepare = strict.prepare
+
+    def take(self: Any, image: pil.Image) -> Any:
+        if image.height > 150:
+            raise DataError(f"{image.height} pixels are too tall.")
+        return prepare(self, image)
+
+    monkeypatch.setattr(strict, "prepare", take)
+    after = task.score(answers)
+    assert failures(after) == {}
+    for i, (row, was) in enumerate(zip(after.rows, before.rows, strict=True)):
+        lost = {"DINO ViT-S/16"} if i == 2 else set()
+        assert set(was.values) - set(row.values) == lost
+        if i != 2:
+            assert row.values == pytest.approx(was.values, abs=1e-6)
+    assert "no DINO ViT-S/16: 200 pixels are too tall." in after.rows[2].parsed
+    assert set(after.notes) == {"DINO ViT-S/16"}
+    assert "without 1 of 5" in after.notes["DINO ViT-S/16"]
+    assert "DINO ViT-S/16" not in task.score([answers[2]]).rows[0].values  # nothing is left for the network
+
+
 def test_a_broken_source_or_target_is_its_samples_failure(data: Path, tmp_path: Path) -> None:
     import shutil
 
