@@ -18,7 +18,7 @@ from evalsuite.request import Request, fingerprint
 
 from ..options import check_known, integer, number
 from ..server.chat import CHAT_OPTIONS, ServedChat
-from ..server.serving import OPTIONS
+from ..server.serving import OPTIONS, extra_body
 from . import presets, programs
 from .presets import Preset
 
@@ -70,6 +70,9 @@ class ServedEngine:
         )
         self._served_name = given.get("served_name", "")
         self._passed = {name: value for name, value in given.items() if name not in OWN}
+        self._body = {**preset.body, **extra_body(given.get("extra_body", ""))}
+        if self._body:
+            self._passed["extra_body"] = json.dumps(self._body)
         self._process.start()
         weakref.finalize(self, EngineProcess.stop, self._process)
         self._chat = self._connect()
@@ -145,9 +148,11 @@ class ServedEngine:
             try:
                 answers = ask(self._chat, [batch[i] for i in waiting])
             except UnavailableError:
-                if not self._revive():
+                if self._revive():
+                    continue
+                if self._process.healthy(patience=1.0):
                     raise
-                continue
+                raise self._gone() from None
             found |= dict(zip(waiting, answers, strict=True))
             late = [i for i in waiting if isinstance(found[i], UnavailableError)]
             failed = [i for i in waiting if isinstance(found[i], SampleError)]
@@ -156,19 +161,27 @@ class ServedEngine:
             if waiting and self._revive():
                 continue
             if waiting and not self._process.healthy(patience=1.0):
-                gone = UnavailableError(
-                    f"The engine died ({self._process.last_words() or 'no output'}).",
-                    "Run the same command again, or allow more --option restarts=…",
-                )
+                gone = self._gone()
                 return [gone if i in waiting else found[i] for i in range(len(batch))]
             return [found[i] for i in range(len(batch))]
+
+    def _gone(self) -> UnavailableError:
+        """What is said of an engine that is not started again."""
+        return UnavailableError(
+            f"The engine died {self._ending()}.",
+            f"What it printed is in {self._process.log}. Run the same command again, or allow more "
+            "--option restarts=…",
+        )
+
+    def _ending(self) -> str:
+        return self._process.ending() or f"(it does not answer: {self._process.last_words() or 'no output'})"
 
     def _revive(self) -> bool:
         """Starts the engine again when it has died or hangs; False when it is well, or has died too often."""
         if self._restarts <= 0 or self._process.healthy():
             return False
         self._restarts -= 1
-        _log.warning("the engine died (%s); restarting it", self._process.last_words() or "no output")
+        _log.warning("the engine died %s; restarting it", self._ending())
         self._process.stop()
         self._process.start()
         self._chat = self._connect()
@@ -206,7 +219,7 @@ class ServedEngine:
         command = [word for word in self._words if "{port}" not in word]
         return ModelInfo(
             self._passed.get("name") or self._options.argument.rstrip("/").rpartition("/")[2],
-            fingerprint([self._options.argument, command]),
+            fingerprint([self._options.argument, command, *([self._body] if self._body else [])]),
             None,
             {**details, "engine": shlex.join(self._process.command), "engine_version": self._version()},
         )

@@ -1,12 +1,22 @@
 """The engines that a run starts by name: their commands, as their documentation has them.
 
-Each command listens on this machine only, and puts the checkpoint's own decoding defaults aside as our
-adapters do: what a protocol does not say is then the same behind an engine as in this process.
+Each command listens on this machine only. The decoding defaults of the checkpoint and of the engine itself
+are put aside, as our adapters do: what a protocol does not say is then the same behind an engine as in this
+process.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_NEUTRAL = {
+    "do_sample": True, "top_k": 0, "typical_p": 1.0, "repetition_penalty": 1.0, "no_repeat_ngram_size": 0,
+    "num_beams": 1, "length_penalty": 1.0, "min_length": 0,
+}  # fmt: skip
+"""For `transformers serve`, which samples only where this says so, and at temperature 0 never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +32,7 @@ class Preset:
         dtype: arguments for `--dtype`; empty where it has none.
         device: arguments for `--device`; empty where it takes what it finds.
         lists_model: `/v1/models` names the model that it serves.
+        body: fields of every request that put decoding defaults aside, where the command cannot.
     """
 
     title: str
@@ -32,6 +43,7 @@ class Preset:
     dtype: str = ""
     device: str = ""
     lists_model: bool = True
+    body: Mapping[str, Any] = field(default_factory=dict)
 
 
 PRESETS = {
@@ -56,6 +68,8 @@ PRESETS = {
         "--interrupt_requests False",
         health="/v1/models",
         package="llama_cpp_python",
+        # Its own are a repetition penalty of 1.1, top_k 40 and min_p 0.05.
+        body={"repeat_penalty": 1.0, "top_k": 0, "min_p": 0.0},
     ),
     "transformers-serve": Preset(
         "`transformers serve`",
@@ -64,6 +78,7 @@ PRESETS = {
         dtype="--dtype {dtype}",
         device="--device {device}",
         lists_model=False,  # it lists what the hub's cache holds
+        body={"generation_config": json.dumps(_NEUTRAL)},
     ),
 }
 """By the name that stands before the colon."""

@@ -45,7 +45,7 @@ def server_of(options: ModelOptions, adapter: str, more: tuple[str, ...] = ()) -
                     f"Option {name}={given[name]!r} is not a known value.", suggest(given[name], known)
                 )
             settings[name] = given[name]
-    extra = {**_extra_body(given.get("extra_body", "")), **thinking(given)}
+    extra = {**extra_body(given.get("extra_body", "")), **thinking(given)}
     return Server(**settings, extra=extra)
 
 
@@ -71,7 +71,8 @@ def thinking(options: Mapping[str, str]) -> dict[str, Any]:
 EFFORTS = ("none", "minimal", "low", "medium", "high")
 
 
-def _extra_body(text: str) -> dict[str, Any]:
+def extra_body(text: str) -> dict[str, Any]:
+    """The option of that name: a JSON object. Raises SpecError for anything else."""
     if not text:
         return {}
     try:

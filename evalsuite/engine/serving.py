@@ -177,6 +177,18 @@ class EngineProcess:
         except (OSError, urllib.error.URLError, ValueError):
             return None
 
+    def ending(self) -> str:
+        """How it ended, with the end of what it printed: `by SIGILL: loading the model`; "" while it runs."""
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return ""
+        number = code - 128 if code > 128 else -code
+        try:
+            how = f"by {signal.Signals(number).name}"
+        except ValueError:
+            how = f"with exit status {code}"
+        return f"{how}: {self.last_words() or 'no output'}"
+
     def last_words(self, lines: int = 5) -> str:
         """The end of what it printed, in one line."""
         try:
@@ -191,13 +203,13 @@ class EngineProcess:
         until = time.monotonic() + self.patience
         while time.monotonic() < until:
             if not self.alive:
-                words = self.last_words()
+                ending = self.ending()
                 taken = any(phrase in self.last_words(40).lower() for phrase in _TAKEN)
                 self.stop()
                 if taken:
-                    raise _PortTaken(words)
+                    raise _PortTaken(ending)
                 raise UnavailableError(
-                    f"The engine ended before it was ready: {words or 'no output'}",
+                    f"The engine ended before it was ready, {ending}",
                     f"Its command was {shlex.join(self.command)}; its log is {self.log}.",
                 )
             if self.get(self.health, timeout=2.0) is not None and self.alive:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,13 +24,21 @@ parser.add_argument("--name", default="counter")
 parser.add_argument("--slow", type=float, default=0.0)
 parser.add_argument("--dies-after", type=int, default=0)
 parser.add_argument("--dies-at", default="")
+parser.add_argument("--by", default="", help="the signal that it dies by, else with exit status 9")
 parser.add_argument("--broken", action="store_true")
 parser.add_argument("--never", action="store_true")
 parser.add_argument("--pids", type=Path)
 parser.add_argument("--taken", default="")
+parser.add_argument("--bodies", type=Path, help="file that gets every request's body, one a line")
 options = parser.parse_args() if __name__ == "__main__" else parser.parse_args(["0"])
 started = time.monotonic()
 answered = 0
+
+
+def die() -> None:
+    if options.by:
+        signal.raise_signal(signal.Signals[options.by])
+    os._exit(9)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,12 +65,15 @@ class Handler(BaseHTTPRequestHandler):
         global answered
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         answered += 1
+        if options.bodies:
+            with options.bodies.open("a") as bodies:
+                bodies.write(json.dumps(request) + "\n")
         if options.dies_after and answered > options.dies_after:
-            os._exit(9)
+            die()
         content = request["messages"][-1]["content"]
         text = content if isinstance(content, str) else " ".join(part.get("text", "") for part in content)
         if options.dies_at and options.dies_at in text:
-            os._exit(9)
+            die()
         message = {"role": "assistant", "content": str(len(text.split()))}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}

@@ -3,6 +3,7 @@ behind."""
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -91,6 +92,17 @@ def test_an_engine_that_dies_too_often_stops_the_run(tmp_path: Path) -> None:
     assert isinstance(answers[-1], UnavailableError)
 
 
+@pytest.mark.parametrize(("by", "said"), [("SIGILL", "died by SIGILL"), ("", "died with exit status 9")])
+def test_how_an_engine_ended_is_said_also_when_it_is_asked_once_more(by: str, said: str) -> None:
+    model = build(engine=command("--dies-at", "a", "--by", by), retries=0, in_flight=1, restarts=0)
+    batch = [model.prepare(Request((user("a"),), GenerateText()))]
+    (answer,) = model.generate_text(batch)
+    assert isinstance(answer, UnavailableError)
+    assert said in str(answer)
+    with pytest.raises(UnavailableError, match=said):
+        model.generate_text(batch)
+
+
 @pytest.mark.slow
 def test_a_request_that_kills_every_engine_fails_alone(tmp_path: Path) -> None:
     model = build(engine=command("--dies-at", "poison"), retries=0, in_flight=1, restarts=9)
@@ -98,7 +110,7 @@ def test_a_request_that_kills_every_engine_fails_alone(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_ends_at_once_is_told_with_its_last_words() -> None:
-    with pytest.raises(UnavailableError, match="no kernel image is available"):
+    with pytest.raises(UnavailableError, match=r"before it was ready, with exit status 3: .*no kernel image"):
         build(engine=command("--broken"))
 
 
@@ -183,6 +195,23 @@ def test_presets_start_what_their_engines_document(
     monkeypatch: pytest.MonkeyPatch, name: str, gpus: int, words: str
 ) -> None:
     assert started(monkeypatch, name, gpus) == words
+
+
+def test_decoding_defaults_of_an_engine_are_put_aside_but_for_what_the_user_says(tmp_path: Path) -> None:
+    bodies = tmp_path / "bodies"
+    engine = command("--name", "m", "--bodies", str(bodies))
+    plain = build("m", preset="llama-cpp", engine=engine, health="/health")
+    own = build("m", preset="llama-cpp", engine=engine, health="/health", extra_body='{"top_k": 7}')
+    serve = build("m", preset="transformers-serve", engine=engine)
+    for model in (plain, own, serve):
+        assert ask(model, "a b") == ["2"]
+    first, second, third = (json.loads(line) for line in bodies.read_text().splitlines())
+    neutral = {"repeat_penalty": 1.0, "top_k": 0, "min_p": 0.0}
+    assert neutral.items() <= first.items()
+    assert {**neutral, "top_k": 7}.items() <= second.items()
+    assert json.loads(third["generation_config"])["repetition_penalty"] == 1.0
+    assert plain.info.details["extra_body"] == neutral
+    assert len({model.info.fingerprint for model in (plain, own, serve)}) == 3
 
 
 def test_the_users_own_arguments_go_first(monkeypatch: pytest.MonkeyPatch) -> None:
