@@ -7,6 +7,7 @@ import math
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -70,8 +71,7 @@ def connect(address: str | None, *, workers: int | None, cpus_per_worker: float)
     except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError and its own
         if address is None:
             raise UnavailableError(
-                f"Ray does not start on this machine ({_said(error)}).",
-                "On a machine that is overloaded it gives up after 30 s: try again when it is idle.",
+                f"Ray does not start on this machine ({_said(error)}).", _remedy(error)
             ) from error
         raise UnavailableError(
             f"No Ray cluster can be joined at {address} ({_said(error)}).",
@@ -186,6 +186,17 @@ def room_for(gpus: float, cpus: float, gpus_per_worker: float, cpus_per_worker: 
     """How many workers these resources are enough for; without a GPU, the cores alone count."""
     by_cores = int(cpus / cpus_per_worker + 1e-6)
     return min(by_cores, int(gpus / gpus_per_worker + 1e-6)) if gpus and gpus_per_worker else by_cores
+
+
+def _remedy(error: Exception) -> str:
+    """What to do where a Ray of this machine does not start."""
+    if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):
+        home = os.environ.get("HOME", "not set")
+        return (
+            f"Ray writes below HOME ({home}) and {tempfile.gettempdir()}: name a HOME that may be written "
+            "(in a container, for a user that it does not know, it is often /), or set RAY_TMPDIR."
+        )
+    return "On a machine that is overloaded it gives up after 30 s: try again when it is idle."
 
 
 def _said(error: BaseException) -> str:

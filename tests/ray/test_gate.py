@@ -159,6 +159,22 @@ def test_a_ray_of_another_version_is_named_with_both_versions(
     assert "\n" not in caught.value.what
 
 
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (PermissionError(13, "Permission denied", "/.ray"), r"name a HOME that may be written"),
+        (ConnectionError("Failed to connect to the raylet"), "try again when it is idle"),
+    ],
+)
+def test_a_local_ray_that_does_not_start_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception, remedy: str
+) -> None:
+    refusing(monkeypatch, error, tmp_path / "token")
+    with pytest.raises(UnavailableError, match=r"Ray does not start on this machine \(.*") as caught:
+        cluster.connect(None, workers=1, cpus_per_worker=1)
+    assert remedy in caught.value.remedy
+
+
 def test_a_token_is_used_where_there_is_one_and_missed_by_name_where_there_is_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
