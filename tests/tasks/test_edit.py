@@ -281,7 +281,7 @@ def test_a_result_that_one_network_does_not_take_lacks_that_networks_columns_alo
     answers = copies(samples)
     before = task.score(answers)
     answers[2] = drawn(samples[2], flat(90, (4, 200)))
-    strict = type(load_network(NetworkSpec("dino", str(dino)), "cpu"))
+    strict: Any = type(load_network(NetworkSpec("dino", str(dino)), "cpu"))
     prepare = strict.prepare
 
     def take(self: Any, image: pil.Image) -> Any:
