@@ -203,10 +203,21 @@ class Checkpoint:
 
 
 def require_reach(source: str, revision: str = "main") -> None:
-    """Raises CheckpointError when a hub repository is not in the cache and the hub cannot be reached."""
-    from huggingface_hub import HfApi, try_to_load_from_cache
+    """Raises CheckpointError when a hub repository is not in the cache and the hub cannot be reached.
 
-    if isinstance(try_to_load_from_cache(source, "config.json", revision=revision), str):
+    A path of a folder that does not exist is no repository's name, and is refused as what it is.
+    """
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(source, "config.json", revision=revision)
+    except HFValidationError as error:
+        raise CheckpointError(
+            f"{source} is not a folder.",
+            "Give the folder of a checkpoint, or its name on the hub (owner/name).",
+        ) from error
+    if isinstance(cached, str):
         return
     try:
         HfApi().repo_info(source, revision=revision, timeout=10)

@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 _DETAILED = 12
 """Up to so many tasks are listed with protocols, rules and metrics; more with their titles only."""
 
-_ABILITIES: dict[Capability, str] = {
-    "text": "text", "choices": "choices", "image": "generate", "edit": "edit", "interleaved": "documents",
-}  # fmt: skip
-"""Capability -> its word in the list of models."""
+_CAPABILITIES: tuple[Capability, ...] = ("text", "choices", "image", "edit", "interleaved")
+"""In the order in which lists name them, as tasks need them (`needs:`)."""
 
 
 def tasks(registry: Registry, words: Sequence[str] = ()) -> str:
@@ -40,9 +38,9 @@ def models(registry: Registry, words: Sequence[str] = ()) -> str:
     """Models by group, in the order in which plugins offer them; `NAME:…` takes a folder, id or name."""
     groups: dict[str, list[Entry]] = {}
     for entry in _models(registry, words):
-        abilities = ", ".join(_abilities(entry))
+        capabilities = ", ".join(_capabilities(entry))
         groups.setdefault(entry.group or "other", []).append(
-            Entry(_called(entry), f"{entry.title} [{abilities}]")
+            Entry(_called(entry), f"{entry.title} [{capabilities}]")
         )
     return outline(Section(group, entries) for group, entries in groups.items())
 
@@ -107,7 +105,7 @@ def _tasks(registry: Registry, words: Sequence[str]) -> Iterator[TaskEntry]:
 
 def _models(registry: Registry, words: Sequence[str]) -> Iterator[ModelEntry]:
     for entry in registry.models.values():
-        if _has(words, entry.name, entry.group, entry.title, *_abilities(entry), *entry.capabilities):
+        if _has(words, entry.name, entry.group, entry.title, *entry.capabilities):
             yield entry
 
 
@@ -126,8 +124,8 @@ def _details(entry: TaskEntry) -> list[str]:
     return [f"  {name}: {text}" for name, text in parts.items() if text]
 
 
-def _abilities(entry: ModelEntry) -> list[str]:
-    return [word for capability, word in _ABILITIES.items() if capability in entry.capabilities]
+def _capabilities(entry: ModelEntry) -> list[str]:
+    return [one for one in _CAPABILITIES if one in entry.capabilities]
 
 
 def _called(entry: ModelEntry) -> str:

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,8 +15,8 @@ from evalsuite.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
+    from evalsuite.grids import Grid
     from evalsuite.model.reasoning import Reasoning
     from evalsuite.registry import Registry
     from evalsuite.task.entry import SuiteEntry
@@ -159,19 +159,11 @@ def show_numbers(paths: Sequence[Path], suite: SuiteEntry | None = None) -> None
         output().print(console(table(with_average(frame, suite) if suite else frame)))
 
 
-def grid(*columns: str) -> Table:
-    """A plain table for listings, in which a text is only text: rich would read `[v1]` as markup."""
-    from rich.table import Table
-    from rich.text import Text
+def grid(*columns: str, keys: int = 1, right: Sequence[str] = (), whole: Sequence[str] = ()) -> Grid:
+    """A plain table for listings that arranges itself for the terminal's width (`evalsuite.grids`)."""
+    from evalsuite.grids import Grid
 
-    class Listing(Table):
-        def add_row(self, *cells: Any, **settings: Any) -> None:
-            super().add_row(*(Text(c) if isinstance(c, str) else c for c in cells), **settings)
-
-    table = Listing(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(Text(column), overflow="fold")
-    return table
+    return Grid(*columns, keys=keys, right=right, whole=whole)
 
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

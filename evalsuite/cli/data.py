@@ -97,9 +97,10 @@ def _tell_source(source: SourceReport, used: bool) -> None:
     console = output()
     where = f" in {source.folder}" if source.folder else ""
     console.print(f"{'source':<10}{source.reader}{where}{' (used)' if used else ''}", markup=False)
+    width = max((len(file.state) for file in source.files), default=8)
     for file in source.files:
         colour = _MARKS[file.state]
-        console.print(f"  {file.state:<8} ", style=colour, end="")
+        console.print(f"  {file.state:<{max(8, width)}} ", style=colour, end="")
         columns = [file.role, file.name, _size(file.size), file.detail]
         console.print("  ".join(text for text in columns if text), markup=False)
     if source.get:

@@ -65,7 +65,6 @@ def _show(found: Inspection) -> None:
         console.print(table)
         console.print()
     facts = grid("", "")
-    facts.show_header = False
     for name, value in found.facts.items():
         facts.add_row(name, value)
     if found.ids:

@@ -15,6 +15,7 @@ from evalsuite.cli.scale_options import (
     RayAddressOption,
     WorkersOption,
     WorkerTimeoutOption,
+    require_workers,
 )
 from evalsuite.durable import write_file
 from evalsuite.plain import plain
@@ -136,23 +137,20 @@ def judge(
         limit_name="max_tokens" if limit_name == "max_tokens" else "max_completion_tokens",
         options=pairs(option, "--option"), device=device, dtype=dtype, batch_size=batch_size,
     )  # fmt: skip
+    scale = {
+        "workers": workers, "ray_address": ray_address, "gpus_per_worker": gpus_per_worker,
+        "cpus_per_worker": cpus_per_worker, "worker_timeout": worker_timeout,
+    }  # fmt: skip
+    execution = execution_options({name: value for name, value in scale.items() if value is not None})
+    require_workers(scale, execution)
     options = JudgeOptions(
         runs=times,
         parameters={name: _value(text) for name, text in pairs(parameter, "--parameter").items()},
         price_in=price_in,
         price_out=price_out,
         retry_failed=retry_failed,
-        execution=execution_options(
-            {
-                name: value
-                for name, value in (
-                    ("workers", workers), ("ray_address", ray_address), ("gpus_per_worker", gpus_per_worker),
-                    ("cpus_per_worker", cpus_per_worker), ("worker_timeout", worker_timeout),
-                )
-                if value is not None
-            }
-        ),
-    )  # fmt: skip
+        execution=execution,
+    )
     registry = registry_with(_plugins(plugin, runs)) if plugin else None
     outcomes: list[JudgeOutcome] = []
     for path in runs:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.common import messages, say
+from evalsuite.errors import SpecError
 
 if TYPE_CHECKING:
     from evalsuite.loggers import Destination
@@ -38,6 +39,11 @@ def register(app: typer.Typer) -> None:
 def destinations(log_to: Sequence[str] | None, project: str | None) -> list[Destination]:
     """What `--log-to` names; a name that is unknown, or a library that is absent, is an error at once."""
     if not log_to:
+        if project is not None:
+            raise SpecError(
+                "--log-project names a project of the trackers in --log-to, and there is none.",
+                "Add --log-to wandb (mlflow, tensorboard, trackio), or leave it out.",
+            )
         return []
     from evalsuite.loggers import destination
 

@@ -30,6 +30,7 @@ from evalsuite.cli.scale_options import (
     RayAddressOption,
     WorkersOption,
     WorkerTimeoutOption,
+    require_workers,
 )
 from evalsuite.errors import EvalsuiteError
 
@@ -271,6 +272,7 @@ def run(
     )  # fmt: skip
     registry = registry_with([*file.plugins, *asked.plugins])
     runs, options = plan(asked, file, registry)
+    require_workers(execution, options)
 
     def progress(planned: Planned) -> RunProgress:
         name = planned.spec.model.name

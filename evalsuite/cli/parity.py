@@ -161,9 +161,9 @@ def _show(found: Parity, as_json: bool) -> None:
         lines = list(found.lines)
         print_json({"about": dict(found.about), "passed": found.passed, "lines": lines})
     else:
-        table = grid("metric", "theirs", "ours", "difference", "verdict")
-        for column in table.columns[1:4]:
-            column.justify = "right"
+        table = grid(
+            "metric", "theirs", "ours", "difference", "verdict", right=("theirs", "ours", "difference")
+        )
         last = ""
         for line in found.lines:
             if line.package != last:

@@ -17,6 +17,7 @@ from evalsuite.errors import SpecError
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from evalsuite.grids import Grid
     from evalsuite.published import PublishedTable, TableReference
     from evalsuite.reproduction import Reproduction
 
@@ -267,7 +268,7 @@ def _left_out(table: PublishedTable) -> None:
             output().print(f"{name}: not measured: {column.reason}", style="dim", markup=False)
 
 
-def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> object:
+def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Grid:
     from rich.text import Text
 
     table = grid(*header)

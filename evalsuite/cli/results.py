@@ -67,12 +67,19 @@ def leaderboard(
 ) -> None:
     """Show the leaderboard of runs. Numbers that were measured differently never share a column."""
     from evalsuite.leaderboards import load, render, table
+    from evalsuite.leaderboards.rendering import FORMATS
     from evalsuite.leaderboards.style import rounded, without_intervals
     from evalsuite.leaderboards.terminal import console
 
     if kind is None and out is not None:
         suffix = out.suffix.lstrip(".").lower()
         kind = _SUFFIXES.get(suffix, suffix)
+        if kind not in FORMATS:
+            endings = ", ".join(f".{one}" for one in dict.fromkeys((*_SUFFIXES, *FORMATS)) if one != "latex")
+            raise SpecError(
+                f"{out}: no format of a leaderboard has the ending {out.suffix!r}.",
+                f"Give --format, or an ending among {endings}.",
+            )
     frame = load(paths)
     if published:
         from evalsuite.leaderboards import with_published
@@ -154,11 +161,14 @@ def badge(
     task: Annotated[str, typer.Option("--task", "-t", help="Task whose number is shown.")],
     out: Annotated[Path, typer.Option("--out", "-o", help=".svg, or .json for the endpoint of shields.io.")],
     metric: Annotated[str | None, typer.Option(help="Metric. Default: the task's headline.")] = None,
+    rules: Annotated[
+        str | None, typer.Option(help="Scoring rules, where the run was scored by several.")
+    ] = None,
 ) -> None:
     """Write a badge with one number, its interval and its marks."""
     from evalsuite.leaderboards import load
     from evalsuite.leaderboards.badge import badge as make
     from evalsuite.leaderboards.badge import kind_of
 
-    write_file(out, make(load([run]), task, metric=metric, kind=kind_of(out)).encode())
+    write_file(out, make(load([run]), task, metric=metric, rules=rules, kind=kind_of(out)).encode())
     messages().print(f"written: {out}", markup=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,7 @@ def list_runs(
             f"{row['answered']}/{row['samples']}",
             str(row["failed"]),
             row["scored"],
-            row["last_session"],
+            _minute(row["last_session"]),
         )
     console.print(table)
     for path, reason in left_out.items():
@@ -81,6 +82,11 @@ def list_runs(
 def _last(session: Session, status: str) -> str:
     """How and when a session ended; of one that was killed, and of a running one, when it began."""
     return f"{status} {session.ended}" if session.ended else f"{status}, begun {session.started}"
+
+
+def _minute(session: str) -> str:
+    """A session's end for people, `finished 2026-01-31 12:00`: its time (UTC) to the minute."""
+    return re.sub(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*", r"\1 \2", session)
 
 
 @runs.command("show")

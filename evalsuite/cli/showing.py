@@ -105,7 +105,7 @@ def model_outline(name: str, registry: Registry, folder: Path | None = None) -> 
     entry = registry.model(f"{name}:ARGUMENT" if _takes_argument(name, registry) else name)[0]
     fitting = [task.name for task in registry.tasks.values() if not task.lacking(entry.capabilities)]
     head = [
-        Entry("called", f"{entry.name}:FOLDER (or a hub id)" if entry.takes_argument else entry.name),
+        Entry("name", f"{entry.name}:FOLDER (or a hub id)" if entry.takes_argument else entry.name),
         Entry("can", ", ".join(sorted(entry.capabilities))),
         Entry("group", entry.group or "other"),
     ]
@@ -160,7 +160,7 @@ def suite_outline(name: str, registry: Registry) -> str:
         said += [f"{key}={value}" for key, value in spec.options.items()]
         known = registry.tasks.get(spec.name)
         needs = f" (needs {' and '.join(known.needs)})" if known else " (no such task is installed)"
-        tasks.append(Entry(spec.name, ", ".join(said) or "as its file says", more=[needs.strip()]))
+        tasks.append(Entry(spec.name, ", ".join(said) or "default settings", more=[needs.strip()]))
     return outline(
         [
             Section(suite.name, note=suite.title),

@@ -84,7 +84,7 @@ def watch(
     """Measure new checkpoints of a training as they appear, each exactly once.
 
     Only checkpoints that are written to the end are measured. Killed and
-    started again, it goes on where it stopped; `evalsuite track OUT` shows
+    started again, it resumes; `evalsuite track OUT` shows
     the curves.
 
     Exit status: 0 all were measured; 1 a checkpoint was not, or not whole;

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.comparison.comparing import Comparison
 from evalsuite.comparison.wording import foot, p_text, summary
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,16 +17,20 @@ _STYLES = {"better": "green", "worse": "red", "equivalent": "cyan", "no evidence
 def console(comparison: Comparison) -> RenderableType:
     """The table, the gates that are not passed, the notes."""
     from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for name in ("task", "metric"):
-        table.add_column(name)
-    for name in ("base", "candidate", "difference", "interval", "p"):
-        table.add_column(name, justify="right")
-    for name in ("verdict", "n", "gate"):
-        table.add_column(name)
+    numbers = ("base", "candidate", "difference", "interval", "p")
+    table = Grid(
+        "task",
+        "metric",
+        *numbers,
+        "verdict",
+        "n",
+        "gate",
+        keys=2,
+        right=numbers,
+        whole=("metric", "interval", "verdict"),
+    )
     failed = {(check.task, check.metric, check.group) for check in comparison.failed}
     gated = {(check.task, check.metric, check.group) for check in comparison.checks}
     for row in comparison.rows:

@@ -23,19 +23,32 @@ _UNSURE = "#9f9f9f"
 """Of a number with marks: a subset, failed samples, answers that were not read."""
 
 
-def badge(frame: pandas.DataFrame, task: str, *, metric: str | None = None, kind: str = "svg") -> str:
+def badge(
+    frame: pandas.DataFrame,
+    task: str,
+    *,
+    metric: str | None = None,
+    rules: str | None = None,
+    kind: str = "svg",
+) -> str:
     """The badge's file: task on the left, value with its interval and marks on the right.
 
     Args:
         frame: from `load`, of one model.
         metric: the task's headline by default.
+        rules: scoring rules, where the run was scored by several.
         kind: `svg` or `json` (shields.io's endpoint schema, version 1).
 
     Raises:
-        SpecError: no such task, metric or kind, or numbers of several models or protocols.
+        SpecError: no such task, metric, rules or kind, or numbers of several models or protocols.
     """
     if kind not in ("svg", "json"):
         raise SpecError(f"There is no badge of format {kind!r}.", "Name a file that ends in .svg or .json.")
+    if rules is not None:
+        known = frame.loc[frame["task"] == task, "rules"].unique().tolist()
+        if rules not in known:
+            raise SpecError(f"{task} was not scored by the rules {rules!r}.", suggest(rules, known))
+        frame = frame[frame["rules"] == rules]
     column, cell = _number(frame, task, metric)
     value = f"{number(column, cell.value)}{cell.marks}"
     if ends := interval(column, cell):
@@ -59,12 +72,15 @@ def _number(frame: pandas.DataFrame, task: str, metric: str | None) -> tuple[Col
         raise SpecError(
             f"{task} has no number {metric!r}.", suggest(str(metric), [one.metric for one in found.columns])
         )
-    cells = [(found.columns[i], cell) for i in columns for row in found.rows if (cell := row.cells[i])]
+    cells = [(found.columns[i], row, cell) for i in columns for row in found.rows if (cell := row.cells[i])]
     if len(cells) != 1:
+        which = "; ".join(f"{row.name}, {column.title} {column.metric}" for column, row, _ in cells)
+        several = len({row.name for _, row, _ in cells}) > 1
         raise SpecError(
-            f"There are {len(cells)} numbers of {task} in these runs; a badge shows one.", "Name one run."
+            f"There are {len(cells)} numbers of {task} in these runs ({which}); a badge shows one.",
+            "Give the folder of one run." if several else "Name one with --rules or --metric.",
         )
-    return cells[0]
+    return cells[0][0], cells[0][2]
 
 
 def _svg(label: str, value: str, colour: str) -> str:

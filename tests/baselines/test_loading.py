@@ -337,3 +337,11 @@ def test_the_message_quotes_few_names_and_counts_the_rest() -> None:
     with pytest.raises(CheckpointError) as caught:
         check_loaded("here", report)
     assert "1200 missing (layer.0.weight, layer.1.weight, layer.2.weight and 1,197 more)" in str(caught.value)
+
+
+@pytest.mark.parametrize("source", ["/no/such/folder", "./checkpoints/step/1000"])
+@pytest.mark.parametrize("adapter", list(ADAPTERS))
+def test_a_path_that_is_not_there_is_no_name_on_the_hub(adapter: str, source: str) -> None:
+    entry, argument = load_registry().model(f"{adapter}:{source}")
+    with pytest.raises(CheckpointError, match="is not a folder"):
+        entry.build(ModelOptions(argument=argument, device="cpu"))

@@ -52,3 +52,12 @@ def test_names_do_not_break_out_of_the_svg() -> None:
 def test_what_is_not_one_number_is_refused(rows: list[dict[str, object]], settings: dict[str, str]) -> None:
     with pytest.raises(SpecError):
         badge(frame(*rows), **settings)
+
+
+def test_a_run_scored_by_several_rules_has_a_badge_for_each() -> None:
+    both = frame(number(task="vqa", rules="official", value=0.7), number(task="vqa", rules="lmms", value=0.6))
+    with pytest.raises(SpecError, match=r"rules lmms.*--rules"):
+        badge(both, "vqa")
+    assert "60.0" in badge(both, "vqa", rules="lmms")
+    with pytest.raises(SpecError, match="Did you mean lmms"):
+        badge(both, "vqa", rules="lmm")
