@@ -149,7 +149,8 @@ def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
         inside = re.search(settings.found, text_of_cell(cell))
         if inside is None:
             raise DataError(f"{row.where}: there is no answer in {cell!r:.60}.", "Is the right column named?")
-        cell = [inside[1]] + [inside[1].replace(*pair) for pair in settings.written.items()]
+        written = [inside[1]] + [inside[1].replace(*pair) for pair in settings.written.items()]
+        cell = list(dict.fromkeys(written))
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
             cell = json.loads(cell)
@@ -158,7 +159,7 @@ def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
     found = [text_of_cell(one) for one in (cell if isinstance(cell, list) else [cell])]
     if not any(found):
         raise DataError(f"{row.where} has no answer.", "Is the table complete, and the right column named?")
-    return tuple(dict.fromkeys(settings.turned.get(one.lower(), one) for one in found))
+    return tuple(settings.turned.get(one.lower(), one) for one in found)
 
 
 def read_scenes(source: Located) -> Iterator[CycleSample]:

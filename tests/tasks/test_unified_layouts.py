@@ -256,6 +256,13 @@ def test_every_file_of_the_family_is_among_the_layouts() -> None:
     assert own - set(LAYOUTS) == {"mini-own-images", "mini-true-images", "mini-generate-first", "mini-drift"}
 
 
+def test_a_move_that_occurs_twice_is_two_moves(tmp_path: Path) -> None:
+    hub("uni_mmmu/uni_mmmu_maze100.parquet", "initial_image", steps='["up", "up", "left", "up"]')(tmp_path)
+    task = build("uni-mmmu-maze", tmp_path)
+    answered = gone_through(task, '<ANSWER_JSON>["up","up","left","down"]</ANSWER_JSON>')
+    assert task.score(answered).rows[0].values == {"accuracy": 0.75, "exact": 0}
+
+
 @pytest.mark.parametrize(
     ("name", "write", "kind"),
     [("uni-mmmu-maze-images", MAZE, "maze"), ("uni-mmmu-sliding-images", TILES, "tiles")],
