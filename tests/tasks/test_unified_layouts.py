@@ -28,7 +28,7 @@ from evalsuite.task import Answered, Judgement, Sample, Scores, Task
 from tests.features.networks import write_clip, write_dino, write_mpnet
 from tests.golden.puzzle_images import maze_board, tile_board
 from tests.tasks.asking import ENTRIES, build, write_json
-from tests.tasks.tables import PHOTOS, by_datasets, delimited
+from tests.tasks.tables import PHOTOS, by_datasets, delimited, parquet
 from tests.tasks.test_cycle import unibench
 
 RUBRICS = {"id": "1", "prompt": "Explain.", "task": "art", "text_rubrics": ["a", "b"], "image_rubrics": ["c"]}
@@ -132,6 +132,20 @@ def illusion(subset: str) -> Callable[[Path], Any]:
     return hub(f"illusionbench/illusion_{subset}_test100.parquet", "image", image_name=name)
 
 
+def mmsi(part: str) -> Callable[[Path], Any]:
+    """Two images a question, in one column."""
+
+    def write(folder: Path) -> None:
+        images = [{"bytes": photo, "path": None} for photo in PHOTOS[:2]]
+        row = {"id": 7, "question": " Which?\nOptions: A: a, B: b ", "answer": "B", "question_type": part}
+        parquet(folder / f"mmsi_bench/{part}.parquet", [{**row, "images": images}])
+
+    return write
+
+
+SUMS = {"gt_north_south": 2, "gt_east_west": -1}
+COLLISION = {"car_dir": "up", "car_speed": 2.0, "person_dir": "left", "person_speed": 0.5,
+             "gt_car": 2.0, "gt_person": 3.0}  # fmt: skip
 QUESTION = {"evaluation_prompt": "Which?\n(A) a (B) b", "question": "Which?", "answer": "B"}
 MOVES = '<ANSWER_JSON>["up","left"]</ANSWER_JSON>'
 CHOICE = '<FINAL_ANSWER_JSON>{"choice": 1}</FINAL_ANSWER_JSON>'
@@ -157,6 +171,25 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Any], str, float]] = {
     "unig2u-illusionbench-logo-scene": (illusion("logo"), "Medieval_Village", 1),
     "unig2u-illusionbench-in-shape": (illusion("in"), "FACE_EMOJI", 1),
     "unig2u-illusionbench-in-scene": (illusion("in"), "City", 0),
+    **{
+        f"unig2u-mmsi-{name}": (mmsi(name.replace("-", "_")), "I say ``B``.", 1)
+        for name in ("attribute-appr", "attribute-meas", "motion-cam", "motion-obj", "msr")
+    },
+    **{
+        f"unig2u-visualpuzzles-{name}": (
+            hub(f"visualpuzzles/{name}.parquet", "image", question="Which?", options=[*"wxyz"], answer="C"),
+            "y", 1,
+        )
+        for name in ("algorithmic", "analogical", "deductive", "inductive", "spatial")
+    },
+    "unig2u-vsp-google-map": (
+        hub("vsp/vsp_google_map_50.parquet", "example_image", "test_image", **SUMS),
+        "<Output>\n1. North: 2\n2. West: 1", 1,
+    ),
+    "unig2u-vsp-collision": (
+        hub("vsp/vsp_collision_50.parquet", "icon_image", "example_image", "test_image", **COLLISION),
+        "Car: 3\nPerson: 5", 0.5,
+    ),
     "uni-mmmu-jigsaw": (jigsaw, CHOICE, 1),
     "uni-mmmu-maze": (
         hub("uni_mmmu/uni_mmmu_maze100.parquet", "initial_image", steps='["up", "down"]'), MOVES, 0.5,
