@@ -26,6 +26,7 @@ from evalsuite.task.readers import (
 )
 
 from .choices import Choices, is_number
+from .judged_readers import read_judged
 from .puzzle_readers import read_moves
 from .records import CycleQuestion, CycleSample
 from .unified import read_jigsaw, read_mme_unify, read_ueg, read_ueval
@@ -227,6 +228,7 @@ READERS: Mapping[str, Callable[..., Iterator[CycleSample]]] = MappingProxyType(
         "unibench-json": read_unibench,
         read_cycles.name: read_cycles,
         "mini-scenes": read_scenes,
+        read_judged.name: read_judged,
         read_ueval.name: read_ueval,
         "realunify-ueg": read_ueg,
         "uni-mmmu-jigsaw": read_jigsaw,

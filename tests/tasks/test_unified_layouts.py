@@ -28,7 +28,7 @@ from evalsuite.task import Answered, Judgement, Sample, Scores, Task
 from tests.features.networks import write_clip, write_dino, write_mpnet
 from tests.golden.puzzle_images import maze_board, tile_board
 from tests.tasks.asking import ENTRIES, build, write_json
-from tests.tasks.tables import PHOTOS, by_datasets, delimited, parquet
+from tests.tasks.tables import PHOTOS, base64_of, by_datasets, delimited, parquet
 from tests.tasks.test_cycle import unibench
 
 RUBRICS = {"id": "1", "prompt": "Explain.", "task": "art", "text_rubrics": ["a", "b"], "image_rubrics": ["c"]}
@@ -143,6 +143,36 @@ def mmsi(part: str) -> Callable[[Path], Any]:
     return write
 
 
+def baby(kind: str, **changes: Any) -> Callable[[Path], Any]:
+    """BabyVision's table: a row of this type, and one of another."""
+
+    def write(folder: Path) -> None:
+        row = {"taskId": 1, "type": kind, "subtype": "s", "question": " Which? ", "ansType": "choice",
+               "options": ["x", "y"], "choiceAns": 1, "blankAns": None, **changes}  # fmt: skip
+        image = {"image": {"bytes": PHOTOS[0], "path": "0.png"}}
+        rows = [{**row, "type": one, **image} for one in (kind, "Another")]
+        by_datasets(folder / "babyvision/babyvision_first2types_all.parquet", rows)
+
+    return write
+
+
+def phyx(part: str, **changes: Any) -> Callable[[Path], Any]:
+    """PhyX's table: the image is a text."""
+
+    def write(folder: Path) -> None:
+        row = {"index": 5, "question": "Which? A: 1, B: 2", "answer": "B", "category": part}
+        parquet(folder / f"phyx/phyx_{part}100.parquet", [{**row, "image": base64_of(0), **changes}])
+
+    return write
+
+
+def geometry(folder: Path) -> None:
+    images = [{"bytes": photo, "path": None} for photo in PHOTOS[:2]]
+    row = {"problem": "<image>Find x.", "answer": "3", "images": images}
+    parquet(folder / "geometry3k/geometry3k_train_first100.parquet", [row])
+
+
+SOLID = {"question": "Find x.", "answer": "3", "auxiliary_line_description": "Connect A and B."}
 SUMS = {"gt_north_south": 2, "gt_east_west": -1}
 COLLISION = {"car_dir": "up", "car_speed": 2.0, "person_dir": "left", "person_speed": 0.5,
              "gt_car": 2.0, "gt_person": 3.0}  # fmt: skip
@@ -189,6 +219,14 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Any], str, float]] = {
     "unig2u-vsp-collision": (
         hub("vsp/vsp_collision_50.parquet", "icon_image", "example_image", "test_image", **COLLISION),
         "Car: 3\nPerson: 5", 0.5,
+    ),
+    "unig2u-babyvision-fine-grained": (baby("Fine-grained Discrimination"), r"\boxed{B}", math.nan),
+    "unig2u-babyvision-visual-tracking": (baby("Visual Tracking"), r"\boxed{B}", math.nan),
+    "unig2u-phyx-optics": (phyx("optics"), "B", math.nan),
+    "unig2u-phyx-mechanics": (phyx("mechanics"), "B", math.nan),
+    "unig2u-geometry3k": (geometry, "It is 3.", math.nan),
+    "unig2u-auxsolidmath": (
+        hub("auxsolidmath/auxsolidmath_test_easy_first100.parquet", "original_image", **SOLID), "3", math.nan,
     ),
     "uni-mmmu-jigsaw": (jigsaw, CHOICE, 1),
     "uni-mmmu-maze": (

@@ -9,12 +9,22 @@ import pytest
 
 from evalsuite.content import Image
 from evalsuite.errors import DataError, SampleError
-from evalsuite.request import GenerateImages, ImageResponse
-from evalsuite.task import GroundTruth
+from evalsuite.request import GenerateImages, ImageResponse, TextResponse
+from evalsuite.task import Answered, GroundTruth
 from evalsuite.task.rules import find_rule
 from tests.tasks.asking import build
 from tests.tasks.tables import PHOTOS
-from tests.tasks.test_unified_layouts import COLLISION, hub, mmsi
+from tests.tasks.test_unified_layouts import (
+    COLLISION,
+    SOLID,
+    baby,
+    geometry,
+    gone_through,
+    hub,
+    judged,
+    mmsi,
+    phyx,
+)
 
 OWN = ImageResponse((Image(data=PHOTOS[3]),))
 
@@ -115,3 +125,109 @@ def test_each_time_counts_half(said: str, car: float, person: float) -> None:
 def test_two_numbers_are_needed() -> None:
     with pytest.raises(SampleError, match="not two numbers"):
         find_rule("vsp-times", ["open"])("Car: 1", GroundTruth(("2.0",)))
+
+
+FINE = "Fine-grained Discrimination"
+
+
+def test_babyvision_asks_with_options_and_shows_the_judge_the_letter_that_was_cut_out(tmp_path: Path) -> None:
+    baby(FINE)(tmp_path)
+    task = build("unig2u-babyvision-fine-grained", tmp_path)
+    (answered,) = gone_through(task, "I see two. C, or B.")
+    request = task.request(answered.sample)
+    assert request is not None
+    assert request.messages[-1].text.startswith("Which?\nChoices:\n(A) x\n(B) y\n\nThink step by step")
+    assert request.messages[-1].text.endswith(r"final answer in \boxed{Answer} format.")
+    scores, (asked,) = judged(task, answered, "It is TRUE.")
+    shown = "Question:  Which? \nGround Truth Answer: B\nModel Output: C\n"
+    assert asked.endswith(f"**Input:**\n\n{shown}")
+    assert scores.rows[0].values == {"accuracy": 1}
+    assert judged(task, answered, "False")[0].rows[0].values == {"accuracy": 0}
+    assert judged(task, answered, "")[0].rows[0].values == {"accuracy": 0}
+
+
+def test_babyvision_looks_for_no_letter_in_answers_in_words(tmp_path: Path) -> None:
+    baby(FINE, ansType="blank", options=None, choiceAns=None, blankAns="3, 4")(tmp_path)
+    task = build("unig2u-babyvision-fine-grained", tmp_path)
+    (answered,) = gone_through(task, "I see A.")
+    request = task.request(answered.sample)
+    assert request is not None
+    assert request.messages[-1].text.startswith("Which?\n\nThink")
+    _, (asked,) = judged(task, answered, "True")
+    assert asked.endswith("Ground Truth Answer: 3, 4\nModel Output: I see A.\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"choiceAns": 2}, "the right option is '2', none of 2"),
+        ({"choiceAns": None}, "the right option is ''"),
+        ({"question": " "}, "has no question"),
+        ({"ansType": "blank"}, "has no answer"),
+        ({"options": ["x"] * 27}, "there are 26 letters"),
+    ],
+)
+def test_a_row_that_no_judge_can_compare_is_refused(
+    changes: dict[str, Any], fault: str, tmp_path: Path
+) -> None:
+    baby(FINE, **changes)(tmp_path)
+    with pytest.raises(DataError, match=fault):
+        [*build("unig2u-babyvision-fine-grained", tmp_path).samples()]
+
+
+def test_phyx_reads_its_images_out_of_texts(tmp_path: Path) -> None:
+    phyx("optics")(tmp_path)
+    task = build("unig2u-phyx-optics", tmp_path)
+    (answered,) = gone_through(task, "It is F.")
+    request = task.request(answered.sample)
+    assert request is not None
+    assert [image.read() for image in request.images] == PHOTOS[:1]
+    _, (asked,) = judged(task, answered, "False")
+    assert asked.endswith("Model Output: F\n")
+
+
+def test_a_damaged_image_is_the_failure_of_its_sample(tmp_path: Path) -> None:
+    phyx("optics", image="AAA")(tmp_path)
+    task = build("unig2u-phyx-optics", tmp_path)
+    (sample,) = task.samples()
+    with pytest.raises(SampleError, match="not complete base64"):
+        task.request(sample)
+
+
+def test_geometry_is_graded_by_a_flag_and_asked_again_for_one(tmp_path: Path) -> None:
+    geometry(tmp_path)
+    task = build("unig2u-geometry3k", tmp_path)
+    (answered,) = gone_through(task, "So x = 3.")
+    request = task.request(answered.sample)
+    assert request is not None
+    assert [image.read() for image in request.images] == PHOTOS[:1]
+    scores, asked = judged(task, answered, "{broken}", '{"answer_correct": "?"}', '{"answer_correct": 1}')
+    assert len(asked) == 3
+    assert "Problem:\n<image>Find x.\n\nGround truth answer:\n3\n\nCandidate solution:\nSo x = 3." in asked[0]
+    assert scores.rows[0].values == {"accuracy": 1}
+    scores, asked = judged(task, answered, "no object at all")
+    assert (len(asked), scores.rows[0].values) == (1, {"accuracy": 0})
+    scores, asked = judged(task, answered, "{", "{1}", "{2}", "{3}")
+    assert (len(asked), scores.rows[0].values) == (1, {"accuracy": 0})
+    scores, asked = judged(task, answered, "{1}", "{2}", "{3}")
+    assert (len(asked), scores.rows[0].values) == (3, {"accuracy": 0})
+
+
+def test_the_judges_own_words_are_the_official_ones_to_the_form_feed(tmp_path: Path) -> None:
+    geometry(tmp_path)
+    task: Any = build("unig2u-geometry3k", tmp_path)
+    (answered,) = gone_through(task, "3")
+    system, _ = task.question(answered, ()).messages
+    assert '"\frac{1}{2}" = "1/2"' in system.text
+    assert system.text.endswith('{"answer_correct":0|1,"reason":"<short explanation>"}')
+
+
+def test_an_empty_solution_is_wrong_and_nobody_is_asked(tmp_path: Path) -> None:
+    hub("auxsolidmath/auxsolidmath_test_easy_first100.parquet", "original_image", **SOLID)(tmp_path)
+    task = build("unig2u-auxsolidmath", tmp_path)
+    (sample,) = task.samples()
+    scores, asked = judged(task, Answered(sample, (TextResponse(""),)))
+    assert (asked, scores.rows[0].values) == ([], {"accuracy": 0})
+    _, (asked_once,) = judged(task, Answered(sample, (TextResponse("x" * 60_000),)), '{"text_ok": 1}')
+    assert "Ground truth auxiliary lines:\nConnect A and B." in asked_once
+    assert f"Candidate solution:\n...[truncated]...\n{'x' * 50_000}\n" in asked_once
