@@ -55,8 +55,7 @@ def _show(found: Inspection) -> None:
     console.print(found.folder, style="bold", end="")
     console.print(f": DreamLLM, {found.layout or 'unknown'} layout\n")
     if found.parts:
-        table = grid("part", "parameters", "tensors", "stored as", "files")
-        table.columns[1].justify = table.columns[2].justify = "right"
+        table = grid("part", "parameters", "tensors", "stored as", "files", right=("parameters", "tensors"))
         for part in found.parts:
             files = ", ".join(part.files[:3]) + (f" and {len(part.files) - 3} more" if part.files[3:] else "")
             counts = f"{part.parameters:,}", str(part.tensors)

@@ -17,7 +17,8 @@ Rules by name:
 * ``in-parentheses``: the answer is "(B)" (what BLINK's judge is asked for);
 * ``mmmu-pro``: MMMU-Benchmark/MMMU `mmmu-pro/evaluate.py`, without its random choice for an undecided answer;
 * ``mmvp-bagel``, ``mmvp-cambrian``, ``mmvp-lmms``: see `evalsuite.metrics.mmvp`;
-* ``unieval``, ``realunify``, ``realunify-lmms``, ``mme-unify``: see `evalsuite.metrics.unified`.
+* ``unieval``, ``realunify``, ``realunify-lmms``, ``mme-unify``: see `evalsuite.metrics.unified`;
+* ``mmsi``, ``visual-puzzles``: see `evalsuite.metrics.unig2u`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from evalsuite.errors import SpecError
-from evalsuite.metrics import mmvp, unified
+from evalsuite.metrics import mmvp, unified, unig2u
 from evalsuite.metrics.mcq import lmms_letter
 
 __all__ = ["LETTER_RULES", "mmmu_open_hit", "read_letter"]
@@ -192,6 +193,8 @@ LETTER_RULES: Mapping[str, Callable[[str, Mapping[str, str]], str | None]] = Map
         "realunify": unified.realunify,
         "mme-unify": unified.mme_unify,
         "realunify-lmms": unified.realunify_lmms,
+        "mmsi": unig2u.mmsi,
+        "visual-puzzles": unig2u.visual_puzzles,
     }
 )
 

@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         tiif_recall,
     )
     from evalsuite.metrics.ueval import parse_rubric, reply_says, rubric_met
+    from evalsuite.metrics.unig2u import final_answer, judged_flag, last_part
     from evalsuite.metrics.vqa import VQA_RULES, normalize_answer, unanswerability, vqa_accuracy
 
 __all__ = [
@@ -137,6 +138,7 @@ __all__ = [
     "dreambench_grade",
     "drift_decay",
     "extract_choice",
+    "final_answer",
     "frames_right",
     "frechet_infinity",
     "frechet_influence",
@@ -146,11 +148,13 @@ __all__ = [
     "imgedit_grade",
     "inception_score",
     "iou",
+    "judged_flag",
     "keep_detections",
     "kernel_distance",
     "kernel_influence",
     "kris_dual_grades",
     "kris_grade",
+    "last_part",
     "load_chunk_pipeline",
     "longtext_clean",
     "longtext_counts",
@@ -255,6 +259,7 @@ if not TYPE_CHECKING:
                 " rise_complete rise_grades rise_numbers rise_score wiscore wise_grades wise_verdict"
             ),
             "evalsuite.metrics.ueval": "parse_rubric reply_says rubric_met",
+            "evalsuite.metrics.unig2u": "final_answer judged_flag last_part",
             "evalsuite.metrics.short_answers": "contains relaxed_match",
             "evalsuite.metrics.spice": "spice spice_obstacle",
             "evalsuite.metrics.text_images": (

@@ -1,23 +1,40 @@
-"""Cycles that a judge grades: rubrics of texts and images (UEval), questions about images (RealUnify)."""
+"""Cycles that a judge grades: rubrics of texts and images (UEval), questions about images (RealUnify),
+answers in words (UniG2U)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from evalsuite.content import Image, Message, Part, Text
 from evalsuite.errors import EvalsuiteError, SampleError, SpecError
 from evalsuite.task import Answered, Judgement, Plan, SampleScore, Scores, TaskInfo, row_of
 from evalsuite.task.judged import Chat, JudgedFamilyTask, unjudged
-from evalsuite.task.metrics import parse_rubric, reply_says, rubric_met
+from evalsuite.task.metrics import (
+    final_answer,
+    judged_flag,
+    last_part,
+    parse_rubric,
+    reply_says,
+    rubric_met,
+)
 
 from .calls import results_of
 from .family import CycleTask
-from .judge_settings import Asking, JudgeSettings
+from .judge_settings import Asking, Cut, JudgeSettings
 from .records import CycleSample, Rubric
 
 _FIELD = re.compile(r"\{([a-z_]+)\}")
+_CUTS: Mapping[Cut, Callable[[str], str]] = MappingProxyType(
+    {
+        "answer": final_answer,
+        "answer-a-d": lambda text: final_answer(text, "A-D"),
+        "answer-a-z": lambda text: final_answer(text, "A-Z"),
+        "end": last_part,
+    }
+)
 
 
 class JudgedCycle(CycleTask, JudgedFamilyTask):
@@ -52,10 +69,11 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
         calls, responses = self._answered(answered)
         results = results_of(record, calls, responses)
         asked = self._next(record.rubrics, said)
-        if asked is None:
+        if asked is None or self._empty(answered):
             return None
         how = self._asking(asked)
         texts = {name: value for name, value in results.values.items() if isinstance(value, str)}
+        texts |= {name: _CUTS[cut](texts[name]) for name, cut in how.cut.items()}
         fields = {**texts, "rubric": asked.text}
         words = _FIELD.sub(lambda found: fields.get(found[1], found[0]), how.prompt)
         shown: tuple[Image, ...] = tuple(results.images.get(how.shows, ()))
@@ -66,6 +84,12 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
             max_tokens=self._how.max_tokens,
             temperature=self._how.temperature,
         )
+
+    def _empty(self, answered: Answered) -> bool:
+        """Whether the text is empty without which the judge is not asked."""
+        calls, responses = self._answered(answered)
+        values = results_of(answered.sample.record, calls, responses).values
+        return bool(self._how.unless_empty) and not values[self._how.unless_empty]
 
     def _asking(self, rubric: Rubric) -> Asking:
         if rubric.ask not in self._how.ask:
@@ -98,6 +122,10 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
         """Whether a reply says yes (or what is expected); None where it cannot be read."""
         if self._how.read == "yes-no":
             return reply_says(reply) == rubric.expected if reply else None
+        if self._how.read == "true":
+            return "true" in reply.lower()
+        if self._how.read == "flag":
+            return judged_flag(reply, self._how.flag)
         try:
             found = parse_rubric(reply)
         except SampleError:
@@ -120,6 +148,8 @@ class JudgedCycle(CycleTask, JudgedFamilyTask):
             self._answered(one)
             if not record.rubrics:
                 raise SampleError("there is nothing to ask the judge about this sample")
+            if self._empty(one):
+                return made(values=dict.fromkeys(self._how.columns, 0.0), parsed="empty")
             if not one.judgements:
                 raise SampleError("the judge has not graded this sample")
             graded = [self._grade(record, said) for said in one.judgements]

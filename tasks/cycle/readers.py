@@ -25,6 +25,8 @@ from evalsuite.task.readers import (
     text_of_cell,
 )
 
+from .choices import Choices, is_number
+from .judged_readers import read_judged
 from .puzzle_readers import read_moves
 from .records import CycleQuestion, CycleSample
 from .unified import read_jigsaw, read_mme_unify, read_ueg, read_ueval
@@ -84,6 +86,14 @@ class CycleSettings(McqSettings):
     """Regular expression: an open answer is its first group in the cell (a part of a file's name)."""
     written: dict[str, str] = Field(default_factory=dict)
     """Character of an open answer -> what may stand in its place."""
+    numbers: tuple[str, ...] = ()
+    """Columns that together are the right answer of an open question, in this order."""
+    strip: bool = False
+    """The question is asked without its outer white space."""
+    choices: Choices = Choices()
+    """How the options of the column `options` are written behind the question."""
+    fractions: bool = False
+    """Of `fields`: a whole number of a column of fractions keeps its point (1.0), as Python writes it."""
 
     @field_validator("found")
     @classmethod
@@ -100,6 +110,7 @@ class CycleSettings(McqSettings):
         "answer": "the right letter; of an open question its answer, or a list (or the text of one). Without "
         "this column nothing is asked",
         "image": "the image that the cycle begins with",
+        "options": "the texts of the options, to be written behind the question; null: they are in the image",
     },
     settings=CycleSettings,
 )
@@ -109,8 +120,9 @@ def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSampl
     Raises:
         DataError: a column is missing, the answer is none of the letters.
     """
-    options = dict.fromkeys(settings.letters, "")
-    for row in table_rows(source, settings, (*settings.fields, *settings.pictures.values())):
+    letters = dict.fromkeys(settings.letters, "")
+    more = (*settings.fields, *settings.pictures.values(), *settings.numbers)
+    for row in table_rows(source, settings, more):
         problem = row.problem
         images = {"image": row.images} if row.images else {}
         for name, column in settings.pictures.items():
@@ -119,13 +131,17 @@ def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSampl
             except DataError as error:
                 problem = problem or str(error)
         asked: tuple[CycleQuestion, ...] = ()
-        if "answer" in source.columns:
+        if "answer" in source.columns or settings.numbers:
             text = text_of_cell(row.fields.get("question"))
-            kind: Kind = "letters" if options else "open"
+            text = text.strip() if settings.strip else text
+            options = letters
+            if "options" in row.fields:
+                text, options = settings.choices.behind(text, row.fields["options"], letters, row.where)
+            kind: Kind = "letters" if letters else "open"
             asked = (CycleQuestion(text, _answers(row, settings), options, kind, row.labels),)
         yield CycleSample(
             row.id,
-            {name: text_of_cell(row.cells[name]) for name in settings.fields},
+            {name: _field_text(row.cells[name], settings) for name in settings.fields},
             asked,
             images,
             row.labels,
@@ -134,9 +150,19 @@ def read_cycles(source: Located, settings: CycleSettings) -> Iterator[CycleSampl
         )
 
 
+def _field_text(cell: object, settings: CycleSettings) -> str:
+    return str(cell) if settings.fractions and isinstance(cell, float) else text_of_cell(cell)
+
+
 def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
     """The right letter, or the entries of an open answer. Raises DataError for what is none of the letters,
     and for no answer."""
+    if settings.numbers:
+        parts = {name: text_of_cell(row.cells[name]) for name in settings.numbers}
+        for name, text in parts.items():
+            if not is_number(text):
+                raise DataError(f"{row.where}: {name} is {text!r:.40}, not a number.")
+        return tuple(parts.values())
     cell = row.fields.get("answer")
     if settings.letters:
         right = text_of_cell(cell).strip().strip("()").upper()
@@ -149,7 +175,8 @@ def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
         inside = re.search(settings.found, text_of_cell(cell))
         if inside is None:
             raise DataError(f"{row.where}: there is no answer in {cell!r:.60}.", "Is the right column named?")
-        cell = [inside[1]] + [inside[1].replace(*pair) for pair in settings.written.items()]
+        written = [inside[1]] + [inside[1].replace(*pair) for pair in settings.written.items()]
+        cell = list(dict.fromkeys(written))
     if isinstance(cell, str) and cell.lstrip().startswith("["):
         try:
             cell = json.loads(cell)
@@ -158,7 +185,7 @@ def _answers(row: TableRow, settings: CycleSettings) -> tuple[str, ...]:
     found = [text_of_cell(one) for one in (cell if isinstance(cell, list) else [cell])]
     if not any(found):
         raise DataError(f"{row.where} has no answer.", "Is the table complete, and the right column named?")
-    return tuple(dict.fromkeys(settings.turned.get(one.lower(), one) for one in found))
+    return tuple(settings.turned.get(one.lower(), one) for one in found)
 
 
 def read_scenes(source: Located) -> Iterator[CycleSample]:
@@ -201,6 +228,7 @@ READERS: Mapping[str, Callable[..., Iterator[CycleSample]]] = MappingProxyType(
         "unibench-json": read_unibench,
         read_cycles.name: read_cycles,
         "mini-scenes": read_scenes,
+        read_judged.name: read_judged,
         read_ueval.name: read_ueval,
         "realunify-ueg": read_ueg,
         "uni-mmmu-jigsaw": read_jigsaw,

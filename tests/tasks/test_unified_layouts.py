@@ -28,7 +28,7 @@ from evalsuite.task import Answered, Judgement, Sample, Scores, Task
 from tests.features.networks import write_clip, write_dino, write_mpnet
 from tests.golden.puzzle_images import maze_board, tile_board
 from tests.tasks.asking import ENTRIES, build, write_json
-from tests.tasks.tables import PHOTOS, by_datasets, delimited
+from tests.tasks.tables import PHOTOS, base64_of, by_datasets, delimited, parquet
 from tests.tasks.test_cycle import unibench
 
 RUBRICS = {"id": "1", "prompt": "Explain.", "task": "art", "text_rubrics": ["a", "b"], "image_rubrics": ["c"]}
@@ -132,6 +132,50 @@ def illusion(subset: str) -> Callable[[Path], Any]:
     return hub(f"illusionbench/illusion_{subset}_test100.parquet", "image", image_name=name)
 
 
+def mmsi(part: str) -> Callable[[Path], Any]:
+    """Two images a question, in one column."""
+
+    def write(folder: Path) -> None:
+        images = [{"bytes": photo, "path": None} for photo in PHOTOS[:2]]
+        row = {"id": 7, "question": " Which?\nOptions: A: a, B: b ", "answer": "B", "question_type": part}
+        parquet(folder / f"mmsi_bench/{part}.parquet", [{**row, "images": images}])
+
+    return write
+
+
+def baby(kind: str, **changes: Any) -> Callable[[Path], Any]:
+    """BabyVision's table: a row of this type, and one of another."""
+
+    def write(folder: Path) -> None:
+        row = {"taskId": 1, "type": kind, "subtype": "s", "question": " Which? ", "ansType": "choice",
+               "options": ["x", "y"], "choiceAns": 1, "blankAns": None, **changes}  # fmt: skip
+        image = {"image": {"bytes": PHOTOS[0], "path": "0.png"}}
+        rows = [{**row, "type": one, **image} for one in (kind, "Another")]
+        by_datasets(folder / "babyvision/babyvision_first2types_all.parquet", rows)
+
+    return write
+
+
+def phyx(part: str, **changes: Any) -> Callable[[Path], Any]:
+    """PhyX's table: the image is a text."""
+
+    def write(folder: Path) -> None:
+        row = {"index": 5, "question": "Which? A: 1, B: 2", "answer": "B", "category": part}
+        parquet(folder / f"phyx/phyx_{part}100.parquet", [{**row, "image": base64_of(0), **changes}])
+
+    return write
+
+
+def geometry(folder: Path) -> None:
+    images = [{"bytes": photo, "path": None} for photo in PHOTOS[:2]]
+    row = {"problem": "<image>Find x.", "answer": "3", "images": images}
+    parquet(folder / "geometry3k/geometry3k_train_first100.parquet", [row])
+
+
+SOLID = {"question": "Find x.", "answer": "3", "auxiliary_line_description": "Connect A and B."}
+SUMS = {"gt_north_south": 2, "gt_east_west": -1}
+COLLISION = {"car_dir": "up", "car_speed": 2.0, "person_dir": "left", "person_speed": 0.5,
+             "gt_car": 2.0, "gt_person": 3.0}  # fmt: skip
 QUESTION = {"evaluation_prompt": "Which?\n(A) a (B) b", "question": "Which?", "answer": "B"}
 MOVES = '<ANSWER_JSON>["up","left"]</ANSWER_JSON>'
 CHOICE = '<FINAL_ANSWER_JSON>{"choice": 1}</FINAL_ANSWER_JSON>'
@@ -157,6 +201,33 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Any], str, float]] = {
     "unig2u-illusionbench-logo-scene": (illusion("logo"), "Medieval_Village", 1),
     "unig2u-illusionbench-in-shape": (illusion("in"), "FACE_EMOJI", 1),
     "unig2u-illusionbench-in-scene": (illusion("in"), "City", 0),
+    **{
+        f"unig2u-mmsi-{name}": (mmsi(name.replace("-", "_")), "I say ``B``.", 1)
+        for name in ("attribute-appr", "attribute-meas", "motion-cam", "motion-obj", "msr")
+    },
+    **{
+        f"unig2u-visualpuzzles-{name}": (
+            hub(f"visualpuzzles/{name}.parquet", "image", question="Which?", options=[*"wxyz"], answer="C"),
+            "y", 1,
+        )
+        for name in ("algorithmic", "analogical", "deductive", "inductive", "spatial")
+    },
+    "unig2u-vsp-google-map": (
+        hub("vsp/vsp_google_map_50.parquet", "example_image", "test_image", **SUMS),
+        "<Output>\n1. North: 2\n2. West: 1", 1,
+    ),
+    "unig2u-vsp-collision": (
+        hub("vsp/vsp_collision_50.parquet", "icon_image", "example_image", "test_image", **COLLISION),
+        "Car: 3\nPerson: 5", 0.5,
+    ),
+    "unig2u-babyvision-fine-grained": (baby("Fine-grained Discrimination"), r"\boxed{B}", math.nan),
+    "unig2u-babyvision-visual-tracking": (baby("Visual Tracking"), r"\boxed{B}", math.nan),
+    "unig2u-phyx-optics": (phyx("optics"), "B", math.nan),
+    "unig2u-phyx-mechanics": (phyx("mechanics"), "B", math.nan),
+    "unig2u-geometry3k": (geometry, "It is 3.", math.nan),
+    "unig2u-auxsolidmath": (
+        hub("auxsolidmath/auxsolidmath_test_easy_first100.parquet", "original_image", **SOLID), "3", math.nan,
+    ),
     "uni-mmmu-jigsaw": (jigsaw, CHOICE, 1),
     "uni-mmmu-maze": (
         hub("uni_mmmu/uni_mmmu_maze100.parquet", "initial_image", steps='["up", "down"]'), MOVES, 0.5,
@@ -254,6 +325,13 @@ def test_every_protocol_runs_on_the_authors_layout(
 def test_every_file_of_the_family_is_among_the_layouts() -> None:
     own = {name for name, entry in ENTRIES.items() if entry.family == "cycle"}
     assert own - set(LAYOUTS) == {"mini-own-images", "mini-true-images", "mini-generate-first", "mini-drift"}
+
+
+def test_a_move_that_occurs_twice_is_two_moves(tmp_path: Path) -> None:
+    hub("uni_mmmu/uni_mmmu_maze100.parquet", "initial_image", steps='["up", "up", "left", "up"]')(tmp_path)
+    task = build("uni-mmmu-maze", tmp_path)
+    answered = gone_through(task, '<ANSWER_JSON>["up","up","left","down"]</ANSWER_JSON>')
+    assert task.score(answered).rows[0].values == {"accuracy": 0.75, "exact": 0}
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ _SOURCES = {
     "mme-unify": "the letter behind the last \"Answer:\", or the answer itself (the form MME-Unify asks for)",
     "realunify": "RealUnify's evaluation: the first capital letter from A to D",
     "realunify-lmms": "lmms-eval's RealUnify task: the first letter from A to D in either case",
+    "mmsi": "lmms-eval's UniG2U, MMSI: the letter between backticks, or the first alone",
+    "visual-puzzles": "lmms-eval's UniG2U, VisualPuzzles: the first of nine forms that finds a letter",
 }  # fmt: skip
 
 
