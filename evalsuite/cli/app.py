@@ -146,8 +146,9 @@ readable(
         "Evaluate": ("run", "score", "judge", "import", "watch"),
         "Results": ("leaderboard", "report", "gallery", "compare", "track", "synergy", "tradeoff", "explain"),
         "Papers": ("reproduce", "published", "parity"),
-        "Look up": ("list", "show", "runs", "data", "weights", "models", "doctor", "plan"),
         "Share": ("export", "push", "log", "badge", "study"),
+        "Look up": ("list", "show", "runs", "data", "doctor", "plan"),
+        "Weights and features": ("models", "weights", "dreamllm", "mini", "statistics", "distance"),
     },
 )
 

@@ -86,7 +86,10 @@ def readable(app: typer.Typer, headings: Mapping[str, Sequence[str]] | None = No
         command.rich_help_panel = heading_of.get(command.name or "")
     for group in app.registered_groups:
         group.cls = Group
-        group.rich_help_panel = heading_of.get(group.name or "")
-        if group.typer_instance is not None:
-            readable(group.typer_instance)
+        inner = group.typer_instance
+        # A group that is added without a name has that of its own program.
+        name = group.name if isinstance(group.name, str) else inner.info.name if inner is not None else None
+        group.rich_help_panel = heading_of.get(name if isinstance(name, str) else "")
+        if inner is not None:
+            readable(inner)
     return app

@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def synergy(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Runs; the first is the base of gains.")
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Runs, or folders of runs; the first is the base of gains."),
     ],
 ) -> None:
     """Show what models generate right and read right, and what one does for the other.
@@ -34,10 +35,11 @@ def synergy(
     from contextlib import ExitStack
 
     from evalsuite.comparison.synergy import synergy as numbers
+    from evalsuite.leaderboards.frame import runs_in
     from evalsuite.store import RunReader
 
     with ExitStack() as stack:
-        lines = numbers([stack.enter_context(RunReader(path)) for path in runs])
+        lines = numbers([stack.enter_context(RunReader(path)) for path in runs_in(runs)])
     for run in dict.fromkeys(line.run for line in lines):
         table = grid("", "task", "value", "95 % interval", "samples", "p")
         for line in (line for line in lines if line.run == run):

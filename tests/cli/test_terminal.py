@@ -57,6 +57,13 @@ def test_help_fits_80_columns(
     assert "list[" not in text
 
 
+def test_every_command_stands_under_a_heading(capsys: pytest.CaptureFixture[str]) -> None:
+    text = here(capsys, "--help").stdout
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings[:3] == ["Options:", "Evaluate:", "Results:"]
+    assert "Commands:" not in headings
+
+
 def test_the_options_of_run_stand_under_headings(capsys: pytest.CaptureFixture[str]) -> None:
     text = here(capsys, "run", "--help").stdout
     headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]

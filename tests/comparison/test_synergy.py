@@ -79,6 +79,13 @@ def test_the_command_prints_a_line_per_number(runs: tuple[Path, ...]) -> None:
     assert len(re.findall("gain of generating first", result.output)) == 1
 
 
+def test_a_folder_stands_for_its_runs(runs: tuple[Path, ...]) -> None:
+    folder = runs[0].parent
+    result = CliRunner().invoke(app, ["synergy", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert result.output == CliRunner().invoke(app, ["synergy", *map(str, runs)]).output
+
+
 def test_a_run_without_generated_images_is_refused(runs: tuple[Path, ...]) -> None:
     with RunReader(runs[2]) as third, pytest.raises(SpecError, match="None of the runs has a task"):
         synergy([third])
