@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -35,14 +35,24 @@ class Finding:
     remedy: str = ""
 
 
-_EXTRAS = {
-    "meteor": "pycocoevalcap",
-    "api": "openai",
-    "gguf": "gguf",
-    "test": "pytest",
+_PURPOSES = {
+    "meteor": "METEOR and SPICE of captions",
+    "api": "models and judges behind an OpenAI-compatible server",
+    "gguf": "GGUF checkpoints",
+    "ray": "several workers: --workers, --ray-address",
+    "peft": "adapters (LoRA) of checkpoints",
+    "tensorboard": "--log-to tensorboard",
+    "mlflow": "--log-to mlflow",
+    "wandb": "--log-to wandb",
+    "trackio": "--log-to trackio",
+    "lightning": "a callback for its Trainer",
+    "torchmetrics": "evalsuite.torchmetrics",
+    "coco": "COCO objects of pycocotools",
+    "inspect": "export as an Inspect log",
+    "docs": "building the documentation",
+    "test": "running the tests",
 }
-"""Extra -> the module it brings."""
-_PURPOSES = {"api": "models and judges behind an OpenAI-compatible server"}
+"""Extra -> what it is for."""
 
 _WEIGHTS = {
     "pt_inception-2015-12-05-6726825d.pth": "Fréchet Inception distance as pytorch-fid computes it",
@@ -55,6 +65,7 @@ _NETWORKS = {
     "facebook/dino-vits16": "DINO similarity of editing and subjects",
 }
 
+_EXTRA = re.compile(r"extra\s*==\s*[\"']([\w-]+)")
 _LEAST_SPACE = 2.0
 """GiB free below which a run is likely to fill the disk."""
 
@@ -86,9 +97,9 @@ def _findings(registry: Registry, data: bool) -> Iterator[Finding]:
 def _software() -> Iterator[Finding]:
     yield Finding("software", "python", "ok", f"{platform.python_version()} on {platform.platform()}")
     for name in _requirements():
-        try:
-            yield Finding("software", name, "ok", metadata.version(name))
-        except metadata.PackageNotFoundError:
+        if (version := _version(name)) is not None:
+            yield Finding("software", name, "ok", version)
+        else:
             yield Finding("software", name, "broken", "not installed", f"pip install {name}")
 
 
@@ -138,15 +149,31 @@ def _device() -> Iterator[Finding]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra, module in _EXTRAS.items():
+    """Each optional extra, with what of it is not installed."""
+    parts: dict[str, list[str]] = {}
+    for line in metadata.requires("evalsuite") or []:
+        if (found := _EXTRA.search(line)) is not None:
+            parts.setdefault(found[1], []).append(_name(line))
+    for extra, names in parts.items():
+        versions = {name: _version(name) for name in names}
+        absent = [name for name, version in versions.items() if version is None]
         purpose = f" ({_PURPOSES[extra]})" if extra in _PURPOSES else ""
-        if find_spec(module) is not None:
-            yield Finding("optional extras", extra, "ok", f"{module} is installed{purpose}")
-        else:
+        if absent:
             yield Finding(
-                "optional extras", extra, "missing", f"{module} is not installed{purpose}",
+                "optional extras", extra, "missing", f"without {', '.join(absent)}{purpose}",
                 f"pip install 'evalsuite[{extra}]'",
             )  # fmt: skip
+        else:
+            told = ", ".join(f"{name} {version}" for name, version in versions.items())
+            many = f"all {len(names)} packages are installed"
+            yield Finding("optional extras", extra, "ok", (told if len(names) == 1 else many) + purpose)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _keys() -> Iterator[Finding]:
