@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.leaderboards.frame import open_runs
+from evalsuite.model.steps import Place, joined, place_of_model
 from evalsuite.store import RunReader, TaskResult
 from evalsuite.store.forms import form_of
 
@@ -63,7 +64,8 @@ class Side:
     Args:
         name: of its model.
         paths: its runs.
-        tasks: by the task's name in the runs; several runs are repetitions with different seeds.
+        tasks: by the task's name in the runs; several runs are repetitions with different seeds, of the
+            sampling or of the training.
         unscored: tasks that were asked but have no scores.
     """
 
@@ -76,25 +78,26 @@ class Side:
 def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     """The runs in `paths` (runs, or folders with runs in them at any depth) as one side.
 
-    Only the scores by the rules of each run's own specification count.
+    Only the scores by the rules of each run's own specification count. Different weights are one model where
+    every run says that they are one series of trainings with different seeds, at the same step.
 
     Raises:
         StoreError: there is no run, or none is scored.
-        SpecError: runs of different models, or two runs of one task with the same seed.
+        SpecError: runs of different models, or two runs of one task with the same seeds.
     """
     readers = open_runs(list(paths))
     for reader in readers:
         stack.enter_context(reader)
     where = ", ".join(map(str, paths))
-    models = {
-        (r.model_name, r.manifest.model.fingerprint if r.manifest.model else "")
-        for r in readers
-        if r.metrics()
-    }
-    if len(models) > 1:
+    scored = [reader for reader in readers if reader.metrics()]
+    models = {_weights(reader) for reader in scored}
+    series = _series(scored) if len(models) > 1 else ""
+    if len(models) > 1 and not series:
         names = ", ".join(sorted(f"{name} ({digest[:8]})" for name, digest in models))
         raise SpecError(
-            f"{where} holds runs of several models: {names}.", "Compare one with one: name a single run."
+            f"{where} holds runs of several models: {names}.",
+            "Compare one with one: name a single run. Trainings with different seeds are repetitions where their "
+            "runs say so: `evalsuite run … --series NAME --train-seed N`, also of a run that is complete.",
         )
     tasks: dict[str, tuple[Measurement, ...]] = {}
     unscored: list[str] = []
@@ -116,7 +119,7 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     if not tasks:
         raise StoreError(f"No task in {where} has scored samples.", "Finish it, or `evalsuite score RUN`.")
     for key, measured in tasks.items():
-        seeds = [one.result.seed for one in measured]
+        seeds = [(_place(one.run).seed if series else None, one.result.seed) for one in measured]
         if len(set(seeds)) < len(seeds):
             runs = ", ".join(str(one.run.path) for one in measured)
             raise SpecError(
@@ -125,11 +128,31 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
             )
         _check_alike(key, measured)
     return Side(
-        readers[0].model_name,
+        series or readers[0].model_name,
         tuple(reader.path for reader in readers),
         tasks,
         tuple(key for key in dict.fromkeys(unscored) if key not in tasks),
     )
+
+
+def _weights(run: RunReader) -> tuple[str, str]:
+    """Name and fingerprint of a run's model."""
+    return run.model_name, run.manifest.model.fingerprint if run.manifest.model else ""
+
+
+def _series(runs: Sequence[RunReader]) -> str:
+    """The series of trainings that these runs' models are, one for each seed; empty where they are not."""
+    places = {_weights(run): _place(run) for run in runs}
+    known = {(place.series, place.step) for place in places.values()}
+    seeds = {place.seed for place in places.values()}
+    if len(known) > 1 or None in seeds or len(seeds) < len(places):
+        return ""
+    return next(iter(known))[0]
+
+
+def _place(run: RunReader) -> Place:
+    """Where in a training a run's checkpoint stands: as recorded, else by the model's folder."""
+    return joined(run.manifest.training, place_of_model(run.spec.model.name)) or Place()
 
 
 def with_same_judges(base: Side, candidate: Side) -> tuple[Side, Side]:

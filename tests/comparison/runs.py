@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evalsuite.model.steps import Place
 from evalsuite.registry import Registry
 from evalsuite.running import run
 from evalsuite.spec import ExecutionOptions, ModelSpec, RunSpec, TaskSpec
@@ -31,6 +32,7 @@ def make_run(
     limit: int | None = None,
     protocol: str | None = None,
     rules: str | None = None,
+    place: Place | None = None,
     **options: Any,
 ) -> Path:
     """A run in which sample i is answered with `values[i]`; None fails. `options` are the tasks'."""
@@ -48,5 +50,5 @@ def make_run(
         ),
         seed=seed, limit=limit, plugins=(PLUGIN,),
     )  # fmt: skip
-    run(spec, out, ExecutionOptions(max_failures=1e9, self_check=False), registry())
+    run(spec, out, ExecutionOptions(max_failures=1e9, self_check=False), registry(), place=place)
     return out

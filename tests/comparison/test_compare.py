@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from scipy import stats as scipy_stats
 
 from evalsuite.comparison import Gates, compare
 from evalsuite.errors import SpecError, StoreError
+from evalsuite.model.steps import Place
 from evalsuite.stats import tango
 from tests.cli.program import here
 from tests.comparison.runs import make_run, registry
@@ -193,6 +195,38 @@ def test_seeds_are_repetitions_whose_spread_widens_the_interval(tmp_path: Path) 
     assert "3 against 3 runs" in three.rows[1].difference.method
     with pytest.raises(SpecError, match="seed 0, 1, 2 against 1"):
         compare(tmp_path / "a", tmp_path / "b" / "1")
+
+
+@pytest.mark.slow
+def test_trainings_with_different_seeds_are_repetitions_where_their_runs_say_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    hard = rng.random(60)
+    for side, shift in (("a", 0.0), ("b", 0.3)):
+        for seed in range(3):
+            values = hard + shift + 0.05 * rng.normal(size=60)
+            place = Place(None, f"recipe-{side}", seed)
+            name, told = f"{side}{seed}", np.clip(values, -1, 2).tolist()
+            make_run(tmp_path / side / str(seed), told, name=name, weights=name, place=place)
+    found = compare(tmp_path / "a", tmp_path / "b")
+    assert (found.base, found.candidate) == ("recipe-a", "recipe-b")
+    difference = found.rows[0].difference
+    assert "3 against 3 runs" in difference.method
+    assert difference.value == pytest.approx(0.3, abs=0.05)
+
+    again = tmp_path / "a" / "again"
+    same = Place(None, "recipe-a", 2)
+    make_run(again, hard.tolist(), name="a3", weights="a3", place=same)
+    with pytest.raises(SpecError, match="several models"):  # two trainings of one seed
+        compare(tmp_path / "a", tmp_path / "b")
+    shutil.rmtree(again)
+    make_run(again, hard.tolist(), name="a2", weights="a2", place=same)
+    with pytest.raises(SpecError, match="measured twice with the same seed"):
+        compare(tmp_path / "a", tmp_path / "b")
+    for other in (Place(None, "another", 3), Place(100, "recipe-a", 3), Place(None, "recipe-a", None), None):
+        shutil.rmtree(again)
+        make_run(again, hard.tolist(), name="a3", weights="a3", place=other)
+        with pytest.raises(SpecError, match=r"several models: .*--series NAME --train-seed N"):
+            compare(tmp_path / "a", tmp_path / "b")
 
 
 @pytest.mark.slow
