@@ -96,7 +96,7 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
         names = ", ".join(sorted(f"{name} ({digest[:8]})" for name, digest in models))
         raise SpecError(
             f"{where} holds runs of several models: {names}.",
-            "Compare one with one: name a single run. Trainings with different seeds are repetitions where their "
+            "Compare one with one: name a single run. Trainings with different seeds are repetitions if the "
             "runs say so: `evalsuite run … --series NAME --train-seed N`, also of a run that is complete.",
         )
     tasks: dict[str, tuple[Measurement, ...]] = {}
