@@ -53,6 +53,8 @@ def outline(sections: Iterable[Section]) -> str:
 
 _NAMES = 24
 """Names up to this width have their text beside them."""
+_LEAST = 20
+"""A text that stands far in is folded to no less than this width."""
 
 
 def _entries(entries: Sequence[Entry], margin: str) -> list[str]:
@@ -89,12 +91,13 @@ def _folded(text: str, indent: str, first: str | None = None) -> list[str]:
 
 def _as_it_stands(line: str, indent: str) -> list[str]:
     """A line with its blanks; what does not fit continues below, further in."""
-    room = WIDTH - len(indent)
+    text = line.lstrip(" ")
+    indent += " " * (len(line) - len(text))
     lines = []
-    while len(line) > room:
-        cut = line.rfind(" ", 0, room) + 1 or room
-        lines.append(indent + line[:cut].rstrip())
-        line = line[cut:]
+    while len(text) > (room := max(WIDTH - len(indent), _LEAST)):
+        cut = text.rfind(" ", 0, room) + 1 or room
+        lines.append(indent + text[:cut].rstrip())
+        text = text[cut:]
         if len(lines) == 1:
-            indent, room = indent + "  ", room - 2
-    return [*lines, indent + line]
+            indent += "  "
+    return [*lines, (indent + text).rstrip()]
