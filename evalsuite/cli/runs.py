@@ -85,8 +85,8 @@ def _last(session: Session, status: str) -> str:
 
 
 def _minute(session: str) -> str:
-    """A session's end for people, `finished 2026-01-31 12:00`: its time (UTC) to the minute."""
-    return re.sub(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*", r"\1 \2", session)
+    """A session's end for people, `finished 2026-01-31 12:00 UTC`: its time to the minute."""
+    return re.sub(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)\S*", r"\1 \2 UTC", session)
 
 
 @runs.command("show")

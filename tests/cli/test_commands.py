@@ -116,7 +116,9 @@ def test_runs_list_show_and_verify_notice_damage(
     listed = here(capsys, "runs", "list", run.parent)
     assert "20/20" in listed.stdout
     last = json.loads((run / "run.json").read_text())["sessions"][-1]
-    assert f"finished {last['ended']}" in listed.stdout
+    day, _, time = last["ended"].partition("T")
+    assert last["ended"].endswith("+00:00")
+    assert f"finished {day} {time[:5]} UTC" in listed.stdout
     shown = here(capsys, "runs", "show", run)
     assert all(word in shown.stdout for word in ("adder", "sum-images", "finished", "numbers of parts"))
     assert "parity=even" not in shown.stdout
