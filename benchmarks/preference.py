@@ -14,8 +14,10 @@ those that resize floats one array; two preprocessings of one network read the t
 to the bit as those of a column by itself.
 
 On two shared cores, busy with other work, 48 images of 512 pixels took 2.25 s in one pass before inputs were
-shared and 1.34 s since: decoding 24 %, inputs 27 %, forward passes 48 %. The ratio moves with what else the
-machine does (HPSv3 alone took from 0.92 to 1.13 s, so 1.2 to 1.5): compare seconds, or use an idle one.
+shared and 1.34 s since: decoding 24 %, inputs 27 %, forward passes 48 %. On an
+idle machine all columns take 1.34 s, 1.37 times HPSv3's own 0.98 s (each by itself, added up: 6.29 s);
+without the inputs that only one network sees it were 1.01 times. The ratio moves with what else the machine
+does: compare seconds, or use an idle one.
 """
 
 from __future__ import annotations
