@@ -61,7 +61,10 @@ def train(
     work: Annotated[Path, typer.Argument(help="Folder for caches, checkpoints and results.")],
     recipe: Annotated[str, typer.Option(help="Name of a shipped recipe, or a YAML file.")] = "mini",
     stage: Annotated[
-        list[str] | None, typer.Option("--stage", help="Only this stage; repeatable. See `--list`.")
+        list[str] | None,
+        typer.Option(
+            "--stage", help="Only this stage, with what it needs and is not done; repeatable. See `--list`."
+        ),
     ] = None,
     seed: Annotated[
         int | None,

@@ -124,6 +124,9 @@ def test_ablations_start_from_the_shipped_parts(tmp_path: Path) -> None:
     _base(tmp_path)
     work = tmp_path / "work"
     path = _write(tmp_path, "few", _ablations(seeds=[0, 1], queries=40, labelled=5))
+    # One stage of an empty folder brings what it needs, and nothing else.
+    assert not train(path, work, stages=["dream-few-s1"]).joinpath("dreamllm-few-s1").exists()
+    assert [folder.name for folder in sorted((work / "dream").iterdir())] == ["few-s1"]
     ship = train(path, work)
     assert not (work / "language").exists()
     kept = load_file(work / "parts" / "lm" / "model.safetensors")

@@ -3,7 +3,7 @@ was cut off, on as many processes as the recipe asks for."""
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ from ...errors import EvalsuiteError, suggest
 from .places import recipes
 from .processes import hold, train_in_processes
 from .recipe import keep_recipe, load_recipe, seeded
-from .stages import make_stages
+from .stages import Stage, make_stages
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ def train(
         work: folder for caches, checkpoints and results; give the same one again to resume after an
             interruption.
         resume: resume from what `work` holds; otherwise train the chosen stages from nothing.
-        stages: which to run, from `stage_names`; None for all. Each needs what comes before it.
+        stages: which to run, from `stage_names`, with what they need and is not done; None for all.
         processes: how many stages may run beside each other, each on one core; by default what the recipe
             says, and never more than there are cores. The result does not depend on it.
         seed: of every stage, in place of the recipe's; the data stay the same.
@@ -68,13 +68,15 @@ def train(
             raise EvalsuiteError(f"Recipe {plan.name!r} has no stage {name!r}.", suggest(name, known))
     # Some stages from scratch leave the others, which must be of the same recipe.
     path = keep_recipe(plan, work, resume=resume or stages is not None)
+    asked = known if stages is None else stages
+    wanted = {*asked, *_lacking(known, asked)}
     chosen = {
         name: stage
         for name, stage in known.items()
-        if (stages is None or name in stages) and not (resume and stage.done.exists())
+        if name in wanted and not (resume and stage.done.exists())
     }
     for name in known:
-        if name not in chosen and (stages is None or name in stages):
+        if name in wanted and name not in chosen:
             log.info("stage %s is done: %s", name, known[name].done)
     if min(processes or plan.processes, _cores(), len(chosen)) > 1:
         train_in_processes(path, work, resume, chosen, min(processes or plan.processes, _cores()))
@@ -87,6 +89,18 @@ def train(
         with hold(work, name):
             stage.start()
     return work / "ship"
+
+
+def _lacking(known: Mapping[str, Stage], asked: Iterable[str]) -> set[str]:
+    """What these stages need, and what that needs, as far as it is not done."""
+    found: set[str] = set()
+    open_ends = list(asked)
+    while open_ends:
+        for name in known[open_ends.pop()].needs:
+            if name not in found and not known[name].done.exists():
+                found.add(name)
+                open_ends.append(name)
+    return found
 
 
 def stage_names(recipe: Path | str) -> list[str]:
