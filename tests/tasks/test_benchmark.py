@@ -247,8 +247,9 @@ def test_the_fingerprint_follows_the_data(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_another_number_of_samples_than_the_official_split_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("evalsuite.task.benchmark._WARNED", set())  # it is said once in a process
     task = entry(tmp_path, count=5).build(TaskOptions(data=data(tmp_path / "data")))
     list(task.samples())
     assert "little-vqa has 2 samples here, the official split has 5" in caplog.text
