@@ -16,7 +16,6 @@ from evalsuite.plain import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from evalsuite.grids import Grid
     from evalsuite.model.reasoning import Reasoning
     from evalsuite.registry import Registry
     from evalsuite.task.entry import SuiteEntry
@@ -157,13 +156,6 @@ def show_numbers(paths: Sequence[Path], suite: SuiteEntry | None = None) -> None
     if numbers:
         frame = load(paths)
         output().print(console(table(with_average(frame, suite) if suite else frame)))
-
-
-def grid(*columns: str, keys: int = 1, right: Sequence[str] = (), whole: Sequence[str] = ()) -> Grid:
-    """A plain table for listings that arranges itself for the terminal's width (`evalsuite.grids`)."""
-    from evalsuite.grids import Grid
-
-    return Grid(*columns, keys=keys, right=right, whole=whole)
 
 
 def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:

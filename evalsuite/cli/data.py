@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json, records
-from evalsuite.cli.common import PluginOption, grid, output, registry_with
+from evalsuite.cli.common import PluginOption, output, registry_with
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from evalsuite.data.inspection import DataReport, SourceReport
@@ -61,7 +62,7 @@ def _list(registry: Registry) -> None:
 
     from evalsuite.api.listing import list_data
 
-    table = grid("task", "data", "samples", "size", "licence", "where")
+    table = Grid("task", "data", "samples", "size", "licence", "where")
     colours = {"here": "green", "made when needed": "green", "incomplete": "red"}
     for row in list_data(registry).fillna({"samples": 0}).to_dict("records"):
         state = Text(row["state"], style=colours.get(row["state"], "yellow"))
@@ -97,10 +98,10 @@ def _tell_source(source: SourceReport, used: bool) -> None:
     console = output()
     where = f" in {source.folder}" if source.folder else ""
     console.print(f"{'source':<10}{source.reader}{where}{' (used)' if used else ''}", markup=False)
-    width = max((len(file.state) for file in source.files), default=8)
+    width = max(8, *(len(file.state) for file in source.files))
     for file in source.files:
         colour = _MARKS[file.state]
-        console.print(f"  {file.state:<{max(8, width)}} ", style=colour, end="")
+        console.print(f"  {file.state:<{width}} ", style=colour, end="")
         columns = [file.role, file.name, _size(file.size), file.detail]
         console.print("  ".join(text for text in columns if text), markup=False)
     if source.get:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.as_json import JsonOption
-from evalsuite.cli.common import grid, messages, output, say
+from evalsuite.cli.common import messages, output, say
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from evalsuite.dreamllm.inspection import Inspection
@@ -55,7 +56,7 @@ def _show(found: Inspection) -> None:
     console.print(found.folder, style="bold", end="")
     console.print(f": DreamLLM, {found.layout or 'unknown'} layout\n")
     if found.parts:
-        table = grid("part", "parameters", "tensors", "stored as", "files", right=("parameters", "tensors"))
+        table = Grid("part", "parameters", "tensors", "stored as", "files", right=("parameters", "tensors"))
         for part in found.parts:
             files = ", ".join(part.files[:3]) + (f" and {len(part.files) - 3} more" if part.files[3:] else "")
             counts = f"{part.parameters:,}", str(part.tensors)
@@ -63,7 +64,7 @@ def _show(found: Inspection) -> None:
         table.add_row("all", f"{found.parameters:,}", str(sum(part.tensors for part in found.parts)))
         console.print(table)
         console.print()
-    facts = grid("", "")
+    facts = Grid("", "")
     for name, value in found.facts.items():
         facts.add_row(name, value)
     if found.ids:

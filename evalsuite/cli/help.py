@@ -88,8 +88,8 @@ def readable(app: typer.Typer, headings: Mapping[str, Sequence[str]] | None = No
         group.cls = Group
         inner = group.typer_instance
         # A group that is added without a name has that of its own program.
-        name = group.name if isinstance(group.name, str) else inner.info.name if inner is not None else None
-        group.rich_help_panel = heading_of.get(name if isinstance(name, str) else "")
+        names = (group.name, inner.info.name if inner is not None else None)
+        group.rich_help_panel = next((heading_of[name] for name in names if name in heading_of), None)
         if inner is not None:
             readable(inner)
     return app

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
+from evalsuite.cli.common import PluginOption, messages, output, pairs, registry_with, say
 from evalsuite.durable import write_file
+from evalsuite.grids import Grid
 
 _Mode = Annotated[
     str,
@@ -91,7 +92,7 @@ def distance(
 
     names = [name.strip() for name in also.split(",") if name.strip()]
     found = measure(generated, reference, mode, also=names, network=network, device=device)
-    table = grid("distance", "value", "network", "mode")
+    table = Grid("distance", "value", "network", "mode")
     for name, value in found.values.items():
         table.add_row(name, f"{value:.6g}", found.network, found.mode)
     output().print(table)

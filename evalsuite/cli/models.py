@@ -31,10 +31,10 @@ def register(app: typer.Typer) -> None:
 @models.command("list")
 def list_(plugin: PluginOption = None) -> None:
     """Show the models that have an environment of their own, and whether it is here."""
-    from evalsuite.cli.common import grid
+    from evalsuite.grids import Grid
     from evalsuite.isolated.places import folders, interpreter
 
-    table = grid("name", "can", "environment", "clone")
+    table = Grid("name", "can", "environment", "clone")
     for name, entry in sorted(registry_with(plugin).models.items()):
         if entry.card is None or entry.card.environment is None:
             continue

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json
-from evalsuite.cli.common import grid, output, say
+from evalsuite.cli.common import output, say
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from evalsuite.parity import Environments, Parity
@@ -161,7 +162,7 @@ def _show(found: Parity, as_json: bool) -> None:
         lines = list(found.lines)
         print_json({"about": dict(found.about), "passed": found.passed, "lines": lines})
     else:
-        table = grid(
+        table = Grid(
             "metric", "theirs", "ours", "difference", "verdict", right=("theirs", "ours", "difference")
         )
         last = ""

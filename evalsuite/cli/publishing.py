@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json, records
-from evalsuite.cli.common import PluginOption, grid, messages, output, pairs, registry_with, say
+from evalsuite.cli.common import PluginOption, messages, output, pairs, registry_with, say
 from evalsuite.durable import write_file
 from evalsuite.errors import SpecError
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from evalsuite.grids import Grid
     from evalsuite.published import PublishedTable, TableReference
     from evalsuite.reproduction import Reproduction
 
@@ -51,7 +51,7 @@ def list_published(
 
         print_json(records(numbers(published_file or (), registry_with(plugin))))
         return
-    listing = grid("table", "rows", "columns", "title", "source")
+    listing = Grid("table", "rows", "columns", "title", "source")
     for one in publications(registry_with(plugin), published_file or ()).values():
         for name, table in one.tables.items():
             listing.add_row(
@@ -70,7 +70,7 @@ def show_published(
     found = find_table(publications(registry_with(plugin), published_file or ()), table)
     shown, console = found.table, output()
     console.print(_head(found))
-    numbers = grid("model", *shown.columns, "known")
+    numbers = Grid("model", *shown.columns, "known")
     used: dict[str, None] = {}
     for row in shown.rows:
         cells = []
@@ -84,7 +84,7 @@ def show_published(
             cells.append(f"{cell.value:.{column.digits}f}{own}")
         numbers.add_row(row.model, *cells, row.confidence)
     console.print(numbers)
-    columns = grid("column", "task", "protocol", "metric", "remarks")
+    columns = Grid("column", "task", "protocol", "metric", "remarks")
     for name, column in shown.columns.items():
         remarks = [column.reason, *(f"not known: {part}" for part in column.unknown), column.note]
         if column.instead:
@@ -217,7 +217,7 @@ def explain(
     console.print(Text.assemble((str(run), "bold"), f"  {found.task}, {found.metric}"))
     for line in found.headline():
         console.print(line, markup=False)
-    listing = grid("part", "how", "effect", "what")
+    listing = Grid("part", "how", "effect", "what")
     for part in found.parts:
         listing.add_row(part.name, part.how, part.shown(found.digits), part.text)
     console.print(listing)
@@ -271,7 +271,7 @@ def _left_out(table: PublishedTable) -> None:
 def _grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Grid:
     from rich.text import Text
 
-    table = grid(*header)
+    table = Grid(*header)
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     return table

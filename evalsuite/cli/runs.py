@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json
-from evalsuite.cli.common import grid, output, say
+from evalsuite.cli.common import output, say
 from evalsuite.cli.judging import account, usage
 from evalsuite.errors import SpecError
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from evalsuite.store import RunReader
@@ -63,7 +64,7 @@ def list_runs(
         return
     console = output()
     names = console.width >= _WIDE
-    table = grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
+    table = Grid("run", "model", "tasks", "answered", "failed", "scored", "last session")
     for row in rows:
         table.add_row(
             row["run"],
@@ -186,7 +187,7 @@ def _show(reader: RunReader, whole: bool) -> None:
         console.print(f"details    {details or '-'}", markup=False)
     console.print(f"seed       {reader.spec.seed}")
     console.print(f"limit      {reader.spec.limit or 'none'}")
-    table = grid("task", "version", "protocol", "rules", "split", "data", "samples", "answered", "failed")
+    table = Grid("task", "version", "protocol", "rules", "split", "data", "samples", "answered", "failed")
     counts = reader.counts()
     for task in manifest.tasks:
         info, count = task.info, counts[task.key]
@@ -195,7 +196,7 @@ def _show(reader: RunReader, whole: bool) -> None:
             str(task.total), str(count.answered), str(count.failed),
         )  # fmt: skip
     console.print(table)
-    numbers = grid("metric", "group", "value", "low", "high", "n", "interval by")
+    numbers = Grid("metric", "group", "value", "low", "high", "n", "interval by")
     parts = 0
     for result in reader.metrics():
         for e in result.numbers():

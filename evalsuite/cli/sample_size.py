@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import PluginOption, grid, output, registry_with
+from evalsuite.cli.common import PluginOption, output, registry_with
 from evalsuite.errors import SpecError
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from evalsuite.comparison.sample_size import SamplePlan
@@ -186,7 +187,7 @@ def _around(found: SamplePlan, detect: float) -> object:
     from dataclasses import replace
 
     differences = [detect / 2, detect, 2 * detect]
-    table = grid("correlation" if found.measured is None else "", *(f"find {d:g}" for d in differences))
+    table = Grid("correlation" if found.measured is None else "", *(f"find {d:g}" for d in differences))
     rows = [("", found)]
     if found.measured is None:
         alike = sorted({0.0, 0.5, 0.9, found.correlation})
@@ -212,7 +213,7 @@ def _show_hours(found: HoursPlan, *, as_json: bool) -> None:
     console = output()
     devices = "1 device" if found.devices == 1 else f"{found.devices} devices"
     console.print(f"{found.model} on {devices}, rates of {found.rates_of}\n", markup=False)
-    table = grid("task", "samples", "images", "steps", "seconds each", "device-hours", "hours", "busy")
+    table = Grid("task", "samples", "images", "steps", "seconds each", "device-hours", "hours", "busy")
     for one in found.tasks:
         table.add_row(
             f"{one.task} ({one.protocol})", f"{one.samples:,}", f"{one.images:,}" if one.images else "",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from evalsuite.cli.common import grid, output
+from evalsuite.cli.common import output
+from evalsuite.grids import Grid
 
 if TYPE_CHECKING:
     from evalsuite.comparison.synergy import Line
@@ -41,7 +42,7 @@ def synergy(
     with ExitStack() as stack:
         lines = numbers([stack.enter_context(RunReader(path)) for path in runs_in(runs)])
     for run in dict.fromkeys(line.run for line in lines):
-        table = grid("", "task", "value", "95 % interval", "samples", "p")
+        table = Grid("", "task", "value", "95 % interval", "samples", "p")
         for line in (line for line in lines if line.run == run):
             table.add_row(line.what, line.task, f"{line.value:.1f}", _interval(line), f"{line.n:,}", _p(line))
         output().print(run, markup=False, highlight=False, style="bold")

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from evalsuite.cli.as_json import JsonOption, print_json, records
-from evalsuite.cli.common import grid, messages, output
+from evalsuite.cli.common import messages, output
+from evalsuite.grids import Grid
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +29,7 @@ def show(as_json: JsonOption = False) -> None:
     if as_json:
         print_json(records(list_weights()))
         return
-    table = grid("name", "size", "together as", "licence", "sha256", "here")
+    table = Grid("name", "size", "together as", "licence", "sha256", "here")
     for row in list_weights().to_dict("records"):
         digest = row["sha256"][:8] + ("…" if len(row["sha256"]) > 8 else "")
         table.add_row(

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, get_args
 
 from evalsuite.errors import SpecError, StoreError
 from evalsuite.leaderboards.frame import open_runs
-from evalsuite.model.steps import Place, joined, place_of_model
+from evalsuite.model.steps import Place
 from evalsuite.store import RunReader, TaskResult
 from evalsuite.store.forms import form_of
 
@@ -90,7 +90,7 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
         stack.enter_context(reader)
     where = ", ".join(map(str, paths))
     scored = [reader for reader in readers if reader.metrics()]
-    models = {_weights(reader) for reader in scored}
+    models = {_model_of(reader) for reader in scored}
     series = _series(scored) if len(models) > 1 else ""
     if len(models) > 1 and not series:
         names = ", ".join(sorted(f"{name} ({digest[:8]})" for name, digest in models))
@@ -119,7 +119,7 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     if not tasks:
         raise StoreError(f"No task in {where} has scored samples.", "Finish it, or `evalsuite score RUN`.")
     for key, measured in tasks.items():
-        seeds = [(_place(one.run).seed if series else None, one.result.seed) for one in measured]
+        seeds = [(_model_of(one.run), one.result.seed) for one in measured]
         if len(set(seeds)) < len(seeds):
             runs = ", ".join(str(one.run.path) for one in measured)
             raise SpecError(
@@ -135,24 +135,19 @@ def open_side(paths: Sequence[Path], stack: ExitStack) -> Side:
     )
 
 
-def _weights(run: RunReader) -> tuple[str, str]:
+def _model_of(run: RunReader) -> tuple[str, str]:
     """Name and fingerprint of a run's model."""
     return run.model_name, run.manifest.model.fingerprint if run.manifest.model else ""
 
 
 def _series(runs: Sequence[RunReader]) -> str:
     """The series of trainings that these runs' models are, one for each seed; empty where they are not."""
-    places = {_weights(run): _place(run) for run in runs}
+    places = {_model_of(run): run.place or Place() for run in runs}
     known = {(place.series, place.step) for place in places.values()}
     seeds = {place.seed for place in places.values()}
     if len(known) > 1 or None in seeds or len(seeds) < len(places):
         return ""
     return next(iter(known))[0]
-
-
-def _place(run: RunReader) -> Place:
-    """Where in a training a run's checkpoint stands: as recorded, else by the model's folder."""
-    return joined(run.manifest.training, place_of_model(run.spec.model.name)) or Place()
 
 
 def with_same_judges(base: Side, candidate: Side) -> tuple[Side, Side]:

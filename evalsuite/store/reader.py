@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from evalsuite.errors import EvalsuiteError
+from evalsuite.model.steps import Place, joined, place_of_model
 from evalsuite.spec import RunSpec
 from evalsuite.store import database, judgements, results
 from evalsuite.store.features import FeatureFolder
@@ -44,6 +45,12 @@ class RunReader:
     def model_name(self) -> str:
         """As leaderboards show it; the name in the specification before the model was first loaded."""
         return self.manifest.model.name if self.manifest.model else self.manifest.spec.model.name
+
+    @property
+    def place(self) -> Place | None:
+        """Where in a training the model's checkpoint stands: as recorded, else by its folder; None where
+        neither says."""
+        return joined(self.manifest.training, place_of_model(self.spec.model.name))
 
     @property
     def task_keys(self) -> tuple[str, ...]:

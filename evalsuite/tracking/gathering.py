@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalsuite.comparison.sides import Measurement
 from evalsuite.errors import SpecError, StoreError, suggest
-from evalsuite.model.steps import Place, joined, place_of, place_of_model
+from evalsuite.model.steps import Place, joined, place_of
 from evalsuite.store import RunReader, TaskResult
 from evalsuite.store.forms import form_of
 from evalsuite.task import Metric
@@ -114,7 +114,7 @@ class Training:
 def place_of_run(run: RunReader) -> Place:
     """Where in a training a run's checkpoint stands: as recorded, else by the model's folder, else by the
     name of the run's own folder (`runs/step-1000`)."""
-    by_model = joined(run.manifest.training, place_of_model(run.spec.model.name))
+    by_model = run.place
     if by_model is not None and by_model.step is not None:
         return by_model
     by_folder = place_of(run.path.absolute())

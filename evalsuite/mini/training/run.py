@@ -3,7 +3,7 @@ was cut off, on as many processes as the recipe asks for."""
 
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -68,16 +68,13 @@ def train(
             raise EvalsuiteError(f"Recipe {plan.name!r} has no stage {name!r}.", suggest(name, known))
     # Some stages from scratch leave the others, which must be of the same recipe.
     path = keep_recipe(plan, work, resume=resume or stages is not None)
-    asked = known if stages is None else stages
-    wanted = {*asked, *_lacking(known, asked)}
-    chosen = {
-        name: stage
-        for name, stage in known.items()
-        if name in wanted and not (resume and stage.done.exists())
-    }
-    for name in known:
-        if name in wanted and name not in chosen:
+    to_do: set[str] = set()
+    for name in known if stages is None else stages:
+        if resume and known[name].done.exists():
             log.info("stage %s is done: %s", name, known[name].done)
+        else:
+            to_do |= {name, *_lacking(known, name)}
+    chosen = {name: stage for name, stage in known.items() if name in to_do}
     if min(processes or plan.processes, _cores(), len(chosen)) > 1:
         train_in_processes(path, work, resume, chosen, min(processes or plan.processes, _cores()))
         return work / "ship"
@@ -91,16 +88,10 @@ def train(
     return work / "ship"
 
 
-def _lacking(known: Mapping[str, Stage], asked: Iterable[str]) -> set[str]:
-    """What these stages need, and what that needs, as far as it is not done."""
-    found: set[str] = set()
-    open_ends = list(asked)
-    while open_ends:
-        for name in known[open_ends.pop()].needs:
-            if name not in found and not known[name].done.exists():
-                found.add(name)
-                open_ends.append(name)
-    return found
+def _lacking(known: Mapping[str, Stage], name: str) -> set[str]:
+    """What a stage needs, and what that needs, as far as it is not done."""
+    needs = [need for need in known[name].needs if not known[need].done.exists()]
+    return {*needs, *(deeper for need in needs for deeper in _lacking(known, need))}
 
 
 def stage_names(recipe: Path | str) -> list[str]:
