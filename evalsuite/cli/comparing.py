@@ -27,7 +27,9 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    base: Annotated[Path, typer.Argument(metavar="BASE", help="Run, or folder with runs of one model (or training) with different seeds.")],
+    base: Annotated[
+        Path, typer.Argument(metavar="BASE", help="Run, or folder with its repetitions by other seeds.")
+    ],
     candidate: Annotated[Path, typer.Argument(metavar="CANDIDATE", help="The same for the candidate.")],
     gate: Annotated[
         Path | None,

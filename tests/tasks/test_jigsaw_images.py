@@ -16,7 +16,7 @@ from evalsuite.task.networks import cosines
 from tests.features.dreamsim_weights import write_dreamsim
 from tests.tasks.asking import build, write_json
 from tests.tasks.tables import PHOTOS
-from tests.tasks.test_unified_layouts import CHOICE, samples_of, write_photo
+from tests.tasks.unified_files import CHOICE, samples_of, write_photo
 
 
 def test_the_jigsaws_images_are_compared_with_the_true_ones(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from evalsuite.task import Answered, GroundTruth
 from evalsuite.task.rules import find_rule
 from tests.tasks.asking import build
 from tests.tasks.tables import PHOTOS
-from tests.tasks.test_unified_layouts import (
+from tests.tasks.unified_files import (
     COLLISION,
     SOLID,
     baby,
